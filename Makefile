@@ -1,0 +1,63 @@
+# make demo   see it work, on every flight that left New York in 2013
+# make test   what has to pass before a change goes in
+# make bench  the speeds that the README claims, measured on this machine
+
+VENV := .venv
+BIN := $(VENV)/bin
+SUPPORTED := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON := $(shell for python in python3.11 python3; do \
+	$$python -c '$(SUPPORTED)' 2>/dev/null && echo $$python && break; done)
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+PEERS := polars pandera dlt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test format bench bench-peers constraints clean
+
+help:
+	@sed -n 's/^# make/make/p' Makefile
+
+demo: $(VENV)/demo.installed
+	@$(BIN)/python examples/flights/demo.py
+
+test: $(VENV)/dev.installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest --numprocesses 2 $(PYTEST)
+
+format: $(VENV)/dev.installed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/dev.installed bench-peers
+	$(BIN)/python bench/run.py
+
+bench-peers: $(PEERS:%=bench/data/venvs/%.installed)
+
+# Every pin at once: what a fresh environment with all extras resolves to today.
+constraints:
+	rm -rf $(VENV)
+	$(MAKE) --no-print-directory $(BIN)/python
+	$(PIP) install --quiet --editable '.[all,demo,dev]'
+	$(PIP) freeze --exclude-editable > constraints.txt
+	$(PIP) check
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+
+$(VENV)/%.installed: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing Headrace with its '$*' extra into $(VENV) ..."
+	@$(PIP) install --quiet --constraint constraints.txt --editable '.[$*]'
+	@touch $@
+
+bench/data/venvs/%.installed: bench/requirements-%.txt
+	@echo "Installing $* into a room of its own ..."
+	@mkdir -p bench/data/venvs
+	@$(PYTHON) -m venv --clear bench/data/venvs/$*
+	@bench/data/venvs/$*/bin/python -m pip --disable-pip-version-check install --quiet --requirement $<
+	@touch $@
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Headrace needs Python 3.11 or newer: install it so that 'python3.11' or 'python3' finds it."; exit 1; }
+	@$(PYTHON) -m venv $(VENV)

@@ -1,0 +1,212 @@
+"""The commands: what can be typed, with which options. Each opens the module that carries it out only when it is typed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from headrace.application.cli.invocation import system
+
+DEFAULT_FILE = Path("pipeline.yaml")
+
+app = typer.Typer(
+    name="headrace",
+    help="Declarative data pipelines: every row checked and accounted for, only what passed its audit published.",
+    no_args_is_help=True,
+    add_completion=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+quarantine = typer.Typer(
+    help="The rows that were held back: list, show, export, replay.", no_args_is_help=True, rich_markup_mode=None
+)
+contract = typer.Typer(
+    help="Contracts: propose one from data, read and write open standards.", no_args_is_help=True, rich_markup_mode=None
+)
+app.add_typer(quarantine, name="quarantine")
+app.add_typer(contract, name="contract")
+
+File = Annotated[Path, typer.Argument(help="The definition of the pipeline.", show_default=True)]
+Params = Annotated[list[str] | None, typer.Option("--param", "-p", help="A parameter, as name=value; may be repeated.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+Project = Annotated[Path, typer.Option("--project", help="The folder that holds the definition.")]
+
+
+@app.command()
+def init(folder: Annotated[Path, typer.Argument(help="Where to put it.")] = Path()) -> None:
+    """Write a small working pipeline to start from."""
+    from headrace.application.cli.starting import start
+
+    start(folder)
+
+
+@app.command()
+def validate(file: File = DEFAULT_FILE, param: Params = None, as_json: AsJson = False) -> None:
+    """Check a definition and everything it names, without running it."""
+    from headrace.application.cli.inspecting import validate_file
+
+    validate_file(system(), file, param, as_json=as_json)
+
+
+@app.command()
+def plan(
+    file: File = DEFAULT_FILE,
+    param: Params = None,
+    as_json: AsJson = False,
+    sql: Annotated[bool, typer.Option("--sql/--no-sql", help="Show the SQL that the engine will run.")] = True,
+) -> None:
+    """Show what a run would do: graph, schemas, SQL, what is read, and the guarantee."""
+    from headrace.application.cli.inspecting import show_plan
+
+    show_plan(system(), file, param, as_json=as_json, sql=sql)
+
+
+@app.command()
+def run(
+    file: File = DEFAULT_FILE,
+    param: Params = None,
+    full_refresh: Annotated[bool, typer.Option("--full-refresh", help="Read everything anew and rebuild the targets.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Run even if all of it was published before.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only what went wrong.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run a pipeline: read, judge, transform, audit, publish."""
+    from headrace.application.cli.running import run_file
+
+    run_file(system(), file, param, full_refresh=full_refresh, force=force, quiet=quiet, as_json=as_json)
+
+
+@app.command("test")
+def rehearse(file: File = DEFAULT_FILE, param: Params = None, as_json: AsJson = False) -> None:
+    """Run the tests that stand in a definition."""
+    from headrace.application.cli.testing import rehearse_file
+
+    rehearse_file(system(), file, param, as_json=as_json)
+
+
+@app.command()
+def schema(out: Annotated[Path | None, typer.Option("--out", "-o", help="Write to this file.")] = None) -> None:
+    """Print the JSON Schema of definitions, for completion in editors."""
+    from headrace.application.cli.inspecting import print_schema
+
+    print_schema(system(), out)
+
+
+@app.command()
+def runs(
+    project: Project = Path(),
+    limit: Annotated[int, typer.Option("--limit", "-n", help="How many.", min=1)] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List the runs of a project, the latest first."""
+    from headrace.application.cli.history import list_runs
+
+    list_runs(system(), project, limit, as_json=as_json)
+
+
+@app.command()
+def show(
+    run_id: Annotated[str, typer.Argument(help="The run's id or the beginning of it.", metavar="RUN")] = "latest",
+    project: Project = Path(),
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write the graph as a file: .svg or .html.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a run: the graph with rows on every edge, reasons, checks, outputs."""
+    from headrace.application.cli.history import show_run
+
+    show_run(system(), project, run_id, out, as_json=as_json)
+
+
+@quarantine.command("list")
+def quarantine_list(
+    project: Project = Path(),
+    every: Annotated[bool, typer.Option("--all", help="Also rows that were replayed or replaced by a later run.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List what is held back, by run, dataset and reason."""
+    from headrace.application.cli.quarantining import list_held
+
+    list_held(system(), project, every=every, as_json=as_json)
+
+
+@quarantine.command("show")
+def quarantine_show(
+    run_id: Annotated[str, typer.Argument(metavar="RUN")] = "latest",
+    project: Project = Path(),
+    dataset: Annotated[str | None, typer.Option("--dataset", "-d")] = None,
+    reason: Annotated[str | None, typer.Option("--reason", "-r")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1)] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Show rows that are held back, with reasons, place and text."""
+    from headrace.application.cli.quarantining import show_held
+
+    show_held(system(), project, run_id, dataset, reason, limit, as_json=as_json)
+
+
+@quarantine.command("export")
+def quarantine_export(
+    out: Annotated[Path, typer.Argument(help="The file to write: .csv, .jsonl or .parquet.")],
+    run_id: Annotated[str, typer.Option("--run")] = "latest",
+    project: Project = Path(),
+    dataset: Annotated[str | None, typer.Option("--dataset", "-d")] = None,
+    reason: Annotated[str | None, typer.Option("--reason", "-r")] = None,
+) -> None:
+    """Write rows that are held back to a file, to be mended and replayed."""
+    from headrace.application.cli.quarantining import export_held
+
+    export_held(system(), project, run_id, dataset, reason, out)
+
+
+@quarantine.command("replay")
+def quarantine_replay(
+    file: File = DEFAULT_FILE,
+    run_id: Annotated[str, typer.Option("--run")] = "latest",
+    dataset: Annotated[str | None, typer.Option("--dataset", "-d")] = None,
+    mended: Annotated[
+        Path | None, typer.Option("--from", help="A mended export; otherwise the rows as they are, by the rules of now.")
+    ] = None,
+    param: Params = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run rows that were held back through the pipeline again, and publish those that now pass, once."""
+    from headrace.application.cli.quarantining import replay_held
+
+    replay_held(system(), file, param, run_id, dataset, mended, as_json=as_json)
+
+
+@contract.command("infer")
+def contract_infer(
+    file: Annotated[Path, typer.Argument(help="A data file.")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Write to this file.")] = None,
+) -> None:
+    """Propose a contract from data."""
+    from headrace.application.cli.contracts import infer_contract
+
+    infer_contract(system(), file, out)
+
+
+@contract.command("export")
+def contract_export(
+    file: File = DEFAULT_FILE,
+    dataset: Annotated[str | None, typer.Option("--dataset", "-d")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o")] = None,
+) -> None:
+    """Write the contract of a source as an Open Data Contract Standard document."""
+    from headrace.application.cli.contracts import export_contract
+
+    export_contract(system(), file, dataset, out)
+
+
+@contract.command("import")
+def contract_import(
+    file: Annotated[Path, typer.Argument(help="An ODCS document.")],
+    out: Annotated[Path | None, typer.Option("--out", "-o")] = None,
+) -> None:
+    """Read an Open Data Contract Standard document and print it as a contract of ours."""
+    from headrace.application.cli.contracts import import_contract
+
+    import_contract(system(), file, out)

@@ -1,0 +1,55 @@
+"""`headrace runs` and `headrace show`: what happened. Nothing is run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from headrace.application.cli.console import duration, number, paint, say, say_json, table
+from headrace.application.cli.summary import summary
+from headrace.application.cli.system import System
+from headrace.application.queries.runs import all_runs, find_run
+from headrace.errors import UsageError
+
+
+def list_runs(system: System, project: Path, limit: int, *, as_json: bool) -> None:
+    runs = all_runs(system.event_store(project))[:limit]
+    if as_json:
+        say_json(runs)
+        return
+    if not runs:
+        say("no runs yet; start one with `headrace run FILE`")
+        return
+    rows = [
+        (
+            r.id,
+            r.pipeline,
+            r.state,
+            f"{r.started_at:%Y-%m-%d %H:%M:%S}",
+            duration(r.seconds),
+            number(r.read),
+            number(r.written),
+            number(r.quarantined),
+        )
+        for r in runs
+    ]
+    for line in table(
+        ("run", "pipeline", "state", "started (UTC)", "time", "read", "written", "quarantined"), rows, right=(4, 5, 6, 7)
+    ):
+        say(line)
+
+
+def show_run(system: System, project: Path, run_id: str, out: Path | None, *, as_json: bool) -> None:
+    run = find_run(system.event_store(project), run_id)
+    if out is not None:
+        if out.suffix not in (".svg", ".html"):
+            raise UsageError(f"{out} is neither .svg nor .html", hint="for example `--out run.html`")
+        out.write_text(system.report(run, "svg" if out.suffix == ".svg" else "html"), encoding="utf-8")
+        say(f"wrote {out}")
+        return
+    if as_json:
+        say_json(run)
+        return
+    for line in summary(run):
+        say(line)
+    if run.definition:
+        say(paint(f"\ndefinition {run.definition}, plan {run.fingerprint}", "dim"))

@@ -1,0 +1,136 @@
+"""`headrace validate`, `plan` and `schema`: what a definition says and would do. Nothing is run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from headrace.application.cli.console import number, paint, say, say_json, size, table
+from headrace.application.cli.invocation import definition_file, parameters
+from headrace.application.cli.system import System
+from headrace.application.orchestrator.graph import describe
+from headrace.business.processing.plan import Plan, PlannedSource
+from headrace.errors import DefinitionError
+
+
+def validate_file(system: System, file: Path, param: Sequence[str] | None, *, as_json: bool) -> None:
+    try:
+        loaded = system.load(definition_file(file), parameters(param))
+        plan = system.plan(loaded)
+    except DefinitionError as error:
+        if as_json:
+            say_json({"valid": False, "problems": [_problem(p) for p in error.problems]})
+        raise
+    if as_json:
+        say_json({"valid": True, "pipeline": plan.definition.pipeline, "fingerprint": plan.fingerprint})
+        return
+    parts = f"{len(plan.sources)} sources, {len(plan.steps)} steps, {len(plan.checks)} checks, {len(plan.sinks)} sinks"
+    say(f"{paint('valid', 'green')}  {plan.definition.pipeline}: {parts}")
+
+
+def _problem(problem: Any) -> dict[str, Any]:
+    place = problem.location
+    return {
+        "file": place.file if place else None,
+        "line": place.line if place else None,
+        "column": place.column if place else None,
+        "message": problem.message,
+        "hint": problem.hint,
+    }
+
+
+def show_plan(system: System, file: Path, param: Sequence[str] | None, *, as_json: bool, sql: bool) -> None:
+    loaded = system.load(definition_file(file), parameters(param))
+    plan = system.plan(loaded)
+    statements = system.statements(loaded, plan)
+    if as_json:
+        say_json(_as_data(plan, loaded.project, [{"title": s.title, "sql": s.text} for s in statements]))
+        return
+    for line in _lines(plan, loaded.project):
+        say(line)
+    if sql:
+        for statement in statements:
+            say("")
+            say(paint(f"-- {plan.definition.engine}: {statement.title}", "cyan"))
+            say(statement.text + ";")
+
+
+def _as_data(plan: Plan, project: Path, statements: list[dict[str, str]]) -> dict[str, Any]:
+    return {
+        "pipeline": plan.definition.pipeline,
+        "engine": plan.definition.engine,
+        "fingerprint": plan.fingerprint,
+        "graph": describe(plan),
+        "schemas": {
+            p.name: [{"name": c.name, "type": str(c.type), "nullable": c.nullable} for c in p.schema] for p in plan.parts
+        },
+        "reads": {s.name: [{"path": f.path, "bytes": f.bytes} for f in _files(s)] for s in plan.sources},
+        "rules": {
+            s.name: [
+                {"rule": r.name, "on_violation": r.action, "version": r.version} for r in (*s.contract.rules, *s.contract.late)
+            ]
+            for s in plan.sources
+        },
+        "checks": [{"check": c.name, "kind": c.kind, "on": c.dataset, "on_fail": c.check.on_fail} for c in plan.checks],
+        "sinks": [
+            {"sink": s.name, "from": s.dataset, "target": s.publisher.target(project), "guarantee": s.publisher.guarantee()}
+            for s in plan.sinks
+        ],
+        "notes": list(plan.notes),
+        "statements": statements,
+    }
+
+
+def _lines(plan: Plan, project: Path) -> Iterator[str]:
+    yield f"{paint(plan.definition.pipeline, 'bold')}  on {plan.definition.engine}  {paint('plan ' + plan.fingerprint, 'dim')}"
+    yield from ("", paint("Reads", "bold"))
+    for source in plan.sources:
+        yield from _source_lines(source)
+    if plan.steps:
+        yield from ("", paint("Steps", "bold"))
+    for step in plan.steps:
+        yield f"  {paint(step.name, 'bold')} ({step.kind}) ← {', '.join(step.relation.datasets())}"
+        yield paint(f"      {', '.join(map(str, step.schema))}", "dim")
+    if plan.checks:
+        yield from ("", paint("Checks, before anything is published", "bold"))
+        yield from table(
+            ("  check", "on", "if it fails"),
+            [(f"  {c.name}", c.dataset, "stop" if c.check.on_fail == "block" else "warn") for c in plan.checks],
+        )
+    if plan.sinks:
+        yield from ("", paint("Publishes", "bold"))
+    for sink in plan.sinks:
+        yield f"  {paint(sink.name, 'bold')} ({sink.kind}) ← {sink.dataset}: {sink.publisher.target(project)}"
+        yield f"      {sink.publisher.guarantee()}"
+    for note in plan.notes:
+        yield paint(f"  note: {note}", "yellow")
+
+
+def _source_lines(source: PlannedSource) -> Iterator[str]:
+    files = _files(source)
+    weight = f", {number(len(files))} file{'s' * (len(files) != 1)}, {size(sum(f.bytes for f in files))}" if files else ""
+    yield f"  {paint(source.name, 'bold')} ({source.kind}) {source.origin}{weight}"
+    yield paint(f"      {', '.join(map(str, source.schema))}", "dim")
+    rules = [*source.contract.rules, *source.contract.late]
+    if rules:
+        yield (
+            f"      {len(rules)} rules in one scan: "
+            + ", ".join(r.name for r in rules[:12])
+            + (" ..." if len(rules) > 12 else "")
+        )
+
+
+def _files(source: PlannedSource) -> Sequence[Any]:
+    return getattr(source.scan, "files", ())
+
+
+def print_schema(system: System, out: Path | None) -> None:
+    schema = system.schema()
+    if out is None:
+        say_json(schema)
+        return
+    import json
+
+    out.write_text(json.dumps(schema, indent=2) + "\n")
+    say(f"wrote {out}")

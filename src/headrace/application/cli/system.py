@@ -1,0 +1,67 @@
+"""What the command line needs of the composed system. `bootstrap` is it; tests may give another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from headrace.application.orchestrator.rehearsal import Rehearsed
+from headrace.application.orchestrator.site import Busy
+from headrace.application.queries.quarantine import Held
+from headrace.application.queries.runs import RunView
+from headrace.bus.store import EventStore
+from headrace.business.engine import Statement
+from headrace.business.model.definition import Loaded
+from headrace.business.processing.plan import Plan
+
+
+class KeptRows(Protocol):
+    """The rows that are held back, as the commands read them."""
+
+    def rows(self, path: Path, reason: str | None, limit: int) -> Sequence[Mapping[str, Any]]: ...
+
+    def columns(self, path: Path) -> Sequence[str]: ...
+
+    def export(self, path: Path, reason: str | None, columns: Sequence[str], out: Path) -> int: ...
+
+
+class System(Protocol):
+    """The operations behind the commands. All raise `HeadraceError` with a message for people."""
+
+    def load(self, file: Path, params: Mapping[str, str] | None = None) -> Loaded: ...
+
+    def plan(self, loaded: Loaded) -> Plan: ...
+
+    def statements(self, loaded: Loaded, plan: Plan) -> Sequence[Statement]: ...
+
+    def run(
+        self,
+        loaded: Loaded,
+        *,
+        params: Mapping[str, Any] | None = None,
+        full_refresh: bool = False,
+        force: bool = False,
+        busy: Busy | None = None,
+        listen: Callable[[Any], None] | None = None,
+    ) -> RunView: ...
+
+    def test(self, loaded: Loaded) -> Sequence[Rehearsed]: ...
+
+    def held(self) -> KeptRows: ...
+
+    def replay(
+        self, loaded: Loaded, wanted: Held, mended: Path | None, *, params: Mapping[str, Any] | None = None
+    ) -> RunView: ...
+
+    def propose_contract(self, file: Path) -> str: ...
+
+    def contract_as_standard(self, loaded: Loaded, dataset: str) -> str: ...
+
+    def contract_from_standard(self, file: Path) -> str: ...
+
+    def event_store(self, project: Path) -> EventStore: ...
+
+    def schema(self) -> Mapping[str, Any]: ...
+
+    def report(self, run: RunView, form: str) -> str: ...

@@ -1,0 +1,84 @@
+"""The audit: every check of a plan, measured in one pass per dataset and judged. It publishes nothing and stops nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from headrace.application.queries.quality import History
+from headrace.bus.events import QualityCheckEvent
+from headrace.business.engine import Session
+from headrace.business.ports import Measured, Verdict
+from headrace.business.processing.expressions.ir import Expr
+from headrace.business.processing.plan import Plan, PlannedCheck
+from headrace.errors import HeadraceError
+
+
+def audit(plan: Plan, session: Session, history: History, now: datetime) -> Iterator[QualityCheckEvent]:
+    """The outcome of every check, in the order of the definition."""
+    measured, failures = _measure_all(plan, session)
+    for check in plan.checks:
+        if check.name in failures:
+            verdict = Verdict("error", failures[check.name], "a check that can be measured")
+        else:
+            verdict = _judge(check, measured[check.name], history, now)
+        yield QualityCheckEvent(
+            check=check.name,
+            kind=check.kind,
+            dataset=check.dataset,
+            outcome=verdict.outcome,
+            on_fail=check.check.on_fail,
+            observed=verdict.observed,
+            expected=verdict.expected,
+            values=_plain(verdict.values or measured.get(check.name, {})),
+        )
+
+
+def _measure_all(plan: Plan, session: Session) -> tuple[dict[str, Mapping[str, Any]], dict[str, str]]:
+    """The measures of all checks: one statement per dataset; check by check only where that fails, to find who is to blame."""
+    wanted: dict[str, dict[tuple[str, str], Expr]] = {}
+    for check in plan.checks:
+        for name, expression in check.measures.items():
+            wanted.setdefault(check.dataset, {})[(check.name, name)] = expression
+        for name, expression in check.other_measures.items():
+            wanted.setdefault(str(check.other), {})[(check.name, name)] = expression
+    values: dict[str, dict[str, Any]] = {check.name: {} for check in plan.checks}
+    failures: dict[str, str] = {}
+    for dataset, measures in wanted.items():
+        for (owner, name), value in _measure(session, dataset, measures, failures).items():
+            values[owner][name] = value
+    return {name: found for name, found in values.items() if name not in failures}, failures
+
+
+def _measure(
+    session: Session, dataset: str, measures: Mapping[tuple[str, str], Expr], failures: dict[str, str]
+) -> dict[tuple[str, str], Any]:
+    keys = list(measures)
+    try:
+        found = session.measure(dataset, {f"m{i}": measures[key] for i, key in enumerate(keys)})
+        return {key: found[f"m{i}"] for i, key in enumerate(keys)}
+    except HeadraceError as error:
+        if len({check for check, _ in keys}) == 1:
+            failures[keys[0][0]] = error.message
+            return {}
+    result: dict[tuple[str, str], Any] = {}
+    for check in dict.fromkeys(check for check, _ in keys):
+        result |= _measure(session, dataset, {key: measures[key] for key in keys if key[0] == check}, failures)
+    return result
+
+
+def _judge(check: PlannedCheck, values: Mapping[str, Any], history: History, now: datetime) -> Verdict:
+    earlier = [(at, found) for at, found in history.get(check.name, ()) if at < now]
+    try:
+        return check.check.judge(Measured(values, earlier, now))
+    except HeadraceError as error:
+        return Verdict("error", error.message, "a check that can be judged")
+    except Exception as error:  # noqa: BLE001 - the boundary to the check's code: an error is never reported as bad data
+        return Verdict("error", f"{type(error).__name__}: {error}", "a check that can be judged")
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values as they can be written in an event."""
+    return {name: str(v) if isinstance(v, Decimal | datetime) else v for name, v in values.items()}

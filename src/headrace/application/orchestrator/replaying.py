@@ -1,0 +1,74 @@
+"""Carries out a replay: the rows that were held back become the source of one more run. What may be replayed is decided in `replay`."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from headrace.application.orchestrator.batch import Prepared, execute, run_all
+from headrace.application.orchestrator.increments import Work, checkpoint_name
+from headrace.application.orchestrator.replay import Replay, refuse_if_unfit, settle
+from headrace.application.orchestrator.site import Site, new_run_id
+from headrace.application.queries.quarantine import Held, find_held, rebuilds
+from headrace.application.queries.runs import RunView, find_run
+from headrace.bus.events import QuarantineReplayedEvent, QuarantineReplayIntendedEvent
+from headrace.business.processing.plan import PlannedSource
+from headrace.business.processing.planning import build_plan
+from headrace.errors import UsageError
+
+
+def replay(site: Site, prepared: Prepared, wanted: Held, mended: Path | None, params: Mapping[str, Any]) -> RunView:
+    """Publish those of the rows that pass now, each once. Where targets are built anew, that is an ordinary run.
+
+    Rows that break a rule again are held back by this run, and no longer by the one they came from.
+    """
+    store = site.bus.store
+    if mended is None and rebuilds(find_run(store, wanted.run_id)):
+        return run_all(site, prepared, params, force=True)
+    refuse_if_unfit(prepared.plan, wanted, mended=mended is not None)
+    settle(site.bus, prepared.plan.sinks, site.project)
+    held = find_held(store, wanted.run_id, wanted.dataset)
+    source = next((s for s in prepared.plan.sources if s.name == held.dataset), None)
+    if source is None:
+        raise UsageError(
+            f"the pipeline has no source `{held.dataset}` any more", hint="give it back its name, or export the rows"
+        )
+    with tempfile.TemporaryDirectory(prefix="replay-", dir=site.state) as folder:
+        again = _chosen(site, held, source, mended, Path(folder) / "rows.parquet")
+        if not again.ids:
+            raise UsageError(
+                "no row of it can go through as it is",
+                hint="rows that could not be read need mending: `headrace quarantine export`, then `replay --from`",
+            )
+        return _carry_out(site, _reading(prepared, source, again), again, params)
+
+
+def _chosen(site: Site, held: Held, source: PlannedSource, mended: Path | None, out: Path) -> Replay:
+    columns = source.contract.raw_columns
+    readable = [i for i in site.held.ids(held.path) if i not in held.replayed]
+    if mended is None:
+        return Replay(held, tuple(readable), site.held.texts(held.path, readable, columns, out))
+    known = [i for i in site.held.ids(held.path, readable=False) if i not in held.replayed]
+    ids, scan = site.held.mended(mended, known, columns, out)
+    return Replay(held, tuple(ids), scan)
+
+
+def _reading(prepared: Prepared, source: PlannedSource, again: Replay) -> Prepared:
+    """The plan with those rows instead of the source's, of the same types."""
+    inferred = {cell.source or cell.column.name: cell.column.type for cell in source.contract.cells}
+    found = replace(prepared.resolved[source.name], scan=again.scan, inferred=inferred)
+    resolved = {**prepared.resolved, source.name: found}
+    return replace(prepared, resolved=resolved, plan=build_plan(prepared.definition, resolved))
+
+
+def _carry_out(site: Site, prepared: Prepared, again: Replay, params: Mapping[str, Any]) -> RunView:
+    run_id, ids = new_run_id(), sorted(again.ids)
+    names = {s.name: checkpoint_name(prepared.plan, s, params, again.identity, run_id) for s in prepared.plan.sinks}
+    site.bus.publish(run_id, QuarantineReplayIntendedEvent(again.held.run_id, again.held.dataset, ids, names))
+    work = Work({}, {}, prepared.plan.sinks)
+    run = execute(site, prepared, work, run_id, params, identity=again.identity)
+    site.bus.publish(run_id, QuarantineReplayedEvent(again.held.run_id, again.held.dataset, ids))
+    return run

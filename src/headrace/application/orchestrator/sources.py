@@ -1,0 +1,59 @@
+"""Looks at the sources of a definition before anything is planned: how each is read, and what its columns seem to be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from headrace.business.engine import Engine
+from headrace.business.model.definition import Definition, SourceDefinition
+from headrace.business.ports import ArrowScan, Scan, Scannable, Source
+from headrace.business.processing.plan import Resolved
+from headrace.errors import DefinitionError, HeadraceError, Problem
+
+
+def look_at_sources(definition: Definition, project: Path, engine: Engine) -> tuple[dict[str, Resolved], list[Problem]]:
+    """Every source that could be looked at, and the problems of those that could not."""
+    resolved: dict[str, Resolved] = {}
+    problems: list[Problem] = []
+    for name, source in definition.sources.items():
+        plugin: Any = source.plugin
+        try:
+            resolved[name] = _look(name, source, project, engine)
+        except DefinitionError as error:
+            problems += [
+                Problem(p.message, ("sources", name, plugin.kind, *p.path), p.hint, p.offset, p.on_key) for p in error.problems
+            ]
+        except HeadraceError as error:
+            problems.append(Problem(error.message, ("sources", name, plugin.kind), error.hint))
+    return resolved, problems
+
+
+def _look(name: str, source: SourceDefinition, project: Path, engine: Engine) -> Resolved:
+    plugin: Any = source.plugin
+    scan = plugin.scan(project) if isinstance(plugin, Scannable) else _batches(plugin, project)
+    origin = str(getattr(plugin, "origin", None) or name)
+    return Resolved(scan, _guesses(scan, source, engine), origin, tuple(getattr(scan, "notes", ())))
+
+
+def _guesses(scan: Scan, source: SourceDefinition, engine: Engine) -> dict[str, Any]:
+    """The types of the text columns that the contract does not give a type, guessed from a sample."""
+    if not (scan.text or getattr(scan, "all_text", False)):
+        return {}
+    declared = (
+        {column.source or name for name, column in source.contract.columns.items() if column.type} if source.contract else set()
+    )
+    unknown = [column.name for column in scan.schema if column.name not in declared]
+    return dict(engine.infer(scan, unknown)) if unknown else {}
+
+
+def _batches(source: Source, project: Path) -> ArrowScan:
+    """A plugin that only yields batches, as something an engine can scan."""
+
+    def read() -> Iterator[Any]:
+        for partition in source.partitions(project):
+            for batch in source.read(project, partition, None):
+                yield batch.rows
+
+    return ArrowScan(source.schema_of(project), open=read, origin=type(source).__name__)

@@ -1,0 +1,207 @@
+"""The one room that knows every room: it composes the system from settings. It decides nothing about pipelines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from headrace.errors import DefinitionError, Location, Problem
+
+if TYPE_CHECKING:
+    from headrace.application.orchestrator.batch import Prepared
+    from headrace.application.orchestrator.rehearsal import Rehearsed
+    from headrace.application.orchestrator.site import Busy, Site
+    from headrace.application.queries.quarantine import Held
+    from headrace.application.queries.runs import RunView
+    from headrace.bus.bus import EventBus
+    from headrace.bus.store import Envelope, EventStore
+    from headrace.business.engine import Engine, Statement
+    from headrace.business.model.definition import Loaded
+    from headrace.business.ports import InputFile
+    from headrace.business.processing.plan import Plan
+    from headrace.infrastructure.catalog import Catalog
+    from headrace.infrastructure.storage.held_rows import ParquetHeldRows
+    from headrace.settings import Settings
+
+Listener = Callable[["Envelope"], None]
+
+
+# The parts -----------------------------------------------------------------------------------------------------------
+
+
+def catalog() -> Catalog:
+    """Every plugin that is installed."""
+    from headrace.infrastructure.catalog import Catalog
+
+    return Catalog()
+
+
+def build(
+    document: Mapping[str, Any],
+    calls: Mapping[tuple[str | int, ...], Location],
+    project: Path,
+    params: Mapping[str, Any] | None = None,
+) -> Loaded:
+    """The definition that calls have put together as plain data (see `face`). Raises `DefinitionError` with all its problems."""
+    from headrace.infrastructure.loader import build as build_definition
+
+    return build_definition(document, calls, project=project, params=params, catalog=catalog())
+
+
+def settings(project: Path) -> Settings:
+    from headrace.settings import load_settings
+
+    return load_settings(project)
+
+
+def engine(chosen: Settings) -> Engine:
+    from headrace.business.engine import Limits
+    from headrace.infrastructure.engines.duckdb.engine import DuckDBEngine
+
+    return DuckDBEngine(Limits(chosen.memory_limit, chosen.threads, chosen.temp_directory))
+
+
+def state_folder(project: Path) -> Path:
+    return project / settings(project).state
+
+
+def event_store(project: Path) -> EventStore:
+    """The log of what happened in a project."""
+    from headrace.infrastructure.storage.sqlite_events import SqliteEventStore
+
+    return SqliteEventStore(state_folder(project) / "headrace.db")
+
+
+def held() -> ParquetHeldRows:
+    """The rows that are held back."""
+    from headrace.infrastructure.storage.held_rows import ParquetHeldRows
+
+    return ParquetHeldRows()
+
+
+def site(project: Path, busy: Busy | None = None, listen: Listener | None = None) -> Site:
+    """Where the runs of a project take place."""
+    from headrace.application.orchestrator.site import Site, silent
+    from headrace.infrastructure.storage.held_rows import write_texts
+
+    chosen = settings(project)
+    return Site(
+        project=project,
+        state=project / chosen.state,
+        engine=engine(chosen),
+        bus=_bus(event_store(project), listen),
+        hash_file=_hash_file,
+        held=held(),
+        write_texts=write_texts,
+        busy=busy or silent,
+    )
+
+
+def _bus(store: EventStore, listen: Listener | None) -> EventBus:
+    from headrace.bus.bus import EventBus
+
+    bus = EventBus(store)
+    if listen is not None:
+        bus.subscribe(listen)
+    return bus
+
+
+def _hash_file(file: InputFile) -> InputFile:
+    from headrace.infrastructure.formats.files import content_hash
+
+    return file if file.sha256 else replace(file, sha256=content_hash(file))
+
+
+# What can be asked ---------------------------------------------------------------------------------------------------
+
+
+def load(file: Path, params: Mapping[str, str] | None = None) -> Loaded:
+    """Read a definition. Raises `DefinitionError` with all its problems."""
+    from headrace.infrastructure.loader import load as load_definition
+
+    return load_definition(file, params=params or {}, catalog=catalog())
+
+
+def prepare(loaded: Loaded, where: Site | None = None) -> Prepared:
+    """Look at the sources and plan. Raises `DefinitionError` with every problem, each at its place in the file."""
+    from headrace.application.orchestrator.batch import prepare as prepare_run
+    from headrace.infrastructure.loader import locate
+
+    try:
+        return prepare_run(where or site(loaded.project), loaded.definition, loaded.file)
+    except DefinitionError as error:
+        if loaded.places is None:
+            raise
+        raise DefinitionError(locate(error.problems, loaded.places)) from error
+
+
+def plan(loaded: Loaded) -> Plan:
+    """What a run would do."""
+    return prepare(loaded).plan
+
+
+def check(loaded: Loaded) -> list[Problem]:
+    """What is wrong with a definition, beyond what loading found: an empty list when it can be run."""
+    try:
+        prepare(loaded)
+    except DefinitionError as error:
+        return list(error.problems)
+    return []
+
+
+def statements(loaded: Loaded, planned: Plan) -> Sequence[Statement]:
+    """What the engine will run, for people to read."""
+    return engine(settings(loaded.project)).statements(planned)
+
+
+def run(
+    loaded: Loaded,
+    *,
+    params: Mapping[str, Any] | None = None,
+    full_refresh: bool = False,
+    force: bool = False,
+    busy: Busy | None = None,
+    listen: Listener | None = None,
+) -> RunView:
+    """Run a pipeline to its end, and give what became of it. Raises what ended it."""
+    from headrace.application.orchestrator.batch import run_all
+
+    where = site(loaded.project, busy, listen)
+    return run_all(where, prepare(loaded, where), params or {}, force=force, full_refresh=full_refresh)
+
+
+def replay(loaded: Loaded, wanted: Held, mended: Path | None, *, params: Mapping[str, Any] | None = None) -> RunView:
+    """Let rows that were held back through the pipeline again, and publish those that now pass, once."""
+    from headrace.application.orchestrator.replaying import replay as replay_rows
+
+    where = site(loaded.project)
+    return replay_rows(where, prepare(loaded, where), wanted, mended, params or {})
+
+
+def test(loaded: Loaded) -> Sequence[Rehearsed]:
+    """Run the tests that stand in a definition, in a folder that is gone afterwards."""
+    import tempfile
+
+    from headrace.application.orchestrator.rehearsal import rehearse
+
+    where = site(loaded.project)
+    prepared = prepare(loaded, where)
+    with tempfile.TemporaryDirectory(prefix="headrace-test-") as folder:
+        return list(rehearse(loaded.definition, prepared.resolved, where.engine, Path(folder), where.write_texts))
+
+
+def schema() -> Mapping[str, Any]:
+    """The JSON Schema of definitions, with every plugin that is installed."""
+    from headrace.infrastructure.loader import definition_schema
+
+    return definition_schema(catalog())
+
+
+def report(run: RunView, form: str) -> str:
+    """A run's graph as an SVG picture or an HTML page."""
+    from headrace.presentation.report.page import page
+    from headrace.presentation.report.picture import picture
+
+    return picture(run) if form == "svg" else page(run)

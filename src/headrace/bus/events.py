@@ -1,0 +1,176 @@
+"""What can happen in a run, as past-tense facts. Rows never travel in events: only counts, names, places and durations.
+
+Each class has a written name and version under which it is stored (`pipeline.started/1`), so that classes may be renamed freely.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A fact about a run."""
+
+    written: ClassVar[str]
+
+    def data(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineStartedEvent(Event):
+    """A run began, by this version (fingerprint) of the pipeline, with these parameters (never secrets)."""
+
+    written: ClassVar[str] = "pipeline.started/1"
+    pipeline: str
+    fingerprint: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    definition: str | None = None
+    graph: Sequence[Mapping[str, Any]] = ()
+    trigger: str = "command"
+
+
+@dataclass(frozen=True, slots=True)
+class DataIngestedEvent(Event):
+    """A source was read to its end: records seen, bytes, files, and where it stood."""
+
+    written: ClassVar[str] = "data.ingested/1"
+    dataset: str
+    origin: str
+    read: int
+    files: int = 0
+    bytes: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class DataValidatedEvent(Event):
+    """Every row of a dataset has its verdict. `read = good + quarantined + dropped + filtered`; `rules` counts violations by rule."""
+
+    written: ClassVar[str] = "data.validated/1"
+    dataset: str
+    read: int
+    good: int
+    quarantined: int
+    dropped: int = 0
+    filtered: int = 0
+    rules: Sequence[Mapping[str, Any]] = ()
+    examples: Sequence[Mapping[str, Any]] = ()
+    quarantine: str | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class DataProcessedEvent(Event):
+    """A step was carried out: rows that came in, by input, and went out."""
+
+    written: ClassVar[str] = "data.processed/1"
+    step: str
+    kind: str
+    inputs: Mapping[str, int]
+    rows: int
+    filtered: int = 0
+    added: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DataStagedEvent(Event):
+    """A result lies ready, unpublished."""
+
+    written: ClassVar[str] = "data.staged/1"
+    dataset: str
+    rows: int
+    bytes: int
+    files: Sequence[str]
+    schema: Sequence[Sequence[str]] = ()
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class QualityCheckEvent(Event):
+    """A check of the audit has its outcome: pass, fail, error, learning or skipped."""
+
+    written: ClassVar[str] = "quality.checked/1"
+    check: str
+    kind: str
+    dataset: str
+    outcome: str
+    on_fail: str
+    observed: str
+    expected: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DataStoredEvent(Event):
+    """A result was published to a sink."""
+
+    written: ClassVar[str] = "data.stored/1"
+    sink: str
+    kind: str
+    dataset: str
+    target: str
+    checkpoint: str
+    rows: int
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+    unchanged: int = 0
+    already: bool = False
+    files: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineReplayIntendedEvent(Event):
+    """Rows are about to be published again from quarantine, under these checkpoints; recorded first, so that a crash cannot double them."""
+
+    written: ClassVar[str] = "quarantine.replay_intended/1"
+    from_run: str
+    dataset: str
+    rows: Sequence[str]
+    checkpoints: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineReplayedEvent(Event):
+    """Rows left quarantine: published by this run."""
+
+    written: ClassVar[str] = "quarantine.replayed/1"
+    from_run: str
+    dataset: str
+    rows: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineCompletedEvent(Event):
+    """A run succeeded. `unchanged` says that all of it had been published before and nothing was done."""
+
+    written: ClassVar[str] = "pipeline.completed/1"
+    pipeline: str
+    seconds: float
+    unchanged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineFailedEvent(Event):
+    """A run failed: the kind of error, what went wrong and what to do. No target was left half written."""
+
+    written: ClassVar[str] = "pipeline.failed/1"
+    pipeline: str
+    error: str
+    message: str
+    hint: str | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineCancelledEvent(Event):
+    """A run was interrupted before it published; what was staged stays for the next."""
+
+    written: ClassVar[str] = "pipeline.cancelled/1"
+    pipeline: str
+    seconds: float = 0.0

@@ -1,0 +1,135 @@
+"""A pipeline's definition: the one model that YAML and Python both build. Not how it is read (see `infrastructure.loader`)
+and not what it comes to (see `processing.plan`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SerializeAsAny
+
+from headrace.business.model.contract import Contract, Model
+from headrace.business.model.plugin import Plugin
+from headrace.business.model.shorthand import Shorthand
+
+EngineName = Literal["duckdb"]
+
+
+class Incremental(Model):
+    """What a run reads of a source that was read before: only new files, or only rows with a greater cursor value."""
+
+    by: Literal["file", "cursor"] = "file"
+    cursor: str | None = Field(None, description="The column whose values only grow")
+    lag: str | None = Field(
+        None, description="How far behind the highest value to read again, e.g. `2 days`, for rows that came late"
+    )
+
+
+class SourceDefinition(Model):
+    """A dataset that comes in: where from, and what it promises."""
+
+    plugin: SerializeAsAny[Plugin]
+    contract: Contract | None = None
+    incremental: Incremental | None = None
+
+
+class StepDefinition(Model):
+    """One step. Its input is the one before it unless `from` names another; its result is called `name`."""
+
+    name: str
+    from_: str | None = Field(None, alias="from")
+    plugin: SerializeAsAny[Plugin]
+
+
+class CheckDefinition(Model):
+    """One check of the audit, on the dataset `on` (the last step's, unless said)."""
+
+    name: str
+    on: str | None = None
+    plugin: SerializeAsAny[Plugin]
+
+
+class SinkDefinition(Model):
+    """Where a dataset goes: `from` names it (the last step's, unless said)."""
+
+    name: str
+    from_: str | None = Field(None, alias="from")
+    plugin: SerializeAsAny[Plugin]
+
+
+class Parameter(Model):
+    """A value that is given when the pipeline is run: `--param day=2013-01-01`."""
+
+    type: Literal["string", "int", "float", "boolean", "date", "timestamp"] = "string"
+    default: Any = None
+    required: bool = False
+    description: str | None = None
+
+
+def parameter_options(written: Any) -> Any:
+    """A parameter as options: a bare value is its default, and a default without a type has its own."""
+    if isinstance(written, Parameter):
+        return written
+    options = dict(written) if isinstance(written, Mapping) else {"default": written}
+    default = options.get("default")
+    if "type" not in options and isinstance(default, bool | int | float):
+        options["type"] = {bool: "boolean", int: "int", float: "float"}[type(default)]
+    return options
+
+
+class Expectation(Model):
+    """What a test expects. Only what is named is compared."""
+
+    quarantined: tuple[Mapping[str, Any], ...] | None = None
+    rows: Mapping[str, tuple[Mapping[str, Any], ...]] | None = None
+    count: Mapping[str, int] | None = None
+    checks: Mapping[str, str] | None = None
+
+
+class TestDefinition(Model):
+    """Rows that go in instead of the sources', and what must become of them. A column that a test row leaves out is out of
+    the test: rules on that column alone do not apply."""
+
+    __test__ = False
+
+    name: str
+    rows: Mapping[str, tuple[Mapping[str, Any], ...]]
+    params: Mapping[str, Any] = Field(default_factory=dict)
+    expect: Expectation
+
+
+class Definition(Model):
+    """A pipeline."""
+
+    version: Literal[1] = 1
+    pipeline: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$")]
+    description: str | None = None
+    engine: EngineName = "duckdb"
+    params: Mapping[str, Annotated[Parameter, Shorthand(parameter_options, of="default")]] = Field(default_factory=dict)
+    sources: Mapping[str, SourceDefinition]
+    steps: tuple[StepDefinition, ...] = ()
+    checks: tuple[CheckDefinition, ...] = ()
+    sinks: tuple[SinkDefinition, ...] = ()
+    tests: tuple[TestDefinition, ...] = ()
+
+    @property
+    def last(self) -> str | None:
+        """The dataset that checks and sinks mean when they name none: the last step's, or that of the only source."""
+        if self.steps:
+            return self.steps[-1].name
+        return next(iter(self.sources)) if len(self.sources) == 1 else None
+
+
+class Loaded(Model):
+    """A definition with what surrounds it: its file, the project folder, and the place of each of its parts."""
+
+    definition: Definition
+    file: Path | None = None
+    project: Path = Path()
+    params: Mapping[str, Any] = Field(default_factory=dict)
+    """The values of the parameters, with their types."""
+    document: Any = Field(None, repr=False)
+    """What was written, as plain data: references stand in it as references."""
+    places: Any = None
+    """`(path, on_key, offset) -> Location | None`, see `infrastructure.loader`."""

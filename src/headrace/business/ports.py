@@ -1,0 +1,348 @@
+"""The ports: what Headrace asks of a source, a step, a check, a sink and an engine. Not one line of how any of them does it.
+
+A plugin is a frozen Pydantic model whose fields are its options; from that one declaration come the parser of definitions,
+their validation, the JSON Schema and the reference pages. Making one does no I/O. Relative paths are meant from the
+`project` folder, the one that holds the definition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NewType, Protocol, runtime_checkable
+
+from headrace.business.model.plugin import Plugin as Plugin
+from headrace.business.model.schema import Schema
+from headrace.business.processing.expressions.ir import Expr
+from headrace.business.processing.relation import Relation
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+#: An opaque resume token: only the source that made it can read it.
+Position = NewType("Position", str)
+
+
+# Reading -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Arrow rows on their way, with the position that follows them: `read(partition, after=position)` goes on behind them."""
+
+    rows: pa.RecordBatch
+    position: Position
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Where rows come from. Called by the engine, one partition at a time; leaving the generator closes what was opened.
+
+    For every cut, the rows after it are the rows that `read(partition, position)` gives. `RetryableError` is tried again.
+    """
+
+    bounded: ClassVar[bool]
+
+    def partitions(self, project: Path) -> Sequence[str]: ...
+
+    def read(self, project: Path, partition: str, after: Position | None) -> Iterator[Batch]: ...
+
+    def schema_of(self, project: Path) -> Schema: ...
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """A file that a run reads: where it is, how large, when changed, and its content hash where that decides what was loaded."""
+
+    path: str
+    bytes: int
+    modified_ns: int
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What an engine can read by itself: columns by the names that the data give, in order, and their types there.
+
+    In a `text` scan every column is text as it stands in the file, to be cast with a verdict for each cell. `notes` are facts
+    worth telling the user, such as columns that had to be renamed.
+    """
+
+    schema: Schema
+    notes: tuple[str, ...] = field(default=(), kw_only=True)
+    text: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, slots=True)
+class FileScan(Scan):
+    files: tuple[InputFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tidied:
+    """What came of copying the readable records of a text file into a form that every reader reads alike: UTF-8, one line end,
+    no preamble. `rejects` is a file of JSON lines `{record, text, reason, message}`; records count from 1, the rejected too."""
+
+    path: Path
+    rejects: Path
+    records: int
+    rejected: int
+    longest: int
+    """The length of the longest record, in bytes."""
+
+
+#: Copies the readable records of a file into a folder, slowly and surely: for files that an engine cannot be trusted with.
+Tidy = Callable[[InputFile, Path], Tidied]
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a look at the start of a delimited file showed."""
+
+    names: tuple[str, ...]
+    """The column names, made unique."""
+    preamble: int = 1
+    """How many lines stand before the first record."""
+    newline: Literal["\n", "\r\n"] = "\n"
+    plain: bool = True
+    """Whether an engine may try to read the file by itself; otherwise it has to be tidied."""
+
+
+@dataclass(frozen=True, slots=True)
+class DelimitedScan(FileScan):
+    """Delimited text (RFC 4180 and its many relatives). The schema is the union of the columns of all files, by name."""
+
+    text: ClassVar[bool] = True
+    delimiter: str = ","
+    quote: str = '"'
+    escape: str = '"'
+    encoding: str = "utf-8"
+    heads: Mapping[str, Head] = field(default_factory=dict)
+    """The head of each file, by its path."""
+    tidy: Tidy | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class JsonScan(FileScan):
+    """JSON: one object per line, or one array of objects. Scalars arrive as text, nested values as JSON text."""
+
+    text: ClassVar[bool] = True
+    layout: Literal["lines", "array"] = "lines"
+    keys: tuple[str, ...] = ()
+    """The key in the objects of each column, in the order of the schema."""
+    plain: frozenset[str] = frozenset()
+    """The paths of the files that an engine may read by itself; the others have to be tidied into lines of text values."""
+    tidy: Tidy | None = field(default=None, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ParquetScan(FileScan):
+    """Parquet files, joined by column name. With `all_text`, their columns are texts to be cast, as in a text scan."""
+
+    all_text: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ArrowFileScan(FileScan):
+    """Files that are read into Arrow one by one. With `all_text`, all columns are text to be cast."""
+
+    open: Callable[[InputFile], Iterator[pa.RecordBatch]] = field(kw_only=True, compare=False, repr=False)
+    """Reads a file anew; its batches have the columns of the schema, in order."""
+    all_text: bool = field(default=False, kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class DuckDBScan(Scan):
+    """A table or query of a DuckDB file, opened read-only. `table` says whether reading twice gives the same rows in the same order."""
+
+    path: str
+    query: str
+    table: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ArrowScan(Scan):
+    """Anything that comes as Arrow. `open` starts reading anew each time; `origin` names it in quarantine and errors.
+
+    With `all_text`, all columns are text to be cast.
+    """
+
+    open: Any = None
+    """`() -> Iterator[pyarrow.RecordBatch]`"""
+    origin: str = ""
+    all_text: bool = False
+    files: tuple[InputFile, ...] = ()
+
+
+@runtime_checkable
+class Format(Protocol):
+    """How rows are written in files. A format is a model whose fields are its options, registered by the entry points
+    `headrace.formats`, so that any source of files can use any format.
+
+    `scan` looks at the files, reads no more of them than it needs for the schema, and does not keep them open.
+    """
+
+    suffixes: ClassVar[tuple[str, ...]]
+    """The ends of file names that suggest it, with the dot; a further one for the compression may follow."""
+
+    def scan(self, files: Sequence[InputFile]) -> Scan: ...
+
+
+@runtime_checkable
+class Scannable(Protocol):
+    """A source that an engine can read natively. `scan` may look at files and catalogues, but reads no rows except to infer types."""
+
+    def scan(self, project: Path) -> Scan: ...
+
+
+# Steps and checks ----------------------------------------------------------------------------------------------------
+
+
+@runtime_checkable
+class Step(Protocol):
+    """What happens to rows. Called while planning, never with rows: it says what should come out, the engine does it.
+
+    `inputs` maps names to datasets; the one that the step stands behind is under `"input"`. Raises `DefinitionError` whose
+    problems have paths relative to the step's options.
+    """
+
+    kind: ClassVar[str]
+
+    def apply(self, inputs: Mapping[str, Relation]) -> Relation: ...
+
+
+Outcome = Literal["pass", "fail", "error", "learning", "skipped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a check: the outcome, what was observed, what was expected, both in words."""
+
+    outcome: Outcome
+    observed: str
+    expected: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a check may look at: its own measures, those of earlier runs (oldest first), and the time that the run is for.
+
+    Only runs that were published are history. Times have a zone; that of a run over old data is the time of those data.
+    """
+
+    values: Mapping[str, Any]
+    history: Sequence[tuple[datetime, Mapping[str, Any]]]
+    now: datetime
+
+
+@runtime_checkable
+class Check(Protocol):
+    """What a whole dataset must be like. `measures` are aggregates over the staged data, so one pass serves all checks;
+    `judge` turns the values into a verdict and does no I/O."""
+
+    on_fail: Literal["block", "warn"]
+
+    def measures(self, schema: Schema) -> Mapping[str, Expr]: ...
+
+    def judge(self, measured: Measured) -> Verdict: ...
+
+
+@runtime_checkable
+class Comparing(Protocol):
+    """A check that looks at another dataset as well: `other` names it. What it measures there comes to `judge` beside its own
+    measures, so the names must differ."""
+
+    @property
+    def other(self) -> str: ...
+
+    def other_measures(self, schema: Schema) -> Mapping[str, Expr]: ...
+
+
+# Publishing ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FileDigest:
+    """What a file holds, in short: its SHA-256 in hexadecimal, and its size."""
+
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A result at rest, not yet published: Parquet files, their schema, rows and bytes."""
+
+    files: tuple[Path, ...]
+    schema: Schema
+    rows: int
+    bytes: int
+    digests: Mapping[Path, FileDigest] = field(default_factory=dict)
+    """Of the files whose content hash is known already, so that a sink need not read them for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What a publication stands for. The name is derived from the data (pipeline, plan, parameters, inputs), never from the
+    run, so a publication repeated after a crash, by whomever and from whatever disk, is recognised."""
+
+    name: str
+    pipeline: str
+    run_id: str
+    at: datetime
+    inputs: Mapping[str, Sequence[InputFile]] = field(default_factory=dict)
+    """The files that went in, by source."""
+    cursors: Mapping[str, Position] = field(default_factory=dict)
+    """How far each incremental source was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What a publication did to its target."""
+
+    target: str
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+    unchanged: int = 0
+    already: bool = False
+    """The checkpoint was there before: nothing was changed."""
+    files: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Publisher(Protocol):
+    """A sink that takes a staged result as a whole. Its ledger of checkpoints lives with the target and changes in the same
+    atomic act as the rows, so that a reader never sees a partial table and nothing is ever published twice."""
+
+    def target(self, project: Path) -> str:
+        """Where it goes, in words for people, without secrets."""
+        ...
+
+    def problems(self, schema: Schema) -> Iterable[str]:
+        """What keeps this schema from being published here; asked while planning."""
+        ...
+
+    def guarantee(self) -> str:
+        """What a reader can count on, and why, in one sentence."""
+        ...
+
+    def ledger(self, project: Path) -> Sequence[Checkpoint]:
+        """The checkpoints published by any pipeline so far, oldest first; empty when the target does not exist."""
+        ...
+
+    def publish(self, project: Path, staged: Staged, checkpoint: Checkpoint) -> Publication:
+        """Make the staged rows count, once, all or nothing. Does nothing but say `already` when the ledger has the checkpoint."""
+        ...
+
+
+@runtime_checkable
+class Sink(Protocol):
+    """Where rows go, for plugins that take batches: `write` stages, only `commit` makes rows count; twice is harmless."""
+
+    def write(self, batch: Batch) -> None: ...
+
+    def commit(self, checkpoint: Checkpoint) -> None: ...

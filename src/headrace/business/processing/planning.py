@@ -1,0 +1,254 @@
+"""Builds a plan from a definition and what its sources look like, and finds all its mistakes at once. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from headrace.business.model.contract import Contract
+from headrace.business.model.definition import Definition, SourceDefinition
+from headrace.business.model.schema import Schema, did_you_mean
+from headrace.business.ports import Check, Publisher, Step
+from headrace.business.processing.plan import Plan, PlannedCheck, PlannedSink, PlannedSource, PlannedStep, Resolved
+from headrace.business.processing.pruning import needed_columns
+from headrace.business.processing.relation import Dataset, Relation
+from headrace.business.validation.compiled import CompiledContract
+from headrace.business.validation.contracts import compile_contract
+from headrace.errors import DefinitionError, Path, Problem
+
+
+def build_plan(definition: Definition, resolved: Mapping[str, Resolved]) -> Plan:
+    """The plan of a definition. Raises `DefinitionError` with every problem in contracts, steps, checks and sinks."""
+    planner = _Planner(definition, resolved)
+    planner.contracts()
+    planner.steps()
+    planner.checks()
+    planner.sinks()
+    if planner.problems:
+        raise DefinitionError(planner.problems)
+    return planner.plan()
+
+
+class _Planner:
+    def __init__(self, definition: Definition, resolved: Mapping[str, Resolved]) -> None:
+        self.definition, self.resolved = definition, resolved
+        self.problems: list[Problem] = []
+        self.compiled: dict[str, CompiledContract] = {}
+        self.schemas: dict[str, Schema] = {}
+        self.unknown: set[str] = set()
+        """Datasets whose schema could not be found out, so that what rests on them is not blamed."""
+        self.planned_steps: list[PlannedStep] = []
+        self.planned_checks: list[PlannedCheck] = []
+        self.planned_sinks: list[PlannedSink] = []
+
+    def contracts(self) -> None:
+        first = {
+            name: compile_contract(
+                _without_references(source),
+                self.resolved[name].scan.schema,
+                self.resolved[name].inferred,
+                {},
+                text=_text(self.resolved[name]),
+            )[0].schema
+            for name, source in self.definition.sources.items()
+            if name in self.resolved
+        }
+        for name, source in self.definition.sources.items():
+            if name not in self.resolved:
+                self.unknown.add(name)
+                continue
+            found = self.resolved[name]
+            contract = source.contract or Contract()
+            self.compiled[name], problems = compile_contract(
+                contract, found.scan.schema, found.inferred, first, text=_text(found)
+            )
+            self._add(problems, ("sources", name, "contract"))
+            self.schemas[name] = self.compiled[name].schema
+            self._cursor(name, source)
+
+    def _cursor(self, name: str, source: SourceDefinition) -> None:
+        incremental = source.incremental
+        if incremental is None:
+            return
+        path: Path = ("sources", name, "incremental")
+        if incremental.by == "cursor" and incremental.cursor is None:
+            self.problems.append(Problem("`by: cursor` needs `cursor: <column>`", path))
+        elif incremental.cursor is not None and incremental.cursor not in self.schemas[name]:
+            hint = did_you_mean(incremental.cursor, self.schemas[name].names)
+            self.problems.append(Problem(f"there is no column `{incremental.cursor}`", (*path, "cursor"), hint))
+
+    def steps(self) -> None:
+        previous: str | None = next(iter(self.definition.sources)) if len(self.definition.sources) >= 1 else None
+        for i, step in enumerate(self.definition.steps):
+            plugin: Any = step.plugin
+            path: Path = ("steps", i)
+            source = step.from_ or previous
+            previous = step.name
+            if source in self.unknown:
+                self.unknown.add(step.name)
+                continue
+            if source not in self.schemas:
+                self.problems.append(
+                    Problem(
+                        f"there is no dataset `{source}` before this step",
+                        (*path, "from"),
+                        did_you_mean(str(source), self.schemas),
+                    )
+                )
+                self.unknown.add(step.name)
+                continue
+            relation = self._apply(plugin, str(source), (*path, plugin.kind))
+            if relation is None:
+                self.unknown.add(step.name)
+                continue
+            self.planned_steps.append(PlannedStep(step.name, plugin.kind, relation))
+            self.schemas[step.name] = relation.schema
+
+    def _apply(self, step: Step, source: str, path: Path) -> Relation | None:
+        inputs: dict[str, Relation] = {name: Dataset(schema, name) for name, schema in self.schemas.items()}
+        inputs["input"] = inputs[source]
+        try:
+            return step.apply(inputs)
+        except DefinitionError as error:
+            if not (self.unknown and all(self._about_unknown(p) for p in error.problems)):
+                self._add(error.problems, path)
+            return None
+
+    def _about_unknown(self, problem: Problem) -> bool:
+        return any(f"`{name}`" in problem.message for name in self.unknown)
+
+    def checks(self) -> None:
+        for i, definition in enumerate(self.definition.checks):
+            check: Any = definition.plugin
+            dataset = definition.on or self._last()
+            if dataset is None or dataset in self.unknown:
+                continue
+            path: Path = ("checks", i)
+            if dataset not in self.schemas:
+                self.problems.append(
+                    Problem(f"there is no dataset `{dataset}`", (*path, "on"), did_you_mean(dataset, self.schemas))
+                )
+                continue
+            planned = self._measures(definition.name, check, dataset, (*path, check.kind))
+            if planned is not None:
+                self.planned_checks.append(planned)
+
+    def _measures(self, name: str, check: Check, dataset: str, path: Path) -> PlannedCheck | None:
+        try:
+            measures = check.measures(self.schemas[dataset])
+            other: str | None = getattr(check, "other", None)
+            theirs: Mapping[str, Any] = {}
+            if other is not None:
+                if other not in self.schemas:
+                    self.problems.append(Problem(f"there is no dataset `{other}`", path, did_you_mean(other, self.schemas)))
+                    return None
+                theirs = check.other_measures(self.schemas[other])  # type: ignore[attr-defined]
+        except DefinitionError as error:
+            self._add(error.problems, path)
+            return None
+        return PlannedCheck(name, check.kind, dataset, check, measures, other, theirs)  # type: ignore[attr-defined]
+
+    def sinks(self) -> None:
+        for i, definition in enumerate(self.definition.sinks):
+            sink: Any = definition.plugin
+            kind = sink.kind
+            dataset = definition.from_ or self._last()
+            path: Path = ("sinks", i)
+            if dataset is None or dataset in self.unknown:
+                continue
+            if dataset not in self.schemas:
+                self.problems.append(
+                    Problem(f"there is no dataset `{dataset}`", (*path, "from"), did_you_mean(dataset, self.schemas))
+                )
+                continue
+            if not isinstance(sink, Publisher):
+                self.problems.append(Problem(f"`{kind}` cannot publish a staged result", (*path, kind)))
+                continue
+            for message in sink.problems(self.schemas[dataset]):
+                self.problems.append(Problem(message, (*path, kind)))
+            self.planned_sinks.append(PlannedSink(definition.name, kind, dataset, sink))
+
+    def _last(self) -> str | None:
+        last = self.definition.last
+        if last is None:
+            self.problems.append(
+                Problem(
+                    "several sources and no step: say which dataset is meant with `from:` or `on:`", ("sources",), on_key=True
+                )
+            )
+        return last
+
+    def _add(self, problems: Any, path: Path) -> None:
+        self.problems += [Problem(p.message, (*path, *p.path), p.hint, p.offset, p.on_key, p.location) for p in problems]
+
+    def plan(self) -> Plan:
+        needed = needed_columns(self.planned_steps, self.planned_checks, self.planned_sinks, self.definition.last, self.schemas)
+        sources = tuple(
+            PlannedSource(
+                name,
+                self.definition.sources[name].plugin.kind,
+                self.resolved[name].origin,
+                self.resolved[name].scan,
+                self.compiled[name],
+                frozenset(needed.get(name, frozenset())) | self._referred(name),
+                getattr(self.definition.sources[name].incremental, "cursor", None),
+            )
+            for name in self._reading_order()
+        )
+        notes = [f"{name}: {note}" for name, found in self.resolved.items() for note in found.notes]
+        return Plan(
+            self.definition,
+            sources,
+            tuple(self.planned_steps),
+            tuple(self.planned_checks),
+            tuple(self.planned_sinks),
+            tuple(notes),
+        )
+
+    def _referred(self, name: str) -> frozenset[str]:
+        """The columns of a dataset by which other datasets, or its own late rules, look it up."""
+        own = {column for rule in self.compiled[name].late for column in rule.columns}
+        foreign = {
+            c
+            for contract in self.compiled.values()
+            for rule in contract.references
+            if rule.dataset == name
+            for c in rule.parents
+        }
+        cursor = getattr(self.definition.sources[name].incremental, "cursor", None)
+        return frozenset(own | foreign | ({cursor} if cursor else set()))
+
+    def _reading_order(self) -> list[str]:
+        """Those that others refer to first. Raises `DefinitionError` when they refer to each other in a circle."""
+        waiting = {name: {r.dataset for r in c.references} - {name} for name, c in self.compiled.items()}
+        order: list[str] = []
+        while waiting:
+            ready = [name for name, parents in waiting.items() if not parents & set(waiting)]
+            if not ready:
+                circle = " -> ".join(waiting)
+                raise DefinitionError(
+                    [
+                        Problem(
+                            f"the references of these datasets go in a circle: {circle}",
+                            ("sources", next(iter(waiting))),
+                            on_key=True,
+                        )
+                    ]
+                )
+            order += ready
+            waiting = {name: parents for name, parents in waiting.items() if name not in ready}
+        return order
+
+
+def _text(found: Resolved) -> bool:
+    return found.scan.text or bool(getattr(found.scan, "all_text", False))
+
+
+def _without_references(source: SourceDefinition) -> Contract:
+    """The contract by which a dataset's schema is known before those it refers to."""
+    contract = source.contract or Contract()
+    return Contract(
+        columns={n: c.model_copy(update={"references": None}) for n, c in contract.columns.items()},
+        key=contract.key,
+        on_drift=contract.on_drift,
+    )

@@ -1,0 +1,134 @@
+"""The step `join`: the rows of two datasets side by side. `lookup` is the simpler step where the other one is a mere list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from headrace.business.model.plugin import Plugin
+from headrace.business.model.schema import Column, Schema
+from headrace.business.processing.expressions.build import column
+from headrace.business.processing.expressions.coercion import coerce, common_type
+from headrace.business.processing.expressions.ir import Call, Expr
+from headrace.business.processing.relation import Join, Relation
+from headrace.business.processing.steps.findings import Findings
+from headrace.business.processing.steps.options import Name
+from headrace.business.processing.steps.partners import Match, match_columns, nullable, partners
+from headrace.business.processing.steps.projection import project, ref
+
+On = tuple[Name, ...] | Mapping[Name, Name] | str
+
+
+class JoinStep(Plugin):
+    """Puts each row beside its partners in another dataset. A null equals nothing, so it finds no partner.
+
+    The columns that are matched come out once, under our names. If other columns of the two have the same name,
+    say a `prefix` or `suffix`, which theirs gets. A condition is written with the names that come out.
+
+    ```yaml
+    - join: {with: airlines, on: [carrier], how: left, expect: one}
+    - join: {with: airports, on: {origin: faa}, prefix: origin_}
+    - join: {with: fares, on: distance between least_distance and greatest_distance}
+    ```
+    """
+
+    kind: ClassVar[str] = "join"
+
+    with_: Name = Field(alias="with", description="The other dataset")
+    on: On | None = Field(None, description="Columns of the same names, `{ours: theirs}`, or a condition")
+    how: Literal["inner", "left", "right", "full", "cross", "semi", "anti"] = Field(
+        "inner", description="Which rows stay; `semi` and `anti` keep ours that have, or have not, a partner"
+    )
+    prefix: str = Field("", description="Put before those of their names that we have too")
+    suffix: str = Field("", description="Put behind those of their names that we have too")
+    expect: Literal["any", "one"] = Field("any", description="With `one`, the run fails if a row would get several partners")
+
+    def apply(self, inputs: Mapping[str, Relation]) -> Relation:
+        left, findings = inputs["input"], Findings()
+        right = findings.dataset(inputs, self.with_, "with")
+        if right is None:
+            raise findings.error()
+        self._check_options(findings)
+        on = (self.on,) if isinstance(self.on, str) and self._is_column(self.on, left, right) else self.on
+        if isinstance(on, str):
+            return self._on_condition(on, left, right, findings)
+        return self._on_columns(match_columns(on or (), left.schema, right.schema, self.with_, findings), left, right, findings)
+
+    def _check_options(self, findings: Findings) -> None:
+        if self.how == "cross" and self.on is not None:
+            findings.add("a cross join pairs every row with every row", "on", hint="leave out `on`, or say another `how`")
+        if self.how != "cross" and not self.on:
+            findings.add("say which rows belong together", hint="for example `on: [carrier]` or `on: {origin: faa}`")
+        if self.expect == "one" and self.how not in ("inner", "left"):
+            findings.add(f"`expect: one` is for inner and left joins, not for {self.how}", "expect")
+
+    @staticmethod
+    def _is_column(text: str, left: Relation, right: Relation) -> bool:
+        return left.schema.resolve(text) is not None or right.schema.resolve(text) is not None or text.isidentifier()
+
+    def _on_columns(self, matches: list[Match], left: Relation, right: Relation, findings: Findings) -> Relation:
+        matched = {m.right.name for m in matches}
+        partial = self.how in ("semi", "anti")
+        taken = {} if partial else self._taken(left.schema, [c for c in right.schema if c.name not in matched], findings)
+        findings.settle()
+        side, condition = partners(right, matches, taken)
+        joined = self._joined(left, side, condition)
+        if partial:
+            return joined
+        keys = {m.left.name: self._key(m, side.schema) for m in matches}
+        ours = {c.name: keys.get(c.name, ref(c)) for c in left.schema}
+        never_null = [m.left.name for m in matches if self._key_known(m)]
+        return project(joined, {**ours, **{name: column(name, joined.schema[name].type) for name in taken}}, never_null)
+
+    def _on_condition(self, text: str, left: Relation, right: Relation, findings: Findings) -> Relation:
+        taken = self._taken(left.schema, list(right.schema), findings)
+        both = Schema((*left.schema, *(replace(c, name=name) for name, c in taken.items())))
+        condition = findings.condition(text, both, "on")
+        if self.expect == "one":
+            hint = "match by columns, as in `on: {origin: faa}`"
+            findings.add("`expect: one` cannot be checked for a condition", "expect", hint=hint)
+        findings.settle()
+        unchanged = all(name == c.name for name, c in taken.items())
+        side = right if unchanged else project(right, {name: ref(c) for name, c in taken.items()})
+        return self._joined(left, side, condition)
+
+    def _joined(self, left: Relation, right: Relation, condition: Expr | None) -> Join:
+        ours = nullable(left.schema) if self.how in ("right", "full") else left.schema
+        theirs = nullable(right.schema) if self.how in ("left", "full") else right.schema
+        schema = left.schema if self.how in ("semi", "anti") else Schema((*ours, *theirs))
+        return Join(schema, left, right, self.how, condition, single=self.expect == "one")
+
+    def _taken(self, left: Schema, theirs: list[Column], findings: Findings) -> dict[str, Column]:
+        """Their columns by the names that they come out with."""
+        ours = {name.lower() for name in left.names}
+        taken = {f"{self.prefix}{c.name}{self.suffix}" if c.name.lower() in ours else c.name: c for c in theirs}
+        alike = [name for name in taken if name.lower() in ours]
+        if alike or len({name.lower() for name in taken}) < len(theirs):
+            which = ", ".join(f"`{name}`" for name in alike or taken)
+            findings.add(
+                f"both datasets have columns called {which}",
+                "with",
+                hint=f"say `suffix: _{self.with_}`, or `select` and `rename` before",
+            )
+        return taken
+
+    def _key(self, match: Match, side: Schema) -> Expr:
+        """What comes out for a matched pair: ours, theirs where we may have no row, or whichever is there."""
+        ours, theirs = ref(match.left), column(match.beside, side[match.beside].type)
+        if self.how not in ("right", "full"):
+            return ours
+        if self.how == "right":
+            return theirs
+        kind = common_type(ours.type, theirs.type) or theirs.type
+        return Call(kind, "coalesce", (coerce(ours, kind), coerce(theirs, kind)))
+
+    def _key_known(self, match: Match) -> bool:
+        """Whether the matched pair has a value in every row: it was matched, or is known on the sides that are kept whole."""
+        return {
+            "inner": True,
+            "right": not match.right.nullable,
+            "full": not match.left.nullable and not match.right.nullable,
+        }.get(self.how, not match.left.nullable)

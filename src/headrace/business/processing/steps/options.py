@@ -1,0 +1,61 @@
+"""The kinds of option that several steps share, and the ways in which people write them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime, time
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from headrace.business.model.contract import Scalar
+from headrace.business.model.references import Interpolated
+
+Name = Annotated[str, Field(min_length=1)]
+
+
+def _names(written: Any) -> Any:
+    return (written,) if isinstance(written, str) else written
+
+
+def _expression(written: Any) -> Any:
+    """YAML reads `derive: {weight: 1.5}` as a number; it is an expression all the same."""
+    match written:
+        case Interpolated():
+            return written.sql
+        case None:
+            return "null"
+        case bool():
+            return str(written).lower()
+        case int() | float():
+            return repr(written)
+        case datetime():
+            return f"{'timestamptz' if written.tzinfo else 'timestamp'} '{written.isoformat(' ')}'"
+        case date() | time():
+            return f"{type(written).__name__} '{written.isoformat()}'"
+        case _:
+            return written
+
+
+def _null_word(written: Any) -> Any:
+    """An option may be the word `null`, which YAML reads as nothing at all."""
+    return "null" if written is None else written
+
+
+#: One name or a list of them.
+Names = Annotated[tuple[Name, ...], BeforeValidator(_names)]
+
+#: SQL, or a constant as YAML reads it.
+Expression = Annotated[str, BeforeValidator(_expression)]
+
+NullWord = BeforeValidator(_null_word)
+
+#: A constant as YAML reads it, or null.
+Value = Scalar | None
+
+
+def of_free_names(option: str, written: Any) -> Any:
+    """For steps whose keys are the user's own names: `derive: {speed: ...}` is `derive: {columns: {speed: ...}}`."""
+    if not isinstance(written, Mapping) or (set(written) == {option} and isinstance(written[option], Mapping)):
+        return written
+    return {option: written}

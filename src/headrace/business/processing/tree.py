@@ -1,0 +1,117 @@
+"""The two kinds of tree that a plan is made of, which may contain each other: expressions (see `expressions.ir` for their
+nodes) and relations (see `relation`). Only what is true of every node; not one node itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
+
+from headrace.business.model.schema import Schema
+from headrace.business.model.types import DataType
+
+#: What a node does to the number of rows: as many as came in, at most as many, or anything.
+Rows = Literal["same", "fewer", "any"]
+
+
+@dataclass(frozen=True, slots=True)
+class Expr:
+    """An expression of a type."""
+
+    type: DataType
+
+    def children(self) -> Iterator[Expr]:
+        for field in fields(self):
+            yield from _expressions(getattr(self, field.name))
+
+    def walk(self) -> Iterator[Expr]:
+        yield self
+        for child in self.children():
+            yield from child.walk()
+
+    def relations(self) -> Iterator[Relation]:
+        """The relations that this node holds: that of a subquery. Not those of its children."""
+        for field in fields(self):
+            if isinstance(value := getattr(self, field.name), Relation):
+                yield value
+
+    def columns(self) -> frozenset[str]:
+        """The names of the columns of the relation below that this reads."""
+        return frozenset(name for node in self.walk() if (name := node.reads()) is not None)
+
+    def reads(self) -> str | None:
+        """The column of the relation below that this very node stands for, if it is one."""
+        return None
+
+    def map(self, change: Callable[[Expr], Expr]) -> Expr:
+        """The same tree with `change` applied to every node, leaves first."""
+        changed = {f.name: _mapped(getattr(self, f.name), change) for f in fields(self)}
+        return change(replace(self, **changed))
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is no expression but holds some: a sort key, the frame of a window."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """Rows of a schema. Columns have unique names."""
+
+    schema: Schema
+
+    @property
+    def rows(self) -> Rows:
+        return "any"
+
+    @property
+    def inputs(self) -> tuple[Relation, ...]:
+        return ()
+
+    def walk(self) -> Iterator[Relation]:
+        yield self
+        for below in self.inputs:
+            yield from below.walk()
+
+    def datasets(self) -> tuple[str, ...]:
+        """The names of the datasets that this reads, each once, in order (subqueries included)."""
+        return tuple(dict.fromkeys(self.reads()))
+
+    def reads(self) -> Iterator[str]:
+        """The names of the datasets below, as often as they are read."""
+        for below in (*subqueries(self), *self.inputs):
+            yield from below.reads()
+
+
+def expressions(relation: Relation) -> Iterator[Expr]:
+    """The expressions of one node, not of those below it."""
+    for field in fields(relation):
+        yield from _expressions(getattr(relation, field.name))
+
+
+def subqueries(relation: Relation) -> Iterator[Relation]:
+    """The relations inside the expressions of one node."""
+    for expression in expressions(relation):
+        for node in expression.walk():
+            yield from node.relations()
+
+
+def _expressions(value: Any) -> Iterator[Expr]:
+    if isinstance(value, Expr):
+        yield value
+    elif isinstance(value, Part):
+        for field in fields(value):
+            yield from _expressions(getattr(value, field.name))
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _expressions(item)
+
+
+def _mapped(value: Any, change: Callable[[Expr], Expr]) -> Any:
+    if isinstance(value, Expr):
+        return value.map(change)
+    if isinstance(value, Part):
+        return replace(value, **{f.name: _mapped(getattr(value, f.name), change) for f in fields(value)})
+    if isinstance(value, tuple):
+        return tuple(_mapped(item, change) for item in value)
+    return value

@@ -1,0 +1,109 @@
+"""A contract made ready for an engine: typed cells, rules with their verdict expressions, keys and references.
+
+Not how it is written (`model.contract`) nor how an engine evaluates it. Verdicts are expressions over the *cells* relation:
+the typed columns by their names, and behind `raw(name)` what the data held before it was cast.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from headrace.business.model.contract import OnViolation
+from headrace.business.model.schema import Column, Schema
+from headrace.business.processing.expressions.ir import Expr
+
+#: From the heaviest: what happens to a row that breaks several rules.
+SEVERITY: tuple[OnViolation, ...] = ("fail", "quarantine", "drop", "warn")
+
+#: The reason of a record that could not even be split into cells.
+UNREADABLE = "row.unreadable"
+
+
+def raw(name: str) -> str:
+    """The name of a column's untouched text in the cells relation."""
+    return f"~{name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One column of a dataset: where it stands in the data (None: nowhere, it is null), and the expression that makes its value."""
+
+    column: Column
+    source: str | None
+    value: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule of one row. `violated` is true for a row that breaks it; null counts as kept."""
+
+    name: str
+    columns: tuple[str, ...]
+    violated: Expr
+    action: OnViolation
+    text: str
+
+    @property
+    def version(self) -> str:
+        """A short fingerprint of what the rule says."""
+        return hashlib.sha256(f"{self.name}: {self.text}".encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRule:
+    """No two rows share these values. Every row of a value that repeats breaks it; a row with a null among them does not."""
+
+    name: str
+    columns: tuple[str, ...]
+    action: OnViolation
+
+    @property
+    def text(self) -> str:
+        return f"unique ({', '.join(self.columns)})"
+
+    @property
+    def version(self) -> str:
+        return hashlib.sha256(f"{self.name}: {self.text}".encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceRule:
+    """These values stand among those of the good rows of another dataset. A row with a null among them does not break it."""
+
+    name: str
+    columns: tuple[str, ...]
+    dataset: str
+    parents: tuple[str, ...]
+    action: OnViolation
+
+    @property
+    def text(self) -> str:
+        return f"({', '.join(self.columns)}) in {self.dataset} ({', '.join(self.parents)})"
+
+    @property
+    def version(self) -> str:
+        return hashlib.sha256(f"{self.name}: {self.text}".encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledContract:
+    """All that an engine needs to judge the rows of one dataset."""
+
+    cells: tuple[Cell, ...]
+    rules: tuple[Rule, ...] = ()
+    keys: tuple[KeyRule, ...] = ()
+    references: tuple[ReferenceRule, ...] = ()
+    unreadable: OnViolation = "quarantine"
+    raw_columns: tuple[str, ...] = field(default=())
+    """The columns of the data whose text goes with a row into quarantine."""
+
+    @property
+    def schema(self) -> Schema:
+        return Schema(tuple(cell.column for cell in self.cells))
+
+    @property
+    def late(self) -> Sequence[KeyRule | ReferenceRule]:
+        """The rules that need more than the row itself."""
+        return (*self.keys, *self.references)

@@ -1,0 +1,172 @@
+"""The sink `duckdb`: a table of a DuckDB file, published in one transaction together with its ledger. Not the engine of a run."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from headrace.business.model.schema import Schema
+from headrace.business.model.types import DataType
+from headrace.business.ports import Checkpoint, Publication, Staged
+from headrace.errors import NonRetryableError, RetryableError
+from headrace.infrastructure.connectors import table_publication
+from headrace.infrastructure.connectors.duckdb_types import duckdb_type, type_in_duckdb
+from headrace.infrastructure.connectors.evolution import fits
+from headrace.infrastructure.connectors.file_merge import instant
+from headrace.infrastructure.connectors.ledger import checkpoints
+from headrace.infrastructure.connectors.ledger_table import NAME, LedgerTable
+from headrace.infrastructure.connectors.milestones import reached
+from headrace.infrastructure.connectors.publishing import TableOptions, shown_path
+from headrace.infrastructure.connectors.sql_text import literal, quoted, quoted_list
+from headrace.infrastructure.connectors.staged_rows import INCOMING, check_key, define_incoming, reader
+
+if TYPE_CHECKING:
+    import duckdb
+
+#: The name by which the file is known on our connection.
+DATABASE = "target"
+
+
+class DuckDBSink(TableOptions):
+    """A table of a DuckDB file. While it is published, no other process can open the file."""
+
+    kind: ClassVar[str] = "duckdb"
+
+    path: Annotated[str, Field(min_length=1, description="The DuckDB file; it is created when it is not there")]
+
+    def target(self, project: Path) -> str:
+        return f"{shown_path(project, self.path)} ({self.table})"
+
+    def problems(self, schema: Schema) -> Iterable[str]:
+        yield from self.table_problems(schema)
+        if self.table.count(".") > 1:
+            yield f"`{self.table}` is not the name of a table: write `table` or `schema.table`"
+
+    def guarantee(self) -> str:
+        return "exactly once: rows and ledger change in one transaction"
+
+    def ledger(self, project: Path) -> Sequence[Checkpoint]:
+        path = project / self.path
+        if not path.exists():
+            return ()
+        with reader(Path(tempfile.gettempdir())) as con:
+            _attach(con, path, read_only=True)
+            db = _Table(con, self.table)
+            return checkpoints(db.ledger.read()) if db.columns() is not None and db.has_ledger() else ()
+
+    def publish(self, project: Path, staged: Staged, checkpoint: Checkpoint) -> Publication:
+        path, shown = project / self.path, self.target(project)
+        if path.exists() and any(c.name == checkpoint.name for c in self.ledger(project)):
+            return Publication(shown, already=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="headrace-") as spill, reader(Path(spill)) as con, _faults(shown):
+            define_incoming(con, staged)
+            if self.key:
+                check_key(con, INCOMING, self.key)
+            _attach(con, path, read_only=False)
+            con.execute("BEGIN")
+            db = _Table(con, self.table, staged.schema.names)
+            db.prepare()
+            done = table_publication.publish(db, self, staged, checkpoint, shown)
+            con.execute("COMMIT")
+            reached("committed")
+        return done
+
+
+@dataclass
+class _Table:
+    """The table on a connection that has its file attached."""
+
+    con: duckdb.DuckDBPyConnection
+    name: str
+    names: Sequence[str] = ()
+    distinct: str = "IS DISTINCT FROM"
+
+    def __post_init__(self) -> None:
+        schema, _, self.bare = self.name.rpartition(".")
+        self.schema = schema or "main"
+        self.home = f"{DATABASE}.{quoted(self.schema)}"
+        self.table = f"{self.home}.{quoted(self.bare)}"
+        self.ledger = LedgerTable(self, f"{self.home}.{quoted(NAME)}", self.bare)
+
+    def prepare(self) -> None:
+        self.con.execute(f"CREATE SCHEMA IF NOT EXISTS {self.home}")
+        self.ledger.create()
+
+    def has_ledger(self) -> bool:
+        return bool(self._columns_of(NAME))
+
+    def run(self, statement: str) -> int:
+        row = self.con.execute(statement).fetchone()
+        return int(row[0]) if row and isinstance(row[0], int) else 0
+
+    def rows(self, query: str) -> Sequence[Sequence[Any]]:
+        return self.con.execute(query).fetchall()
+
+    def columns(self) -> Mapping[str, str] | None:
+        return dict(self._columns_of(self.bare)) or None
+
+    def _columns_of(self, table: str) -> list[tuple[str, str]]:
+        found = self.con.execute(
+            f"SELECT column_name, data_type FROM duckdb_columns() WHERE database_name = '{DATABASE}' "
+            f"AND lower(schema_name) = lower({literal(self.schema)}) AND lower(table_name) = lower({literal(table)}) ORDER BY column_index"
+        ).fetchall()
+        return [(str(name), str(kind)) for name, kind in found]
+
+    def accepts(self, there: str, kind: DataType) -> bool:
+        into = type_in_duckdb(there)
+        return there == duckdb_type(kind).replace(", ", ",") or (into is not None and fits(kind, into))
+
+    def type_of(self, kind: DataType) -> str:
+        return duckdb_type(kind)
+
+    def instant(self, checkpoint: Checkpoint) -> str:
+        return instant(checkpoint.at)
+
+    def load(self) -> int:
+        names = quoted_list(self.names)
+        return self.run(f"INSERT INTO {self.table} ({names}) SELECT {names} FROM {INCOMING}")
+
+    def stage(self) -> str:
+        return INCOMING
+
+    def create_index(self, name: str, columns: Iterable[str]) -> None:
+        self.con.execute(table_publication.create_index_sql(quoted(name), self.table, columns))
+
+
+def _attach(con: duckdb.DuckDBPyConnection, path: Path, *, read_only: bool) -> None:
+    import duckdb
+
+    if path.exists() and path.stat().st_size and path.open("rb").read(12)[8:] != b"DUCK":
+        raise NonRetryableError(f"{path}: is not a DuckDB file", hint="move it away, or name another path")
+    try:
+        con.execute(f"ATTACH {literal(str(path))} AS {DATABASE}{' (READ_ONLY)' if read_only else ''}")
+    except duckdb.Error as error:
+        raise RetryableError(
+            f"{path}: cannot be opened now: {_first_line(error)}",
+            hint="close what has it open (another program, a notebook), and try again",
+        ) from error
+
+
+@contextmanager
+def _faults(shown: str) -> Iterator[None]:
+    import duckdb
+
+    try:
+        yield
+    except (duckdb.IOException, duckdb.OutOfMemoryException, duckdb.TransactionException) as error:
+        raise RetryableError(f"{shown}: {_first_line(error)}", hint="see that the disk is not full, and try again") from error
+    except duckdb.Error as error:
+        raise NonRetryableError(
+            f"{shown}: {_first_line(error)}", hint="mend the table or the rows; nothing was changed"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]

@@ -1,0 +1,253 @@
+"""Makes the next state of a target of files: links what stays, writes what is new. Not how it takes the place of the last one.
+
+Everything is made in a folder of its own, so that the last state is only ever read.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from headrace.business.model.schema import Column, Schema
+from headrace.business.model.types import Boolean, Timestamp
+from headrace.business.ports import Checkpoint, Publication, Staged
+from headrace.errors import NonRetryableError
+from headrace.infrastructure.connectors.atomic_files import link_or_copy
+from headrace.infrastructure.connectors.duckdb_types import duckdb_type
+from headrace.infrastructure.connectors.evolution import evolution, fits
+from headrace.infrastructure.connectors.file_layout import (
+    FileLayout,
+    digest_of,
+    from_arrow,
+    parquet_codecs,
+    parquet_rows,
+    plain,
+    same_codec,
+)
+from headrace.infrastructure.connectors.file_merge import EXISTING, FileMerge, first_versions, missing_history
+from headrace.infrastructure.connectors.ledger import extended
+from headrace.infrastructure.connectors.manifest import DataFile, Manifest
+from headrace.infrastructure.connectors.milestones import reached
+from headrace.infrastructure.connectors.publishing import PublishingOptions
+from headrace.infrastructure.connectors.sql_text import literal, quoted, quoted_list
+from headrace.infrastructure.connectors.staged_rows import INCOMING, check_key, define_incoming, empty
+from headrace.infrastructure.formats.parquet_checksums import add_checksums, has_checksums
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+@dataclass
+class FileState:
+    """One publication on its way: from the last state, if there is one, to the next, made in `folder`."""
+
+    con: duckdb.DuckDBPyConnection
+    options: PublishingOptions
+    layout: FileLayout
+    root: Path
+    last: Manifest | None
+    folder: Path
+    scratch: Path
+    one_file: str | None = None
+    stem: str = field(default_factory=lambda: uuid.uuid4().hex[:16])
+    files: list[DataFile] = field(default_factory=list)
+
+    def make(self, staged: Staged, checkpoint: Checkpoint) -> tuple[Manifest, Publication]:
+        define_incoming(self.con, staged)
+        if self.options.key:
+            check_key(self.con, INCOMING, self.options.key)
+        last, mode = self.last, self.options.mode
+        if last is None or mode == "replace":
+            schema = Schema((*staged.schema, *self._history(staged.schema)))
+            self._start(staged, checkpoint, schema)
+            counts = Publication(self.place, inserted=staged.rows, deleted=last.rows if last else 0)
+        else:
+            schema = self._evolved(last, staged.schema)
+            counts = self._append(last, staged, schema) if mode == "append" else self._merge(last, staged, schema, checkpoint)
+        schemas = (*last.schemas, schema) if last and mode != "replace" else (schema,)
+        ledger = extended(last.ledger if last else (), checkpoint, mode)
+        manifest = Manifest(self.layout.dialect(), schemas, tuple(self.files), ledger).pruned()
+        return manifest, replace(counts, files=tuple(f.path for f in self.files if f.path not in self._old_paths()))
+
+    @property
+    def place(self) -> str:
+        return str(self.root / self.one_file if self.one_file else self.root)
+
+    def _old_paths(self) -> set[str]:
+        return {f.path for f in self.last.files} if self.last and not self.one_file else set()
+
+    def _history(self, schema: Schema) -> tuple[Column, ...]:
+        kinds = (Timestamp(True), Timestamp(True), Boolean())
+        return tuple(Column(name, kind) for name, kind in zip(self.options.history, kinds, strict=False) if name not in schema)
+
+    # The modes -------------------------------------------------------------------------------------------------------
+
+    def _start(self, staged: Staged, checkpoint: Checkpoint, schema: Schema) -> None:
+        """The staged rows are all there is."""
+        if self.options.history or not self._adopt(staged, schema, 0):
+            self._write(f"{first_versions(schema, staged.schema, self.options, checkpoint.at)} AS i", schema, 0)
+
+    def _append(self, last: Manifest, staged: Staged, schema: Schema) -> Publication:
+        number = len(last.schemas)
+        new = f"SELECT {self._conformed(schema, staged.schema)} FROM {INCOMING} AS i"
+        if self.one_file:
+            self._define_existing(last, schema, _free_name(schema))
+            self._write(f"SELECT {quoted_list(schema.names)} FROM {EXISTING} UNION ALL {new}", schema, number)
+        else:
+            for file in last.files:
+                self._keep(file)
+            if staged.rows and not (schema == staged.schema and self._adopt(staged, schema, number)):
+                self._write(new, schema, number)
+        return Publication(self.place, inserted=staged.rows)
+
+    def _merge(self, last: Manifest, staged: Staged, schema: Schema, checkpoint: Checkpoint) -> Publication:
+        number = len(last.schemas)
+        column = _free_name(schema)
+        self._define_existing(last, schema, column)
+        merge = FileMerge(self.con, self.options, schema, staged.schema, column, checkpoint.at)
+        merge.check_time()
+        done = merge.changes()
+        counts = Publication(self.place, done.inserted, done.updated, done.closed, done.unchanged)
+        changed = bool(done.leaving or done.inserted)
+        if self.one_file and changed:
+            self._write(f"{merge.remaining(EXISTING)} UNION ALL {done.added}", schema, number)
+            return counts
+        for file in last.files:
+            leaving = done.leaving.get(str(self._readable(file)), 0)
+            if not leaving:
+                self._keep(file)
+            elif leaving < file.rows:
+                self._rewrite(last, file, merge, schema, number)
+        if changed:
+            self._write(done.added, schema, number)
+        return counts
+
+    # Data files ------------------------------------------------------------------------------------------------------
+
+    def _adopt(self, staged: Staged, schema: Schema, number: int) -> bool:
+        """Use the staged files as they are, when they are what is wanted. Copies nothing where the file system can link."""
+        single = not self.one_file or len(staged.files) == 1
+        as_they_are = self.layout.format == "parquet" and not self.layout.partition_by and bool(staged.files) and single
+        if not as_they_are or not same_codec(self.layout, parquet_codecs(self.con, staged.files)):
+            return False
+        rows = parquet_rows(self.con, staged.files)
+        for i, file in enumerate(staged.files):
+            path = self.folder / self._name(i)
+            if has_checksums(file):
+                link_or_copy(file, path)
+                digest = staged.digests.get(file) or digest_of(path)
+            else:
+                digest = add_checksums(file, path)
+            self.files.append(DataFile(path.name, rows[str(file)], digest.bytes, digest.sha256, number))
+            reached("a file written")
+        return len(schema) > 0
+
+    def _write(self, query: str, schema: Schema, number: int) -> None:
+        """Write the rows of a query to new files."""
+        if self.layout.partition_by:
+            self._write_partitioned(query, schema, number)
+            return
+        path = self.folder / self._name(len(self.files))
+        rows, digest = self.layout.write(self.con, query, schema, path)
+        self.files.append(DataFile(path.name, rows, digest.bytes, digest.sha256, number))
+        reached("a file written")
+
+    def _write_partitioned(self, query: str, schema: Schema, number: int) -> None:
+        raw = self.scratch / "raw"
+        inside, options = self.layout.in_file(schema), self.layout.parquet_options() if self.layout.format == "parquet" else ""
+        written = self.con.execute(
+            f"COPY ({query}) TO {literal(str(raw))} (FORMAT parquet, PARTITION_BY ({quoted_list(self.layout.partition_by)}), "
+            f"FILENAME_PATTERN 'part-{{uuid}}', RETURN_STATS{options})"
+        ).fetchall()
+        for part in sorted(Path(row[0]) for row in written):
+            path = self.folder / part.parent.relative_to(raw) / self._name(len(self.files))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if self.layout.format == "parquet":
+                rows, digest = parquet_rows(self.con, [part])[str(part)], add_checksums(part, path)
+            else:
+                rows, digest = self.layout.write(self.con, plain([part], inside), inside, path)
+            part.unlink()
+            self.files.append(DataFile(str(path.relative_to(self.folder)), rows, digest.bytes, digest.sha256, number))
+            reached("a file written")
+
+    def _rewrite(self, last: Manifest, file: DataFile, merge: FileMerge, schema: Schema, number: int) -> None:
+        """Write a file again without the rows that leave it."""
+        rows_of_file = self._select(last, [file], schema, merge.file_column)
+        inside = self.layout.in_file(schema)
+        path = self.folder / Path(file.path).parent / self._name(len(self.files))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        query = f"SELECT {quoted_list(inside.names)} FROM ({merge.remaining(f'({rows_of_file})')})"
+        rows, digest = self.layout.write(self.con, query, inside, path)
+        self.files.append(DataFile(str(path.relative_to(self.folder)), rows, digest.bytes, digest.sha256, number))
+        reached("a file written")
+
+    def _keep(self, file: DataFile) -> None:
+        path = self.folder / file.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        link_or_copy(self.root / file.path, path)
+        self.files.append(file)
+
+    def _name(self, number: int) -> str:
+        """The name of a new file: never one that was there before, unless the target is this one file."""
+        return self.one_file or f"{self.stem}-{number:05d}{self.layout.suffix}"
+
+    # The last state --------------------------------------------------------------------------------------------------
+
+    def _evolved(self, last: Manifest, staged: Schema) -> Schema:
+        """The target's schema, grown by what is new in the staged rows."""
+        if last.dialect != self.layout.dialect():
+            now = self.layout.dialect()
+            was = ", ".join(f"{k}: {v}" for k, v in last.dialect.items() if v != now.get(k))
+            hint = "publish with `mode: replace` once, or somewhere else"
+            raise NonRetryableError(f"{self.place}: its files were laid out otherwise ({was})", hint=hint)
+        history = self._history(last.schema)
+        if history and last.rows:
+            raise missing_history(self.place, [c.name for c in history])
+        there = {c.name: c.type for c in last.schema}
+        found = evolution(self.place, there, staged, lambda into, kind: fits(kind, into), self.options.history)
+        return Schema((*last.schema, *found.added, *history))
+
+    def _conformed(self, schema: Schema, staged: Schema) -> str:
+        """The incoming columns as those of the target; null where there is none."""
+
+        def value(column: Column) -> str:
+            source = staged.resolve(column.name)
+            return f"CAST({quoted(source.name) if source else 'NULL'} AS {duckdb_type(column.type)}) AS {quoted(column.name)}"
+
+        return ", ".join(map(value, schema))
+
+    def _define_existing(self, last: Manifest, schema: Schema, column: str) -> None:
+        self.con.execute(f"CREATE OR REPLACE TEMP VIEW {EXISTING} AS {self._select(last, last.files, schema, column)}")
+
+    def _select(self, last: Manifest, files: Sequence[DataFile], schema: Schema, column: str) -> str:
+        """The rows of files of the last state in the columns of `schema`, with the file of each in `column`."""
+        wanted = {f.path for f in files}
+        parts = [f"SELECT *, NULL::VARCHAR AS {quoted(column)} FROM ({empty(schema)})"]
+        for written, group in last.by_schema():
+            if paths := [self._readable(f) for f in group if f.path in wanted]:
+                layout = replace(self.layout, format="parquet") if self.layout.format == "arrow" else self.layout
+                parts.append(
+                    f"SELECT {self._conformed(schema, written)}, {quoted(column)} FROM ({layout.read(paths, written, column)})"
+                )
+        return " UNION ALL ".join(parts)
+
+    def _readable(self, file: DataFile) -> Path:
+        """The file, or for Arrow a copy that DuckDB can read, in a folder of the same name."""
+        path = self.root / file.path
+        if self.layout.format != "arrow":
+            return path
+        copy = self.scratch / "arrow" / f"{file.path}.parquet"
+        if not copy.exists():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            from_arrow(self.con, path, copy)
+        return copy
+
+
+def _free_name(schema: Schema) -> str:
+    name = "file"
+    while schema.resolve(name):
+        name += "_"
+    return name

@@ -1,0 +1,77 @@
+"""The ledger of a table: rows of another table beside it, changed in the same transaction. Not what an entry means (see `ledger`)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from headrace.business.ports import Checkpoint
+from headrace.infrastructure.connectors.ledger import Entry, Ledger, Mode, from_json, remainder, to_json
+from headrace.infrastructure.connectors.sql_text import literal
+
+#: The name of the table that holds the ledgers of all tables beside it.
+NAME = "_headrace_ledger"
+
+_COLUMNS = ("target", "position", "name", "pipeline", "run", "at", "mode", "inputs", "cursors")
+
+
+class Statements(Protocol):
+    """A connection in a transaction."""
+
+    def run(self, statement: str) -> int:
+        """Carry out a statement; the number of rows it changed."""
+        ...
+
+    def rows(self, query: str) -> Sequence[Sequence[Any]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerTable:
+    """The ledger of `target` in the table `table`, written as SQL."""
+
+    db: Statements
+    table: str
+    target: str
+
+    def create(self) -> None:
+        kinds = ", ".join(f'"{name}" {"BIGINT" if name == "position" else "TEXT"} NOT NULL' for name in _COLUMNS)
+        self.db.run(f"CREATE TABLE IF NOT EXISTS {self.table} ({kinds})")
+
+    def read(self) -> Ledger:
+        return tuple(entry for _, entry in self._entries())
+
+    def clear(self) -> None:
+        """Forget all: the table that it told of is gone."""
+        self.db.run(f"DELETE FROM {self.table} WHERE {self._mine}")
+
+    def extend(self, checkpoint: Checkpoint, mode: Mode) -> None:
+        newest, last = Entry(checkpoint, mode), 0
+        for position, entry in list(self._entries()):
+            last = position
+            left = remainder(entry, newest)
+            if left == entry:
+                continue
+            self.db.run(f'DELETE FROM {self.table} WHERE {self._mine} AND "position" = {position}')
+            if left is not None:
+                self._insert(position, left)
+        self._insert(last + 1, newest)
+
+    @property
+    def _mine(self) -> str:
+        return f'"target" = {literal(self.target)}'
+
+    def _entries(self) -> Iterator[tuple[int, Entry]]:
+        columns = ", ".join(f'"{c}"' for c in _COLUMNS[1:])
+        for row in self.db.rows(f'SELECT {columns} FROM {self.table} WHERE {self._mine} ORDER BY "position"'):
+            position, *texts = row
+            written = dict(zip(_COLUMNS[2:], texts, strict=True))
+            written |= {name: json.loads(written[name]) for name in ("inputs", "cursors")}
+            yield int(position), from_json(written)
+
+    def _insert(self, position: int, entry: Entry) -> None:
+        written = to_json(entry)
+        texts = [json.dumps(v) if isinstance(v, dict) else str(v) for v in (written[name] for name in _COLUMNS[2:])]
+        values = ", ".join([literal(self.target), str(position), *map(literal, texts)])
+        self.db.run(f"INSERT INTO {self.table} VALUES ({values})")

@@ -1,0 +1,98 @@
+"""Reads staged Parquet through DuckDB for sinks: the rows in the types that their schema says, and what a key must not be.
+
+Not the engine of a run: it computes nothing but what publishing needs, within little memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from headrace.business.model.schema import Schema
+from headrace.business.ports import Staged
+from headrace.errors import NonRetryableError
+from headrace.infrastructure.connectors.duckdb_types import duckdb_type
+from headrace.infrastructure.connectors.sql_text import literal, quoted, quoted_list
+
+if TYPE_CHECKING:
+    import duckdb
+
+#: What a sink may hold in memory before DuckDB spills to disk.
+MEMORY = "1GB"
+
+#: The name under which the staged rows are found.
+INCOMING = "incoming"
+
+
+@contextmanager
+def reader(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB in memory that loads nothing from the network and spills to `spill`."""
+    import duckdb
+
+    con = duckdb.connect(config={
+        "memory_limit": MEMORY, "temp_directory": str(spill), "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False, "python_enable_replacements": False,
+    })  # fmt: skip
+    con.execute("SET TimeZone = 'UTC'")
+    try:
+        yield con
+    finally:
+        con.close()
+
+
+def define_incoming(con: duckdb.DuckDBPyConnection, staged: Staged) -> None:
+    """Make the staged rows known as `incoming`."""
+    con.execute(f"CREATE OR REPLACE TEMP VIEW {INCOMING} AS {select_staged(staged)}")
+
+
+def select_staged(staged: Staged) -> str:
+    columns = ", ".join(f"CAST({quoted(c.name)} AS {duckdb_type(c.type)}) AS {quoted(c.name)}" for c in staged.schema)
+    return f"SELECT {columns} FROM {parquet(staged.files)}" if staged.files else empty(staged.schema)
+
+
+def empty(schema: Schema) -> str:
+    """No rows of a schema."""
+    columns = ", ".join(f"CAST(NULL AS {duckdb_type(c.type)}) AS {quoted(c.name)}" for c in schema)
+    return f"SELECT {columns} WHERE false"
+
+
+def parquet(files: Sequence[Path]) -> str:
+    return f"read_parquet({path_list(files)}, hive_partitioning = false)"
+
+
+def path_list(files: Sequence[Path]) -> str:
+    return "[" + ", ".join(literal(_exactly(str(f))) for f in files) + "]"
+
+
+def _exactly(path: str) -> str:
+    """A path that DuckDB must not take for a pattern."""
+    return "".join(f"[{c}]" if c in "*?[" else c for c in path)
+
+
+def check_key(con: duckdb.DuckDBPyConnection, relation: str, key: Sequence[str]) -> None:
+    """Refuse rows that a key cannot tell apart, before any target is touched."""
+    names = quoted_list(key)
+    nulls = " OR ".join(f"{quoted(k)} IS NULL" for k in key)
+    without = scalar(con, f"SELECT count(*) FROM {relation} WHERE {nulls}")
+    shown = ", ".join(key)
+    if without:
+        raise NonRetryableError(
+            f"{without:,} rows have a null in their key ({shown}), so it cannot be told which row they replace",
+            hint="let the contract require these columns, or filter such rows",
+        )
+    groups = f"SELECT {names}, count(*) AS n FROM {relation} GROUP BY {names} HAVING count(*) > 1"
+    repeated = scalar(con, f"SELECT count(*) FROM ({groups})")
+    if repeated:
+        example = con.execute(f"SELECT {names} FROM ({groups}) ORDER BY ALL LIMIT 1").fetchone() or ()
+        raise NonRetryableError(
+            f"{repeated:,} keys ({shown}) stand for more than one row, e.g. {', '.join(map(str, example))}",
+            hint="declare the key in the contract, or keep one row of each with `clean: {dedupe: ...}`",
+        )
+
+
+def scalar(con: duckdb.DuckDBPyConnection, query: str) -> int:
+    """The one number that a query gives."""
+    row = con.execute(query).fetchone()
+    return int(row[0]) if row and row[0] is not None else 0

@@ -1,0 +1,144 @@
+"""Publishes staged rows to a table of a database, the same way for each: in one transaction that also writes the ledger.
+
+What a database does in its own way, `TableDatabase` asks of it. Not the modes' statements (see `merge_sql`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+from headrace.business.model.schema import Column, Schema
+from headrace.business.model.types import Boolean, DataType, Timestamp
+from headrace.business.ports import Checkpoint, Publication, Staged
+from headrace.errors import NonRetryableError
+from headrace.infrastructure.connectors.evolution import evolution
+from headrace.infrastructure.connectors.file_merge import missing_history, too_late
+from headrace.infrastructure.connectors.ledger import holds
+from headrace.infrastructure.connectors.ledger_table import LedgerTable, Statements
+from headrace.infrastructure.connectors.merge_sql import History, Merge
+from headrace.infrastructure.connectors.milestones import reached
+from headrace.infrastructure.connectors.publishing import TableOptions
+from headrace.infrastructure.connectors.sql_text import quoted, quoted_list
+
+#: The longest name that every database takes, in bytes.
+LONGEST_NAME = 63
+
+
+class TableDatabase(Statements, Protocol):
+    """One table of a database, inside a transaction. All names are written as SQL."""
+
+    table: str
+    ledger: LedgerTable
+    distinct: str
+    """How to ask whether two values differ, when nulls are equal."""
+
+    def columns(self) -> Mapping[str, Any] | None:
+        """The columns of the table with their types in the database's words; None when there is no table."""
+        ...
+
+    def accepts(self, there: Any, kind: DataType) -> bool:
+        """Whether a column of the type `there` takes every value of `kind`."""
+        ...
+
+    def type_of(self, kind: DataType) -> str: ...
+
+    def instant(self, checkpoint: Checkpoint) -> str:
+        """The time of a publication as a value."""
+        ...
+
+    def load(self) -> int:
+        """Insert all staged rows into the table; how many they were."""
+        ...
+
+    def stage(self) -> str:
+        """The staged rows as a table or view that statements can join."""
+        ...
+
+    def create_index(self, name: str, columns: Iterable[str]) -> None: ...
+
+
+def publish(db: TableDatabase, options: TableOptions, staged: Staged, checkpoint: Checkpoint, target: str) -> Publication:
+    """Bring the rows into the table. The caller opens the transaction and commits it."""
+    there = db.columns()
+    if there is None:
+        db.ledger.clear()
+    elif holds(db.ledger.read(), checkpoint):
+        return Publication(target, already=True)
+    _shape(db, options, staged.schema, there, target)
+    reached("table ready")
+    done = _bring_in(db, options, staged, checkpoint, target)
+    reached("rows written")
+    for columns in options.indexes:
+        db.create_index(index_name(options.table, columns), columns)
+    db.ledger.extend(checkpoint, options.mode)
+    reached("ledger written")
+    return done
+
+
+def _shape(db: TableDatabase, options: TableOptions, schema: Schema, there: Mapping[str, Any] | None, target: str) -> None:
+    """Create the table, or let it grow. What the rows do not fit is refused first."""
+    kinds = (Timestamp(True), Timestamp(True), Boolean())
+    history = [Column(name, kind) for name, kind in zip(options.history, kinds, strict=False)]
+    if there is None:
+        columns = ", ".join(f"{quoted(c.name)} {db.type_of(c.type)}" for c in (*schema, *history))
+        db.run(f"CREATE TABLE {db.table} ({columns})")
+        return
+    found = evolution(target, there, schema, db.accepts, options.history)
+    known = {name.lower() for name in there}
+    absent = [c for c in history if c.name.lower() not in known]
+    if absent and db.rows(f"SELECT 1 FROM {db.table} LIMIT 1"):
+        raise missing_history(target, [c.name for c in absent])
+    for column in (*found.added, *absent):
+        db.run(f"ALTER TABLE {db.table} ADD COLUMN {quoted(column.name)} {db.type_of(column.type)}")
+
+
+def _bring_in(db: TableDatabase, options: TableOptions, staged: Staged, checkpoint: Checkpoint, target: str) -> Publication:
+    if options.mode in ("append", "replace"):
+        deleted = db.run(f"DELETE FROM {db.table}") if options.mode == "replace" else 0
+        return Publication(target, inserted=_complete(db.load(), staged), deleted=deleted)
+    incoming = db.stage()
+    _complete(int(db.rows(f"SELECT count(*) FROM {incoming}")[0][0]), staged)
+    names = staged.schema.names
+    if options.mode == "merge":
+        return _merge(db, Merge(db.table, incoming, names, options.key, db.distinct), staged.rows, target)
+    history = History(db.table, incoming, names, options.key, db.distinct, db.instant(checkpoint), *options.history)
+    if db.rows(history.count_later())[0][0]:
+        raise too_late(checkpoint.at)
+    return _versions(db, history, staged.rows, target, close=options.deleted == "close")
+
+
+def _merge(db: TableDatabase, merge: Merge, rows: int, target: str) -> Publication:
+    updated = int(db.rows(merge.count_changed())[0][0])
+    if updated and (statement := merge.update_changed()):
+        db.run(statement)
+    inserted = db.run(merge.insert_new())
+    return Publication(target, inserted, updated, 0, rows - inserted - updated)
+
+
+def _versions(db: TableDatabase, history: History, rows: int, target: str, *, close: bool) -> Publication:
+    updated = int(db.rows(history.count_changed())[0][0])
+    closed = db.run(history.close_missing()) if close else 0
+    if updated:
+        db.run(history.close_changed())
+    inserted = db.run(history.insert_versions()) - updated
+    return Publication(target, inserted, updated, closed, rows - inserted - updated)
+
+
+def _complete(loaded: int, staged: Staged) -> int:
+    if loaded != staged.rows:
+        raise NonRetryableError(f"{staged.rows} rows were staged, but {loaded} reached the table; nothing was published")
+    return loaded
+
+
+def index_name(table: str, columns: Iterable[str]) -> str:
+    """A name that says what the index is for, is never too long, and is another for each table and list of columns."""
+    names = [*table.split("."), *columns]
+    digest = hashlib.sha256("\0".join(names).encode()).hexdigest()[:8]
+    readable = "_".join(names).encode()[: LONGEST_NAME - len(digest) - 1].decode(errors="ignore")
+    return f"{readable}_{digest}"
+
+
+def create_index_sql(name: str, table: str, columns: Iterable[str]) -> str:
+    return f"CREATE INDEX IF NOT EXISTS {name} ON {table} ({quoted_list(columns)})"

@@ -1,0 +1,94 @@
+"""The one scan that judges a dataset: a table of typed values with a mask of broken rules per row. Not keys and references.
+
+The table holds the accepted records in the order of the data, so its `rowid` says which record a row was; what the data held
+as text is kept only for rows that broke something. A mask has a bit for each rule; beyond 62 rules there are several.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from headrace.business.model.contract import OnViolation
+from headrace.business.model.types import String
+from headrace.business.processing.plan import PlannedSource
+from headrace.business.validation.compiled import Rule, raw
+from headrace.infrastructure.engines.duckdb.expressions import ExpressionPrinter
+from headrace.infrastructure.engines.duckdb.literals import identifier, literal
+
+#: Bits in one mask: DuckDB's widest cheap integer has 64, and the two highest stay clear of signs.
+BITS = 62
+
+_WIDTHS = ((8, "UTINYINT"), (16, "USMALLINT"), (32, "UINTEGER"), (BITS, "UBIGINT"))
+
+
+class Checked:
+    """The names and the SQL around the checked table of one source."""
+
+    def __init__(self, source: PlannedSource) -> None:
+        self.source = source
+        self.rules = source.contract.rules
+        self.table = identifier(f"checked {source.name}")
+        self.kept = [cell.column.name for cell in source.contract.cells if cell.column.name in source.needed]
+        self.masks = [f'"#{i}"' for i in range((len(self.rules) + BITS - 1) // BITS)]
+
+    def create(self, relation: str) -> str:
+        """The statement that reads `relation` once and leaves the checked table."""
+        printer = ExpressionPrinter()
+        cells = self.source.contract.cells
+        arriving = [f"{identifier(name)} AS {identifier(raw(name))}" for name in self.source.contract.raw_columns]
+        typed = [f"{printer.sql(cell.value)} AS {identifier(cell.column.name)}" for cell in cells]
+        masks = [f"{self._mask(i, printer)} AS {mask}" for i, mask in enumerate(self.masks)]
+        kept = [*map(identifier, self.kept), *self.masks, f'{self._raw_text()} AS "#raw"', '"_file" AS "#file"']
+        return (
+            f"CREATE TABLE {self.table} AS\n"
+            f"SELECT {_lines(kept)}\nFROM (\n"
+            f"SELECT *{''.join(f', {mask}' for mask in masks)}\nFROM (\n"
+            f"SELECT *, {_lines(typed)}\nFROM (\n"
+            f"SELECT {_lines([*arriving, '_file'])}\nFROM {relation}\n)))"
+        )
+
+    def _mask(self, number: int, printer: ExpressionPrinter) -> str:
+        rules = self.rules[number * BITS : (number + 1) * BITS]
+        width = next(name for bits, name in _WIDTHS if len(rules) <= bits)
+        return "\n       + ".join(
+            f"CASE WHEN {printer.sql(rule.violated)} THEN {1 << bit}::{width} ELSE 0::{width} END"
+            for bit, rule in enumerate(rules)
+        )
+
+    def _raw_text(self) -> str:
+        """The cells as they came, as a JSON object, for rows that broke something."""
+        names = self.source.contract.raw_columns
+        if not self.masks or not names:
+            return "NULL::VARCHAR"
+        cells = ", ".join(f"{literal(name, String())}, {identifier(raw(name))}" for name in names)
+        return f"CASE WHEN {self.any_bit()} THEN CAST(json_object({cells}) AS VARCHAR) END"
+
+    def any_bit(self) -> str:
+        return " OR ".join(f"{mask} <> 0" for mask in self.masks) if self.masks else "false"
+
+    def breaks(self, actions: Collection[OnViolation]) -> str:
+        """A condition: the row broke a rule with one of these consequences."""
+        parts = []
+        for number, mask in enumerate(self.masks):
+            rules = self.rules[number * BITS : (number + 1) * BITS]
+            bits = sum(1 << bit for bit, rule in enumerate(rules) if rule.action in actions)
+            if bits == (1 << len(rules)) - 1:
+                parts.append(f"{mask} <> 0")
+            elif bits:
+                parts.append(f"({mask} & {bits}) <> 0")
+        return f"({' OR '.join(parts)})" if parts else "false"
+
+    def reasons(self) -> str:
+        """A list of the names of the rules that a row broke, in the order of the contract."""
+        if not self.rules:
+            return "[]::VARCHAR[]"
+        names = ", ".join(f"CASE WHEN {self.bit(rule)} THEN {literal(rule.name, String())} END" for rule in self.rules)
+        return f"list_filter([{names}], lambda r: r IS NOT NULL)"
+
+    def bit(self, rule: Rule) -> str:
+        number, bit = divmod(self.rules.index(rule), BITS)
+        return f"({self.masks[number]} & {1 << bit}) <> 0"
+
+
+def _lines(parts: list[str]) -> str:
+    return ",\n       ".join(parts)

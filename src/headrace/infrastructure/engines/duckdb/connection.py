@@ -1,0 +1,89 @@
+"""Opens DuckDB for one run: bounded memory and threads, no file but those of the plan, no network. And runs long statements."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import duckdb
+
+from headrace.business.engine import Limits, Progress
+from headrace.business.model.types import String
+from headrace.business.processing.plan import Plan
+from headrace.errors import NonRetryableError, RetryableError
+from headrace.infrastructure.engines.duckdb.literals import literal
+
+#: Inputs up to this size are worked on in memory; larger ones in a file, which is smaller and faster than spilled tables.
+IN_MEMORY_BYTES = 1 << 30
+
+
+def connect(plan: Plan, workspace: Path, limits: Limits) -> duckdb.DuckDBPyConnection:
+    """A connection that may touch the inputs of the plan and its own workspace, and nothing else."""
+    workspace.mkdir(parents=True, exist_ok=True)
+    size = sum(f.bytes for s in plan.sources for f in getattr(s.scan, "files", ()))
+    database = ":memory:" if size <= IN_MEMORY_BYTES and limits.memory is None else str(workspace / "work.duckdb")
+    con = duckdb.connect(database, config=_config(workspace, limits))
+    con.execute("SET TimeZone = 'UTC'")
+    allowed = [f.path for s in plan.sources for f in getattr(s.scan, "files", ())]
+    allowed += [path for s in plan.sources if (path := getattr(s.scan, "path", None))]
+    paths = ", ".join(literal(p, String()) for p in allowed)
+    con.execute(f"SET allowed_paths = [{paths}]")
+    folders = ", ".join(literal(str(folder.resolve()), String()) for folder in (workspace, workspace.parent.parent))
+    con.execute(f"SET allowed_directories = [{folders}]")
+    return con
+
+
+def _config(workspace: Path, limits: Limits) -> dict[str, str | bool | int | float | list[str]]:
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "temp_directory": str(limits.temp_directory or workspace / "spill"),
+        "preserve_insertion_order": True,
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "python_enable_replacements": False,
+    }
+    if limits.memory is not None:
+        config["memory_limit"] = limits.memory
+    if limits.threads is not None:
+        config["threads"] = limits.threads
+    return config
+
+
+def lock(con: duckdb.DuckDBPyConnection) -> None:
+    """From here on no statement can reach a file outside of the plan, nor change that."""
+    con.execute("SET enable_external_access = false")
+    con.execute("SET lock_configuration = true")
+
+
+def watched(con: duckdb.DuckDBPyConnection, statement: str, progress: Progress) -> int:
+    """Run a long statement and tell now and then how far it is; the number of rows it wrote."""
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.2):
+            share = con.query_progress()
+            progress(share / 100 if share > 0 else None)
+
+    watcher = threading.Thread(target=watch, name="headrace-progress", daemon=True)
+    watcher.start()
+    try:
+        row = con.execute(statement).fetchone()
+    except duckdb.OutOfMemoryException as error:
+        raise NonRetryableError(
+            f"the run needs more memory than it may use: {_first_line(error)}",
+            hint="raise `memory_limit` in headrace.toml, or give it a `temp_directory` with more room",
+        ) from error
+    except duckdb.IOException as error:
+        raise RetryableError(
+            f"reading or writing failed: {_first_line(error)}",
+            hint="see that the disk is not full and the files stay where they are",
+        ) from error
+    except duckdb.InterruptException as error:
+        raise KeyboardInterrupt from error
+    finally:
+        done.set()
+        watcher.join()
+    return int(row[0]) if row else 0
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

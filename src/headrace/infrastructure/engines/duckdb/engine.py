@@ -1,0 +1,53 @@
+"""DuckDB as the embedded engine. It composes the parts in this folder; it does not know what a run is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from headrace.business.engine import Limits, Session, Statement
+from headrace.business.model.types import DataType
+from headrace.business.ports import Scan
+from headrace.business.processing.plan import Plan
+
+
+class DuckDBEngine:
+    """The engine of a laptop and of one large machine: columnar, parallel, larger than memory."""
+
+    name: ClassVar[str] = "duckdb"
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
+
+    def infer(self, scan: Scan, columns: Sequence[str]) -> Mapping[str, DataType]:
+        import duckdb
+
+        from headrace.infrastructure.engines.duckdb.reading import infer
+
+        with duckdb.connect() as con:
+            found = infer(con, scan)
+        return {name: kind for name, kind in found.items() if name in columns}
+
+    def statements(self, plan: Plan) -> Sequence[Statement]:
+        from headrace.infrastructure.engines.duckdb.checked import Checked
+        from headrace.infrastructure.engines.duckdb.literals import identifier
+        from headrace.infrastructure.engines.duckdb.relations import with_clause
+
+        reads = [Statement(f"read and judge {s.name}", Checked(s).create(identifier(s.origin))) for s in plan.sources]
+        tables = {s.name: identifier(s.name) for s in plan.sources}
+        made = []
+        for name in plan.staged:
+            text = (
+                f"SELECT * FROM {tables[name]}"
+                if name in tables
+                else with_clause([(s.name, s.relation) for s in plan.steps], name, tables)
+            )
+            made.append(Statement(f"stage {name}", text))
+            tables[name] = identifier(name)
+        return [*reads, *made]
+
+    def session(self, plan: Plan, workspace: Path) -> Session:
+        from headrace.infrastructure.engines.duckdb.session import DuckDBSession
+
+        return DuckDBSession(plan, workspace, self.limits)

@@ -1,0 +1,62 @@
+"""The rules that need more than the row: keys, by one grouping, and references, by an anti join. Not the rules of one row.
+
+What they find is a table of (row, rule), empty when all is well, in which case nothing else is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import duckdb
+
+from headrace.business.model.contract import OnViolation
+from headrace.business.processing.plan import PlannedSource
+from headrace.business.validation.compiled import KeyRule, ReferenceRule
+from headrace.infrastructure.engines.duckdb.checked import Checked
+from headrace.infrastructure.engines.duckdb.literals import identifier
+
+
+class Late:
+    """The late findings of one dataset."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, source: PlannedSource, checked: Checked) -> None:
+        self.con, self.source, self.checked = con, source, checked
+        self.rules = tuple(source.contract.late)
+        self.table = identifier(f"late {source.name}")
+        self.counts: dict[str, int] = {}
+
+    def find(self, good: Mapping[str, str]) -> None:
+        """Fill the table. `good` gives, by dataset, the relation of the good rows that references may point at."""
+        self.con.execute(f'CREATE TABLE {self.table} ("row" BIGINT, rule INTEGER)')
+        for number, rule in enumerate(self.rules):
+            query = self._repeated(rule) if isinstance(rule, KeyRule) else self._orphaned(rule, good[rule.dataset])
+            found = self.con.execute(f"INSERT INTO {self.table} SELECT r, {number} FROM ({query})").fetchone()
+            self.counts[rule.name] = int(found[0]) if found else 0
+
+    @property
+    def any(self) -> bool:
+        return any(self.counts.values())
+
+    def breaks(self, actions: Collection[OnViolation]) -> str:
+        """A condition on the checked table: the row broke a late rule with one of these consequences."""
+        numbers = [str(i) for i, rule in enumerate(self.rules) if rule.action in actions and self.counts.get(rule.name)]
+        if not numbers:
+            return "false"
+        return f'rowid IN (SELECT "row" FROM {self.table} WHERE rule IN ({", ".join(numbers)}))'
+
+    def _repeated(self, rule: KeyRule) -> str:
+        columns = [identifier(name) for name in rule.columns]
+        complete = " AND ".join(f"{c} IS NOT NULL" for c in columns)
+        same = " AND ".join(f"c.{c} = k.{c}" for c in columns)
+        return (
+            f"SELECT c.rowid AS r FROM {self.checked.table} AS c SEMI JOIN (SELECT {', '.join(columns)} FROM {self.checked.table} "
+            f"WHERE {complete} GROUP BY ALL HAVING count(*) > 1) AS k ON {same}"
+        )
+
+    def _orphaned(self, rule: ReferenceRule, parents: str) -> str:
+        mine = [identifier(name) for name in rule.columns]
+        theirs = [identifier(name) for name in rule.parents]
+        complete = " AND ".join(f"c.{c} IS NOT NULL" for c in mine)
+        same = " AND ".join(f"c.{c} = p.{p}" for c, p in zip(mine, theirs, strict=True))
+        rows = f"SELECT c.rowid AS r, c.* FROM {self.checked.table} AS c WHERE {complete}"
+        return f"SELECT r FROM ({rows}) AS c ANTI JOIN {parents} AS p ON {same}"

@@ -1,0 +1,230 @@
+"""What delimited text and JSON share when DuckDB reads them: which files it may read by itself, and what it could not read.
+
+No record may be lost. DuckDB is fast but not to be trusted with every file: an open quote at the end, mixed line ends or a
+misplaced guess can make records vanish without a word. So after each reading the lines that DuckDB accounts for are held
+against an independent count; a file that does not add up is tidied, slowly and surely, and the tidied copy is read instead.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import duckdb
+
+from headrace.business.model.types import String
+from headrace.business.ports import DelimitedScan, InputFile, JsonScan, Tidied
+from headrace.errors import NonRetryableError, RetryableError, Unbalanced
+from headrace.infrastructure.engines.duckdb.literals import identifier, literal
+from headrace.infrastructure.engines.duckdb.reading_census import Census, Counting
+
+#: What DuckDB says when it cannot read delimited text at all.
+UNREADABLE = (duckdb.InvalidInputException, duckdb.ConversionException)
+
+
+@dataclass
+class Part:
+    """One file of a scan: read by the engine itself, or its tidied copy."""
+
+    index: int
+    file: InputFile
+    trusted: bool
+    tidied: Tidied | None = None
+    rejects_from_copy: bool = False
+    """The rows are the engine's, which was right about them, but what was rejected is told by the tidied copy."""
+
+    @property
+    def copied(self) -> bool:
+        return self.tidied is not None and not self.rejects_from_copy
+
+
+#: Of a file that the engine read by itself: every line is accounted for; the lines do not add up, but nothing else looks wrong,
+#: so that a careful count can still prove it right; or it cannot be right.
+Verdict = Literal["right", "recount", "wrong"]
+
+
+class TextReading(ABC):
+    """Reads text files, each by itself as far as it can be trusted with it."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, scan: DelimitedScan | JsonScan, name: str, trusted: Iterable[bool]) -> None:
+        self.con, self.scan, self.name = con, scan, name
+        self.parts = [Part(i, file, trust) for i, (file, trust) in enumerate(zip(scan.files, trusted, strict=True))]
+        self.bytes_total = sum(file.bytes for file in scan.files)
+        self.loaded = False
+        self._folder: Path | None = None
+        self._rejected: str | None = None
+        for part in self.parts:
+            unchanged(part.file)
+            if not part.trusted:
+                self._tidy(part)
+
+    # What the engine asks -------------------------------------------------------------------------------------------
+
+    @property
+    @abstractmethod
+    def relation(self) -> str:
+        """A parenthesised SELECT with the columns of the scan and `_file`, in the order of the files."""
+
+    def load(self, build: Callable[[str], object], table: str, file_column: str = "_file") -> None:
+        """Have `build` make `table` of the relation, one row for each, and again where a file turns out to need the careful way."""
+        while True:
+            self._forget_rejects()
+            direct = [part for part in self.parts if not part.tidied and part.file.bytes]
+            with Counting(part.file.path for part in direct) as counting:
+                failed = not self._built(build, direct)
+                found = {} if failed else counting.results()
+            if not failed and self._settled(table, file_column, found):
+                break
+            if failed:
+                for part in direct:
+                    self._tidy(part)
+            self.con.execute(f"DROP TABLE IF EXISTS {table}")
+        self.loaded = True
+        for part in self.parts:
+            unchanged(part.file)
+
+    def rejected(self) -> str | None:
+        """The temporary table of what could not be read: `file, record, text, reason, message`. None when there is nothing."""
+        if self._rejected is None:
+            self._rejected = identifier(f"rejected {self.name}")
+            parts = [*self._direct_rejects(), *(self._copied_rejects(p) for p in self.parts if p.tidied)]
+            empty = 'SELECT 0::INTEGER AS "file", 0::BIGINT AS record, \'\' AS text, \'\' AS reason, \'\' AS message WHERE false'
+            union = " UNION ALL ".join([empty, *parts])
+            self.con.execute(f'CREATE OR REPLACE TEMP TABLE {self._rejected} AS SELECT * FROM ({union}) ORDER BY "file", record')
+        return self._rejected if self._number(f"SELECT count(*) FROM {self._rejected}") else None
+
+    def record_numbers(self, ranks_table: str) -> str:
+        """A SELECT of `file, rank, record`: which record of its file an accepted row is, by its rank among the accepted ones."""
+        return record_numbers(ranks_table, self.rejected())
+
+    def close(self) -> None:
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    # What the formats say ---------------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def _verdict(self, part: Part, rows: int, found: Census) -> Verdict:
+        """Whether every line of the file is in a row, or in a reject that can be trusted."""
+
+    @abstractmethod
+    def _direct_rejects(self) -> list[str]:
+        """SELECTs of what the engine rejected in the files that it read by itself."""
+
+    @abstractmethod
+    def _forget_rejects(self) -> None: ...
+
+    # How ------------------------------------------------------------------------------------------------------------
+
+    def _built(self, build: Callable[[str], object], direct: list[Part]) -> bool:
+        try:
+            build(self.relation)
+        except UNREADABLE:
+            if not direct:
+                raise
+            return False
+        return True
+
+    def _settled(self, table: str, file_column: str, found: Mapping[str, Census]) -> bool:
+        """Whether the table may stay. What cannot be trusted is tidied, to be read from the copy next time."""
+        rows = self._rows(table, file_column)
+        settled = True
+        for part in self.parts:
+            number = rows.get(part.index, 0)
+            if part.tidied is not None:
+                _demand(part, number)
+            elif part.file.path in found:
+                verdict = self._verdict(part, number, found[part.file.path])
+                if verdict != "right":
+                    copy = self._tidy(part)
+                    part.rejects_from_copy = verdict == "recount" and copy.records == number
+                    settled = settled and part.rejects_from_copy
+        return settled
+
+    def _rows(self, table: str, file_column: str) -> dict[int, int]:
+        column = identifier(file_column)
+        return dict(self.con.execute(f"SELECT {column}, count(*) FROM {table} GROUP BY 1").fetchall())
+
+    def _tidy(self, part: Part) -> Tidied:
+        if self.scan.tidy is None:
+            raise NonRetryableError(f"`{part.file.path}` cannot be read: it is not plain text as the engine knows it")
+        folder = self._workplace() / str(part.index)
+        folder.mkdir()
+        part.tidied = self.scan.tidy(part.file, folder)
+        return part.tidied
+
+    def _workplace(self) -> Path:
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="headrace-reading-", dir=self._place()))
+        return self._folder
+
+    def _place(self) -> Path | None:
+        """Where DuckDB spills is the place that was given for large temporary files."""
+        found = self.con.execute("SELECT current_setting('temp_directory')").fetchone()
+        place = Path(found[0]) if found and found[0] else None
+        if place is None or not place.is_absolute():
+            return None
+        place.mkdir(parents=True, exist_ok=True)
+        return place
+
+    def _copied_rejects(self, part: Part) -> str:
+        assert part.tidied is not None
+        columns = "{record: 'BIGINT', text: 'VARCHAR', reason: 'VARCHAR', message: 'VARCHAR'}"
+        path = literal(str(part.tidied.rejects), String())
+        return (
+            f'SELECT {part.index}::INTEGER AS "file", record, text, reason, message FROM read_json({path}, '
+            f"format = 'newline_delimited', columns = {columns}, maximum_object_size = 1048576)"
+        )
+
+    def _number(self, query: str) -> int:
+        found = self.con.execute(query).fetchone()
+        return int(found[0]) if found else 0
+
+
+def _demand(part: Part, rows: int) -> None:
+    """A tidied copy leaves no room for doubt: its records are what must have been read."""
+    if part.tidied is not None and part.tidied.records != rows:
+        raise Unbalanced(
+            f"`{part.file.path}` has {part.tidied.records:,} readable records, but {rows:,} were read",
+            hint="this is a defect of Headrace: please report it with the file",
+        )
+
+
+def record_numbers(ranks_table: str, rejected: str | None) -> str:
+    """As `TextReading.record_numbers`: a row's number is its rank and one, and one more for each record rejected before it."""
+    if rejected is None:
+        return f'SELECT "file", rank, rank + 1 AS record FROM {ranks_table}'
+    numbered = f'SELECT "file", record, row_number() OVER (PARTITION BY "file" ORDER BY record) AS n FROM {rejected}'
+    steps = f'SELECT "file", record - n AS accepted_before, max(n) AS n FROM ({numbered}) GROUP BY ALL'
+    return (
+        f'SELECT r."file", r.rank, r.rank + 1 + coalesce(s.n, 0) AS record FROM {ranks_table} AS r '
+        f'ASOF LEFT JOIN ({steps}) AS s ON r."file" = s."file" AND r.rank >= s.accepted_before'
+    )
+
+
+def unchanged(file: InputFile) -> None:
+    """Refuse a file that is no longer the one that was looked at."""
+    try:
+        now = Path(file.path).stat()
+    except OSError as error:
+        raise RetryableError(f"`{file.path}` is gone: {error.strerror}", hint="run again when the files stay where they are") from error
+    if now.st_size != file.bytes or (file.modified_ns and now.st_mtime_ns != file.modified_ns):
+        raise RetryableError(f"`{file.path}` was changed while it was being read", hint="run again when nobody writes to it")
+
+
+def union_all(selects: list[str], columns: tuple[str, ...]) -> str:
+    if selects:
+        return f"({' UNION ALL '.join(selects)})"
+    nothing = ", ".join(f"NULL::VARCHAR AS {identifier(c)}" for c in columns)
+    return f'(SELECT {nothing}, 0::INTEGER AS "_file" WHERE false)'
+
+
+def paths(files: Iterable[str]) -> str:
+    """A list of file names for a reading function, which would take some of their characters for wild cards."""
+    escaped = ("".join(f"[{char}]" if char in "*?[" else char for char in file) for file in files)
+    return f"[{', '.join(literal(file, String()) for file in escaped)}]"

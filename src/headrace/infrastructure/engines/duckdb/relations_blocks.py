@@ -1,0 +1,210 @@
+"""Folds the nodes of a relation into as few SELECTs as say the same. Not their text (see `relations`).
+
+Each node of a tree could be a SELECT of its own around the one below. A reader wants what a person would have written: one
+SELECT with its WHERE, ORDER BY and LIMIT. A clause joins the block below only where that changes nothing: SQL evaluates
+FROM, WHERE, GROUP BY, HAVING, SELECT, DISTINCT, ORDER BY and LIMIT in this order, whatever the order in the tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from headrace.business.processing.expressions.build import BOOLEAN
+from headrace.business.processing.expressions.ir import Aggregate, ColumnRef, Constant, Expr, SortKey, Window
+from headrace.business.processing.relation import Dataset, Distinct, Filter, GroupBy, Limit, Project, Relation, Sample, Sort
+
+Columns = tuple[tuple[str, Expr], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RowHash(Expr):
+    """A number that depends on the values of a row and on the seed alone, so that a sample can be drawn again."""
+
+    values: tuple[Expr, ...]
+    seed: int
+    below: int | None = None
+    """Instead of the number: whether it is less than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The clauses of one SELECT.
+
+    A sort key that is a bare column means the column of that name in the result, or in the source if the result has
+    none; any other sort key is written in columns of the source. That is how DuckDB reads ORDER BY.
+    """
+
+    source: Relation
+    columns: Columns | None = None
+    """None: those of the source, as they are."""
+    where: tuple[Expr, ...] = ()
+    keys: tuple[Expr, ...] | None = None
+    having: tuple[Expr, ...] = ()
+    distinct: bool = False
+    order: tuple[SortKey, ...] = ()
+    limit: Limit | None = None
+
+    @property
+    def bare(self) -> bool:
+        return self == Block(self.source)
+
+    def result(self, name: str) -> Expr | None:
+        """What the result calls `name`, in columns of the source."""
+        if self.columns is None:
+            return ColumnRef(self.source.schema[name].type, name) if name in self.source.schema else None
+        return dict(self.columns).get(name)
+
+
+def fold(relation: Relation, orders: Mapping[str, Sequence[SortKey]]) -> Block:
+    """The outermost SELECT of a relation. `orders` tells how the rows of a dataset are meant to be ordered."""
+    add = _CLAUSES.get(type(relation))
+    if isinstance(relation, Dataset):
+        return Block(relation, order=tuple(orders.get(relation.name, ())))
+    if add is None or (isinstance(relation, Sample) and relation.share is None):
+        return Block(relation)
+    (below,) = relation.inputs
+    return add(fold(below, orders), relation) or add(Block(below), relation) or Block(relation)
+
+
+def visible_order(block: Block) -> tuple[SortKey, ...] | None:
+    """The block's order in columns of its result; None when some of it cannot be seen there."""
+
+    def seen(key: SortKey) -> bool:
+        if isinstance(key.expression, ColumnRef):
+            return block.result(key.expression.name) is not None
+        return all(_is(block.result(name), name) for name in key.expression.columns())
+
+    return block.order if all(seen(key) for key in block.order) else None
+
+
+def _filter(below: Block, node: Filter) -> Block | None:
+    return _where(below, node.condition)
+
+
+def _sample(below: Block, node: Sample) -> Block | None:
+    values = tuple(ColumnRef(c.type, c.name) for c in node.schema)
+    below_2_64 = round((node.share or 0.0) * 2**64)
+    return _where(below, RowHash(BOOLEAN, values, node.seed, min(below_2_64, 2**64 - 1)))
+
+
+def _where(below: Block, condition: Expr) -> Block | None:
+    if below.limit or below.distinct or any(_has(Window, e) for _, e in below.columns or ()):
+        return None
+    inlined = _inline(below, condition, aggregates=below.keys is not None)
+    if inlined is None:
+        return None
+    if below.keys is not None:
+        return replace(below, having=(*below.having, inlined))
+    return replace(below, where=(*below.where, inlined))
+
+
+def _project(below: Block, node: Project) -> Block | None:
+    windows = any(_has(Window, e) for _, e in node.columns)
+    if below.distinct or (windows and (below.limit or below.keys is not None)):
+        return None
+    columns: list[tuple[str, Expr]] = []
+    for name, expression in node.columns:
+        if isinstance(expression, ColumnRef) and not expression.outer:
+            inlined = below.result(expression.name)
+        else:
+            inlined = _inline(below, expression, aggregates=below.keys is not None)
+        if inlined is None:
+            return None
+        columns.append((name, inlined))
+    order = _order_above(below, node.columns)
+    return None if order is None else replace(below, columns=tuple(columns), order=order)
+
+
+def _order_above(below: Block, columns: Columns) -> tuple[SortKey, ...] | None:
+    """The order of a block in terms of a projection above it."""
+    renamed = {e.name: name for name, e in reversed(columns) if isinstance(e, ColumnRef) and not e.outer}
+    taken = {name for name, _ in columns}
+
+    def above(key: SortKey) -> SortKey | None:
+        if not isinstance(key.expression, ColumnRef):
+            return key
+        name, meaning = key.expression.name, below.result(key.expression.name)
+        if meaning is not None and name in renamed:
+            return replace(key, expression=replace(key.expression, name=name if _kept(columns, name) else renamed[name]))
+        hidden = key.expression if meaning is None else meaning
+        if below.keys is not None or not isinstance(hidden, ColumnRef) or hidden.name in taken:
+            return None
+        return replace(key, expression=hidden)
+
+    keys = [above(key) for key in below.order]
+    return None if None in keys else tuple(key for key in keys if key is not None)
+
+
+def _kept(columns: Columns, name: str) -> bool:
+    return any(n == name and _is(e, name) for n, e in columns)
+
+
+def _group(below: Block, node: GroupBy) -> Block | None:
+    if below.limit or below.distinct or below.keys is not None:
+        return None
+    columns = [(name, _inline(below, e)) for name, e in (*node.keys, *node.measures)]
+    inlined = tuple((name, e) for name, e in columns if e is not None)
+    if len(inlined) < len(columns):
+        return None
+    keys = tuple(e for _, e in inlined[: len(node.keys)])
+    return replace(below, columns=inlined, keys=keys, order=())
+
+
+def _distinct(below: Block, _: Distinct) -> Block | None:
+    return None if below.limit else replace(below, distinct=True, order=())
+
+
+def _sort(below: Block, node: Sort) -> Block | None:
+    if below.limit:
+        return None
+    keys: list[SortKey] = []
+    for key in node.keys:
+        expression: Expr | None = key.expression
+        if not isinstance(expression, ColumnRef):
+            plain = below.keys is None and not below.distinct
+            expression = _inline(below, key.expression) if plain else None
+        if expression is None:
+            return None
+        if isinstance(expression, Constant):
+            continue  # it orders nothing, and a bare number would mean a column's position
+        keys.append(replace(key, expression=expression))
+    return replace(below, order=tuple(keys))
+
+
+def _limit(below: Block, node: Limit) -> Block | None:
+    return None if below.limit else replace(below, limit=node)
+
+
+def _inline(below: Block, expression: Expr, *, aggregates: bool = False) -> Expr | None:
+    """An expression over the result of a block, said in columns of its source; None where that would compute anything twice
+    or at another time. With `aggregates`, those of the block may be put in."""
+    if below.columns is None:
+        return expression
+    if any(True for node in expression.walk() for _ in node.relations()):
+        return None  # a subquery may name the columns around it
+    meanings = dict(below.columns)
+    allowed = (ColumnRef, Constant, Aggregate) if aggregates else (ColumnRef, Constant)
+    if not all(isinstance(meanings.get(name), allowed) for name in expression.columns()):
+        return None
+    return expression.map(lambda e: meanings[e.name] if isinstance(e, ColumnRef) and not e.outer else e)
+
+
+def _has(kind: type[Expr], expression: Expr) -> bool:
+    return any(isinstance(node, kind) for node in expression.walk())
+
+
+def _is(expression: Expr | None, name: str) -> bool:
+    return isinstance(expression, ColumnRef) and not expression.outer and expression.name == name
+
+
+_CLAUSES: Mapping[type[Relation], Callable[[Block, Any], Block | None]] = {
+    Project: _project,
+    Filter: _filter,
+    Sample: _sample,
+    GroupBy: _group,
+    Distinct: _distinct,
+    Sort: _sort,
+    Limit: _limit,
+}

@@ -1,0 +1,243 @@
+"""Prints one relation as DuckDB's SQL, for the engine to run and for people to read. It decides nothing: the tree says it all.
+
+What is printed is meant to look as if written by hand: nodes that can share a SELECT do (see `relations_blocks`), `*` stands
+for columns that pass as they are, and everything else is in the order of the tree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+
+from headrace.business.processing.expressions.ir import Call, ColumnRef, Constant, Expr, SortKey, Subquery, Window
+from headrace.business.processing.relation import (
+    Dataset,
+    Dedupe,
+    Filter,
+    Join,
+    Limit,
+    Project,
+    Relation,
+    Sample,
+    SetOperation,
+    Sort,
+    Unnest,
+    Unpivot,
+    Values,
+    expressions,
+)
+from headrace.infrastructure.engines.duckdb.expressions import ExpressionPrinter
+from headrace.infrastructure.engines.duckdb.literals import identifier
+from headrace.infrastructure.engines.duckdb.relations_blocks import Block, RowHash, fold
+from headrace.infrastructure.engines.duckdb.relations_columns import select_list
+from headrace.infrastructure.engines.duckdb.relations_dedupe import Rows, dedupe_text, repeated_keys, unused
+from headrace.infrastructure.engines.duckdb.relations_layout import Clauses, bare, indented, nested
+from headrace.infrastructure.engines.duckdb.types import duckdb_type
+
+_JOINS = {
+    "inner": "JOIN", "left": "LEFT JOIN", "right": "RIGHT JOIN", "full": "FULL JOIN", "cross": "CROSS JOIN",
+    "semi": "SEMI JOIN", "anti": "ANTI JOIN",
+}  # fmt: skip
+_SETS = {"union_all": "UNION ALL", "intersect": "INTERSECT", "except": "EXCEPT"}
+
+
+class RelationPrinter:
+    """Prints relations whose datasets are read from `tables`: by name, what stands after FROM and gives exactly those
+    columns of the dataset that anything needs (a quoted table, `read_parquet(...)`, a query in parentheses). A dataset that
+    is not there is a CTE of its name; `light` are those CTEs that cost little to compute again.
+
+    `repeated` names the tables where the repeating keys of a dedupe are already known, and `orders` says how the rows of a
+    dataset are meant to be ordered: an order is not kept by tables, it is stated again where it matters.
+    """
+
+    def __init__(
+        self,
+        tables: Mapping[str, str],
+        repeated: Mapping[Dedupe, str] | None = None,
+        orders: Mapping[str, Sequence[SortKey]] | None = None,
+        light: Collection[str] = (),
+    ) -> None:
+        self._tables, self._repeated, self._orders, self._light = tables, repeated or {}, orders or {}, light
+        self._expressions = ExpressionPrinter(self._subquery)
+
+    def query(self, relation: Relation) -> str:
+        """A SELECT (never a WITH, so that one may be put in front of it)."""
+        text = self.body(fold(relation, self._orders))
+        return Clauses(nested(text)).text() if text.startswith("WITH ") else text
+
+    def duplicates(self, dedupe: Dedupe) -> str:
+        """The keys that several rows share, with the number of those rows as `n`."""
+        return repeated_keys(self._source(dedupe.input, []), dedupe.key)
+
+    def body(self, block: Block) -> str:
+        """The text of a block, as a CTE may hold it."""
+        if block.bare and (whole := self._whole(block.source)):
+            return whole
+        order = list(block.order)
+        if block.limit and order:
+            order += _ties(block)
+        return Clauses(
+            source=self._source(block.source, []),
+            columns=select_list(block, self._sql),
+            distinct=block.distinct,
+            where=self._conditions(block.where),
+            group=[self._group_key(key) for key in block.keys or ()],
+            having=self._conditions(block.having),
+            order=[self._sort_key(key) for key in order],
+            limit=_limit(block.limit),
+        ).text()
+
+    # FROM --------------------------------------------------------------------------------------------------------
+
+    def _source(self, relation: Relation, names: list[str]) -> str:
+        """What stands after FROM. `names` are those already taken there."""
+        match relation:
+            case Dataset():
+                fragment, name = self._fragment(relation.name), unused(relation.name, names)
+                names.append(name)
+                return fragment if fragment == identifier(name) else f"{fragment} AS {identifier(name)}"
+            case Join():
+                return self._join(relation, names)
+            case Unpivot():
+                return self._unpivot(relation, names)
+            case _:
+                block = fold(relation, self._orders)
+                if not block.limit and not any(isinstance(node, Sort) for node in relation.walk()):
+                    block = replace(block, order=())
+                return nested(self.body(block))
+
+    def _fragment(self, dataset: str) -> str:
+        return self._tables.get(dataset, identifier(dataset))
+
+    def _join(self, join: Join, names: list[str]) -> str:
+        left = self._source(join.left, names)
+        right = self._source(join.right, names)
+        if isinstance(join.right, Join | Unpivot):
+            right = f"(\n{indented(right)}\n)"
+        on = "" if join.how == "cross" else f" ON {'true' if join.condition is None else bare(self._sql(join.condition))}"
+        return f"{left}\n{_JOINS[join.how]} {right}{on}"
+
+    def _unpivot(self, unpivot: Unpivot, names: list[str]) -> str:
+        columns = ", ".join(map(identifier, unpivot.columns))
+        nulls = " INCLUDE NULLS" if unpivot.keep_nulls else ""
+        into = f"{identifier(unpivot.value_to)} FOR {identifier(unpivot.name_to)} IN ({columns})"
+        return f"{self._source(unpivot.input, names)}\nUNPIVOT{nulls} ({into})"
+
+    # Relations that are no clause of a SELECT ----------------------------------------------------------------------
+
+    def _whole(self, relation: Relation) -> str | None:
+        match relation:
+            case SetOperation():
+                return self._set_operation(relation)
+            case Values():
+                return self._values(relation)
+            case Unnest():
+                return self._unnest(relation)
+            case Sample():
+                return self._sample(relation)
+            case Dedupe():
+                return self._dedupe(relation)
+            case _:
+                return None
+
+    def _set_operation(self, operation: SetOperation) -> str:
+        parts = []
+        for part in operation.parts:
+            block = fold(part, self._orders)
+            block = block if block.limit else replace(block, order=())
+            text = self.body(block)
+            single = not block.limit and not (block.bare and isinstance(block.source, SetOperation | Dedupe | Sample))
+            parts.append(text if single else nested(text))
+        return f"\n{_SETS[operation.kind]}\n".join(parts)
+
+    def _values(self, values: Values) -> str:
+        types = [duckdb_type(column.type) for column in values.schema]
+        rows = (", ".join(f"CAST({self._sql(e)} AS {t})" for e, t in zip(row, types, strict=True)) for row in values.tuples)
+        names = ", ".join(identifier(column.name) for column in values.schema)
+        tuples = ",\n".join(f"({row})" for row in rows)
+        return Clauses(f'(VALUES\n{indented(tuples)}\n) AS "values"({names})').text()
+
+    def _unnest(self, unnest: Unnest) -> str:
+        column = identifier(unnest.column)
+        items = f"CASE WHEN len({column}) > 0 THEN {column} ELSE [NULL] END" if unnest.keep_empty else column
+        item = f"unnest({items}) AS {identifier(unnest.into)}"
+        columns = [item if c.name == unnest.into else identifier(c.name) for c in unnest.schema]
+        return Clauses(self._source(unnest.input, []), columns).text()
+
+    def _sample(self, sample: Sample) -> str:
+        """A number of rows: those with the least hashes, so that the same rows always give the same sample."""
+        values = tuple(ColumnRef(c.type, c.name) for c in sample.schema)
+        order = (SortKey(RowHash(values[0].type, values, sample.seed)), *map(SortKey, values))
+        return self.body(Block(sample.input, order=order, limit=Limit(sample.schema, sample.input, sample.count)))
+
+    def _dedupe(self, dedupe: Dedupe) -> str:
+        order = [self._sort_key(key) for key in dedupe.order]
+        taken = {*dedupe.datasets(), *self._tables, *self._repeated.values()}
+        return dedupe_text(dedupe.key, order, self._rows(dedupe.input), self._repeated.get(dedupe), taken)
+
+    def _rows(self, relation: Relation) -> Rows:
+        if isinstance(relation, Dataset) and not (source := self._fragment(relation.name)).startswith("("):
+            return Rows(source, query=False)
+        block = replace(fold(relation, self._orders), order=())
+        return Rows(self.body(block), query=True, kept=not self.light(relation))
+
+    def light(self, relation: Relation) -> bool:
+        """Whether computing it again costs little: only row by row, over what is stored."""
+        return all(
+            isinstance(node, Dataset) and (node.name in self._tables or node.name in self._light)
+            if not isinstance(node, Project | Filter)
+            else not any(isinstance(e, Subquery | Window) for whole in expressions(node) for e in whole.walk())
+            for node in relation.walk()
+        )
+
+    # Expressions -------------------------------------------------------------------------------------------------
+
+    def _conditions(self, conditions: Sequence[Expr]) -> list[str]:
+        parts = [part for condition in conditions for part in _conjuncts(condition)]
+        return [self._sql(part) if len(parts) > 1 and _is_call(part, "or") else bare(self._sql(part)) for part in parts]
+
+    def _group_key(self, key: Expr) -> str:
+        # A bare number would mean a column's position.
+        return f"(SELECT {self._sql(key)})" if isinstance(key, Constant) else self._sql(key)
+
+    def _sort_key(self, key: SortKey) -> str:
+        return f"{bare(self._sql(key.expression))}{' DESC' if key.descending else ''} NULLS {'FIRST' if key.nulls_first else 'LAST'}"
+
+    def _sql(self, expression: Expr) -> str:
+        if not isinstance(expression, RowHash):
+            return self._expressions.sql(expression)
+        values = ", ".join(self._sql(value) for value in expression.values)
+        number = f"hash(xor(hash({values}), {expression.seed}::UBIGINT))"
+        return number if expression.below is None else f"{number} < {expression.below}"
+
+    def _subquery(self, relation: Relation) -> str:
+        text = self.query(relation)
+        return f"\n{indented(text)}\n" if "\n" in text else text
+
+
+def _limit(limit: Limit | None) -> str | None:
+    if limit is None:
+        return None
+    parts = ([f"LIMIT {limit.count}"] if limit.count is not None else []) + ([f"OFFSET {limit.offset}"] if limit.offset else [])
+    return " ".join(parts)
+
+
+def _ties(block: Block) -> list[SortKey]:
+    """All other columns of the result, so that rows that tie are cut off in the same place every time."""
+    stated = {key.expression.name for key in block.order if isinstance(key.expression, ColumnRef)}
+    columns = (
+        [(n, e.type) for n, e in block.columns]
+        if block.columns is not None
+        else [(c.name, c.type) for c in block.source.schema]
+    )
+    return [SortKey(ColumnRef(kind, name)) for name, kind in columns if name not in stated]
+
+
+def _conjuncts(condition: Expr) -> list[Expr]:
+    if isinstance(condition, Call) and condition.function == "and":
+        return [part for argument in condition.args for part in _conjuncts(argument)]
+    return [condition]
+
+
+def _is_call(expression: Expr, function: str) -> bool:
+    return isinstance(expression, Call) and expression.function == function

@@ -1,0 +1,266 @@
+"""One run on DuckDB: ingest, prepare, stage, measure, count. Not the order of a run, which is the orchestrator's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from headrace.business.engine import Ingested, Limits, Progress, QuarantineTarget, RuleCount
+from headrace.business.model.types import String
+from headrace.business.ports import Staged
+from headrace.business.processing.expressions.ir import Expr
+from headrace.business.processing.plan import Plan, PlannedSource
+from headrace.business.processing.relation import Dedupe, Function, Join, Relation
+from headrace.errors import NonRetryableError
+from headrace.infrastructure.engines.duckdb.checked import Checked
+from headrace.infrastructure.engines.duckdb.connection import connect, watched
+from headrace.infrastructure.engines.duckdb.expressions import ExpressionPrinter
+from headrace.infrastructure.engines.duckdb.functions import call_function
+from headrace.infrastructure.engines.duckdb.late import Late
+from headrace.infrastructure.engines.duckdb.literals import identifier, literal
+from headrace.infrastructure.engines.duckdb.quarantine import Quarantine
+from headrace.infrastructure.engines.duckdb.reading import OpenScan, open_scan
+from headrace.infrastructure.engines.duckdb.relations import RelationPrinter, with_clause
+from headrace.infrastructure.engines.duckdb.singles import check_single
+
+
+class DuckDBSession:
+    """The tables of one run. `tables` says where each dataset that already exists is to be read."""
+
+    def __init__(self, plan: Plan, workspace: Path, limits: Limits) -> None:
+        self.plan, self.workspace = plan, workspace
+        self.con = connect(plan, workspace, limits)
+        self.tables: dict[str, str] = {}
+        self.repeated: dict[Dedupe, str] = {}
+        self._filtered: dict[str, int] = {}
+        self._scans: list[OpenScan] = []
+        self._held: dict[str, Quarantine] = {}
+
+    # Ingest ------------------------------------------------------------------------------------------------------
+
+    def ingest(self, source: PlannedSource, quarantine: QuarantineTarget, *, after: str | None, progress: Progress) -> Ingested:
+        scan = open_scan(self.con, source.scan, source.name)
+        self._scans.append(scan)
+        checked = Checked(source)
+        scan.load(lambda relation: watched(self.con, checked.create(relation), progress), checked.table, "#file")
+        rejected = scan.rejected()
+        late = Late(self.con, source, checked)
+        late.find(
+            {
+                **self.tables,
+                source.name: f"(SELECT * FROM {checked.table} WHERE NOT {checked.breaks(('fail', 'quarantine', 'drop'))})",
+            }
+        )
+        before = self._before(source, after)
+        good = f"NOT ({checked.breaks(('fail', 'quarantine', 'drop'))} OR {late.breaks(('fail', 'quarantine', 'drop'))})"
+        self._serve(source, checked, f"{good} AND NOT {before}")
+        return self._account(source, checked, late, scan, rejected, quarantine, before)
+
+    def _before(self, source: PlannedSource, after: str | None) -> str:
+        """A condition: an earlier run has read this row, by its cursor."""
+        if source.cursor is None or after is None:
+            return "false"
+        kind = source.schema[source.cursor].type
+        return f"coalesce({identifier(source.cursor)} <= CAST({literal(after, String())} AS {_written(kind)}), false)"
+
+    def _serve(self, source: PlannedSource, checked: Checked, good: str) -> None:
+        names = ", ".join(map(identifier, checked.kept)) or "NULL"
+        where = "" if good == "NOT (false OR false) AND NOT false" else f" WHERE {good}"
+        self.tables[source.name] = f"(SELECT {names} FROM {checked.table}{where})"
+
+    def _account(
+        self,
+        source: PlannedSource,
+        checked: Checked,
+        late: Late,
+        scan: OpenScan,
+        rejected: str | None,
+        target: QuarantineTarget,
+        before: str,
+    ) -> Ingested:
+        unreadable = self._number(f"SELECT count(*) FROM {rejected}") if rejected else 0
+        counts = self._counts(checked, late, before)
+        held = Quarantine(self.con, source, checked, late, scan)
+        broken_any = any(counts["rules"].values()) or late.any or unreadable
+        examples: Sequence[Any] = ()
+        written = 0
+        if broken_any:
+            held.gather(rejected)
+            self._held[source.name] = held
+            written = held.write(target)
+            examples = held.examples()
+        return Ingested(
+            dataset=source.name,
+            read=counts["rows"] + unreadable,
+            good=counts["good"],
+            quarantined=counts["quarantine"] + unreadable,
+            dropped=counts["drop"],
+            filtered=counts["before"],
+            broken=counts["fail"],
+            rules=_rule_counts(source, counts["rules"], late, unreadable),
+            examples=examples,
+            quarantine=target.path if written else None,
+            files=getattr(source.scan, "files", ()),
+            bytes=scan.bytes_total,
+            cursor=self._cursor(source, checked),
+        )
+
+    def _counts(self, checked: Checked, late: Late, before: str) -> dict[str, Any]:
+        """All numbers of the verdict in one pass over the masks."""
+        fail = f"({checked.breaks(['fail'])} OR {late.breaks(['fail'])})"
+        hold = f"({checked.breaks(['quarantine'])} OR {late.breaks(['quarantine'])})"
+        drop = f"({checked.breaks(['drop'])} OR {late.breaks(['drop'])})"
+        bad = f"({fail} OR {hold} OR {drop})"
+        aggregates = [
+            "count(*)",
+            f"count_if(NOT {bad} AND NOT {before})",
+            f"count_if({fail})",
+            f"count_if({hold} AND NOT {fail})",
+            f"count_if({drop} AND NOT {hold} AND NOT {fail})",
+            f"count_if(NOT {bad} AND {before})",
+            *(f"count_if({checked.bit(rule)})" for rule in checked.rules),
+        ]
+        values = self.con.execute(f"SELECT {', '.join(aggregates)} FROM {checked.table}").fetchone() or ()
+        rows, good, failed, quarantined, dropped, filtered, *rules = map(int, values)
+        names = [rule.name for rule in checked.rules]
+        return {
+            "rows": rows,
+            "good": good,
+            "fail": failed,
+            "quarantine": quarantined + failed,
+            "drop": dropped,
+            "before": filtered,
+            "rules": dict(zip(names, rules, strict=True)),
+        }
+
+    def _cursor(self, source: PlannedSource, checked: Checked) -> str | None:
+        if source.cursor is None:
+            return None
+        found = self.con.execute(f"SELECT CAST(max({identifier(source.cursor)}) AS VARCHAR) FROM {checked.table}").fetchone()
+        return found[0] if found else None
+
+    # Transform ---------------------------------------------------------------------------------------------------
+
+    def prepare(self, progress: Progress) -> None:
+        for step in self.plan.steps:
+            for node in _nodes(step.relation):
+                if isinstance(node, Join) and node.single:
+                    check_single(self.con, node, self._query(node.right), step.name)
+            if isinstance(step.relation, Function):
+                self._call(step.name, step.relation)
+            elif isinstance(step.relation, Dedupe) or any(isinstance(n, Dedupe) for n in _nodes(step.relation)):
+                self._repeated_keys(step.name, step.relation)
+            if step.name in self.plan.shared and step.name not in self.tables:
+                table = identifier(f"kept {step.name}")
+                watched(self.con, f"CREATE TEMP TABLE {table} AS {self._statement(step.name)}", progress)
+                self.tables[step.name] = table
+
+    def _repeated_keys(self, name: str, relation: Relation) -> None:
+        """Find the keys that repeat, once: they are few, and their count says how many rows the step will drop."""
+        dropped = 0
+        for i, node in enumerate(n for n in _nodes(relation) if isinstance(n, Dedupe)):
+            table = identifier(f"repeated {name} {i}")
+            query = self._printer().duplicates(node)
+            self.con.execute(f"CREATE TEMP TABLE {table} AS {self._with(node.input)} {query}")
+            self.repeated[node] = table
+            dropped += self._number(f"SELECT coalesce(sum(n - 1), 0) FROM {table}")
+        if not any(n.rows != "same" and not isinstance(n, Dedupe) for n in _nodes(relation)):
+            self._filtered[name] = dropped
+
+    def _call(self, name: str, relation: Function) -> None:
+        table = identifier(f"made {name}")
+        call_function(self.con, relation, [self._query(part) for part in relation.parts], table, name)
+        self.tables[name] = table
+
+    def filtered_by_key(self) -> Mapping[str, int]:
+        return self._filtered
+
+    # Stage and measure -------------------------------------------------------------------------------------------
+
+    def stage(self, dataset: str, folder: Path, progress: Progress) -> Staged:
+        from headrace.infrastructure.formats.parquet_checksums import add_checksums
+
+        folder.mkdir(parents=True, exist_ok=True)
+        part, path = folder / ".data.parquet.part", folder / "data.parquet"
+        rows = watched(
+            self.con, f"COPY ({self._statement(dataset)}) TO {literal(str(part), String())} (FORMAT parquet)", progress
+        )
+        digest = add_checksums(part, path)
+        part.unlink()
+        self.tables[dataset] = f"read_parquet({literal(str(path), String())})"
+        return Staged((path,), self.plan.schema(dataset), int(rows), digest.bytes)
+
+    def measure(self, dataset: str, measures: Mapping[str, Expr]) -> Mapping[str, Any]:
+        if not measures:
+            return {}
+        printer = ExpressionPrinter(self._query)
+        columns = ", ".join(f"{printer.sql(e)} AS {identifier(name)}" for name, e in measures.items())
+        row = self.con.execute(f"SELECT {columns} FROM ({self._statement(dataset)})").fetchone() or ()
+        return dict(zip(measures, row, strict=True))
+
+    def count(self, datasets: Sequence[str]) -> Mapping[str, int]:
+        return {name: self._number(f"SELECT count(*) FROM ({self._statement(name)})") for name in datasets}
+
+    def rows(self, dataset: str, limit: int) -> Sequence[Mapping[str, Any]]:
+        result = self.con.execute(f"SELECT * FROM ({self._statement(dataset)}) LIMIT {int(limit)}")
+        names = [column[0] for column in result.description]
+        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+    def held(self, dataset: str) -> Sequence[Mapping[str, Any]]:
+        return self._held[dataset].rows() if dataset in self._held else []
+
+    def close(self) -> None:
+        for scan in self._scans:
+            scan.close()
+        self.con.close()
+        for leftover in self.workspace.glob("work.duckdb*"):
+            leftover.unlink()
+
+    # SQL ---------------------------------------------------------------------------------------------------------
+
+    def _printer(self) -> RelationPrinter:
+        return RelationPrinter(self.tables, self.repeated)
+
+    def _statement(self, dataset: str) -> str:
+        if dataset in self.tables:
+            return f"SELECT * FROM {self.tables[dataset]}"
+        return with_clause([(s.name, s.relation) for s in self.plan.steps], dataset, self.tables, self.repeated)
+
+    def _query(self, relation: Relation) -> str:
+        return f"{self._with(relation)} {self._printer().query(relation)}"
+
+    def _with(self, relation: Relation) -> str:
+        """The named steps that a relation stands on, in front of it."""
+        missing = [name for name in relation.datasets() if name not in self.tables]
+        if not missing:
+            return ""
+        steps = [(s.name, s.relation) for s in self.plan.steps]
+        parts = [f"{identifier(name)} AS ({with_clause(steps, name, self.tables, self.repeated)})" for name in missing]
+        return "WITH " + ", ".join(parts)
+
+    def _number(self, query: str) -> int:
+        found = self.con.execute(query).fetchone()
+        if found is None:
+            raise NonRetryableError("a count gave no row")
+        return int(found[0])
+
+
+def _nodes(relation: Relation) -> list[Relation]:
+    return list(relation.walk())
+
+
+def _written(kind: Any) -> str:
+    from headrace.infrastructure.engines.duckdb.types import duckdb_type
+
+    return duckdb_type(kind)
+
+
+def _rule_counts(source: PlannedSource, found: Mapping[str, int], late: Late, unreadable: int) -> list[RuleCount]:
+    from headrace.business.validation.compiled import UNREADABLE
+
+    counts = [RuleCount(r.name, r.version, r.action, found[r.name]) for r in source.contract.rules]
+    counts += [RuleCount(r.name, r.version, r.action, late.counts.get(r.name, 0)) for r in late.rules]
+    if unreadable:
+        counts.append(RuleCount(UNREADABLE, "1", source.contract.unreadable, unreadable))
+    return counts

@@ -1,0 +1,105 @@
+"""The contract of a source: written inline or in a file of its own. Not what its rules mean (see `business.validation`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path as FilePath
+from typing import Any
+
+from headrace.business.model.contract import ColumnContract, Contract
+from headrace.business.model.types import DataType, Enum, String, parse_type
+from headrace.errors import DefinitionError, HeadraceError, Path, Problem
+from headrace.infrastructure.loading.options import Options, with_value
+from headrace.infrastructure.loading.places import Places, locate
+from headrace.infrastructure.loading.reading import read_document, read_text
+from headrace.infrastructure.loading.shapes import keys_of
+from headrace.infrastructure.loading.substitution import Substitution
+
+#: Turns a document of the Open Data Contract Standard into a contract. Raises `DefinitionError` with paths through the document.
+ForeignContract = Callable[[Mapping[str, Any]], Contract]
+
+_VALUES = ("in", "not_in", "between", "at_least", "at_most", "above", "below")
+
+
+def read_contract(written: Any, path: Path, options: Options) -> Contract | None:
+    """A contract written inline. What is wrong with it goes to the problems of `options`."""
+    value = options.substitution.apply(written, path, sql=False)
+    columns = value.get("columns") if isinstance(value, Mapping) else None
+    if isinstance(columns, Mapping):
+        kept = dict(columns)
+        for name in [n for n in columns if _is_misplaced(n, columns[n])]:
+            hint = f"move it out of `columns:`, beside it; a column `{name}` would be a mapping such as `{{type: int32}}`"
+            options.problems.append(
+                Problem(f"`{name}` belongs to the contract and is not a column", (*path, "columns", name), hint, on_key=True)
+            )
+            del kept[name]
+        for name, column in kept.items():
+            kept[name] = _texts(column, (*path, "columns", name), options)
+        value = {**value, "columns": kept}
+    return options.model(Contract, value, path)
+
+
+def read_contract_file(
+    name: str, path: Path, project: FilePath, options: Options, places: Places, foreign: ForeignContract | None
+) -> Contract | None:
+    """A contract in a file of its own, ours or of the Open Data Contract Standard; its problems have places in that file."""
+    file = project / name
+    try:
+        document = read_document(read_text(file), str(file))
+    except DefinitionError as error:
+        options.problems += error.problems
+        return None
+    except HeadraceError as error:
+        options.problems.append(Problem(error.message, path))
+        return None
+    options.problems += document.problems
+    places.mounted[path] = document.places
+    if foreign is not None and isinstance(document.data, Mapping) and "apiVersion" in document.data:
+        try:
+            return foreign(document.data)
+        except DefinitionError as error:
+            options.problems += locate(error.problems, document.places)
+            return None
+    same = options.substitution
+    inner = Options(
+        document.data, document.written, Substitution(same.params, same.declared, same.env, same.vault), options.catalog
+    )
+    contract = read_contract(document.data, (), inner)
+    document.places.replaced = inner.substitution.replaced
+    options.problems += locate([*inner.substitution.problems, *inner.problems], document.places)
+    return contract
+
+
+def _is_misplaced(name: str, written: Any) -> bool:
+    """Whether what stands among the columns is a key of the contract, one level too deep."""
+    if name not in keys_of(Contract):
+        return False
+    if isinstance(written, str):
+        return _type(written) is None
+    return not isinstance(written, Mapping) or not set(written) <= set(keys_of(ColumnContract))
+
+
+def _texts(column: Any, path: Path, options: Options) -> Any:
+    """The column with `[1, NO]` among its rules as the texts that were written, if it is a column of text."""
+    if not isinstance(column, Mapping) or not isinstance(_type(column.get("type")), String | Enum):
+        return column
+    for rule in _VALUES:
+        for inside in _leaves(column.get(rule), (rule,)):
+            if (text := options.text(path + inside)) is not None:
+                column = with_value(column, inside, text)
+    return column
+
+
+def _type(written: Any) -> DataType | None:
+    try:
+        return parse_type(written) if isinstance(written, str) else None
+    except ValueError:
+        return None
+
+
+def _leaves(value: Any, path: Path) -> list[Path]:
+    if isinstance(value, Mapping):
+        return [leaf for key, item in value.items() for leaf in _leaves(item, (*path, key))]
+    if isinstance(value, list):
+        return [leaf for n, item in enumerate(value) for leaf in _leaves(item, (*path, n))]
+    return [path]

@@ -1,0 +1,57 @@
+"""For people who write plugins: the ports, what flows through them, and the errors to raise. Nothing else is public to plugins.
+
+A plugin is a frozen model that derives from `Plugin` and keeps one of the protocols. It is registered by an entry point in the
+group `headrace.sources`, `headrace.steps`, `headrace.checks` or `headrace.sinks`.
+"""
+
+from __future__ import annotations
+
+from headrace.business.model.durations import Duration
+from headrace.business.model.plugin import Plugin
+from headrace.business.model.references import Sql
+from headrace.business.model.schema import Column, Schema
+from headrace.business.model.wording import Misworded
+from headrace.business.ports import (
+    Batch,
+    Check,
+    Checkpoint,
+    Measured,
+    Position,
+    Publication,
+    Publisher,
+    Scannable,
+    Sink,
+    Source,
+    Staged,
+    Step,
+    Verdict,
+)
+from headrace.business.processing.relation import Relation
+from headrace.errors import DefinitionError, NonRetryableError, Problem, RetryableError
+
+__all__ = [
+    "Batch",
+    "Check",
+    "Checkpoint",
+    "Column",
+    "DefinitionError",
+    "Duration",
+    "Measured",
+    "Misworded",
+    "NonRetryableError",
+    "Plugin",
+    "Position",
+    "Problem",
+    "Publication",
+    "Publisher",
+    "Relation",
+    "RetryableError",
+    "Scannable",
+    "Schema",
+    "Sink",
+    "Source",
+    "Sql",
+    "Staged",
+    "Step",
+    "Verdict",
+]

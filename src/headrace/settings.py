@@ -1,0 +1,116 @@
+"""How much a run may use and where it keeps its state: `headrace.toml` beside the definition, and the environment above it.
+
+    memory_limit = "1GB"           HEADRACE_MEMORY_LIMIT     at most this much memory; larger work spills to disk
+    threads = 4                    HEADRACE_THREADS          at most this many threads
+    temp_directory = "/scratch"    HEADRACE_TEMP_DIRECTORY   where spilled work goes
+    state = ".headrace"            HEADRACE_STATE            runs, quarantine and history
+
+Not what a pipeline does: that is all in its definition.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from headrace.errors import DefinitionError, Location, Problem
+
+FILE = "headrace.toml"
+_PREFIX = "HEADRACE_"
+_KEYS = ("memory_limit", "threads", "temp_directory", "state")
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)")
+_UNITS = ("B", "KB", "MB", "GB", "TB", "KiB", "MiB", "GiB", "TiB")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What was set; None leaves the choice to the engine. Relative paths are meant from the project folder."""
+
+    memory_limit: str | None = None
+    threads: int | None = None
+    temp_directory: Path | None = None
+    state: Path = Path(".headrace")
+
+
+def load_settings(project: Path, env: Mapping[str, str] | None = None) -> Settings:
+    """The settings of a project. Raises `DefinitionError` with every problem."""
+    problems: list[Problem] = []
+    found = _file(project / FILE, problems) | _environment(os.environ if env is None else env, problems)
+    values = {key: _value(key, value, where, project, problems) for key, (value, where) in found.items()}
+    if problems:
+        raise DefinitionError(problems)
+    return Settings(**values)
+
+
+def _file(file: Path, problems: list[Problem]) -> dict[str, tuple[Any, Location]]:
+    try:
+        text = file.read_text(encoding="utf-8")
+        written = tomllib.loads(text)
+    except FileNotFoundError:
+        return {}
+    except tomllib.TOMLDecodeError as error:
+        place = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
+        line, column = (int(place[1]), int(place[2])) if place else (len(text.splitlines()) or 1, 1)
+        problems.append(
+            Problem(f"this is not TOML: {str(error).partition(' (at ')[0]}", location=Location(str(file), line, column))
+        )
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        problems.append(Problem(f"this file cannot be read: {error}", location=Location(str(file), 1, 1)))
+        return {}
+    found = {}
+    for key, value in written.items():
+        where = Location(str(file), _line(text, key), 1)
+        if key in _KEYS:
+            found[key] = (value, where)
+        else:
+            problems.append(Problem(f"unknown setting `{key}`", (), _meant(key, _KEYS), location=where))
+    return found
+
+
+def _environment(env: Mapping[str, str], problems: list[Problem]) -> dict[str, tuple[Any, None]]:
+    """Variables of ours. Others may begin alike, being secrets or parameters; only a misspelt one is a mistake."""
+    names = {_PREFIX + key.upper(): key for key in _KEYS}
+    problems += [
+        Problem(f"unknown setting `{name}` in the environment", (), _meant(name, names))
+        for name in env
+        if name.startswith(_PREFIX) and name not in names and difflib.get_close_matches(name, names, n=1, cutoff=0.85)
+    ]
+    return {key: (env[name], None) for name, key in names.items() if env.get(name)}
+
+
+def _value(key: str, value: Any, where: Location | None, project: Path, problems: list[Problem]) -> Any:
+    if (
+        key == "threads"
+        and (isinstance(value, int) or str(value).isdecimal())
+        and not isinstance(value, bool)
+        and int(value) > 0
+    ):
+        return int(value)
+    if key == "memory_limit" and isinstance(value, str) and (found := _SIZE.fullmatch(value.strip())):
+        units = {unit.lower(): unit for unit in _UNITS}
+        if found[2].lower() in units and float(found[1]) > 0:
+            return f"{found[1]}{units[found[2].lower()]}"
+        problems.append(Problem(f"`{found[2]}` is not a unit of memory", (), "allowed: " + ", ".join(_UNITS), location=where))
+        return None
+    if key in ("temp_directory", "state") and isinstance(value, str) and value:
+        return project / value if key == "temp_directory" else Path(value)
+    wanted = {"threads": "a whole number above 0", "memory_limit": 'a size such as "1GB"'}.get(key, "a path")
+    problems.append(Problem(f"`{key}` must be {wanted}, not `{value}`", location=where))
+    return None
+
+
+def _line(text: str, key: str) -> int:
+    found = re.search(rf"""^[ \t]*(?:\[+[ \t]*)?["']?{re.escape(key)}["']?[ \t]*[=.\]]""", text, re.M)
+    return text.count("\n", 0, found.start()) + 1 if found else 1
+
+
+def _meant(word: str, words: Any) -> str:
+    near = difflib.get_close_matches(word, words, n=1, cutoff=0.6)
+    return f"did you mean `{near[0]}`?" if near else "allowed: " + ", ".join(words)

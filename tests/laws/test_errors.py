@@ -1,0 +1,52 @@
+"""Every error speaks to a stranger: its class says when it is raised, and whoever raises it says what happened."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+
+import headrace.errors as errors
+from headrace.errors import HeadraceError
+
+KINDS = [c for _, c in inspect.getmembers(errors, inspect.isclass) if issubclass(c, HeadraceError)]
+
+#: Where anything may go wrong that is not ours: a plugin's code, a whole process. Each turns what it catches into an error that speaks.
+BOUNDARIES: set[str] = set()
+
+
+def test_every_kind_of_error_says_more_than_its_name():
+    silent = [kind.__name__ for kind in KINDS if len((kind.__doc__ or "").split()) < 5]
+    assert silent == []
+
+
+def test_every_kind_of_error_ends_the_process_with_a_documented_code():
+    assert {kind.exit_code for kind in KINDS} <= {1, 2}
+
+
+def test_whoever_raises_says_what_happened(rooms):
+    names = {kind.__name__ for kind in KINDS}
+    silent = []
+    for room in rooms:
+        for node in ast.walk(room.tree):
+            if not isinstance(node, ast.Raise) or node.exc is None:
+                continue
+            call = node.exc if isinstance(node.exc, ast.Call) else None
+            name = call.func if call else node.exc
+            if isinstance(name, ast.Name) and name.id in names and (call is None or not call.args):
+                silent.append(f"{room.name}:{node.lineno}")
+    assert silent == []
+
+
+def test_only_boundaries_catch_everything(rooms):
+    broad = {
+        room.name
+        for room in rooms
+        for node in ast.walk(room.tree)
+        if isinstance(node, ast.ExceptHandler) and _catches_everything(node.type)
+    }
+    assert broad == BOUNDARIES
+
+
+def _catches_everything(caught: ast.expr | None) -> bool:
+    names = caught.elts if isinstance(caught, ast.Tuple) else [caught]
+    return any(n is None or (isinstance(n, ast.Name) and n.id in ("Exception", "BaseException")) for n in names)

@@ -1,0 +1,40 @@
+"""Names say what is inside: no drawers, no generations side by side, and two public faces with the documented names only."""
+
+from __future__ import annotations
+
+import headrace.face
+import headrace.plugin
+
+DRAWERS = {"utils", "util", "helpers", "helper", "common", "base", "misc", "manager", "context", "tools", "shared", "core"}
+
+FACE = {"CheckSpec", "Pipeline"}
+PLUGIN = {"Plugin"}
+
+
+def test_no_room_is_a_drawer(rooms):
+    words = {r.name: set(r.path.stem.split("_")) | set(r.path.parent.name.split("_")) for r in rooms}
+    assert {name: found for name, all_words in words.items() if (found := all_words & DRAWERS)} == {}
+
+
+def test_no_class_or_function_is_a_second_generation(rooms):
+    names = {f"{r.name}:{n.name}" for r in rooms for n in (*r.functions(), *r.classes())}
+    assert {n for n in names if n.endswith(("_v2", "V2", "_new", "_old", "Impl"))} == set()
+
+
+def test_no_class_is_a_manager(rooms):
+    names = {f"{r.name}:{c.name}" for r in rooms for c in r.classes()}
+    assert {n for n in names if n.endswith(("Manager", "Helper", "Util", "Utils", "Context", "Base"))} == set()
+
+
+def test_the_face_for_pipelines_shows_the_documented_names():
+    assert set(headrace.face.__all__) == FACE
+    assert all(hasattr(headrace.face, name) for name in FACE)
+
+
+def test_the_package_is_a_lazy_door_to_the_same_names():
+    assert {name for name in dir(headrace) if not name.startswith("_")} >= FACE
+
+
+def test_the_face_for_plugins_shows_the_documented_names():
+    assert set(headrace.plugin.__all__) == PLUGIN
+    assert all(hasattr(headrace.plugin, name) for name in PLUGIN)

@@ -1,0 +1,96 @@
+"""Light to install and light to start: few distributions, nothing heavy before it is needed, nothing that phones home."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from importlib import metadata
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+MOST_DISTRIBUTIONS = 30
+
+#: Loaded when a run needs them, never to answer `--help` or to be imported.
+HEAVY = {"adbc_driver_postgresql", "duckdb", "fastavro", "numpy", "pandas", "psycopg", "pyarrow", "python_calamine", "sqlglot"}
+
+#: Modules that can open a connection by themselves. The product's only ways out are the systems that a definition names.
+NETWORK = {"aiohttp", "ftplib", "http", "httpx", "requests", "smtplib", "socket", "telnetlib", "urllib", "urllib3", "xmlrpc"}
+
+
+def required(name: str, seen: set[str]) -> set[str]:
+    """The distributions that installing `name` without extras brings here."""
+    if (canonical := canonicalize_name(name)) not in seen:
+        seen.add(canonical)
+        for requirement in map(Requirement, metadata.requires(name) or ()):
+            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+                required(requirement.name, seen)
+    return seen
+
+
+def test_the_core_is_few_distributions():
+    installed = required("headrace", set()) - {"headrace"}
+    assert len(installed) <= MOST_DISTRIBUTIONS, sorted(installed)
+
+
+def loaded_by(code: str) -> set[str]:
+    """The heavy modules that a fresh interpreter holds after `code`."""
+    ask = f"{code}\nimport sys\nsys.stderr.write('LOADED ' + ' '.join(m for m in sys.modules if '.' not in m))"
+    done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+    return set(done.stderr.partition("LOADED ")[2].split()) & HEAVY
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import headrace",
+        "import headrace.__main__",
+        "import headrace.plugin",
+        "import sys\nsys.argv = ['headrace', '--help']\nfrom headrace.__main__ import main\ntry: main()\nexcept SystemExit: pass",
+    ],
+    ids=["import headrace", "import headrace.__main__", "import headrace.plugin", "headrace --help"],
+)
+def test_nothing_heavy_is_loaded_at_start(code):
+    assert loaded_by(code) == set()
+
+
+WATCHFUL = """
+import importlib, pkgutil, sys
+
+def watch(event, details):
+    writes = event == "open" and isinstance(details[1], str) and set(details[1]) & set("wax+")
+    if writes or event in ("os.mkdir", "os.remove", "socket.connect", "sqlite3.connect", "subprocess.Popen"):
+        raise SystemExit(f"{event} {details}")
+
+import headrace
+sys.addaudithook(watch)
+for room in pkgutil.walk_packages(headrace.__path__, "headrace."):
+    importlib.import_module(room.name)
+"""
+
+
+def test_importing_touches_nothing():
+    """No room opens, writes, connects or starts anything when it is imported."""
+    done = subprocess.run([sys.executable, "-B", "-c", WATCHFUL], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_no_room_can_phone_home(rooms):
+    imported = {
+        (room.name, alias)
+        for room in rooms
+        for node in ast.walk(room.tree)
+        for alias in _imports(node)
+        if alias.split(".")[0] in NETWORK and alias != "urllib.parse"
+    }
+    assert imported == set()
+
+
+def _imports(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom) and node.level == 0:
+        return [node.module or ""]
+    return []
