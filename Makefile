@@ -39,7 +39,7 @@ bench-peers: $(PEERS:%=bench/data/venvs/%.installed)
 constraints:
 	rm -rf $(VENV)
 	$(MAKE) --no-print-directory $(BIN)/python
-	$(PIP) install --quiet --editable '.[all,demo,dev]'
+	$(PIP) install --quiet --use-pep517 --editable '.[all,demo,dev]'
 	$(PIP) freeze --exclude-editable > constraints.txt
 	$(PIP) check
 
@@ -48,7 +48,7 @@ clean:
 
 $(VENV)/%.installed: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing Headrace with its '$*' extra into $(VENV) ..."
-	@$(PIP) install --quiet --constraint constraints.txt --editable '.[$*]'
+	@$(PIP) install --quiet --use-pep517 --constraint constraints.txt --editable '.[$*]'
 	@touch $@
 
 bench/data/venvs/%.installed: bench/requirements-%.txt

@@ -1,7 +1,7 @@
 """How cost grows: ten times the rows, and a file ten times larger than the memory a run may use.
 
-    python bench/scale.py                    # 0.5 and 5 million rows: a minute
-    python bench/scale.py --gigabytes 10     # 10 GB of CSV with `memory_limit: 1GB`: needs 30 GB of disk and half an hour
+python bench/scale.py                    # 0.5 and 5 million rows: a minute
+python bench/scale.py --gigabytes 10     # 10 GB of CSV with `memory_limit: 1GB`: needs 30 GB of disk and half an hour
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What small things cost: a tiny pipeline, `--help`, a definition of 200 steps, 1,000 rules on one table. Whole processes.
 
-    python bench/small.py [--rounds 5]
+python bench/small.py [--rounds 5]
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ def long(steps: int = 200) -> Path:
     """A chain of steps, each of which uses what the one before it derived."""
     chain = "\n".join(f"  - derive: {{name: step_{i}, columns: {{x{i}: x{i - 1} + 1}}}}" for i in range(1, steps + 1))
     columns = "{x0: {type: int64, required: true}}"
-    head = f"version: 1\npipeline: long\nsources:\n  rows:\n    file: {{path: rows.csv}}\n    contract: {{columns: {columns}}}\n"
+    head = (
+        f"version: 1\npipeline: long\nsources:\n  rows:\n    file: {{path: rows.csv}}\n    contract: {{columns: {columns}}}\n"
+    )
     folder = project("long", f"{head}steps:\n{chain}\nsinks:\n  - file: {{path: out/}}\n")
     (folder / "rows.csv").write_text("x0\n1\n2\n")
     return folder
@@ -70,9 +72,7 @@ def wide() -> Path:
     """One table with a thousand rules; a row in a hundred breaks one."""
     names = [f"c{i}" for i in range(WIDE_COLUMNS)]
     columns = "\n".join(f"        {name}: {{type: int32}}" for name in names)
-    rules = "\n".join(
-        f"        rule_{name}_{j}: {name} + {j} < {1_000 + j}" for name in names for j in range(RULES_PER_COLUMN)
-    )
+    rules = "\n".join(f"        rule_{name}_{j}: {name} + {j} < {1_000 + j}" for name in names for j in range(RULES_PER_COLUMN))
     contract = f"    contract:\n      columns:\n{columns}\n      rules:\n{rules}\n"
     folder = project(
         "wide",

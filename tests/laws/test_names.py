@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import headrace
 import headrace.face
 import headrace.plugin
 
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "base", "misc", "manager", "context", "tools", "shared", "core"}
 
-FACE = {"CheckSpec", "Pipeline"}
-PLUGIN = {"Plugin"}
+#: What the two faces show. A name more or less is a promise more or less to people outside: change it on purpose, here too.
+FACE = {"Pipeline", "check", "contract", "plan", "run", "sink", "source", "step"}
+PLUGIN = {
+    *("Batch", "Column", "Duration", "Misworded", "Position", "Relation", "Schema", "Sql"),
+    *("Plugin", "Source", "Scannable", "Step", "Check", "Measured", "Verdict", "Sink"),
+    *("Publisher", "Publication", "Checkpoint", "Staged"),
+    *("DefinitionError", "NonRetryableError", "Problem", "RetryableError"),
+}
 
 
 def test_no_room_is_a_drawer(rooms):
@@ -18,7 +25,7 @@ def test_no_room_is_a_drawer(rooms):
 
 def test_no_class_or_function_is_a_second_generation(rooms):
     names = {f"{r.name}:{n.name}" for r in rooms for n in (*r.functions(), *r.classes())}
-    assert {n for n in names if n.endswith(("_v2", "V2", "_new", "_old", "Impl"))} == set()
+    assert {n for n in names if n.endswith(("_v2", "V2", "_legacy", "Impl"))} == set()
 
 
 def test_no_class_is_a_manager(rooms):
@@ -32,7 +39,8 @@ def test_the_face_for_pipelines_shows_the_documented_names():
 
 
 def test_the_package_is_a_lazy_door_to_the_same_names():
-    assert {name for name in dir(headrace) if not name.startswith("_")} >= FACE
+    assert set(dir(headrace)) == FACE
+    assert all(getattr(headrace, name) is getattr(headrace.face, name) for name in FACE)
 
 
 def test_the_face_for_plugins_shows_the_documented_names():

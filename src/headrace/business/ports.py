@@ -155,11 +155,11 @@ class ArrowFileScan(FileScan):
 
 @dataclass(frozen=True, slots=True)
 class DuckDBScan(Scan):
-    """A table or query of a DuckDB file, opened read-only. `table` says whether reading twice gives the same rows in the same order."""
+    """A query on a DuckDB file, which is opened read-only and only while its rows are taken. It names tables as that file does,
+    was checked to be a single SELECT, and has exactly the columns of the schema."""
 
     path: str
     query: str
-    table: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +178,7 @@ class ArrowScan(Scan):
 
 @runtime_checkable
 class Format(Protocol):
-    """How rows are written in files. A format is a model whose fields are its options, registered by the entry points
-    `headrace.formats`, so that any source of files can use any format.
+    """How rows are written in files: a model whose fields are its options, so that any source of files can use any format.
 
     `scan` looks at the files, reads no more of them than it needs for the schema, and does not keep them open.
     """

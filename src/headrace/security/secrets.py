@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 #: Gives the value of a name. Raises `NonRetryableError` when there is none; the message never holds a value.
 Provider = Callable[[str], str]
 
-REFERENCE = re.compile(r"\$\{secret:(?P<provider>[^/{}]*)/(?P<name>[^{}]+)\}")
+REFERENCE = re.compile(r"(?<!\$)\$\{secret:(?P<provider>[^/{}]*)/(?P<name>[^{}]+)\}")
 _LARGEST = 65_536
 
 

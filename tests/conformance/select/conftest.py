@@ -14,7 +14,8 @@ import pytest
 
 from headrace.business.model.schema import Column, Schema
 from headrace.business.model.types import parse_type
-from headrace.business.processing.relation import Dataset, Relation
+from headrace.business.processing.expressions.ir import ColumnRef
+from headrace.business.processing.relation import Dataset, Relation, expressions
 from headrace.business.processing.select import bind_select
 from headrace.infrastructure.engines.duckdb.relations import RelationPrinter
 
@@ -48,11 +49,27 @@ class Database:
     def check(self, text: str) -> None:
         """The rows are the same, and in the same order where the text asks for one."""
         relation, ours = self.bound(text)
+        assert_sound(relation)
         theirs = self.directly(text)
         assert all(len(row) == len(relation.schema) for row in ours)
         if not re.search(r"order\s+by\s[^()]*$", text, re.IGNORECASE):
             ours, theirs = sorted(ours, key=repr_of), sorted(theirs, key=repr_of)
         assert [tuple(map(plain, row)) for row in ours] == [tuple(map(plain, row)) for row in theirs]
+
+
+def assert_sound(relation: Relation, around: frozenset[str] = frozenset()) -> None:
+    """Names are unique in every node, and mean a column of the node below, or one of a query around that nothing here hides."""
+    for node in relation.walk():
+        names = [name.lower() for name in node.schema.names]
+        assert len(set(names)) == len(names)
+        below = frozenset(name for part in node.inputs for name in part.schema.names)
+        for expression in expressions(node):
+            for part in expression.walk():
+                if isinstance(part, ColumnRef):
+                    assert part.name in (around if part.outer else below)
+                    assert not part.outer or part.name not in below
+                for inner in part.relations():
+                    assert_sound(inner, around | below)
 
 
 def plain(value: Any) -> Any:

@@ -23,30 +23,23 @@ def system() -> System:
 
 def invoke(arguments: Sequence[str], compose: Callable[[], System]) -> int:
     """Carry out one command; the exit code."""
-    import click
-
     from headrace.application.cli.app import app
     from headrace.application.cli.console import paint, warn
     from headrace.errors import HeadraceError
 
     _compose.append(compose)
     try:
-        code = app(args=list(arguments), prog_name="headrace", standalone_mode=False)
-        return int(code or 0)
+        app(args=list(arguments), prog_name="headrace")
+    except SystemExit as done:
+        return done.code if isinstance(done.code, int) else int(done.code is not None)
     except HeadraceError as error:
         warn(paint("error: ", "bold red", sys.stderr) + str(error))
         return error.exit_code
-    except click.ClickException as error:
-        error.show()
-        return 2
-    except (KeyboardInterrupt, click.Abort):
-        warn("\ninterrupted: nothing half-done is visible anywhere; the same command starts again")
-        return 1
     except BrokenPipeError:
         sys.stderr.close()
-        return 0
     finally:
         _compose.pop()
+    return 0
 
 
 def parameters(written: Sequence[str] | None) -> dict[str, str]:

@@ -15,7 +15,7 @@ from headrace.application.cli.system import System
 from headrace.application.orchestrator.site import Busy
 from headrace.application.queries.runs import find_run
 from headrace.bus.store import Envelope
-from headrace.errors import DefinitionError, HeadraceError
+from headrace.errors import DefinitionError, HeadraceError, RunError
 
 
 def run_file(
@@ -29,6 +29,10 @@ def run_file(
             run = system.run(loaded, params=given, full_refresh=full_refresh, force=force, busy=busy, listen=listen)
     except DefinitionError:
         raise
+    except KeyboardInterrupt:
+        raise RunError(
+            "interrupted", hint=f"nothing half-done is visible anywhere; `headrace run {file}` starts again"
+        ) from None
     except HeadraceError:
         _tell_of_failure(system, loaded.project, loaded.definition.pipeline, as_json=as_json, quiet=quiet)
         raise

@@ -1,7 +1,7 @@
 """Runs the tests that stand in a definition: rows go in, and what becomes of them is compared. Nothing is published or kept.
 
-A source that a test does not name is empty, and references to it are out of the test; so are rules on columns that its rows
-leave out alone.
+A source that a test does not name is empty, and references to it are out of the test; so is every rule on a column that the
+test's rows leave out.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def _narrowed(source: PlannedSource, test: TestDefinition) -> PlannedSource:
     contract = source.contract
     kept: CompiledContract = replace(
         contract,
-        rules=tuple(r for r in contract.rules if not r.columns or set(r.columns) & given),
+        rules=tuple(r for r in contract.rules if set(r.columns) <= given),
         keys=tuple(k for k in contract.keys if set(k.columns) <= given),
         references=tuple(r for r in contract.references if set(r.columns) <= given and r.dataset in test.rows),
     )

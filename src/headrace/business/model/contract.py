@@ -5,6 +5,7 @@ Not how it is checked: `validation` compiles a contract into typed expressions.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -13,7 +14,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StrictBool, StrictInt, WithJsonSchema
 
 from headrace.business.model.references import Sql
-from headrace.business.model.schema import did_you_mean
+from headrace.business.model.schema import did_you_mean, suggest
 from headrace.business.model.shorthand import Shorthand
 from headrace.business.model.types import ALIASES, TYPE_NAMES, DataType, parse_type
 from headrace.business.model.wording import Misworded
@@ -36,6 +37,10 @@ class Model(BaseModel):
     )
 
 
+#: The types by their first word.
+_HEADS = {re.split("[(<]", name)[0]: name for name in (*TYPE_NAMES, *ALIASES)}
+
+
 def _type(written: Any) -> DataType:
     if isinstance(written, DataType):
         return written
@@ -44,7 +49,8 @@ def _type(written: Any) -> DataType:
     try:
         return parse_type(written)
     except ValueError as error:
-        raise Misworded(str(error), did_you_mean(written, (*TYPE_NAMES, *ALIASES))) from None
+        near = suggest(re.split("[(<]", written)[0].strip(), _HEADS)
+        raise Misworded(str(error), f"did you mean `{_HEADS[near]}`?" if near else did_you_mean(written, TYPE_NAMES)) from None
 
 
 TypeOption = Annotated[
@@ -65,7 +71,7 @@ class Ruled(Model, Generic[T]):
 
 
 def _ruled(written: Any) -> Any:
-    if isinstance(written, Ruled) or (isinstance(written, Mapping) and "is" in written):
+    if isinstance(written, Ruled) or (isinstance(written, Mapping) and ("is" in written or "on_violation" in written)):
         return written
     return {"is": written}
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SerializeAsAny
 
 from headrace.business.model.contract import Contract, Model
+from headrace.business.model.durations import Duration
 from headrace.business.model.plugin import Plugin
 from headrace.business.model.shorthand import Shorthand
 
@@ -21,9 +22,7 @@ class Incremental(Model):
 
     by: Literal["file", "cursor"] = "file"
     cursor: str | None = Field(None, description="The column whose values only grow")
-    lag: str | None = Field(
-        None, description="How far behind the highest value to read again, e.g. `2 days`, for rows that came late"
-    )
+    lag: Duration | None = Field(None, description="How far behind the highest value to read again, for rows that came late")
 
 
 class SourceDefinition(Model):

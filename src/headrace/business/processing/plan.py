@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from headrace.business.model.definition import Definition
 from headrace.business.model.schema import Schema
@@ -40,6 +41,8 @@ class PlannedSource:
     contract: CompiledContract
     needed: frozenset[str]
     cursor: str | None = None
+    lag: timedelta = timedelta()
+    """How far behind the highest cursor value to read again."""
 
     @property
     def schema(self) -> Schema:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from headrace.business.model.contract import Contract
 from headrace.business.model.definition import Definition, SourceDefinition
 from headrace.business.model.schema import Schema, did_you_mean
+from headrace.business.model.types import DataType, Date, Timestamp
 from headrace.business.ports import Check, Publisher, Step
 from headrace.business.processing.plan import Plan, PlannedCheck, PlannedSink, PlannedSource, PlannedStep, Resolved
 from headrace.business.processing.pruning import needed_columns
@@ -42,29 +44,20 @@ class _Planner:
         self.planned_sinks: list[PlannedSink] = []
 
     def contracts(self) -> None:
-        first = {
-            name: compile_contract(
-                _without_references(source),
-                self.resolved[name].scan.schema,
-                self.resolved[name].inferred,
-                {},
-                text=_text(self.resolved[name]),
-            )[0].schema
-            for name, source in self.definition.sources.items()
-            if name in self.resolved
-        }
-        for name, source in self.definition.sources.items():
-            if name not in self.resolved:
-                self.unknown.add(name)
-                continue
-            found = self.resolved[name]
-            contract = source.contract or Contract()
-            self.compiled[name], problems = compile_contract(
-                contract, found.scan.schema, found.inferred, first, text=_text(found)
-            )
+        alone = {n: self._compile(n, _without_references(source), {})[0].schema for n, source in self._known_sources()}
+        for name, source in self._known_sources():
+            self.compiled[name], problems = self._compile(name, source.contract or Contract(), alone)
             self._add(problems, ("sources", name, "contract"))
             self.schemas[name] = self.compiled[name].schema
             self._cursor(name, source)
+        self.unknown |= set(self.definition.sources) - set(self.resolved)
+
+    def _known_sources(self) -> list[tuple[str, SourceDefinition]]:
+        return [(name, source) for name, source in self.definition.sources.items() if name in self.resolved]
+
+    def _compile(self, name: str, contract: Contract, others: Mapping[str, Schema]) -> tuple[CompiledContract, list[Problem]]:
+        found = self.resolved[name]
+        return compile_contract(contract, found.scan.schema, found.inferred, others)
 
     def _cursor(self, name: str, source: SourceDefinition) -> None:
         incremental = source.incremental
@@ -76,6 +69,11 @@ class _Planner:
         elif incremental.cursor is not None and incremental.cursor not in self.schemas[name]:
             hint = did_you_mean(incremental.cursor, self.schemas[name].names)
             self.problems.append(Problem(f"there is no column `{incremental.cursor}`", (*path, "cursor"), hint))
+        elif incremental.lag and not isinstance(self._type(name, incremental.cursor), Date | Timestamp):
+            self.problems.append(Problem("a lag needs a cursor that is a date or a timestamp", (*path, "lag")))
+
+    def _type(self, dataset: str, column: str | None) -> DataType | None:
+        return self.schemas[dataset][column].type if column is not None else None
 
     def steps(self) -> None:
         previous: str | None = next(iter(self.definition.sources)) if len(self.definition.sources) >= 1 else None
@@ -166,7 +164,23 @@ class _Planner:
                 continue
             for message in sink.problems(self.schemas[dataset]):
                 self.problems.append(Problem(message, (*path, kind)))
+            self._mode(getattr(sink, "mode", "replace"), (*path, kind, "mode"))
             self.planned_sinks.append(PlannedSink(definition.name, kind, dataset, sink))
+
+    def _mode(self, mode: str, path: Path) -> None:
+        """A target that is built anew cannot be fed by increments, and one that is added to cannot take rows twice."""
+        for name, source in self.definition.sources.items():
+            if source.incremental is None:
+                continue
+            if mode == "replace":
+                hint = "say `mode: append` or `mode: merge`, or read the source whole"
+                message = f"`{name}` is read in increments, so replacing would throw away what came before"
+                self.problems.append(Problem(message, path, hint))
+            elif mode == "append" and source.incremental.lag:
+                hint = "say `mode: merge` with a key"
+                self.problems.append(
+                    Problem(f"the lag of `{name}` reads rows again, and appending would double them", path, hint)
+                )
 
     def _last(self) -> str | None:
         last = self.definition.last
@@ -191,7 +205,7 @@ class _Planner:
                 self.resolved[name].scan,
                 self.compiled[name],
                 frozenset(needed.get(name, frozenset())) | self._referred(name),
-                getattr(self.definition.sources[name].incremental, "cursor", None),
+                *_incremental(self.definition.sources[name]),
             )
             for name in self._reading_order()
         )
@@ -240,8 +254,9 @@ class _Planner:
         return order
 
 
-def _text(found: Resolved) -> bool:
-    return found.scan.text or bool(getattr(found.scan, "all_text", False))
+def _incremental(source: SourceDefinition) -> tuple[str | None, timedelta]:
+    written = source.incremental
+    return (None, timedelta()) if written is None else (written.cursor, written.lag or timedelta())
 
 
 def _without_references(source: SourceDefinition) -> Contract:

@@ -1,7 +1,7 @@
 """A contract made ready for an engine: typed cells, rules with their verdict expressions, keys and references.
 
 Not how it is written (`model.contract`) nor how an engine evaluates it. Verdicts are expressions over the *cells* relation:
-the typed columns by their names, and behind `raw(name)` what the data held before it was cast.
+the typed columns by their names, what was cast behind `tidy(name)`, and what the data held behind `raw(name in the data)`.
 """
 
 from __future__ import annotations
@@ -26,12 +26,21 @@ def raw(name: str) -> str:
     return f"~{name}"
 
 
+def tidy(name: str) -> str:
+    """The name of what is cast to become a column: its text without the words for null."""
+    return f"^{name}"
+
+
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One column of a dataset: where it stands in the data (None: nowhere, it is null), and the expression that makes its value."""
+    """One column of a dataset: its name in the data, and the expression that makes its value.
+
+    A column that is cast has an expression for what is cast, over the raw columns; its value is then made of `tidy(name)`.
+    """
 
     column: Column
-    source: str | None
+    source: str
+    tidied: Expr | None
     value: Expr
 
 

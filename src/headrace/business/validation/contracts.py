@@ -6,27 +6,25 @@ column. Columns that the contract does not list are passed on with the type that
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from headrace.business.model.contract import ColumnContract, Contract, OnViolation
 from headrace.business.model.schema import Column, Schema, did_you_mean
 from headrace.business.model.types import DataType, String
 from headrace.business.processing.expressions.build import (
     all_of,
-    any_of,
     cast,
     column,
     is_null,
     negate,
     null_if_one_of,
-    one_of,
 )
 from headrace.business.processing.expressions.build import (
     text as text_function,
 )
 from headrace.business.processing.expressions.ir import CastFormat, Expr
 from headrace.business.validation.column_rules import column_rules
-from headrace.business.validation.compiled import Cell, CompiledContract, KeyRule, Rule, raw
+from headrace.business.validation.compiled import Cell, CompiledContract, KeyRule, Rule, raw, tidy
 from headrace.business.validation.row_rules import references, row_rules
 from headrace.errors import Problem
 
@@ -43,25 +41,20 @@ def compile_contract(
     data: Schema,
     inferred: Mapping[str, DataType],
     others: Mapping[str, Schema],
-    *,
-    text: bool,
 ) -> tuple[CompiledContract, list[Problem]]:
     """The contract ready to run, and everything that is wrong with it.
 
-    `data` are the columns as they arrive (all strings when `text`), `inferred` the types guessed for them, `others` the
+    `data` are the columns as they arrive, `inferred` the types guessed for those that are text, `others` the
     schemas of the datasets that references may name. Problem paths are relative to the contract.
     """
     problems = _missing_columns(contract, data)
-    cells = tuple(_cells(contract, data, inferred, text=text))
+    cells = tuple(_cells(contract, data, inferred))
+    by_name = {cell.column.name: cell for cell in cells}
     schema = Schema(tuple(cell.column for cell in cells))
-    rules: list[Rule] = []
-    if text:
-        rules += _type_rules(contract, cells)
+    rules: list[Rule] = list(_type_rules(contract, cells))
     for name, written in contract.columns.items():
         if name in schema:
-            found, wrong = column_rules(
-                name, written, schema[name], contract.on_violation, _emptiness(name, written, schema, text=text)
-            )
+            found, wrong = column_rules(name, written, schema[name], contract.on_violation, _empty(by_name[name], contract))
             rules += found
             problems += wrong
     found, wrong = row_rules(contract, schema)
@@ -70,11 +63,13 @@ def compile_contract(
     foreign, wrong = references(contract, schema, others)
     problems += wrong
     rules += _unexpected(contract, data)
-    keys = tuple(_keys(contract, schema, rules, problems, text=text))
+    keys, parts, wrong = _keys(contract, by_name)
+    rules += parts
+    problems += wrong
     compiled = CompiledContract(
         cells=cells,
         rules=tuple(rules),
-        keys=keys,
+        keys=tuple(keys),
         references=tuple(foreign),
         raw_columns=data.names,
     )
@@ -94,13 +89,12 @@ def _missing_columns(contract: Contract, data: Schema) -> list[Problem]:
     ]
 
 
-def _cells(contract: Contract, data: Schema, inferred: Mapping[str, DataType], *, text: bool) -> list[Cell]:
+def _cells(contract: Contract, data: Schema, inferred: Mapping[str, DataType]) -> Iterator[Cell]:
     """The cells in the order of the data, each under the name that the contract gives it."""
     by_source = {}
     for name, written in contract.columns.items():
         if found := data.resolve(written.source or name):
             by_source[found.name] = (name, written)
-    cells = []
     for arriving in data:
         listed = by_source.get(arriving.name)
         if listed is None and contract.on_drift.columns != "evolve" and contract.columns:
@@ -108,42 +102,33 @@ def _cells(contract: Contract, data: Schema, inferred: Mapping[str, DataType], *
         name, written = listed or (arriving.name, ColumnContract())
         kind = written.type or inferred.get(arriving.name, arriving.type)
         nullable = arriving.nullable and not _promised(contract, name, written)
-        cells.append(
-            Cell(
-                Column(name, kind, nullable, written.classification),
-                arriving.name,
-                _value(name, written, kind, arriving, text=text),
-            )
-        )
-    return cells
+        yield _cell(Column(name, kind, nullable, written.classification), written, arriving)
+
+
+def _cell(target: Column, written: ColumnContract, arriving: Column) -> Cell:
+    """How a column's value is made of what arrives: text is tidied first, then cast, with a verdict for what does not fit."""
+    held: Expr = column(raw(arriving.name), arriving.type)
+    if isinstance(arriving.type, String):
+        if written.trim:
+            held = text_function("trim", held)
+        if tokens := _null_tokens(written, target.type):
+            held = null_if_one_of(held, tokens)
+    if target.type == arriving.type:
+        return Cell(target, arriving.name, None, held)
+    tidied = column(tidy(target.name), arriving.type)
+    return Cell(target, arriving.name, held, cast(tidied, target.type, lenient=True, written=cast_format(written)))
 
 
 def _promised(contract: Contract, name: str, written: ColumnContract) -> bool:
     """Whether no good row has a null here."""
-    required = (
-        written.required is not None
-        and written.required.is_
-        and _action(written, written.required.on_violation, contract) != "warn"
-    )
+    own = written.required.on_violation if written.required is not None else None
+    required = _required(written) and _action(written, own, contract) != "warn"
     in_key = (
         contract.key is not None
         and name in contract.key.columns
         and (contract.key.on_violation or contract.on_violation) != "warn"
     )
     return required or in_key
-
-
-def _value(name: str, written: ColumnContract, kind: DataType, arriving: Column, *, text: bool) -> Expr:
-    before: Expr = column(raw(name), arriving.type)
-    if not text:
-        return before if kind == arriving.type else cast(before, kind)
-    if written.trim:
-        before = text_function("trim", before)
-    if tokens := _null_tokens(written, kind):
-        before = null_if_one_of(before, tokens)
-    if isinstance(kind, String):
-        return before
-    return cast(before, kind, lenient=True, written=cast_format(written))
 
 
 def cast_format(written: ColumnContract) -> CastFormat:
@@ -157,33 +142,21 @@ def _null_tokens(written: ColumnContract, kind: DataType) -> tuple[str, ...]:
     return () if isinstance(kind, String) else ("",)
 
 
-def _emptiness(name: str, written: ColumnContract, schema: Schema, *, text: bool) -> Expr:
-    """Whether the cell held nothing: it is null, and not because its text could not be cast."""
-    kind = schema[name].type
-    nothing = is_null(column(name, kind))
-    if not text or isinstance(kind, String):
-        return nothing
-    return all_of(nothing, _blank(name, written, kind))
+def _empty(cell: Cell, contract: Contract) -> Expr:
+    """Whether the cell held nothing; what could not be cast counts only where such values are discarded."""
+    if cell.tidied is None or contract.on_drift.types == "discard_value":
+        return is_null(column(cell.column.name, cell.column.type))
+    return is_null(column(tidy(cell.column.name), cell.tidied.type))
 
 
-def _blank(name: str, written: ColumnContract, kind: DataType) -> Expr:
-    before: Expr = column(raw(name), String())
-    if written.trim:
-        before = text_function("trim", before)
-    tokens = _null_tokens(written, kind)
-    return any_of((is_null(before), one_of(before, tokens))) if tokens else is_null(before)
-
-
-def _type_rules(contract: Contract, cells: tuple[Cell, ...]) -> list[Rule]:
-    rules = []
+def _type_rules(contract: Contract, cells: tuple[Cell, ...]) -> Iterator[Rule]:
+    """One for each column that is cast: something was there, and nothing came of it."""
     for cell in cells:
         name, kind = cell.column.name, cell.column.type
-        if isinstance(kind, String):
-            continue
-        written = contract.columns.get(name, ColumnContract())
-        violated = all_of(is_null(column(name, kind)), negate(_blank(name, written, kind)))
-        rules.append(Rule(f"{name}.type", (name,), violated, _DRIFT[contract.on_drift.types], f"{kind} {cast_format(written)}"))
-    return rules
+        if cell.tidied is not None:
+            violated = all_of(is_null(column(name, kind)), negate(is_null(column(tidy(name), cell.tidied.type))))
+            written = contract.columns.get(name, ColumnContract())
+            yield Rule(f"{name}.type", (name,), violated, _DRIFT[contract.on_drift.types], f"{kind} {cast_format(written)}")
 
 
 def _unexpected(contract: Contract, data: Schema) -> list[Rule]:
@@ -199,30 +172,29 @@ def _unexpected(contract: Contract, data: Schema) -> list[Rule]:
     ]
 
 
-def _keys(contract: Contract, schema: Schema, rules: list[Rule], problems: list[Problem], *, text: bool) -> list[KeyRule]:
-    keys = []
+def _keys(contract: Contract, cells: Mapping[str, Cell]) -> tuple[list[KeyRule], list[Rule], list[Problem]]:
+    """The keys, and the rules that no part of the dataset's key is null."""
+    keys: list[KeyRule] = []
+    parts: list[Rule] = []
+    problems: list[Problem] = []
     if contract.key is not None:
         action = contract.key.on_violation or contract.on_violation
-        known = True
         for i, name in enumerate(contract.key.columns):
-            if name not in schema:
-                known = False
-                problems.append(
-                    Problem(f"the key names `{name}`, which is not a column", ("key", i), did_you_mean(name, schema.names))
-                )
-                continue
-            already = any(r.name == f"{name}.required" for r in rules)
-            if not already:
-                written = contract.columns.get(name, ColumnContract())
-                rules.append(
-                    Rule(f"{name}.required", (name,), _emptiness(name, written, schema, text=text), action, "part of the key")
-                )
-        if known:
+            if name not in cells:
+                hint = did_you_mean(name, cells)
+                problems.append(Problem(f"the key names `{name}`, which is not a column", ("key", i), hint))
+            elif not _required(contract.columns.get(name)):
+                parts.append(Rule(f"{name}.required", (name,), _empty(cells[name], contract), action, "part of the key"))
+        if not problems:
             keys.append(KeyRule("key.unique", contract.key.columns, action))
     for name, written in contract.columns.items():
-        if written.unique is not None and written.unique.is_ and name in schema:
+        if written.unique is not None and written.unique.is_ and name in cells:
             keys.append(KeyRule(f"{name}.unique", (name,), _action(written, written.unique.on_violation, contract)))
-    return keys
+    return keys, parts, problems
+
+
+def _required(written: ColumnContract | None) -> bool:
+    return written is not None and written.required is not None and written.required.is_
 
 
 def _action(written: ColumnContract, own: OnViolation | None, contract: Contract) -> OnViolation:

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from headrace.errors import NonRetryableError, RetryableError
-from headrace.infrastructure.connectors.milestones import reached
+from headrace.infrastructure.connectors import milestones
 
 _AT_FDCWD = -100
 _EXCHANGE = 2
@@ -92,11 +92,11 @@ def put_folder(new: Path, target: Path) -> None:
         if not exchange(new, target):
             old = target.with_name(f"{_hidden(target, 'old')}-{uuid.uuid4().hex[:12]}")
             target.rename(old)
-            reached("moved away")
+            milestones.reached("moved away")
             new.rename(target)
             new = old
         sync_folder(target.parent)
-        reached("exchanged")
+        milestones.reached("exchanged")
         shutil.rmtree(new, ignore_errors=True)  # what cannot be removed now is tidied up by the next publication
     except OSError as error:
         if error.errno in (errno.EBUSY, errno.EXDEV):
@@ -131,9 +131,8 @@ def link_or_copy(source: Path, target: Path) -> None:
         shutil.copy2(source, target)
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a small file so that it is there completely or as it was."""
-    new = new_beside(path)
+def write_whole(path: Path, data: bytes, new: Path) -> None:
+    """Write a small file so that it is there completely or as it was. It is made as `new`, on the same file system."""
     with new.open("xb") as file:
         file.write(data)
         file.flush()

@@ -15,13 +15,12 @@ from headrace.business.model.schema import Schema
 from headrace.business.model.types import DataType
 from headrace.business.ports import Checkpoint, Publication, Staged
 from headrace.errors import NonRetryableError, RetryableError
-from headrace.infrastructure.connectors import table_publication
+from headrace.infrastructure.connectors import milestones, table_publication
 from headrace.infrastructure.connectors.duckdb_types import duckdb_type, type_in_duckdb
 from headrace.infrastructure.connectors.evolution import fits
 from headrace.infrastructure.connectors.file_merge import instant
 from headrace.infrastructure.connectors.ledger import checkpoints
 from headrace.infrastructure.connectors.ledger_table import NAME, LedgerTable
-from headrace.infrastructure.connectors.milestones import reached
 from headrace.infrastructure.connectors.publishing import TableOptions, shown_path
 from headrace.infrastructure.connectors.sql_text import literal, quoted, quoted_list
 from headrace.infrastructure.connectors.staged_rows import INCOMING, check_key, define_incoming, reader
@@ -75,7 +74,7 @@ class DuckDBSink(TableOptions):
             db.prepare()
             done = table_publication.publish(db, self, staged, checkpoint, shown)
             con.execute("COMMIT")
-            reached("committed")
+            milestones.reached("committed")
         return done
 
 
@@ -103,8 +102,8 @@ class _Table:
         return bool(self._columns_of(NAME))
 
     def run(self, statement: str) -> int:
-        row = self.con.execute(statement).fetchone()
-        return int(row[0]) if row and isinstance(row[0], int) else 0
+        rows = self.con.execute(statement).fetchall()
+        return int(rows[0][0]) if rows and isinstance(rows[0][0], int) else 0
 
     def rows(self, query: str) -> Sequence[Sequence[Any]]:
         return self.con.execute(query).fetchall()
@@ -143,7 +142,7 @@ class _Table:
 def _attach(con: duckdb.DuckDBPyConnection, path: Path, *, read_only: bool) -> None:
     import duckdb
 
-    if path.exists() and path.stat().st_size and path.open("rb").read(12)[8:] != b"DUCK":
+    if not _is_duckdb(path):
         raise NonRetryableError(f"{path}: is not a DuckDB file", hint="move it away, or name another path")
     try:
         con.execute(f"ATTACH {literal(str(path))} AS {DATABASE}{' (READ_ONLY)' if read_only else ''}")
@@ -152,6 +151,15 @@ def _attach(con: duckdb.DuckDBPyConnection, path: Path, *, read_only: bool) -> N
             f"{path}: cannot be opened now: {_first_line(error)}",
             hint="close what has it open (another program, a notebook), and try again",
         ) from error
+
+
+def _is_duckdb(path: Path) -> bool:
+    """Whether it is a DuckDB file, or can become one."""
+    if not path.exists():
+        return True
+    with path.open("rb") as file:
+        start = file.read(12)
+    return not start or start[8:] == b"DUCK"
 
 
 @contextmanager

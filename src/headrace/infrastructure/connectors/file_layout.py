@@ -140,9 +140,7 @@ class FileLayout:
                     "quote = '\"', escape = '\"', nullstr = '', allow_quoted_nulls = false, new_line = '\\n'"
                 )
             case "jsonl":
-                return (
-                    f"read_json({paths}, format = 'newline_delimited', columns = {{{columns}}}, maximum_object_size = {1 << 30}"
-                )
+                return f"read_json({paths}, format = 'newline_delimited', columns = {{{columns}}}"
         return f"read_parquet({paths}"
 
     def _read_cell(self, column: Column) -> str:

@@ -174,6 +174,8 @@ def _faults(shown: str) -> Iterator[None]:
         ) from error
     except duckdb.IOException as error:
         raise RetryableError(f"{shown}: {_first_line(error)}", hint="see that the disk is there and not full") from error
+    except duckdb.Error as error:
+        raise NonRetryableError(f"{shown}: {_first_line(error)}", hint="nothing was changed; mend the rows") from error
 
 
 def _first_line(error: Exception) -> str:

@@ -15,6 +15,7 @@ from headrace.business.model.schema import Column, Schema
 from headrace.business.model.types import Boolean, Timestamp
 from headrace.business.ports import Checkpoint, Publication, Staged
 from headrace.errors import NonRetryableError
+from headrace.infrastructure.connectors import milestones
 from headrace.infrastructure.connectors.atomic_files import link_or_copy
 from headrace.infrastructure.connectors.duckdb_types import duckdb_type
 from headrace.infrastructure.connectors.evolution import evolution, fits
@@ -30,7 +31,6 @@ from headrace.infrastructure.connectors.file_layout import (
 from headrace.infrastructure.connectors.file_merge import EXISTING, FileMerge, first_versions, missing_history
 from headrace.infrastructure.connectors.ledger import extended
 from headrace.infrastructure.connectors.manifest import DataFile, Manifest
-from headrace.infrastructure.connectors.milestones import reached
 from headrace.infrastructure.connectors.publishing import PublishingOptions
 from headrace.infrastructure.connectors.sql_text import literal, quoted, quoted_list
 from headrace.infrastructure.connectors.staged_rows import INCOMING, check_key, define_incoming, empty
@@ -142,7 +142,7 @@ class FileState:
             else:
                 digest = add_checksums(file, path)
             self.files.append(DataFile(path.name, rows[str(file)], digest.bytes, digest.sha256, number))
-            reached("a file written")
+            milestones.reached("a file written")
         return len(schema) > 0
 
     def _write(self, query: str, schema: Schema, number: int) -> None:
@@ -153,7 +153,7 @@ class FileState:
         path = self.folder / self._name(len(self.files))
         rows, digest = self.layout.write(self.con, query, schema, path)
         self.files.append(DataFile(path.name, rows, digest.bytes, digest.sha256, number))
-        reached("a file written")
+        milestones.reached("a file written")
 
     def _write_partitioned(self, query: str, schema: Schema, number: int) -> None:
         raw = self.scratch / "raw"
@@ -171,7 +171,7 @@ class FileState:
                 rows, digest = self.layout.write(self.con, plain([part], inside), inside, path)
             part.unlink()
             self.files.append(DataFile(str(path.relative_to(self.folder)), rows, digest.bytes, digest.sha256, number))
-            reached("a file written")
+            milestones.reached("a file written")
 
     def _rewrite(self, last: Manifest, file: DataFile, merge: FileMerge, schema: Schema, number: int) -> None:
         """Write a file again without the rows that leave it."""
@@ -182,7 +182,7 @@ class FileState:
         query = f"SELECT {quoted_list(inside.names)} FROM ({merge.remaining(f'({rows_of_file})')})"
         rows, digest = self.layout.write(self.con, query, inside, path)
         self.files.append(DataFile(str(path.relative_to(self.folder)), rows, digest.bytes, digest.sha256, number))
-        reached("a file written")
+        milestones.reached("a file written")
 
     def _keep(self, file: DataFile) -> None:
         path = self.folder / file.path

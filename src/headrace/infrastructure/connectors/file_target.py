@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Protocol
 
 from headrace.errors import NonRetryableError
-from headrace.infrastructure.connectors import atomic_files, manifest
+from headrace.infrastructure.connectors import atomic_files, manifest, milestones
 from headrace.infrastructure.connectors.file_layout import digest_of
 from headrace.infrastructure.connectors.ledger import Mode
 from headrace.infrastructure.connectors.manifest import Manifest
-from headrace.infrastructure.connectors.milestones import reached
 
 
 class FileTarget(Protocol):
@@ -82,9 +81,9 @@ class FolderTarget:
                 if path.name.startswith(".") and path.is_file():
                     atomic_files.link_or_copy(path, made / path.name)
         (made / manifest.NAME).write_bytes(manifest.encode(state.to_json()))
-        reached("manifest written")
+        milestones.reached("manifest written")
         atomic_files.sync_tree(made)
-        reached("synced")
+        milestones.reached("synced")
         atomic_files.put_folder(made, self.path)
 
 
@@ -125,11 +124,12 @@ class SingleFileTarget:
         new = made / self.path.name
         atomic_files.sync_file(new)
         states = [s.to_json() for s in (state, last) if s is not None]
-        atomic_files.write_whole(self.manifest_path, manifest.encode({"headrace": manifest.VERSION, "states": states}))
-        reached("manifest written")
+        data = manifest.encode({"headrace": manifest.VERSION, "states": states})
+        atomic_files.write_whole(self.manifest_path, data, made / manifest.NAME)
+        milestones.reached("manifest written")
         new.replace(self.path)
         atomic_files.sync_folder(self.path.parent)
-        reached("exchanged")
+        milestones.reached("exchanged")
 
 
 def _is_hidden(path: str) -> bool:

@@ -22,10 +22,9 @@ from headrace.business.model.schema import Column, Schema
 from headrace.business.model.types import Binary, Boolean, DataType, Enum, Float, Integer, List, Null, String, Struct, Timestamp
 from headrace.business.ports import Checkpoint, Publication, Staged
 from headrace.errors import NonRetryableError, RetryableError
-from headrace.infrastructure.connectors import table_publication
+from headrace.infrastructure.connectors import milestones, table_publication
 from headrace.infrastructure.connectors.ledger import checkpoints
 from headrace.infrastructure.connectors.ledger_table import NAME, LedgerTable
-from headrace.infrastructure.connectors.milestones import reached
 from headrace.infrastructure.connectors.publishing import TableOptions, shown_path
 from headrace.infrastructure.connectors.sql_text import literal, quoted, quoted_list
 from headrace.infrastructure.connectors.staged_rows import INCOMING, check_key, define_incoming, reader
@@ -63,7 +62,7 @@ class SQLiteSink(TableOptions):
         if not path.exists():
             return ()
         with _faults(self.target(project)), closing(self._connect(path, "ro")) as con:
-            db = _Table(con, self.table)
+            db = _Database(con, self.table)
             return checkpoints(db.ledger.read()) if db.columns() is not None and db.columns_of(NAME) else ()
 
     def publish(self, project: Path, staged: Staged, checkpoint: Checkpoint) -> Publication:
@@ -85,7 +84,7 @@ class SQLiteSink(TableOptions):
                 db.ledger.create()
                 done = table_publication.publish(db, self, staged, checkpoint, shown)
                 con.execute("COMMIT")
-                reached("committed")
+                milestones.reached("committed")
         return done
 
     def _connect(self, path: Path, mode: str) -> sqlite3.Connection:
@@ -95,15 +94,11 @@ class SQLiteSink(TableOptions):
 
 
 @dataclass
-class _Table:
-    """The table on an open connection, and the staged rows on another one."""
+class _Database:
+    """The table and its ledger on an open connection."""
 
     con: sqlite3.Connection
     table_name: str
-    incoming: duckdb.DuckDBPyConnection | None = None
-    schema: Schema = Schema()
-    key: Sequence[str] = ()
-    distinct: str = "IS NOT"
 
     def __post_init__(self) -> None:
         self.table = quoted(self.table_name)
@@ -120,6 +115,16 @@ class _Table:
 
     def columns_of(self, table: str) -> Mapping[str, str]:
         return {str(name): str(kind) for name, kind in self.rows(f"SELECT name, type FROM pragma_table_info({literal(table)})")}
+
+
+@dataclass
+class _Table(_Database):
+    """The table in a transaction, and the staged rows on a connection of DuckDB."""
+
+    incoming: duckdb.DuckDBPyConnection
+    schema: Schema
+    key: Sequence[str]
+    distinct: str = "IS NOT"
 
     def accepts(self, there: str, kind: DataType) -> bool:
         affinity, wanted = _affinity(there), _affinity(self.type_of(kind))
@@ -160,7 +165,6 @@ class _Table:
         self.con.execute(table_publication.create_index_sql(quoted(name), self.table, columns))
 
     def _fill(self, table: str) -> int:
-        assert self.incoming is not None
         marks = ", ".join("?" for _ in self.schema)
         statement = f"INSERT INTO {table} ({quoted_list(self.schema.names)}) VALUES ({marks})"
         self.incoming.execute(f"SELECT {', '.join(map(_value, self.schema))} FROM {INCOMING}")

@@ -85,7 +85,7 @@ def check_key(con: duckdb.DuckDBPyConnection, relation: str, key: Sequence[str])
     groups = f"SELECT {names}, count(*) AS n FROM {relation} GROUP BY {names} HAVING count(*) > 1"
     repeated = scalar(con, f"SELECT count(*) FROM ({groups})")
     if repeated:
-        example = con.execute(f"SELECT {names} FROM ({groups}) ORDER BY ALL LIMIT 1").fetchone() or ()
+        example = con.execute(f"SELECT {names} FROM ({groups}) ORDER BY ALL LIMIT 1").fetchall()[0]
         raise NonRetryableError(
             f"{repeated:,} keys ({shown}) stand for more than one row, e.g. {', '.join(map(str, example))}",
             hint="declare the key in the contract, or keep one row of each with `clean: {dedupe: ...}`",
@@ -94,5 +94,5 @@ def check_key(con: duckdb.DuckDBPyConnection, relation: str, key: Sequence[str])
 
 def scalar(con: duckdb.DuckDBPyConnection, query: str) -> int:
     """The one number that a query gives."""
-    row = con.execute(query).fetchone()
-    return int(row[0]) if row and row[0] is not None else 0
+    rows = con.execute(query).fetchall()
+    return int(rows[0][0]) if rows and rows[0][0] is not None else 0

@@ -13,12 +13,12 @@ from headrace.business.model.schema import Column, Schema
 from headrace.business.model.types import Boolean, DataType, Timestamp
 from headrace.business.ports import Checkpoint, Publication, Staged
 from headrace.errors import NonRetryableError
+from headrace.infrastructure.connectors import milestones
 from headrace.infrastructure.connectors.evolution import evolution
 from headrace.infrastructure.connectors.file_merge import missing_history, too_late
 from headrace.infrastructure.connectors.ledger import holds
 from headrace.infrastructure.connectors.ledger_table import LedgerTable, Statements
 from headrace.infrastructure.connectors.merge_sql import History, Merge
-from headrace.infrastructure.connectors.milestones import reached
 from headrace.infrastructure.connectors.publishing import TableOptions
 from headrace.infrastructure.connectors.sql_text import quoted, quoted_list
 
@@ -67,13 +67,13 @@ def publish(db: TableDatabase, options: TableOptions, staged: Staged, checkpoint
     elif holds(db.ledger.read(), checkpoint):
         return Publication(target, already=True)
     _shape(db, options, staged.schema, there, target)
-    reached("table ready")
+    milestones.reached("table ready")
     done = _bring_in(db, options, staged, checkpoint, target)
-    reached("rows written")
+    milestones.reached("rows written")
     for columns in options.indexes:
         db.create_index(index_name(options.table, columns), columns)
     db.ledger.extend(checkpoint, options.mode)
-    reached("ledger written")
+    milestones.reached("ledger written")
     return done
 
 

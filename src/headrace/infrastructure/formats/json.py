@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -16,6 +18,7 @@ from headrace.business.ports import InputFile, JsonScan, Tidied
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.formats.delimited import Encoding
 from headrace.infrastructure.formats.delimited_head import unique_names
+from headrace.infrastructure.formats.delimited_tidy import LONGEST
 from headrace.infrastructure.formats.json_records import tidy_array, tidy_lines
 from headrace.infrastructure.formats.opening import Compression, as_utf8, blocks, found_compression, found_encoding, is_utf8
 from headrace.infrastructure.formats.rejects import Rejects
@@ -23,8 +26,13 @@ from headrace.infrastructure.formats.rejects import Rejects
 if TYPE_CHECKING:
     import duckdb
 
-#: Numbers with a point and more than 17 digits: a double does not hold them, and engines read JSON numbers as doubles.
-_LONG_NUMBER = "|".join(rf"[1-9][0-9]{{{before}}}\.[0-9]{{{17 - before},}}" for before in range(17)) + r"|[1-9][0-9]{17,}\.[0-9]|\b0\.[0-9]{18,}"
+#: Whether a line has a number with a point and more than 17 digits. A double does not hold it, and engines read such numbers
+#: as doubles.
+_LONG_NUMBER = r"""CASE WHEN regexp_matches(line, '[0-9.]{19}') THEN len(list_filter(
+    regexp_extract_all(line, '[0-9]+\.[0-9]+'), lambda x: length(replace(ltrim(x, '0.'), '.', '')) > 17)) > 0 ELSE false END"""
+
+
+_TIDY = {"lines": tidy_lines, "array": tidy_array}
 
 
 class Json(Model):
@@ -45,7 +53,7 @@ class Json(Model):
         keys, trusted = _keys_of([f.path for f in filled if f.path in plain])
         careful = [file for file in filled if file.path not in trusted]
         for file in careful:
-            keys |= dict.fromkeys(self._careful_keys(file, layout))
+            keys |= self._careful_keys(file, layout)
         if not keys:
             raise NonRetryableError(f"no object was found in `{files[0].path}`", hint="is it JSON, one object per line or an array of objects?")
         names, notes = unique_names(tuple(keys))
@@ -77,27 +85,65 @@ class Json(Model):
         marked = found_encoding(start[:4])
         return not compressed and is_utf8(self.encoding or marked or "utf-8") and marked is None and b"\r" not in start
 
-    def _careful_keys(self, file: InputFile, layout: str) -> Iterator[str]:
-        import io
-        import json
-
-        class Seen(io.TextIOBase):
-            """Takes the tidied lines and keeps their keys alone."""
-
-            def __init__(self) -> None:
-                self.keys: dict[str, None] = {}
-
-            def write(self, line: str) -> int:
-                self.keys |= dict.fromkeys(json.loads(line))
-                return len(line)
-
-        seen, nowhere = Seen(), Rejects(Seen())
-        (tidy_array if layout == "array" else tidy_lines)(self._text(file.path), seen, nowhere)
-        yield from seen.keys
+    def _careful_keys(self, file: InputFile, layout: str) -> dict[str, None]:
+        seen = _SeenKeys()
+        _TIDY[layout](self._text(file.path), seen, Rejects(io.StringIO()))
+        return seen.keys
 
     def _tidy(self, file: InputFile, folder: Path, *, layout: str) -> Tidied:
         path, rejected = folder / "records.jsonl", folder / "rejects.jsonl"
         with path.open("w", encoding="utf-8", newline="\n") as out, rejected.open("w", encoding="utf-8") as log:
             rejects = Rejects(log)
-            longest = (tidy_array if layout == "array" else tidy_lines)(self._text(file.path), out, rejects)
+            longest = _TIDY[layout](self._text(file.path), out, rejects)
         return Tidied(path, rejected, rejects.accepted, rejects.rejected, longest)
+
+
+class _SeenKeys(io.TextIOBase):
+    """Takes tidied lines and keeps nothing but their keys."""
+
+    def __init__(self) -> None:
+        self.keys: dict[str, None] = {}
+
+    def write(self, line: str) -> int:
+        self.keys |= dict.fromkeys(json.loads(line))
+        return len(line)
+
+
+def _keys_of(paths: Sequence[str]) -> tuple[dict[str, None], frozenset[str]]:
+    """The keys of all objects in files of lines, and the files that an engine may read by itself: no key twice in an object,
+    no number that a double cannot hold."""
+    keys: dict[str, None] = {}
+    if not paths:
+        return keys, frozenset()
+    import duckdb
+
+    doubtful: set[str] = set()
+    with duckdb.connect() as con:
+        for path in paths:
+            for found, long_number in _key_lists(con, path):
+                if long_number or len({key.lower() for key in found}) < len(found):
+                    doubtful.add(path)
+                keys |= dict.fromkeys(found)
+    return keys, frozenset(paths) - doubtful
+
+
+def _key_lists(con: duckdb.DuckDBPyConnection, path: str) -> Sequence[tuple[list[str], bool]]:
+    """Each list of keys that objects of the file have, the most frequent first."""
+    escaped = "".join(f"[{char}]" if char in "*?[" else char for char in path)
+    return con.execute(
+        f"""SELECT keys, bool_or(long_number) FROM (
+            SELECT CASE WHEN json_valid(line) THEN json_keys(line) END AS keys, {_LONG_NUMBER} AS long_number
+            FROM read_csv($path, auto_detect = false, columns = {{line: 'VARCHAR'}}, header = false, delim = chr(1), quote = '',
+                escape = '', new_line = '\\n', ignore_errors = true, max_line_size = {LONGEST}, buffer_size = {4 * LONGEST})
+            WHERE starts_with(ltrim(line, chr(32) || chr(9)), '{{')
+        ) WHERE keys IS NOT NULL GROUP BY keys ORDER BY count(*) DESC, keys""",
+        {"path": escaped},
+    ).fetchall()
+
+
+class JsonLines(Json):
+    """JSON, one object per line."""
+
+    suffixes: ClassVar[tuple[str, ...]] = (".jsonl", ".ndjson")
+
+    layout: Literal["lines", "array"] | None = Field("lines", description="One object per line, or one array of objects")

@@ -22,7 +22,7 @@ from headrace.business.model.definition import (
     TestDefinition,
     parameter_options,
 )  # fmt: skip
-from headrace.business.model.schema import did_you_mean
+from headrace.business.model.schema import did_you_mean, suggest
 from headrace.errors import Path, Problem
 from headrace.infrastructure.catalog import Catalog
 from headrace.infrastructure.loading.contracts import ForeignContract, read_contract, read_contract_file
@@ -34,6 +34,8 @@ from headrace.infrastructure.loading.places import Places
 from headrace.infrastructure.loading.substitution import Substitution
 from headrace.infrastructure.loading.telling import shown
 from headrace.security.secrets import Vault
+
+_SECTIONS = tuple(Definition.model_fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,8 @@ def assemble(data: Any, written: Mapping[Path, str], places: Places, around: Sur
 class _Assembly:
     def __init__(self, data: Mapping[str, Any], written: Mapping[Path, str], places: Places, around: Surroundings) -> None:
         self.data, self.places, self.around = data, places, around
+        #: Sections that are not there because their name is misspelt: nobody is blamed for what is missing with them.
+        self.lost = {near for key in data if key not in _SECTIONS and (near := suggest(key, _SECTIONS)) and near not in data}
         substitution = Substitution({}, {}, around.env, around.vault)
         self.options = Options(data, written, substitution, around.catalog)
         self.declared = self._parameters()
@@ -83,6 +87,7 @@ class _Assembly:
         wrong = {p.path[1] for p in problems if len(p.path) > 1}
         substitution.params = {**dict.fromkeys(map(str, wrong)), **self.values}
         substitution.declared = {**dict.fromkeys(self._mapping("params")), **self.declared}
+        substitution.forgiving = "params" in self.lost
         places.replaced = substitution.replaced
         self.taken: dict[str, Path] = {}
 
@@ -150,7 +155,7 @@ class _Assembly:
         inputs = []
         for n, part in enumerate(parts):
             source = self._word(part, "from")
-            if source is not None and source not in (before := [*sources, *names[:n]]):
+            if source is not None and source not in (before := [*sources, *names[:n]]) and "sources" not in self.lost:
                 self._add(unknown_dataset(source, (*part.path, "from"), before, names[n:]))
             inputs.append(source)
         return list(zip(parts, names, inputs, strict=True))
@@ -160,7 +165,7 @@ class _Assembly:
         parts, names = self._named(group, {})
         wanted = [self._word(part, key) for part in parts]
         for part, dataset in zip(parts, wanted, strict=True):
-            if dataset is not None and dataset not in datasets:
+            if dataset is not None and dataset not in datasets and not self.lost & {"sources", "steps"}:
                 self._add(unknown_dataset(dataset, (*part.path, key), datasets))
         return list(zip(parts, names, wanted, strict=True))
 
@@ -189,7 +194,7 @@ class _Assembly:
                 (("expect", "count"), expected.count or {}, datasets, "dataset"),
                 (("expect", "checks"), expected.checks or {}, checks, "check"),
             ):
-                for name in set(found) - set(allowed):
+                for name in sorted(set(found) - set(allowed)) if not self.lost else ():
                     self._problem(
                         f"there is no {what} `{name}`", (*path, *inside, name), did_you_mean(name, allowed), on_key=True
                     )

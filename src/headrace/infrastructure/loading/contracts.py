@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path as FilePath
 from typing import Any
 
-from headrace.business.model.contract import ColumnContract, Contract
+from headrace.business.model.contract import ColumnContract, Contract, DatasetRule
 from headrace.business.model.types import DataType, Enum, String, parse_type
 from headrace.errors import DefinitionError, HeadraceError, Path, Problem
 from headrace.infrastructure.loading.options import Options, with_value
@@ -24,18 +24,11 @@ _VALUES = ("in", "not_in", "between", "at_least", "at_most", "above", "below")
 def read_contract(written: Any, path: Path, options: Options) -> Contract | None:
     """A contract written inline. What is wrong with it goes to the problems of `options`."""
     value = options.substitution.apply(written, path, sql=False)
-    columns = value.get("columns") if isinstance(value, Mapping) else None
-    if isinstance(columns, Mapping):
-        kept = dict(columns)
-        for name in [n for n in columns if _is_misplaced(n, columns[n])]:
-            hint = f"move it out of `columns:`, beside it; a column `{name}` would be a mapping such as `{{type: int32}}`"
-            options.problems.append(
-                Problem(f"`{name}` belongs to the contract and is not a column", (*path, "columns", name), hint, on_key=True)
-            )
-            del kept[name]
-        for name, column in kept.items():
-            kept[name] = _texts(column, (*path, "columns", name), options)
-        value = {**value, "columns": kept}
+    if isinstance(value, Mapping):
+        found = {key: _without_misplaced(key, value[key], path, options) for key in ("columns", "rules") if key in value}
+        if isinstance(columns := found.get("columns"), Mapping):
+            found["columns"] = {name: _texts(column, (*path, "columns", name), options) for name, column in columns.items()}
+        value = {**value, **found}
     return options.model(Contract, value, path)
 
 
@@ -70,13 +63,21 @@ def read_contract_file(
     return contract
 
 
-def _is_misplaced(name: str, written: Any) -> bool:
-    """Whether what stands among the columns is a key of the contract, one level too deep."""
-    if name not in keys_of(Contract):
-        return False
-    if isinstance(written, str):
-        return _type(written) is None
-    return not isinstance(written, Mapping) or not set(written) <= set(keys_of(ColumnContract))
+def _without_misplaced(group: str, written: Any, path: Path, options: Options) -> Any:
+    """The columns or rules without what is no such thing but a key of the contract, one level too deep."""
+    if not isinstance(written, Mapping):
+        return written
+    own = keys_of(ColumnContract if group == "columns" else DatasetRule)
+    kept = dict(written)
+    for name, value in written.items():
+        bare = isinstance(value, str) and (_type(value) is not None if group == "columns" else name != "on_violation")
+        if name in keys_of(Contract) and not bare and not (isinstance(value, Mapping) and set(value) <= set(own)):
+            message = f"`{name}` belongs to the contract and is not one of its {group}"
+            options.problems.append(
+                Problem(message, (*path, group, name), f"move it out of `{group}:`, beside it", on_key=True)
+            )
+            del kept[name]
+    return kept
 
 
 def _texts(column: Any, path: Path, options: Options) -> Any:

@@ -74,6 +74,9 @@ def _levels(path: Path) -> dict[str, tuple[tuple[str, ...], str]]:
         ),
         "rule": (tuple(k for k in keys_of(DatasetRule) if k != "description"), "under a rule: `rules: {name: {...}}`"),
     }
+    if not path:
+        everywhere = tuple(key for keys in BESIDE.values() for key in keys)
+        beside = {"part": (everywhere, "in a source, step, check or sink, beside its plugin")}
     top = {
         "top": (tuple(k for k in keys_of(Definition) if k not in ("description", "version")), "at the top level, not indented")
     }

@@ -11,7 +11,7 @@ from headrace.business.model.plugin import Plugin
 from headrace.errors import Path, Problem
 from headrace.infrastructure.catalog import Catalog
 from headrace.infrastructure.loading.issues import Issue, issues
-from headrace.infrastructure.loading.substitution import Substitution
+from headrace.infrastructure.loading.substitution import RAW, Substitution
 from headrace.infrastructure.loading.telling import tell
 
 M = TypeVar("M", bound=BaseModel)
@@ -68,7 +68,7 @@ class Options:
 
     def _refuse_raw(self, plugin: Plugin, path: Path) -> None:
         for where, text in self.substitution.embedded.items():
-            if where[: len(path)] == path and _holds(plugin, text):
+            if where[: len(path)] == path and _holds(plugin, text + RAW):
                 hint = "let the whole value be the reference; only SQL takes one within a text"
                 self.problems.append(Problem("a reference cannot stand within this text", where, hint, offset=text.index("${")))
 

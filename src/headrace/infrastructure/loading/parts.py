@@ -34,6 +34,8 @@ def read_part(group: str, written: Any, path: Path, options: Options) -> Part:
         return Part(part, None, {}, path)
     beside = {key: value for key, value in written.items() if key in BESIDE[group]}
     others = [key for key in written if key not in beside]
+    # What a misspelt `name` names exists all the same, so that nobody is blamed for referring to it.
+    meant = {near: written[key] for key in others if not catalog.has(group, key) and (near := suggest(key, BESIDE[group]))}
     known = [key for key in others if catalog.has(group, key)]
     if not known:
         if others:
@@ -47,9 +49,12 @@ def read_part(group: str, written: Any, path: Path, options: Options) -> Part:
     for second in known[1:]:
         if second not in shallow:
             hint = f"begin a new item: `- {second}: ...`" if group != "sources" else "give it a source of its own"
-            options.problems.append(Problem(f"two plugins in one {part}: `{kind}` and `{second}`", (*path, second), hint, on_key=True))
+            options.problems.append(
+                Problem(f"two plugins in one {part}: `{kind}` and `{second}`", (*path, second), hint, on_key=True)
+            )
     outside = _strays(group, kind, [key for key in others if key not in known or key in shallow], path, options)
-    return Part(kind, None if outside else _plugin(group, kind, written[kind], (*path, kind), options), beside, path)
+    plugin = None if outside else _plugin(group, kind, written[kind], (*path, kind), options)
+    return Part(kind, plugin, {**meant, **beside}, path)
 
 
 def _plugin(group: str, kind: str, written: Any, path: Path, options: Options) -> Plugin | None:

@@ -22,7 +22,7 @@ class Whereabouts(Protocol):
 
 @dataclass(slots=True)
 class Places:
-    """The places of a YAML document. A path that it does not hold has the place of the nearest part above."""
+    """The places of a YAML document. A path that it does not hold has the place of what it holds of it."""
 
     file: str
     text: str = ""
@@ -39,16 +39,18 @@ class Places:
         for root, other in self.mounted.items():
             if path[: len(root)] == root and len(path) > len(root):
                 return other.of(path[len(root) :], on_key, offset)
-        above = path
-        while above not in self.values and above:
-            above = above[:-1]
-        if on_key and above in self.keys:
-            return self._at(self.keys[above])
-        event = self.values.get(above)
+        found: Path = ()
+        for part in path:
+            # What is not there was filled in by a shorthand: `filter: x > 0` has its `condition` all the same.
+            if (*found, part) in self.values:
+                found = (*found, part)
+        if on_key and found in self.keys:
+            return self._at(self.keys[found])
+        event = self.values.get(found)
         if event is None:
             return Location(self.file, 1, 1)
         if offset is not None and hasattr(event, "value"):
-            return self._inside(event, self._written(above, offset))
+            return self._inside(event, self._written(found, offset))
         return self._at(event)
 
     def _at(self, event: Any) -> Location:

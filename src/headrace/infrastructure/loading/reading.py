@@ -62,10 +62,11 @@ def read_text(file: FilePath) -> str:
 def _decode(raw: bytes, file: str) -> str:
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         _refuse("this file is in UTF-16", file, hint="save it as UTF-8")
+    raw = raw.removeprefix(b"\xef\xbb\xbf")
     try:
-        return raw.decode("utf-8-sig")
+        return raw.decode()
     except UnicodeDecodeError as error:
-        before = raw[: error.start].removeprefix(b"\xef\xbb\xbf").decode()
+        before = raw[: error.start].decode()
         line, column = _line_and_column(before, len(before))
         _refuse(f"the byte 0x{raw[error.start]:02x} is not UTF-8", file, line, column, "save the file as UTF-8")
 

@@ -25,6 +25,9 @@ from headrace.business.model.schema import did_you_mean, suggest
 from headrace.errors import Path, Problem
 from headrace.security.secrets import Secret, Vault
 
+#: Marks a text that nothing but SQL may take. No definition holds this character (see `reading`).
+RAW = "\ue000"
+
 
 class Substitution:
     """Replaces the references in the values of a definition, and remembers what it replaced."""
@@ -32,13 +35,15 @@ class Substitution:
     def __init__(self, params: Mapping[str, Any], declared: Mapping[str, Any], env: Mapping[str, str], vault: Vault) -> None:
         self.params, self.declared, self.env, self.vault = params, declared, env, vault
         self.problems: list[Problem] = []
+        self.forgiving = False
+        """Whether a parameter that is not there is somebody else's mistake."""
         self.broken: set[Path] = set()
         """The values whose references cannot be replaced: what else is wrong with them is not worth saying."""
         self.texts: dict[Path, str] = {}
         """The text of values that are no text, for options that want one."""
         self.replaced: dict[Path, list[Replaced]] = {}
         self.embedded: dict[Path, str] = {}
-        """Texts of steps and checks with references in them, as written: only options of type `Sql` may take them."""
+        """Texts of steps and checks with references in them, as written: they are marked, and only options of type `Sql` take them."""
 
     def apply(self, data: Any, path: Path, *, sql: bool) -> Any:
         """The data with its references replaced. `sql` says that texts are taken for SQL."""
@@ -54,7 +59,7 @@ class Substitution:
         found = [r for r in references(text) if r.space != "escape"]
         mistakes = [problem for r in found if (problem := self._mistake(r, path))]
         if mistakes:
-            self.problems += mistakes
+            self.problems += [p for p in mistakes if not (self.forgiving and p.message.startswith("there is no parameter"))]
             self.broken.add(path)
             return text
         if any(r.space == "secret" for r in found):
@@ -80,7 +85,7 @@ class Substitution:
             return text
         if sql:
             self.embedded[path] = text
-            return Interpolated(text, in_sql)
+            return Interpolated(text + RAW, in_sql)
         return Interpolated(replace(text, lambda r: plain(self._value(r)))[0], in_sql)
 
     def _secret(self, text: str) -> Secret:

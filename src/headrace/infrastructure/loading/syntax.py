@@ -30,6 +30,8 @@ def explain(error: Any, text: str, file: str) -> Problem:
     line, column = (where.line, where.column) if where else (0, 0)
     if found := _opened(error, file):
         return found
+    if found := _swallowed(lines, line, column, file):
+        return found
     for said, message, hint in _AT_PROBLEM:
         if problem.startswith(said):
             return _problem(message, hint, file, line, column)
@@ -57,6 +59,19 @@ def _opened(error: Any, file: str) -> Problem | None:
             stop = error.problem_mark
             hint = f"it breaks off at line {stop.line + 1}, column {stop.column + 1}: a comma or quotes may be missing there"
             return _problem(f"this `{bracket}` is not closed by `{closing}`", hint, file, opened.line, opened.column)
+    return None
+
+
+def _swallowed(lines: list[str], line: int, column: int, file: str) -> Problem | None:
+    """A quote that was never closed ends at the next one in the file, and the trouble shows only behind that."""
+    before = lines[line][:column] if line < len(lines) else ""
+    for quote in "'\"":
+        if before.count(quote) % 2 == 0:
+            continue
+        opened = next((n for n in range(line - 1, -1, -1) if lines[n].count(quote) % 2), None)
+        if opened is not None:
+            hint = f"close it on this line: it goes on to the next `{quote}`, in line {line + 1}"
+            return _problem("this quote is not closed", hint, file, opened, lines[opened].rindex(quote))
     return None
 
 

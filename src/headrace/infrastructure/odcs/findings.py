@@ -6,8 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import ValidationError
+
 from headrace.business.model.schema import did_you_mean
-from headrace.errors import Path, Problem
+from headrace.errors import Path, Problem, UsageError
+from headrace.infrastructure.catalog import Catalog
 
 
 @dataclass(slots=True)
@@ -30,8 +33,12 @@ class Findings:
     def rule(self, name: str, body: dict[str, Any]) -> None:
         self.rules[free_name(name, self.rules)] = body
 
-    def check(self, kind: str, options: dict[str, Any], name: str | None) -> None:
-        self.checks.append({kind: options} | ({"name": name} if name else {}))
+    def check(self, kind: str, options: dict[str, Any], name: str | None, path: Path) -> None:
+        """A check on the whole dataset, as it would stand under `checks:` in a definition."""
+        if (wrong := _unfit(kind, options)) is not None:
+            self.refuse(wrong, path)
+            return
+        self.checks.append(({"name": name} if name else {}) | {kind: options})
 
     def mapping(self, value: Any, path: Path, allowed: Iterable[str] | None = None) -> Mapping[str, Any]:
         """The mapping that must stand here, with no keys but those allowed; an empty one stands in for anything else."""
@@ -72,6 +79,18 @@ class Findings:
             return str(value)
         self.refuse(f"`{value}` is not known here", path, did_you_mean(str(value), words))
         return None
+
+
+def _unfit(kind: str, options: dict[str, Any]) -> str | None:
+    """Why there can be no such check."""
+    try:
+        Catalog().check(kind).model_validate(options)
+    except ValidationError as error:
+        first = error.errors()[0]
+        return f"`{kind}`: {'.'.join(map(str, first['loc']))} {first['msg'].removeprefix('Value error, ')}"
+    except UsageError as error:
+        return str(error)
+    return None
 
 
 def free_name(name: str, taken: Iterable[str]) -> str:

@@ -7,7 +7,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from headrace.business.model.types import (
-    Binary, Boolean, DataType, Date, Decimal, Enum, Float, Integer, Interval, Json, List, String, Struct, Time, Timestamp, parse_type,
+    Binary,
+    Boolean,
+    DataType,
+    Date,
+    Decimal,
+    Enum,
+    Float,
+    Integer,
+    Interval,
+    Json,
+    List,
+    String,
+    Struct,
+    Time,
+    Timestamp,
+    parse_type,
 )  # fmt: skip
 from headrace.errors import Path
 from headrace.infrastructure.odcs.findings import Findings
@@ -21,8 +36,8 @@ _FAMILIES: dict[str, tuple[type[DataType], ...]] = {
     "date": (Date,),
     "timestamp": (Timestamp,),
     "time": (Time,),
-    "number": (Float, Decimal, Integer),
     "integer": (Integer,),
+    "number": (Float, Decimal, Integer),
     "boolean": (Boolean,),
     "object": (Struct, Json),
     "array": (List,),
@@ -51,7 +66,10 @@ OPTIONS: dict[str, tuple[str, ...]] = {
 
 #: How databases write types that have another name here.
 _STORES = (
-    (re.compile(r"(?:var|n?var|n|b?p)?char(?:acter)?(?: varying)?(?:\(.*\))?|nvarchar2?\(.*\)|varchar2\(.*\)|clob", re.I), "string"),
+    (
+        re.compile(r"(?:var|n?var|n|b?p)?char(?:acter)?(?: varying)?(?:\(.*\))?|nvarchar2?\(.*\)|varchar2\(.*\)|clob", re.I),
+        "string",
+    ),
     (re.compile(r"double precision", re.I), "float64"),
     (re.compile(r"number(\(.*\))", re.I), r"decimal\1"),
     (re.compile(r"timestamp(?:\(\d\))? without time zone|timestamp_ntz(?:\(\d\))?|timestamp\(\d\)", re.I), "timestamp"),
@@ -84,7 +102,11 @@ def read_type(element: Mapping[str, Any], path: Path, findings: Findings) -> Dat
     if findings.word(logical, (*path, "logicalType"), _LOGICAL) is None:
         return None
     if logical in ("map", "vector"):
-        findings.refuse(f"columns of logical type `{logical}` cannot be read", (*path, "logicalType"), "describe it as an object or an array")
+        findings.refuse(
+            f"columns of logical type `{logical}` cannot be read",
+            (*path, "logicalType"),
+            "describe it as an object or an array",
+        )
         return None
     options = element.get("logicalTypeOptions") or {}
     if not isinstance(options, Mapping):
@@ -121,9 +143,15 @@ def _physical(written: Any) -> DataType | None:
 def _refuse_zone(logical: str, options: Mapping[str, Any], path: Path, findings: Findings) -> None:
     where: Path = (*path, "logicalTypeOptions")
     if logical == "time" and options.get("timezone"):
-        findings.refuse("times of the day with a zone cannot be read", (*where, "timezone"), "describe it as a timestamp or a string")
+        findings.refuse(
+            "times of the day with a zone cannot be read", (*where, "timezone"), "describe it as a timestamp or a string"
+        )
     if options.get("defaultTimezone") not in (None, "UTC", "Etc/UTC", "Z"):
-        findings.refuse("only UTC can be the zone of timestamps that name none", (*where, "defaultTimezone"), "leave out `defaultTimezone`, and convert with `at time zone` in a step")
+        findings.refuse(
+            "only UTC can be the zone of timestamps that name none",
+            (*where, "defaultTimezone"),
+            "leave out `defaultTimezone`, and convert with `at time zone` in a step",
+        )
 
 
 def _struct(element: Mapping[str, Any], path: Path, findings: Findings) -> DataType | None:
@@ -156,5 +184,7 @@ def _inner(element: Mapping[str, Any], path: Path, findings: Findings) -> DataTy
     options = element.get("logicalTypeOptions")
     for key in options if isinstance(options, Mapping) else ():
         if key not in ("format", "timezone", "defaultTimezone"):
-            findings.refuse(f"`{key}` inside a struct or a list cannot be checked", (*path, "logicalTypeOptions", key), on_key=True)
+            findings.refuse(
+                f"`{key}` inside a struct or a list cannot be checked", (*path, "logicalTypeOptions", key), on_key=True
+            )
     return kind if kind is not None else Json()

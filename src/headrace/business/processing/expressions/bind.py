@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["BindError", "Binder", "ExpressionError", "Scope"]
 
+#: How deep expressions may be nested: what walks over them goes as deep, with several calls for each level.
+DEEPEST = 120
+
 
 class Scope(Protocol):
     """The names that an expression may use. Both methods raise `BindError`; the binder adds the place in the text."""
@@ -41,15 +44,19 @@ class Binder:
         self.aggregates, self.windows = aggregates, windows
         self.inside: str | None = None
         """The aggregate or window function whose arguments are being bound."""
+        self._depth = 0
 
     def bind(self, node: exp.Expression) -> Expr:
         """The typed expression of a node; raises `ExpressionError` at the place of what is wrong."""
+        if self._depth >= DEEPEST:
+            raise ExpressionError("this is nested too deeply", start_of(node), "split it into several columns or rules")
+        self._depth += 1
         try:
             return self._bound(node)
         except BindError as error:
             raise ExpressionError(error.message, start_of(node), error.hint) from None
-        except RecursionError:
-            raise ExpressionError("this is nested too deeply", start_of(node), "split it into several columns or rules") from None
+        finally:
+            self._depth -= 1
 
     def condition(self, node: exp.Expression, what: str = "a condition") -> Expr:
         """A node that must be true or false."""
@@ -191,7 +198,9 @@ def _in(binder: Binder, node: exp.Expression) -> Expr:
         return binder.scope.subquery("in", query.this if query.key == "subquery" else query, value)
     nodes = (node.this, *node.expressions)
     if not node.expressions:
-        raise BindError("the list after `in` must stand in brackets and hold something", "x in ('a', 'b'), or list_contains(items, x)")
+        raise BindError(
+            "the list after `in` must stand in brackets and hold something", "x in ('a', 'b'), or list_contains(items, x)"
+        )
     values = [value, *(binder.bind(item) for item in node.expressions)]
     for i, item in enumerate(values[1:], 1):
         with binder.blaming((nodes[0], nodes[i])):
@@ -224,7 +233,12 @@ def _case(binder: Binder, node: exp.Expression) -> Expr:
     conditions, nodes, results = [], [], []
     for branch in node.args["ifs"]:
         when = branch.this
-        conditions.append(_compare(binder, "equal", subject, when) if subject is not None else binder.condition(when, "what stands after `when`"))
+        asked = (
+            _compare(binder, "equal", subject, when)
+            if subject is not None
+            else binder.condition(when, "what stands after `when`")
+        )
+        conditions.append(asked)
         nodes.append(branch.args["true"])
     if default := node.args.get("default"):
         nodes.append(default)

@@ -50,7 +50,10 @@ def bind_call(binder: _Binder, node: exp.Expression) -> Expr:
     if written.function.kind == "scalar":
         return _scalar(binder, written)
     if written.function.kind == "window":
-        raise BindError(f"`{written.function.name}` looks at other rows, and needs to know their order", f"write `{written.function.name}(...) over (order by ...)`")
+        name = written.function.name
+        raise BindError(
+            f"`{name}` looks at other rows, and needs to know their order", f"write `{name}(...) over (order by ...)`"
+        )
     if not binder.aggregates:
         raise _no_aggregates(binder, written.function.name)
     return _aggregate(binder, written, nested=False)
@@ -70,7 +73,11 @@ def bind_window(binder: _Binder, node: exp.Expression) -> Expr:
     order = node.args.get("order")
     if written.function.kind == "window" and order is None:
         raise BindError(f"`{name}` needs to know the order of the rows", f"write `{name}(...) over (order by ...)`")
-    call = _ranking(binder, written) if written.function.kind == "window" else _aggregate(binder, written, nested=binder.aggregates)
+    call = (
+        _ranking(binder, written)
+        if written.function.kind == "window"
+        else _aggregate(binder, written, nested=binder.aggregates)
+    )
     with binder.within(name, aggregates=binder.aggregates):
         partition = tuple(binder.bind(part) for part in node.args.get("partition_by") or ())
         keys = tuple(sort_key(binder, item) for item in (order.expressions if order is not None else ()))
@@ -128,7 +135,8 @@ def _aggregate(binder: _Binder, written: _Written, *, nested: bool) -> Aggregate
     if written.star and function.name != "count":
         raise BindError(f"`{function.name}(*)` means nothing", "only `count(*)` does")
     if function.order == "required" and not written.order:
-        raise BindError(f"the result of `{function.name}` depends on the order of the rows", f"say which: `{function.name}(... order by ...)`")
+        hint = f"say which: `{function.name}(... order by ...)`"
+        raise BindError(f"the result of `{function.name}` depends on the order of the rows", hint)
     with binder.within(function.name, aggregates=nested):
         values = [binder.bind(arg) for arg in written.args]
         where = binder.condition(written.where, "the filter") if written.where is not None else None
@@ -150,7 +158,9 @@ def _check_order(function: Function, written: _Written, args: Sequence[Expr], ke
 
 def _ranking(binder: _Binder, written: _Written) -> Call:
     if written.distinct or written.order or written.where is not None or written.star:
-        raise BindError(f"`{written.function.name}` takes no `distinct`, `order by` or `filter`; its order stands in `over (...)`")
+        raise BindError(
+            f"`{written.function.name}` takes no `distinct`, `order by` or `filter`; its order stands in `over (...)`"
+        )
     with binder.within(written.function.name, aggregates=binder.aggregates):
         values = [binder.bind(arg) for arg in written.args]
     with binder.blaming(written.args):
@@ -174,7 +184,9 @@ def _frame(spec: exp.Expression | None, keys: Sequence[SortKey], binder: _Binder
     if unit not in ("rows", "range") or spec.args.get("exclude"):
         raise BindError("a frame is written `rows between ... and ...` or `range between ... and ...`")
     start = _bound(spec.args.get("start"), spec.args.get("start_side"), unit, keys, binder)
-    end = _bound(spec.args.get("end"), spec.args.get("end_side"), unit, keys, binder) if spec.args.get("end") else ("current_row", None)
+    end: Bound = ("current_row", None)
+    if spec.args.get("end"):
+        end = _bound(spec.args["end"], spec.args.get("end_side"), unit, keys, binder)
     return Frame("rows" if unit == "rows" else "range", start, end)
 
 
@@ -187,10 +199,13 @@ def _bound(value: exp.Expression | str | None, side: str | None, unit: str, keys
     if value is None or isinstance(value, str):
         raise BindError("a frame needs to say how far it goes")
     distance = binder.bind(value)
-    if not isinstance(distance.type, Integer if unit == "rows" else Integer | Interval) and not (unit == "range" and distance.type.is_number):
-        raise ExpressionError("this cannot be the length of a frame", start_of(value), "`rows` counts rows; `range` takes numbers or intervals")
+    allowed = isinstance(distance.type, Integer) or (
+        unit == "range" and (distance.type.is_number or isinstance(distance.type, Interval))
+    )
+    if not allowed:
+        raise ExpressionError(
+            "this cannot be the length of a frame", start_of(value), "`rows` counts rows; `range` takes numbers or intervals"
+        )
     if unit == "range" and len(keys) != 1:
         raise BindError("`range` with a distance needs exactly one `order by`")
     return ("preceding" if before else "following", distance)
-
-

@@ -81,7 +81,7 @@ def _written(text: str) -> Expr:
         months += in_months * int(count) if in_months else 0
         span += timedelta(microseconds=round(float(count) * in_seconds * 1_000_000))
     if end != len(text) or not text.strip():
-        raise BindError(f"`{text.strip()}` is not an interval", "an interval is written `interval '3 days'` or `interval '1 year 2 months'`")
+        raise BindError(f"`{text.strip()}` is not an interval", "write `interval '3 days'` or `interval '1 year 2 months'`")
     if not months:
         return Constant(Interval(), span)
     calendar = Call(Interval(), "to_months", (Constant(Integer(64), months),))
@@ -91,7 +91,5 @@ def _written(text: str) -> Expr:
 def _unit(word: str) -> str:
     name = word.lower().removesuffix("s")
     if name not in _UNITS:
-        raise BindError(f"`{word}` is not a unit of time", did_you_mean(word, _UNITS))
+        raise BindError(f"`{word.lower()}` is not a unit of time", did_you_mean(word, _UNITS))
     return name
-
-

@@ -15,6 +15,7 @@ from headrace.business.processing.expressions import (
     functions_time,
     functions_window,
 )  # fmt: skip
+from headrace.business.processing.expressions.elsewhere import ELSEWHERE
 from headrace.business.processing.expressions.faults import BindError
 from headrace.business.processing.expressions.function import Function
 
@@ -24,35 +25,6 @@ _FAMILIES = (
 )  # fmt: skip
 
 FUNCTIONS: tuple[Function, ...] = tuple(function for family in _FAMILIES for function in family.FUNCTIONS)
-
-#: Names that people bring from elsewhere, and what to write here.
-_ELSEWHERE = {
-    **dict.fromkeys(
-        ("now", "current_date", "current_timestamp", "current_time", "today", "getdate", "get_current_timestamp", "localtimestamp"),
-        "the time of the run is not repeatable; use a parameter, as in `date '${params.day}'`",
-    ),
-    **dict.fromkeys(
-        ("random", "rand", "uuid", "gen_random_uuid", "setseed"), "a result must come out the same when it is run again; nothing random is here"
-    ),
-    **dict.fromkeys(
-        ("read_csv", "read_csv_auto", "read_parquet", "read_json", "read_json_auto", "read_text", "read_blob", "glob", "parquet_scan", "sniff_csv"),
-        "an expression can read no file; declare a source",
-    ),
-    **dict.fromkeys(("getenv", "current_setting", "pragma_version", "version", "query", "query_table"), "an expression sees nothing but its columns"),
-    **dict.fromkeys(("len", "char_length", "character_length"), "write `length(text)` or `list_length(items)`"),
-    "unnest": "use the step `unnest`",
-    "iif": "write `if(condition, value, other)`",
-    "decode": "write `case`",
-    "isnull": "write `x is null`",
-    "date_format": "write `strftime(value, '%Y-%m-%d')`",
-    "to_char": "write `strftime(value, '%Y-%m-%d')`",
-    "to_date": "write `date(strptime(text, '%Y-%m-%d'))` or `cast(text as date)`",
-    "group_concat": "write `string_agg(text, separator order by ...)`",
-    "array_agg": "write `list(value order by ...)`",
-    "percentile_cont": "write `quantile(value, share)`",
-    "hash": "its values differ between engines and versions; use `md5` or `sha256`",
-    "initcap": "engines do not agree where a word begins; `title(x)` begins words after spaces",
-}
 
 
 @lru_cache(maxsize=1)
@@ -64,7 +36,7 @@ def function(name: str) -> Function:
     """The function of that name, whatever its case. Raises `BindError` with the nearest name."""
     found = _by_name().get(name.lower())
     if found is None:
-        raise BindError(f"there is no function `{name}`", _ELSEWHERE.get(name.lower()) or did_you_mean(name, _callable()))
+        raise BindError(f"there is no function `{name}`", ELSEWHERE.get(name.lower()) or did_you_mean(name, _callable()))
     if found.kind == "operator":
         raise BindError(f"`{name}` is not called by name", f"write `{found.written}`")
     return found

@@ -104,9 +104,8 @@ def alike(values: tuple[Expr, ...], what: str) -> tuple[Expr, ...]:
             literal = _misread(before, value) or _misread(value, before)
             if literal is not None:
                 raise BindError(literal.message, literal.hint, i if isinstance(value, Constant) else i - 1)
-            raise BindError(
-                f"{a(before.type)} and {a(value.type)} cannot be {what}", clash_hint(before.type, value.type) or clash_hint(value.type, before.type), i
-            )
+            hint = clash_hint(before.type, value.type) or clash_hint(value.type, before.type)
+            raise BindError(f"{a(before.type)} and {a(value.type)} cannot be {what}", hint, i)
     raise BindError(f"{', '.join(str(v.type) for v in values)} cannot be {what}")
 
 
@@ -179,7 +178,8 @@ def _number(written: int | Exact, kind: DataType) -> Constant | None:
     if isinstance(kind, Integer):
         fits = isinstance(written, int) and kind.lowest <= written <= kind.highest
         return Constant(kind, written) if fits else None
-    assert isinstance(kind, Decimal)
+    if not isinstance(kind, Decimal):
+        return None
     exact = Exact(written)
     _, digits, exponent = exact.as_tuple()
     places = max(-int(exponent), 0)

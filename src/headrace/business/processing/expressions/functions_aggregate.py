@@ -27,7 +27,9 @@ def _share(args: Sequence[Expr]) -> None:
         raise BindError("a share lies between 0 and 1", "the third quartile is 0.75", 1)
 
 
-def _over(signature: str, meaning: str, example: str, gives: str, *aliases: str, nulls: str = SKIPS, order: Order = "none") -> Function:
+def _over(
+    signature: str, meaning: str, example: str, gives: str, *aliases: str, nulls: str = SKIPS, order: Order = "none"
+) -> Function:
     return Function(signature, meaning, example, gives, _AGGREGATES, "aggregate", nulls, aliases=aliases, order=order)
 
 
@@ -36,7 +38,7 @@ FUNCTIONS = (
     _over("count([value: any]) -> int64", "How many rows there are, `count(*)`, or how many have a value.", "count(x)", "4", nulls="nulls are not counted; never null"),
     _over("count_if(condition: boolean) -> int64", "How many rows the condition is true for.", "count_if(x > 1)", "3", nulls="null is not true; never null"),
     Function("sum(value: number) -> number", "The sum. Of integers it is an int64, and an error when it does not fit; of decimals a decimal(38, s).", "sum(x)", "10", _AGGREGATES, "aggregate", SKIPS, result=_total),
-    _over("avg(value: float64) -> float64", "The mean.", "avg(x)", "2.5", "mean"),
+    _over("avg(value: number) -> float64", "The mean: the sum, which is exact for integers and decimals, divided by how many there are.", "avg(x)", "2.5", "mean"),
     _over("min(value: ordered) -> ordered", "The first in order.", "min(x)", "1"),
     _over("max(value: ordered) -> ordered", "The last in order; NaN if there is one.", "max(x)", "5"),
     _over("median(value: float64) -> float64", "`quantile` at 0.5.", "median(x)", "2.0"),

@@ -23,13 +23,12 @@ def _path(args: Sequence[Expr]) -> None:
 
 def _field_type(args: Sequence[Expr]) -> DataType:
     struct, name = args
-    assert isinstance(struct.type, Struct)
-    assert isinstance(name, Constant)
-    kind = struct.type.field(name.value)
-    if kind is None:
-        raise BindError(f"there is no field `{name.value}`", did_you_mean(name.value, [n for n, _ in struct.type.fields]), 1)
-    return kind
-
+    fields = dict(struct.type.fields) if isinstance(struct.type, Struct) else {}
+    word = str(name.value) if isinstance(name, Constant) else ""
+    for known, kind in fields.items():
+        if known.lower() == word.lower():
+            return kind
+    raise BindError(f"there is no field `{word}`", did_you_mean(word, fields), 1)
 
 
 def _nested(signature: str, meaning: str, example: str, gives: str, *aliases: str, nulls: str = STRICT) -> Function:

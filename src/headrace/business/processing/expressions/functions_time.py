@@ -42,7 +42,12 @@ def _part(name: str, meaning: str, gives: str, *aliases: str) -> Function:
 
 
 def _interval(unit: str, gives: str) -> Function:
-    return _time(f"to_{unit}(count: int64) -> interval", f"An interval of so many {unit}.", f"timestamp '2020-01-31 00:00:00' + to_{unit}(1)", gives)
+    return _time(
+        f"to_{unit}(count: int64) -> interval",
+        f"An interval of so many {unit}.",
+        f"timestamp '2020-01-31 00:00:00' + to_{unit}(1)",
+        gives,
+    )
 
 
 FUNCTIONS = (

@@ -16,7 +16,8 @@ def as_decimal(kind: DataType) -> Decimal:
     """The decimal that holds every value of an integer type (of 128 bits: those of up to 38 digits)."""
     if isinstance(kind, Decimal):
         return kind
-    assert isinstance(kind, Integer)
+    if not isinstance(kind, Integer):
+        raise TypeError(f"{kind} is not an exact number")
     return Decimal(20 if kind == Integer(64, signed=False) else _DIGITS[kind.bits], 0)
 
 

@@ -45,7 +45,9 @@ def compare(name: str, left: Expr, right: Expr) -> Expr:
     first, second = comparable(left, right)
     if isinstance(first.type, Json):
         raise BindError("json values cannot be compared", "compare a part of it: `value ->> '$.name' = 'x'`", 0)
-    if name not in ("equal", "not_equal", "distinct", "not_distinct") and not (first.type.is_ordered or isinstance(first.type, Null)):
+    if name not in ("equal", "not_equal", "distinct", "not_distinct") and not (
+        first.type.is_ordered or isinstance(first.type, Null)
+    ):
         raise BindError(f"{a(first.type)} has no order", None, 0)
     return Call(Boolean(), name, (first, second))
 
@@ -79,7 +81,9 @@ def integer_type(value: int) -> Integer:
     for bits in (32, 64, 128):
         if Integer(bits).lowest <= value <= Integer(bits).highest:
             return Integer(bits)
-    raise BindError("this number is too large for an integer", "write it with a point, as a decimal of at most 38 digits, or as `1e40`")
+    raise BindError(
+        "this number is too large for an integer", "write it with a point, as a decimal of at most 38 digits, or as `1e40`"
+    )
 
 
 def list_of(values: tuple[Expr, ...]) -> Expr:
@@ -189,10 +193,13 @@ def _known(value: Expr, other: Expr) -> Expr:
 def _numbers(sign: str, left: Expr, right: Expr) -> None:
     for i, side in enumerate((left, right)):
         if not (side.type.is_number or isinstance(side.type, Null)):
-            hint = "join texts with `||`" if sign == "+" and isinstance(left.type, String) else clash_hint(side.type, Integer(64))
+            hint = (
+                "join texts with `||`" if sign == "+" and isinstance(left.type, String) else clash_hint(side.type, Integer(64))
+            )
             other = (right, left)[i].type
             if isinstance(side.type, Date | Timestamp) or isinstance(other, Date | Timestamp):
-                raise BindError(f"`{sign}` cannot be used with {a(left.type)} and {a(right.type)}", "dates take days or intervals: `d + interval '1 month'`", 1)
+                hint = "dates take days or intervals: `d + interval '1 month'`"
+                raise BindError(f"`{sign}` cannot be used with {a(left.type)} and {a(right.type)}", hint, 1)
             raise BindError(f"`{sign}` needs numbers, and this is {a(side.type)}", hint, i)
 
 

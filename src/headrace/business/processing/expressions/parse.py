@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal, NoReturn
 
 from headrace.business.model.schema import Schema, did_you_mean
 from headrace.business.processing.expressions.bind import Binder
+from headrace.business.processing.expressions.elsewhere import ELSEWHERE
 from headrace.business.processing.expressions.faults import BindError, ExpressionError
 from headrace.business.processing.expressions.ir import ColumnRef, Expr
 from headrace.business.processing.expressions.syntax import read_syntax
@@ -27,7 +28,7 @@ class Columns:
             raise BindError(f"there is no dataset `{table}` here", f"write `{name}` alone: only one dataset is seen")
         found = self._schema.resolve(name)
         if found is None:
-            raise BindError(f"there is no column `{name}`", _not_a_column(name, self._schema))
+            raise BindError(f"there is no column `{name}`", _moment_of_run(name) or did_you_mean(name, self._schema.names))
         return ColumnRef(found.type, found.name)
 
     def subquery(self, kind: Literal["exists", "in", "scalar"], select: exp.Expression, value: Expr | None) -> NoReturn:  # noqa: ARG002 - the protocol
@@ -45,8 +46,6 @@ def parse_condition(text: str, schema: Schema) -> Expr:
     return Binder(Columns(schema), text, aggregates=False, windows=False).condition(read_syntax(text))
 
 
-def _not_a_column(name: str, schema: Schema) -> str:
-    moments = {"current_date", "current_timestamp", "current_time", "localtimestamp", "localtime"}
-    if name.lower() in moments:
-        return "the time of the run is not repeatable; use a parameter, as in `date '${params.day}'`"
-    return did_you_mean(name, schema.names)
+def _moment_of_run(name: str) -> str | None:
+    """`current_date` looks like a column and is a function elsewhere."""
+    return ELSEWHERE.get(name.lower()) if name.lower().startswith(("current_", "local")) else None

@@ -24,7 +24,7 @@ _REFUSED: dict[str, tuple[str, str | None]] = {
     "similarto": ("`similar to` is not read", "write `regexp_full_match(x, 'pattern')`"),
     "glob": ("`glob` is not read", "write `x like 'a%'` or `regexp_matches(x, 'pattern')`"),
     "concat": ("two texts stand side by side", "join them with `||`"),
-    "bitwiseand": _BITS, "bitwiseor": _BITS, "bitwisexor": _BITS, "bitwisenot": _BITS, "bitwiseleftshift": _BITS, "bitwiserightshift": _BITS,
+    **{f"bitwise{name}": _BITS for name in ("and", "or", "xor", "not", "leftshift", "rightshift")},
     "select": ("a query cannot stand here", "write one expression; queries go into the step `sql`"),
     "union": ("a query cannot stand here", "write one expression; queries go into the step `sql`"),
     "command": ("this is a statement, and only expressions are read here", None),
@@ -45,7 +45,11 @@ def refusal(node: exp.Expression) -> BindError | ExpressionError:
     """Why a node cannot be read."""
     if node.key == "alias":
         word = node.args["alias"]
-        return ExpressionError(f"`{node.alias}` was not expected here", start_of(word), "an operator is missing before it, or a quote")
+        return ExpressionError(
+            f"`{node.alias}` was not expected here", start_of(word), "an operator is missing before it, or a quote"
+        )
     if node.key in _REFUSED:
         return BindError(*_REFUSED[node.key])
-    return BindError(f"`{node.key}` is not something that an expression can say", "see the reference of functions for what there is")
+    return BindError(
+        f"`{node.key}` is not something that an expression can say", "see the reference of functions for what there is"
+    )

@@ -70,9 +70,9 @@ class Parameter:
 @lru_cache(maxsize=512)
 def parameters(signature: str) -> tuple[tuple[Parameter, ...], str]:
     """The parameters of a signature, and the kind of its result."""
-    match = re.fullmatch(r"\w+\((.*)\) -> (.+)", signature)
-    assert match, signature
-    return tuple(_parameter(part) for part in re.split(r",\s*(?![^<]*>)", match[1]) if part), match[2]
+    call, _, result = signature.partition(") -> ")
+    listed = call.partition("(")[2]
+    return tuple(_parameter(part) for part in re.split(r",\s*", listed) if part), result
 
 
 def _parameter(text: str) -> Parameter:
@@ -101,20 +101,19 @@ def _pair(function: Function, declared: Sequence[Parameter], given: Sequence[Exp
     least = sum(not p.optional for p in declared)
     most = None if declared and declared[-1].repeated else len(declared)
     if len(given) < least or (most is not None and len(given) > most):
-        raise BindError(f"`{function.name}` does not take {len(given)} argument{'' if len(given) == 1 else 's'}", f"it is {function.signature}")
+        plural = "" if len(given) == 1 else "s"
+        raise BindError(f"`{function.name}` does not take {len(given)} argument{plural}", f"it is {function.signature}")
     return [declared[min(i, len(declared) - 1)] for i in range(len(given))]
 
 
 def _fixed(parameter: Parameter, value: Expr, i: int) -> Expr:
     """An argument whose parameter says by itself what it must be."""
+    if parameter.constant and not isinstance(value, Constant):
+        raise BindError(f"`{parameter.name}` must be written out, it cannot come from a column", None, i)
+    if parameter.group:
+        return value
     try:
-        if parameter.kind in _WORDS:
-            return _word(parameter.kind, value)
-        if parameter.constant and not isinstance(value, Constant):
-            raise BindError(f"`{parameter.name}` must be written out, it cannot come from a column")
-        if parameter.group:
-            return value
-        return widened(value, parse_type(parameter.kind))
+        return _word(parameter.kind, value) if parameter.kind in _WORDS else widened(value, parse_type(parameter.kind))
     except BindError as error:
         raise BindError(error.message, error.hint, i) from None
 
@@ -123,7 +122,12 @@ def widened(value: Expr, kind: DataType) -> Expr:
     """As `coerce`, but any integer may stand where a 64-bit one is asked for, and json nowhere but where json is."""
     if isinstance(kind, Json) and isinstance(value.type, String):
         raise BindError(f"this is {a(value.type)}, where json is needed", "cast it: `cast(x as json)`")
-    if isinstance(kind, Integer) and isinstance(value.type, Integer) and not isinstance(value, Constant) and value.type.bits > kind.bits:
+    if (
+        isinstance(kind, Integer)
+        and isinstance(value.type, Integer)
+        and not isinstance(value, Constant)
+        and value.type.bits > kind.bits
+    ):
         raise BindError(f"this is {a(value.type)}, where {a(kind)} is needed", f"cast it: `cast(x as {kind})`")
     return coerce(value, kind)
 

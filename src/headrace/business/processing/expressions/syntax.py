@@ -7,13 +7,19 @@ so its tables of functions are emptied here: a call comes out as it was written,
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from headrace.business.processing.expressions.faults import ExpressionError
 
 if TYPE_CHECKING:
     from sqlglot import exp
     from sqlglot.dialects.dialect import Dialect
+
+#: Types that have other names, or none, here: DuckDB's `int8` has 8 bytes, ours has 8 bits. Their words are read as plain names.
+_THEIR_TYPES = frozenset((
+    "INT", "BIGINT", "SMALLINT", "TINYINT", "INT128", "UINT", "UBIGINT", "USMALLINT", "UTINYINT", "UINT128", "FLOAT", "DOUBLE", "BOOLEAN",
+    "TEXT", "CHAR", "VARCHAR", "NCHAR", "NVARCHAR", "BPCHAR", "VARBINARY",
+))  # fmt: skip
 
 #: Longer texts are not rules or queries that people write.
 LONGEST = 100_000
@@ -26,7 +32,7 @@ def read_syntax(text: str) -> exp.Expression:
     if len(text) > LONGEST:
         raise ExpressionError(f"this is {len(text):,} characters long; at most {LONGEST:,} are read", LONGEST)
     try:
-        trees = [tree for tree in dialect().parse(text) if tree is not None]
+        trees = cast("list[exp.Expression]", [tree for tree in dialect().parse(text) if tree is not None])
     except ParseError as error:
         raise _refusal(text, error.errors[0] if error.errors else {}) from None
     except TokenError:
@@ -43,23 +49,31 @@ def read_syntax(text: str) -> exp.Expression:
 @lru_cache(maxsize=1)
 def dialect() -> Dialect:
     """DuckDB's syntax without anyone's functions."""
-    from sqlglot import exp, tokens
+    from sqlglot import exp
     from sqlglot.dialects.duckdb import DuckDB
+    from sqlglot.tokenizer_core import TokenType
 
     read = DuckDB.Parser
 
     class Headrace(DuckDB):
         INDEX_OFFSET = 0  # list positions stay as they were written
 
+        class Tokenizer(DuckDB.Tokenizer):
+            KEYWORDS: ClassVar[dict[str, Any]] = {
+                word: kind for word, kind in DuckDB.Tokenizer.KEYWORDS.items() if kind.name not in _THEIR_TYPES
+            }
+
         class Parser(read):  # type: ignore[misc, valid-type]
-            FUNCTIONS: dict[str, Any] = {}
-            FUNCTION_PARSERS = {name: read.FUNCTION_PARSERS[name] for name in ("CAST", "TRY_CAST", "EXTRACT")}
-            NO_PAREN_FUNCTIONS: dict[Any, Any] = {}
-            NO_PAREN_FUNCTION_PARSERS = {"CASE": read.NO_PAREN_FUNCTION_PARSERS["CASE"]}
-            COLUMN_OPERATORS = {
+            FUNCTIONS: ClassVar[dict[str, Any]] = {}
+            FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
+                name: read.FUNCTION_PARSERS[name] for name in ("CAST", "TRY_CAST", "EXTRACT")
+            }
+            NO_PAREN_FUNCTIONS: ClassVar[dict[Any, Any]] = {}
+            NO_PAREN_FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {"CASE": read.NO_PAREN_FUNCTION_PARSERS["CASE"]}
+            COLUMN_OPERATORS: ClassVar[dict[Any, Any]] = {
                 **read.COLUMN_OPERATORS,
-                tokens.TokenType.ARROW: lambda _, this, path: exp.JSONExtract(this=this, expression=path),
-                tokens.TokenType.DARROW: lambda _, this, path: exp.JSONExtractScalar(this=this, expression=path),
+                TokenType.ARROW: lambda _, this, path: exp.JSONExtract(this=this, expression=path),
+                TokenType.DARROW: lambda _, this, path: exp.JSONExtractScalar(this=this, expression=path),
             }
 
     return Headrace()
@@ -67,10 +81,10 @@ def dialect() -> Dialect:
 
 def start_of(node: exp.Expression) -> int:
     """Where the text of a node begins: SQLGlot keeps positions of words and values only, so the first of them below."""
-    starts = [n.meta["start"] for n in node.walk() if "start" in n.meta]
+    starts: list[int] = [n.meta["start"] for n in node.walk() if "start" in n.meta]
     if starts:
         return min(starts)
-    return start_of(node.parent) if node.parent is not None else 0
+    return start_of(cast("exp.Expression", node.parent)) if node.parent is not None else 0
 
 
 def _refusal(text: str, found: dict[str, Any]) -> ExpressionError:

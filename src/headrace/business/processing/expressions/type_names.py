@@ -8,14 +8,9 @@ from headrace.business.model.schema import did_you_mean
 from headrace.business.model.types import (
     ALIASES,
     TYPE_NAMES,
-    Boolean,
     DataType,
     Enum,
-    Float,
-    Integer,
-    Interval,
     List,
-    String,
     Struct,
     Timestamp,
     parse_type,
@@ -26,13 +21,7 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
 #: Where SQLGlot's word is neither ours nor an alias of ours.
-_WORDS: dict[str, DataType] = {
-    "double": Float(64), "float": Float(64), "real": Float(32), "int128": Integer(128), "uint128": Integer(128, signed=False),
-    "text": String(), "varchar": String(), "char": String(), "bpchar": String(), "timestampntz": Timestamp(),
-    "timestamptz": Timestamp(zone=True), "varbinary": parse_type("binary"), "boolean": Boolean(), "interval": Interval(),
-    "int": Integer(32), "utinyint": Integer(8, signed=False), "usmallint": Integer(16, signed=False), "uint": Integer(32, signed=False),
-    "ubigint": Integer(64, signed=False), "tinyint": Integer(8), "smallint": Integer(16), "bigint": Integer(64),
-}  # fmt: skip
+_WORDS: dict[str, DataType] = {"timestampntz": Timestamp(), "timestamptz": Timestamp(zone=True)}
 
 
 def written_type(node: exp.Expression) -> DataType:
@@ -40,7 +29,7 @@ def written_type(node: exp.Expression) -> DataType:
     name = (node.this.value if hasattr(node.this, "value") else str(node.this)).lower()
     if name == "user-defined":
         kind = node.args.get("kind")
-        return _read(str(getattr(kind, "name", None) or kind))
+        name = str(getattr(kind, "name", None) or kind).lower()
     if name in ("array", "list"):
         return List(written_type(node.expressions[0]))
     if name == "struct":
@@ -50,8 +39,10 @@ def written_type(node: exp.Expression) -> DataType:
     if name == "decimal":
         sizes = [int(size.name) for size in node.expressions]
         return _read(f"decimal({', '.join(map(str, sizes))})" if sizes else "decimal(18, 3)")
-    if node.expressions and name not in ("varchar", "char", "text"):
-        raise BindError(f"`{name}` takes no size")
+    if node.expressions:
+        raise BindError(
+            f"`{name}` takes no size", "lengths are promised by a contract: `length: {max: 10}`" if name == "varchar" else None
+        )
     return _WORDS.get(name) or _read(name)
 
 

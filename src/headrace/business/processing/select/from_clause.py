@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 from headrace.business.model.schema import did_you_mean, suggest
 from headrace.business.processing.expressions.faults import ExpressionError
 from headrace.business.processing.expressions.syntax import start_of
-from headrace.business.processing.relation import Relation
 from headrace.business.processing.select.clause import Clause
 from headrace.business.processing.select.grammar import keyword_before, refuse, refuse_part, understood
 from headrace.business.processing.select.joins import How, joined, joined_using, shared_names, side_by_side
-from headrace.business.processing.select.scope import QueryScope, Setting
+from headrace.business.processing.select.scope import Answer, QueryScope, Setting
 from headrace.business.processing.select.source import Source, one_row, table_source
 
 if TYPE_CHECKING:
@@ -124,22 +123,16 @@ class FromClause:
                 else did_you_mean(node.name, known)
             )
             raise ExpressionError(f"there is no dataset `{node.name}`", start_of(node.this), hint)
-        name, relation = found
-        return self._named(relation, alias, name)
+        name, answer = found
+        return self._named(answer, alias, name)
 
-    def _named(self, relation: Relation, alias: exp.Expression | None, name: str | None) -> Source:
-        """A relation under its alias, its first columns renamed as in `t(a, b)`."""
-        written = list(relation.schema.names)
+    def _named(self, answer: Answer, alias: exp.Expression | None, name: str | None) -> Source:
+        """Rows under an alias, their first columns renamed as in `t(a, b)`."""
+        written = list(answer.names)
         if alias is not None:
-            understood(self._text, alias, "this", "columns")
-            columns = alias.args.get("columns") or []
-            if len(columns) > len(written):
-                message = f"`{alias.name}` has {len(written)} columns, and is given {len(columns)} names"
-                raise ExpressionError(message, start_of(columns[len(written)]))
-            written[: len(columns)] = [column.name for column in columns]
+            written = renamed(alias, written, self._text)
             name = alias.name or name
-            _check_different(written, columns)
-        return table_source(relation, name, tuple(written), self.names)
+        return table_source(answer.relation, name, tuple(written), self.names)
 
     def _check_aliases(self, parts: Sequence[Source], right: Source, node: exp.Expression) -> None:
         taken = {alias.lower() for part in parts for alias in part.aliases}
@@ -167,10 +160,18 @@ def _word(join: exp.Expression, part: str) -> str:
     return str(join.args.get(part) or "").upper()
 
 
-def _check_different(written: list[str], columns: list[exp.Expression]) -> None:
+def renamed(alias: exp.Expression, names: Sequence[str], text: str) -> list[str]:
+    """The columns of a table with an alias such as `t(a, b)`: their names come first, then those that are left."""
+    understood(text, alias, "this", "columns")
+    columns = alias.args.get("columns") or []
+    if len(columns) > len(names):
+        message = f"`{alias.name}` has {len(names)} columns, and is given {len(columns)} names"
+        raise ExpressionError(message, start_of(columns[len(names)]))
+    written = [*(column.name for column in columns), *names[len(columns) :]]
     for place, column in enumerate(columns):
         if any(column.name.lower() == other.lower() for i, other in enumerate(written) if i != place):
             raise ExpressionError(f"two columns are called `{column.name}`", start_of(column), "give them different names")
+    return written
 
 
 def _is_file(name: str) -> bool:

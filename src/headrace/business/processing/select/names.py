@@ -6,13 +6,15 @@ it: so an expression needs the bare name only, even from deep inside of a subque
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class Names:
     """The names taken in one query; those of the queries around it count as taken too."""
 
-    def __init__(self, around: Names | None = None) -> None:
+    def __init__(self, around: Names | None = None, taken: Iterable[str] = ()) -> None:
         self._around = around
-        self._taken: set[str] = set()
+        self._taken = {name.lower() for name in taken}
 
     def fresh(self, wanted: str, qualifier: str | None = None) -> str:
         """The wanted name if it is free, else `qualifier.wanted`, else that with a number; taken from now on."""

@@ -97,20 +97,20 @@ class SelectList:
         return node.name.lower()
 
 
-def named_items(items: Sequence[Item], *, required: bool) -> list[tuple[str, Expr]]:
-    """The columns of the result. Where names are `required` each has its own, else those that lack one get any."""
-    names, columns = Names(), []
+def names_of(items: Sequence[Item], *, required: bool) -> tuple[str, ...]:
+    """What the columns of the result are called. Where names are `required` each has its own, else those that lack one get any."""
+    names, found = Names(), []
     for number, item in enumerate(items, 1):
         if not required:
-            columns.append((names.fresh(item.name or f"column {number}"), item.expression))
+            found.append(names.fresh(item.name or f"column {number}"))
         elif not item.name:
             raise ExpressionError("this column has no name", start_of(item.node), "give it one: `... as name`")
         elif item.name in names:
             hint = f"give one of them another name: `... as other`{_star_hint(item)}"
             raise ExpressionError(f"two columns of the result are called `{item.name}`", start_of(item.node), hint)
         else:
-            columns.append((names.fresh(item.name), item.expression))
-    return columns
+            found.append(names.fresh(item.name))
+    return tuple(found)
 
 
 def projected(relation: Relation, columns: Sequence[tuple[str, Expr]]) -> Relation:

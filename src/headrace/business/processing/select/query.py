@@ -7,15 +7,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from headrace.business.processing.expressions.faults import ExpressionError
-from headrace.business.processing.expressions.ir import ColumnRef
 from headrace.business.processing.expressions.syntax import start_of
 from headrace.business.processing.relation import Relation
 from headrace.business.processing.select.clause import Clause
+from headrace.business.processing.select.from_clause import renamed
 from headrace.business.processing.select.grammar import refuse, understood
 from headrace.business.processing.select.ordering import MODIFIERS, bind_order
-from headrace.business.processing.select.projection import Item, projected
+from headrace.business.processing.select.projection import Item
 from headrace.business.processing.select.result import Result
-from headrace.business.processing.select.scope import QueryScope, Setting
+from headrace.business.processing.select.scope import Answer, QueryScope, Setting
 from headrace.business.processing.select.selection import Selection
 from headrace.business.processing.select.set_operations import KINDS, bind_set_operation
 from headrace.business.processing.select.source import table_source
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
 
-def bind_query(node: exp.Expression, setting: Setting, *, named: bool) -> Relation:
+def bind_query(node: exp.Expression, setting: Setting, *, named: bool) -> Answer:
     """The rows of a query. With `named`, each of its columns must have a name, and one of its own."""
     if node.key == "alias":
         refuse(setting.text, node.args["alias"], f"`{node.alias}` was not expected here", hint="a whole query has no name")
@@ -56,43 +56,30 @@ def _with_ctes(node: exp.Expression, setting: Setting) -> Setting:
         if alias.name.lower() in written:
             raise ExpressionError(f"two queries of this `WITH` are called `{alias.name}`", start_of(alias))
         written.add(alias.name.lower())
-        relation = _cte(cte, alias, replace(setting, datasets=dict(datasets)))
+        answer = _cte(cte, alias, replace(setting, datasets=dict(datasets)))
         for known in [name for name in datasets if name.lower() == alias.name.lower()]:
             del datasets[known]
-        datasets[alias.name] = relation
+        datasets[alias.name] = answer
     return replace(setting, datasets=datasets)
 
 
-def _cte(cte: exp.Expression, alias: exp.Expression, setting: Setting) -> Relation:
-    understood(setting.text, alias, "this", "columns")
-    columns = alias.args.get("columns") or []
-    relation = bind_query(cte.this, setting, named=not columns)
-    if len(columns) > len(relation.schema):
-        message = f"`{alias.name}` has {len(relation.schema)} columns, and is given {len(columns)} names"
-        raise ExpressionError(message, start_of(columns[len(relation.schema)]))
-    written = [*(c.name for c in columns), *relation.schema.names[len(columns) :]]
-    _check_different(written, columns)
-    return projected(relation, [(name, ColumnRef(c.type, c.name)) for name, c in zip(written, relation.schema, strict=True)])
+def _cte(cte: exp.Expression, alias: exp.Expression, setting: Setting) -> Answer:
+    answer = bind_query(cte.this, setting, named=not alias.args.get("columns"))
+    return Answer(answer.relation, tuple(renamed(alias, answer.names, setting.text)))
 
 
-def _check_different(written: list[str], columns: list[exp.Expression]) -> None:
-    for place, column in enumerate(columns):
-        if any(column.name.lower() == other.lower() for i, other in enumerate(written) if i != place):
-            raise ExpressionError(f"two columns are called `{column.name}`", start_of(column), "give them different names")
-
-
-def _ordered(relation: Relation, node: exp.Expression, setting: Setting) -> Relation:
+def _ordered(answer: Answer, node: exp.Expression, setting: Setting) -> Answer:
     """Order and limit that stand behind a query in brackets or a set operation: they see its result and nothing else."""
     if not any(node.args.get(part) for part in MODIFIERS):
-        return relation
-    names = setting.names()
-    scope = QueryScope(table_source(relation, None, relation.schema.names, names), names, setting)
+        return answer
+    names, result = setting.names(), setting.names_of_result()
+    scope = QueryScope(table_source(answer.relation, None, answer.names, names), names, setting)
     items = [Item(column.name, scope.source.reference(column.unique), node) for column in scope.source.star()]
     order = bind_order(node.args.get("order"), items, Clause(scope))
-    columns = [(item.name or "", item.expression) for item in items]
-    return Result(node, scope, columns, order).over(scope.source.relation, distinct=False)
+    columns = [(result.fresh(name), item.expression) for name, item in zip(answer.names, items, strict=True)]
+    return Answer(Result(node, scope, columns, order).over(scope.source.relation, distinct=False), answer.names)
 
 
 def setting_of(text: str, datasets: Mapping[str, Relation]) -> Setting:
     """Where the query of a whole text stands."""
-    return Setting(text, datasets, bind_query)
+    return Setting(text, {name: Answer(relation, relation.schema.names) for name, relation in datasets.items()}, bind_query)

@@ -18,10 +18,18 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
 
+@dataclass(frozen=True)
+class Answer:
+    """The rows of a query, and what its columns are called. In the relation itself they may have other names (see `names`)."""
+
+    relation: Relation
+    names: tuple[str, ...]
+
+
 class BindQuery(Protocol):
     """Binds a query that stands inside of another; with `named`, each of its columns must have a name of its own."""
 
-    def __call__(self, node: exp.Expression, setting: Setting, *, named: bool) -> Relation: ...
+    def __call__(self, node: exp.Expression, setting: Setting, *, named: bool) -> Answer: ...
 
 
 @dataclass(frozen=True)
@@ -29,14 +37,19 @@ class Setting:
     """Where a query stands: in which text, with which datasets in sight, inside of which other query."""
 
     text: str
-    datasets: Mapping[str, Relation]
+    datasets: Mapping[str, Answer]
     bind_query: BindQuery
     around: QueryScope | None = None
 
     def names(self) -> Names:
+        """For the columns that its tables bring. An engine would take the bare name of a table for all of its columns."""
+        return Names(self.around.names) if self.around is not None else Names(taken=self.datasets)
+
+    def names_of_result(self) -> Names:
+        """For the columns of its result: an engine would take their names for those of a query around."""
         return Names(self.around.names if self.around is not None else None)
 
-    def dataset(self, name: str) -> tuple[str, Relation] | None:
+    def dataset(self, name: str) -> tuple[str, Answer] | None:
         """A dataset and the spelling of its name: the exact one, else the only one that differs in case alone."""
         if name in self.datasets:
             return name, self.datasets[name]
@@ -61,7 +74,7 @@ class QueryScope:
             return self._unknown(name, table)
 
     def subquery(self, kind: Literal["exists", "in", "scalar"], select: exp.Expression, value: Expr | None) -> Subquery:
-        relation = self.setting.bind_query(select, replace(self.setting, around=self), named=False)
+        relation = self.setting.bind_query(select, replace(self.setting, around=self), named=False).relation
         if kind == "exists":
             return Subquery(Boolean(), kind, relation)
         if len(relation.schema) != 1:

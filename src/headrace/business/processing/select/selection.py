@@ -13,17 +13,17 @@ from headrace.business.model.types import Boolean, Null
 from headrace.business.processing.expressions.faults import ExpressionError
 from headrace.business.processing.expressions.ir import Expr
 from headrace.business.processing.expressions.syntax import start_of
-from headrace.business.processing.relation import Filter, Relation
+from headrace.business.processing.relation import Filter
 from headrace.business.processing.select.clause import Clause
 from headrace.business.processing.select.from_clause import FromClause
 from headrace.business.processing.select.grammar import understood
 from headrace.business.processing.select.grouping import bind_groupings, grouped, mark_groupings
 from headrace.business.processing.select.grouping_sets import GroupByClause, KeySets
 from headrace.business.processing.select.ordering import MODIFIERS, Order, bind_key, bind_order
-from headrace.business.processing.select.projection import Item, SelectList, named_items, written_names
+from headrace.business.processing.select.projection import Item, SelectList, names_of, written_names
 from headrace.business.processing.select.result import Result
 from headrace.business.processing.select.rewriting import aggregates
-from headrace.business.processing.select.scope import QueryScope, Setting
+from headrace.business.processing.select.scope import Answer, QueryScope, Setting
 from headrace.business.processing.select.windows import with_windows, write_out_windows
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Selection:
         self._order: Sequence[Order] = ()
         self._on: Sequence[Order] = ()
 
-    def bind(self, *, named: bool) -> Relation:
+    def bind(self, *, named: bool) -> Answer:
         self._where()
         listed: dict[str, exp.Expression] = {}
         self._items = SelectList(Clause(self._scope, listed, aggregates=True, windows=True), listed).bind(self._select)
@@ -63,10 +63,11 @@ class Selection:
             self._rows = Filter(self._rows.schema, self._rows, self._having)
         if self._qualify is not None or self._on:
             self._windows()
-        columns = named_items(self._items, required=named)
+        names, unique = names_of(self._items, required=named), self._scope.setting.names_of_result()
+        columns = [(unique.fresh(name), item.expression) for name, item in zip(names, self._items, strict=True)]
         result = Result(self._select, self._scope, columns, self._order)
         distinct: Literal["on"] | bool = "on" if self._on else self._distinct is not None
-        return result.over(self._rows, distinct, [key.expression for key in self._on])
+        return Answer(result.over(self._rows, distinct, [key.expression for key in self._on]), names)
 
     def _where(self) -> None:
         condition = self._condition("where", Clause(self._scope, self._aliases))

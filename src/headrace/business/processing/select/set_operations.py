@@ -16,7 +16,7 @@ from headrace.business.processing.select.grammar import refuse, understood
 from headrace.business.processing.select.names import Names
 from headrace.business.processing.select.ordering import MODIFIERS
 from headrace.business.processing.select.projection import projected
-from headrace.business.processing.select.scope import Setting
+from headrace.business.processing.select.scope import Answer, Setting
 from headrace.business.processing.select.windows import row_number
 
 if TYPE_CHECKING:
@@ -36,22 +36,22 @@ class Operand:
     """For the first, the whole chain: nothing stands before it."""
 
 
-def bind_set_operation(top: exp.Expression, setting: Setting, *, named: bool) -> Relation:
+def bind_set_operation(top: exp.Expression, setting: Setting, *, named: bool) -> Answer:
     """The combined rows. The order and limit of the whole chain are not applied here."""
     operands = _chain(top, setting.text)
     by_name = any(o.operation.args.get("by_name") for o in operands[1:])
-    terms: list[tuple[Relation, exp.Expression]] = []
+    terms: list[tuple[Answer, exp.Expression]] = []
     for number, operand in enumerate(operands):
-        relation = setting.bind_query(operand.node, setting, named=by_name or (named and number == 0))
+        answer = setting.bind_query(operand.node, setting, named=by_name or (named and number == 0))
         if number and operand.operation.key == "intersect":
             before, operation = terms.pop()  # it binds stronger than the others
-            terms.append((_combined(before, relation, operand.operation, operand.node), operation))
+            terms.append((_combined(before, answer, operand.operation, operand.node, setting), operation))
         else:
-            terms.append((relation, operand.operation))
+            terms.append((answer, operand.operation))
     result, _ = terms[0]
     places = [o.node for o in operands[1:] if o.operation.key != "intersect"]
-    for (relation, operation), place in zip(terms[1:], places, strict=True):
-        result = _combined(result, relation, operation, place)
+    for (answer, operation), place in zip(terms[1:], places, strict=True):
+        result = _combined(result, answer, operation, place, setting)
     return result
 
 
@@ -75,22 +75,27 @@ def _chain(top: exp.Expression, text: str) -> list[Operand]:
     return operands
 
 
-def _combined(left: Relation, right: Relation, operation: exp.Expression, place: exp.Expression) -> Relation:
+def _combined(left: Answer, right: Answer, operation: exp.Expression, place: exp.Expression, setting: Setting) -> Answer:
     kind, distinct = KINDS[operation.key], bool(operation.args.get("distinct"))
     if operation.args.get("by_name"):
         if kind != "union_all":
             raise ExpressionError(f"`{operation.key.upper()} BY NAME` is not understood", start_of(place))
-        left, right = _by_name(left, right)
-    schema = _common_schema(left.schema, right.schema, place)
-    left, right = _as(left, schema), _as(right, schema)
+        left, right = _by_name(left, right, setting.names_of_result())
+    schema = _common_schema(left.relation.schema, right.relation.schema, place)
+    first, second = _as(left.relation, schema), _as(right.relation, schema)
     if kind == "union_all":
-        first = left.input if distinct and isinstance(left, Distinct) else left
-        parts = first.parts if isinstance(first, SetOperation) and first.kind == kind and first.schema == schema else (left,)
-        together = SetOperation(schema, (*parts, right))
-        return Distinct(schema, together) if distinct else together
+        return Answer(_united(schema, first, second, distinct=distinct), left.names)
     if distinct:
-        return SetOperation(schema, (left, right), kind)
-    return _counted(left, right, kind)
+        return Answer(SetOperation(schema, (first, second), kind), left.names)
+    return Answer(_counted(first, second, kind), left.names)
+
+
+def _united(schema: Schema, left: Relation, right: Relation, *, distinct: bool) -> Relation:
+    """A chain of equal unions is one union of many parts."""
+    before = left.input if distinct and isinstance(left, Distinct) else left
+    parts = before.parts if isinstance(before, SetOperation) and before.kind == "union_all" else (left,)
+    together = SetOperation(schema, (*parts, right))
+    return Distinct(schema, together) if distinct else together
 
 
 def _counted(left: Relation, right: Relation, kind: Literal["intersect", "except"]) -> Relation:
@@ -107,16 +112,17 @@ def _numbered(relation: Relation) -> Relation:
     return projected(relation, [*columns, (names.fresh("number"), number)])
 
 
-def _by_name(left: Relation, right: Relation) -> tuple[Relation, Relation]:
+def _by_name(left: Answer, right: Answer, unique: Names) -> tuple[Answer, Answer]:
     """Both with the columns of either; what a side lacks is null there."""
-    columns = [*left.schema, *(c for c in right.schema if left.schema.resolve(c.name) is None)]
+    own = {name.lower() for name in left.names}
+    names = (*left.names, *(name for name in right.names if name.lower() not in own))
+    places = [(name, unique.fresh(name)) for name in names]
+    kinds = {name.lower(): c.type for side in (right, left) for name, c in zip(side.names, side.relation.schema, strict=True)}
 
-    def filled(side: Relation) -> Relation:
-        wanted: list[tuple[str, Expr]] = []
-        for column in columns:
-            own = side.schema.resolve(column.name)
-            wanted.append((column.name, ColumnRef(own.type, own.name) if own else Constant(column.type, None)))
-        return projected(side, wanted)
+    def filled(side: Answer) -> Answer:
+        known = {name.lower(): ColumnRef(c.type, c.name) for name, c in zip(side.names, side.relation.schema, strict=True)}
+        columns = [(place, known.get(name.lower()) or Constant(kinds[name.lower()], None)) for name, place in places]
+        return Answer(projected(side.relation, columns), names)
 
     return filled(left), filled(right)
 

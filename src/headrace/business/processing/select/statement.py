@@ -11,6 +11,7 @@ from headrace.business.processing.expressions.faults import ExpressionError
 from headrace.business.processing.expressions.syntax import dialect, read_syntax
 from headrace.business.processing.relation import Relation
 from headrace.business.processing.select.query import bind_query, setting_of
+from headrace.business.processing.select.trimming import trimmed
 
 if TYPE_CHECKING:
     from sqlglot.tokenizer_core import Token
@@ -31,7 +32,7 @@ def bind_select(text: str, inputs: Mapping[str, Relation]) -> Relation:
     _check_start(text)
     tree = read_syntax(_only_statement(text))
     try:
-        return bind_query(tree, setting_of(text, inputs), named=True)
+        return trimmed(bind_query(tree, setting_of(text, inputs), named=True).relation)
     except RecursionError:
         raise ExpressionError("this is nested too deeply", hint="split it into several steps") from None
 

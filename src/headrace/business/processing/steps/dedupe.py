@@ -10,7 +10,7 @@ from pydantic import Field
 from headrace.business.model.plugin import Plugin
 from headrace.business.processing.relation import Dedupe, Distinct, Relation
 from headrace.business.processing.steps.findings import Findings
-from headrace.business.processing.steps.options import Names
+from headrace.business.processing.steps.options import Names, Terms
 from headrace.business.processing.steps.ordering import read_terms, total_order
 
 
@@ -32,7 +32,7 @@ class DedupeStep(Plugin):
 
     key: Names = Field((), description="The columns that name a row; all of them when left out")
     keep: Literal["first", "last"] | None = Field(None, description="Which row stays, in `order_by`: the first unless said")
-    order_by: Names = Field((), description="The order of rows that share a key, as in `sort`")
+    order_by: Terms = Field((), description="The order of rows that share a key, as in `sort`")
 
     def apply(self, inputs: Mapping[str, Relation]) -> Relation:
         findings = Findings()

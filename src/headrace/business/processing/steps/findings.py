@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from headrace.business.model.schema import Column, Schema, did_you_mean
-from headrace.business.model.types import DataType
+from headrace.business.model.types import DataType, Null
 from headrace.business.processing.expressions.coercion import coerce
 from headrace.business.processing.expressions.faults import BindError, ExpressionError
 from headrace.business.processing.expressions.ir import Constant, Expr
@@ -76,10 +76,14 @@ class Findings:
         self, text: str, schema: Schema, *path: str | int, aggregates: bool = False, windows: bool = False
     ) -> Expr | None:
         try:
-            return parse_expression(text, schema, aggregates=aggregates, windows=windows)
+            expression = parse_expression(text, schema, aggregates=aggregates, windows=windows)
         except ExpressionError as error:
             self.add(error.message, *path, hint=error.hint, offset=error.offset)
             return None
+        if isinstance(expression.type, Null):
+            self.add("this is always null, and of no type", *path, hint="say which type it is: `cast(null as string)`")
+            return None
+        return expression
 
     def condition(self, text: str, schema: Schema, *path: str | int) -> Expr | None:
         try:

@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from headrace.business.model.plugin import Plugin
+from headrace.business.model.references import Sql
 from headrace.business.model.schema import Column, Schema
 from headrace.business.processing.expressions.build import column
 from headrace.business.processing.expressions.coercion import coerce, common_type
@@ -19,7 +20,7 @@ from headrace.business.processing.steps.options import Name
 from headrace.business.processing.steps.partners import Match, match_columns, nullable, partners
 from headrace.business.processing.steps.projection import project, ref
 
-On = tuple[Name, ...] | Mapping[Name, Name] | str
+On = tuple[Name, ...] | Mapping[Name, Name] | Sql
 
 
 class JoinStep(Plugin):

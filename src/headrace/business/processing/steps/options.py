@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime, time
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
 from headrace.business.model.contract import Scalar
-from headrace.business.model.references import Interpolated
+from headrace.business.model.references import Sql
 
 Name = Annotated[str, Field(min_length=1)]
 
@@ -18,23 +17,8 @@ def _names(written: Any) -> Any:
     return (written,) if isinstance(written, str) else written
 
 
-def _expression(written: Any) -> Any:
-    """YAML reads `derive: {weight: 1.5}` as a number; it is an expression all the same."""
-    match written:
-        case Interpolated():
-            return written.sql
-        case None:
-            return "null"
-        case bool():
-            return str(written).lower()
-        case int() | float():
-            return repr(written)
-        case datetime():
-            return f"{'timestamptz' if written.tzinfo else 'timestamp'} '{written.isoformat(' ')}'"
-        case date() | time():
-            return f"{type(written).__name__} '{written.isoformat()}'"
-        case _:
-            return written
+def _null_sql(written: Any) -> Any:
+    return "NULL" if written is None else written
 
 
 def _null_word(written: Any) -> Any:
@@ -46,7 +30,10 @@ def _null_word(written: Any) -> Any:
 Names = Annotated[tuple[Name, ...], BeforeValidator(_names)]
 
 #: SQL, or a constant as YAML reads it.
-Expression = Annotated[str, BeforeValidator(_expression)]
+Expression = Annotated[Sql, BeforeValidator(_null_sql)]
+
+#: One ordering or a list of them.
+Terms = Annotated[tuple[Sql, ...], BeforeValidator(_names)]
 
 NullWord = BeforeValidator(_null_word)
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 from pydantic import Field
 
 from headrace.business.model.plugin import Plugin
 from headrace.business.processing.relation import Relation, Sort
 from headrace.business.processing.steps.findings import Findings
-from headrace.business.processing.steps.options import Names
+from headrace.business.processing.steps.options import Terms
 from headrace.business.processing.steps.ordering import read_terms
 
 
@@ -29,7 +29,7 @@ class SortStep(Plugin):
     kind: ClassVar[str] = "sort"
     shorthand: ClassVar[str | None] = "by"
 
-    by: Annotated[Names, Field(min_length=1)] = Field(description="Columns or expressions, the most important first")
+    by: Terms = Field(description="Columns or expressions, the most important first", min_length=1)
 
     def apply(self, inputs: Mapping[str, Relation]) -> Relation:
         below, findings = inputs["input"], Findings()

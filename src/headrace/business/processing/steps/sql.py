@@ -8,11 +8,11 @@ from typing import ClassVar
 from pydantic import Field
 
 from headrace.business.model.plugin import Plugin
+from headrace.business.model.references import Sql
 from headrace.business.processing.expressions.faults import ExpressionError
-from headrace.business.processing.expressions.select import bind_select
 from headrace.business.processing.relation import Relation
+from headrace.business.processing.select import bind_select
 from headrace.business.processing.steps.findings import Findings
-from headrace.business.processing.steps.options import Name
 
 
 class SqlStep(Plugin):
@@ -26,7 +26,7 @@ class SqlStep(Plugin):
     kind: ClassVar[str] = "sql"
     shorthand: ClassVar[str | None] = "query"
 
-    query: Name = Field(description="One SELECT, in DuckDB's dialect")
+    query: Sql = Field(description="One SELECT, in DuckDB's dialect")
 
     def apply(self, inputs: Mapping[str, Relation]) -> Relation:
         findings = Findings()

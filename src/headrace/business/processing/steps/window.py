@@ -13,7 +13,7 @@ from headrace.business.processing.expressions.ir import ColumnRef, Expr, Window
 from headrace.business.processing.expressions.windows import parse_windows
 from headrace.business.processing.relation import Relation
 from headrace.business.processing.steps.findings import Findings
-from headrace.business.processing.steps.options import Expression, Name, Names
+from headrace.business.processing.steps.options import Expression, Name, Names, Terms
 from headrace.business.processing.steps.ordering import read_terms
 from headrace.business.processing.steps.projection import as_they_are, project
 
@@ -37,7 +37,7 @@ class WindowStep(Plugin):
 
     columns: Mapping[Name, Expression] = Field(description="An expression for each new column", min_length=1)
     partition_by: Names = Field((), description="The columns that make a partition; all rows are one unless said")
-    order_by: Names = Field((), description="The order within a partition, as in `sort`, by columns")
+    order_by: Terms = Field((), description="The order within a partition, as in `sort`, by columns")
     rows: tuple[int | None, int | None] | None = Field(
         None, description="The first and the last row that aggregates see, counted from the current one; null for no end"
     )

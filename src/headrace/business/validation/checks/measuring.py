@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from headrace.business.model.schema import Schema, did_you_mean
-from headrace.business.model.types import Boolean, Null, String
+from headrace.business.model.types import Null, String, Struct
 from headrace.business.processing.expressions.build import all_of, is_null, negate
 from headrace.business.processing.expressions.catalog import entry
 from headrace.business.processing.expressions.ir import Aggregate, Call, ColumnRef, Constant, Expr
@@ -70,6 +70,8 @@ class Options:
         if name := _loose_column(parsed):
             hint = f"put it into an aggregate, such as `max({name})`"
             self.refuse(f"`{name}` has a value in every row, and this needs one for the whole dataset", path, hint)
+        elif not any(isinstance(node, Aggregate) for node in parsed.walk()):
+            self.refuse("this looks at no row", path, "it needs an aggregate, such as `count(*)`")
         return parsed
 
 
@@ -121,9 +123,9 @@ def distinct(*columns: ColumnRef) -> Aggregate:
     """How many different values, or combinations of them, there are; rows with a null among them do not count."""
     if len(columns) == 1:
         return aggregate("count", *columns, distinct=True)
+    kind = Struct(tuple((column.name, column.type) for column in columns))
     parts = [part for column in columns for part in (Constant(String(), column.name), column)]
-    taken, kind = apply(entry("struct_value"), parts)
-    return aggregate("count", Call(kind, "struct_value", taken), distinct=True, where=complete(*columns))
+    return aggregate("count", Call(kind, "struct_value", tuple(parts)), distinct=True, where=complete(*columns))
 
 
 def complete(*columns: Expr) -> Expr:

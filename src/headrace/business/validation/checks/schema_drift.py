@@ -12,8 +12,9 @@ from pydantic import Field
 from headrace.business.model.schema import Column, Schema
 from headrace.business.model.types import DataType, String, parse_type
 from headrace.business.ports import Measured, Verdict
-from headrace.business.processing.expressions.ir import Constant, Expr
+from headrace.business.processing.expressions.ir import Call, Constant, Expr
 from headrace.business.validation.checks.audit import AuditCheck, judged, verdict
+from headrace.business.validation.checks.measuring import aggregate
 from headrace.business.validation.checks.wording import count, listed
 from headrace.business.validation.drift import IMPACT, KINDS, Change, ChangeKind, classify
 
@@ -32,8 +33,9 @@ class SchemaDrift(AuditCheck):
     allow: tuple[ChangeKind, ...] = Field(_COMPATIBLE, description="The changes that pass")
 
     def measures(self, schema: Schema) -> Mapping[str, Expr]:
-        """The schema itself, as a constant: so it is kept with the run like every other measure."""
-        return {"schema": Constant(String(), recorded(schema))}
+        """The schema itself, which is so kept with the run like every other measure; an aggregate, for one row also of none."""
+        text = Constant(String(), recorded(schema))
+        return {"schema": Call(String(), "coalesce", (aggregate("max", text), text))}
 
     def judge(self, measured: Measured) -> Verdict:
         expected = f"no change but {listed(self.allow)}" if self.allow else "no change"

@@ -49,7 +49,9 @@ def _by(name: str) -> Lowering:
 
     def lower(_: Aggregate, args: Sequence[str]) -> _Form:
         value, by = args
-        return _Form(name, f'{value}, struct_pack("by" := {by}, "value" := {value})', where=f"{value} IS NOT NULL AND {by} IS NOT NULL")
+        return _Form(
+            name, f'{value}, struct_pack("by" := {by}, "value" := {value})', where=f"{value} IS NOT NULL AND {by} IS NOT NULL"
+        )
 
     return lower
 

@@ -58,13 +58,15 @@ def cast_sql(cast: Cast, value: str) -> str:
 
 
 def _always_fits(source: DataType, target: DataType) -> bool:
-    if isinstance(target, String):
+    if isinstance(target, Enum) or (isinstance(source, Json) and not isinstance(target, String)):
+        return False
+    if isinstance(target, Decimal):
+        return isinstance(source, Integer | Decimal) and _wide_enough(source, target)
+    if isinstance(target, Float):
+        return source.is_number and target.bits == 64
+    if isinstance(source, Boolean) and isinstance(target, Integer):
         return True
-    return (common_type(source, target) == target and not isinstance(target, Decimal | Enum)) or (
-        isinstance(source, Boolean) and isinstance(target, Integer)
-    ) or (isinstance(target, Float) and target.bits == 64 and source.is_number) or (
-        isinstance(target, Decimal) and isinstance(source, Integer | Decimal) and _wide_enough(source, target)
-    )  # fmt: skip
+    return isinstance(target, String) or (common_type(source, target) == target and not isinstance(target, List | Struct))
 
 
 def _wide_enough(source: Integer | Decimal, target: Decimal) -> bool:
@@ -84,6 +86,8 @@ def _as_text(value: str, source: DataType) -> str:
     if isinstance(source, Binary):
         return f"lower(hex({value}))"
     written = f"CAST({value} AS VARCHAR)"
+    if isinstance(source, Float):  # a NaN may have a sign, which means nothing
+        return f"CASE WHEN isnan({value}) THEN 'nan' ELSE {written} END"
     if isinstance(source, Decimal) and source.precision == source.scale:
         return rf"regexp_replace({written}, '^(-?)\.', '\10.')"
     if isinstance(source, Timestamp) and source.zone:
@@ -169,7 +173,9 @@ def from_text(value: str, target: DataType, written: CastFormat = CastFormat()) 
             words = ", ".join(map(text, target.values)) or "NULL"
             return f"CASE WHEN {value} IN ({words}) THEN {value} END"
         case Binary():
-            return f"CASE WHEN {_matches(value, rf'{SPACE}(?:[0-9A-Fa-f]{{2}})*{SPACE}')} THEN unhex(trim({value}, {_SPACES})) END"
+            return (
+                f"CASE WHEN {_matches(value, rf'{SPACE}(?:[0-9A-Fa-f]{{2}})*{SPACE}')} THEN unhex(trim({value}, {_SPACES})) END"
+            )
         case _:
             return from_json(_json(value), target, from_text)
 
@@ -224,7 +230,8 @@ def _boolean(value: str, written: CastFormat) -> str:
     return (
         f"CASE WHEN {is_one(value, written.true_words, lower=False)} THEN true "
         f"WHEN {is_one(value, written.false_words, lower=False)} THEN false "
-        f"WHEN {is_one(plain, written.true_words, lower=True)} THEN true WHEN {is_one(plain, written.false_words, lower=True)} THEN false END"
+        f"WHEN {is_one(plain, written.true_words, lower=True)} THEN true "
+        f"WHEN {is_one(plain, written.false_words, lower=True)} THEN false END"
     )
 
 
@@ -235,13 +242,11 @@ def _moment(value: str, target: Date | Time | Timestamp) -> str:
         canonical, pattern = f"CAST({tried} AS VARCHAR) = {value} AND {value} < '24'", _CLOCK
     elif isinstance(target, Date):
         canonical, pattern = f"CAST({tried} AS VARCHAR) = {value} AND {tried} {_RANGES[target]}", _DATE
-    elif target.zone:
-        plain = f"replace(replace({value}, 'T', ' '), 'Z', '+00')"
-        canonical, pattern = f"CAST({tried} AS VARCHAR) = {plain} AND {tried} {_RANGES[target]}", f"{_DATE}[T ]{_CLOCK}{_OFFSET}"
-        trimmed = f"CASE WHEN {trimmed} {_RANGES[target]} THEN {trimmed} END"
+    elif target.zone:  # writing an instant costs more than matching it
+        written = _matches(value, f"{SPACE}{_DATE}[T ]{_CLOCK}{_OFFSET}{SPACE}")
+        return f"CASE WHEN {written} AND {trimmed} {_RANGES[target]} THEN {trimmed} END"
     else:
-        canonical = f"CAST({tried} AS VARCHAR) = replace({value}, 'T', ' ') AND {tried} {_RANGES[target]}"
-        pattern = f"{_DATE}[T ]{_CLOCK}"
+        canonical, pattern = f"CAST({tried} AS VARCHAR) = {value} AND {tried} {_RANGES[target]}", f"{_DATE}[T ]{_CLOCK}"
     return f"CASE WHEN {canonical} THEN {tried} WHEN {_matches(value, f'{SPACE}{pattern}{SPACE}')} THEN {trimmed} END"
 
 

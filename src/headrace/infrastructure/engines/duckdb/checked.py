@@ -11,7 +11,7 @@ from collections.abc import Collection
 from headrace.business.model.contract import OnViolation
 from headrace.business.model.types import String
 from headrace.business.processing.plan import PlannedSource
-from headrace.business.validation.compiled import Rule, raw
+from headrace.business.validation.compiled import Rule, raw, tidy
 from headrace.infrastructure.engines.duckdb.expressions import ExpressionPrinter
 from headrace.infrastructure.engines.duckdb.literals import identifier, literal
 
@@ -36,15 +36,17 @@ class Checked:
         printer = ExpressionPrinter()
         cells = self.source.contract.cells
         arriving = [f"{identifier(name)} AS {identifier(raw(name))}" for name in self.source.contract.raw_columns]
+        tidied = [f"{printer.sql(c.tidied)} AS {identifier(tidy(c.column.name))}" for c in cells if c.tidied is not None]
         typed = [f"{printer.sql(cell.value)} AS {identifier(cell.column.name)}" for cell in cells]
         masks = [f"{self._mask(i, printer)} AS {mask}" for i, mask in enumerate(self.masks)]
         kept = [*map(identifier, self.kept), *self.masks, f'{self._raw_text()} AS "#raw"', '"_file" AS "#file"']
         return (
             f"CREATE TABLE {self.table} AS\n"
             f"SELECT {_lines(kept)}\nFROM (\n"
-            f"SELECT *{''.join(f', {mask}' for mask in masks)}\nFROM (\n"
-            f"SELECT *, {_lines(typed)}\nFROM (\n"
-            f"SELECT {_lines([*arriving, '_file'])}\nFROM {relation}\n)))"
+            f"SELECT {_lines(['*', *masks])}\nFROM (\n"
+            f"SELECT {_lines(['*', *typed])}\nFROM (\n"
+            f"SELECT {_lines(['*', *tidied])}\nFROM (\n"
+            f"SELECT {_lines([*arriving, '_file'])}\nFROM {relation}\n))))"
         )
 
     def _mask(self, number: int, printer: ExpressionPrinter) -> str:

@@ -155,7 +155,9 @@ def _date_part(e: Call, args: Sequence[str]) -> str:
 
 
 def _date_trunc(e: Call, args: Sequence[str]) -> str:
-    return _as_result(f"date_trunc({args[0]}, {args[1]})", e) if isinstance(e.type, Date) else f"date_trunc({args[0]}, {args[1]})"
+    return (
+        _as_result(f"date_trunc({args[0]}, {args[1]})", e) if isinstance(e.type, Date) else f"date_trunc({args[0]}, {args[1]})"
+    )
 
 
 def _date_diff(e: Call, args: Sequence[str]) -> str:
@@ -201,7 +203,11 @@ def _list_value(e: Call, args: Sequence[str]) -> str:
 def _struct_value(e: Call, args: Sequence[str]) -> str:
     """Names and values by turns."""
     names = [str(_value(name)) for name in e.args[::2]]
-    return "struct_pack(" + ", ".join(f"{identifier(name)} := {value}" for name, value in zip(names, args[1::2], strict=True)) + ")"
+    return (
+        "struct_pack("
+        + ", ".join(f"{identifier(name)} := {value}" for name, value in zip(names, args[1::2], strict=True))
+        + ")"
+    )
 
 
 def _struct_field(e: Call, args: Sequence[str]) -> str:
@@ -215,7 +221,8 @@ TABLE: dict[str, Lowering] = {
     "in": lambda _, args: f"({args[0]} IN ({', '.join(args[1:])}))",
     "is_null": "({0} IS NULL)", "is_true": "({0} IS TRUE)", "is_false": "({0} IS FALSE)",
     "distinct": "({0} IS DISTINCT FROM {1})", "not_distinct": "({0} IS NOT DISTINCT FROM {1})",
-    "if": "CASE WHEN {0} THEN {1} ELSE {2} END", "coalesce": _listed("coalesce({})"), "nullif": "nullif({0}, {1})", "greatest": _listed("greatest({})"), "least": _listed("least({})"),
+    "if": "CASE WHEN {0} THEN {1} ELSE {2} END", "coalesce": _listed("coalesce({})"), "nullif": "nullif({0}, {1})",
+    "greatest": _listed("greatest({})"), "least": _listed("least({})"),
     # numbers
     "add": _add, "subtract": _subtract, "multiply": _multiply,
     "divide": _over_zero("/"), "integer_divide": _over_zero("//"), "modulo": _over_zero("%"), "negate": "(- {0})",
@@ -234,7 +241,7 @@ TABLE: dict[str, Lowering] = {
     "regexp_matches": "regexp_matches({0}, {1})", "regexp_full_match": "regexp_full_match({0}, {1})", "regexp_extract": _extract_match,
     "regexp_replace": "regexp_replace({0}, {1}, {2}, 'g')",
     "concat": _listed("concat({})"), "concat_ws": _listed("concat_ws({})"),
-    "title": "array_to_string(list_transform(string_split(lower({0}), ' '), lambda word: upper(left(word, 1)) || substring(word, 2)), ' ')",
+    "title": "array_to_string(list_transform(string_split(lower({0}), ' '), lambda w: upper(left(w, 1)) || substring(w, 2)), ' ')",
     "length": "length({0})", "lower": "lower({0})", "upper": "upper({0})",
     "trim": _listed("trim({})"), "ltrim": _listed("ltrim({})"), "rtrim": _listed("rtrim({})"),
     "replace": "replace({0}, {1}, {2})", "substring": _substring,
@@ -247,11 +254,13 @@ TABLE: dict[str, Lowering] = {
     "chr": "CASE WHEN {0} BETWEEN 1 AND 55295 OR {0} BETWEEN 57344 AND 1114111 THEN chr(CAST({0} AS INTEGER)) END",
     "code": "CAST(nullif(unicode({0}), -1) AS BIGINT)", "md5": "md5({0})", "sha256": "sha256({0})", "levenshtein": "levenshtein({0}, {1})",
     # time
-    **{part: f"{part}({{0}})" for part in ("year", "quarter", "month", "week", "day", "dayofyear", "dayofweek", "isodow", "hour", "minute", "second")},
+    **{part: f"{part}({{0}})" for part in ("year", "quarter", "month", "week", "day", "dayofyear", "dayofweek", "isodow")},
+    **{part: f"{part}({{0}})" for part in ("hour", "minute", "second")},
     "date_part": _date_part, "date_trunc": _date_trunc, "date_diff": _date_diff, "date_sub": "date_sub({0}, {1}, {2})",
     "date": "CAST({0} AS DATE)", "time": _time, "last_day": "last_day({0})",
     "make_date": "CASE WHEN {0} BETWEEN 1 AND 9999 THEN TRY(make_date({0}, {1}, {2})) END",
-    "make_timestamp": "CASE WHEN {0} BETWEEN 1 AND 9999 THEN TRY(make_timestamp({0}, {1}, {2}, {3}, {4}, {5})) END",
+    "make_timestamp": "CASE WHEN {0} BETWEEN 1 AND 9999 AND {3} BETWEEN 0 AND 23 AND {5} < 60 "
+    "THEN TRY(make_timestamp({0}, {1}, {2}, {3}, {4}, {5})) END",
     "strptime": _strptime, "strftime": "strftime({0}, {1})", "at_time_zone": _at_time_zone,
     "epoch": "epoch({0})", "epoch_ms": "epoch_ms({0})", "epoch_us": "epoch_us({0})",
     "to_timestamp": "CASE WHEN {0} BETWEEN -62135596800 AND 253402300799.999999 THEN to_timestamp({0}) END",

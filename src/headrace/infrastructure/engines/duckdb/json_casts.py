@@ -35,7 +35,8 @@ def from_json(value: str, target: DataType, from_text: FromText) -> str:
 def _list(value: str, target: List, from_text: FromText) -> str:
     items = f"CAST({value} AS JSON[])"
     changed = f"list_transform({items}, lambda item: {from_json('item', target.item, from_text)})"
-    lost = f"""len(list_filter({changed}, lambda item: item IS NULL)) > len(list_filter({items}, lambda item: coalesce(json_type(item), 'NULL') = 'NULL'))"""
+    nulls = f"len(list_filter({items}, lambda item: coalesce(json_type(item), 'NULL') = 'NULL'))"
+    lost = f"len(list_filter({changed}, lambda item: item IS NULL)) > {nulls}"
     if isinstance(target.item, Json):
         return f"CASE WHEN json_type({value}) = 'ARRAY' THEN {items} END"
     return f"CASE WHEN json_type({value}) <> 'ARRAY' OR {lost} THEN NULL ELSE {changed} END"
@@ -50,7 +51,8 @@ def _struct(value: str, target: Struct, from_text: FromText) -> str:
         lost.append(f"(coalesce(json_type({part}), 'NULL') <> 'NULL' AND {changed} IS NULL)")
     known = ", ".join(text(name) for name, _ in target.fields)
     odd = f"len(list_filter(json_keys({value}), lambda name: name NOT IN ({known}))) > 0"
-    return f"CASE WHEN {value} IS NULL OR json_type({value}) <> 'OBJECT' OR {odd} OR {' OR '.join(lost)} THEN NULL ELSE struct_pack({', '.join(parts)}) END"
+    unfit = " OR ".join([f"coalesce(json_type({value}), 'NULL') <> 'OBJECT'", odd, *lost])
+    return f"CASE WHEN {unfit} THEN NULL ELSE struct_pack({', '.join(parts)}) END"
 
 
 def _path(name: str) -> str:
@@ -67,5 +69,3 @@ def to_json(value: str, source: DataType) -> str:
         bare = rf"""regexp_replace({made}, '"(?:[^"\\]|\\.)*"', '""', 'g')"""
         return f"CASE WHEN {value} IS NOT NULL AND NOT regexp_matches({bare}, '(?i)nan|inf') THEN {made} END"
     return f"CASE WHEN {value} IS NOT NULL THEN {made} END"
-
-

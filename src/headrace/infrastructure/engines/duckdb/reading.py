@@ -7,7 +7,7 @@ from typing import Protocol
 
 import duckdb
 
-from headrace.business.ports import DelimitedScan, Scan
+from headrace.business.ports import ArrowFileScan, ArrowScan, DelimitedScan, DuckDBScan, JsonScan, ParquetScan, Scan
 from headrace.errors import NonRetryableError
 
 
@@ -48,4 +48,20 @@ def open_scan(con: duckdb.DuckDBPyConnection, scan: Scan, name: str) -> OpenScan
             from headrace.infrastructure.engines.duckdb.reading_delimited import DelimitedReading
 
             return DelimitedReading(con, scan, name)
+        case JsonScan():
+            from headrace.infrastructure.engines.duckdb.reading_json import JsonReading
+
+            return JsonReading(con, scan, name)
+        case ParquetScan():
+            from headrace.infrastructure.engines.duckdb.reading_typed import open_parquet
+
+            return open_parquet(con, scan)
+        case DuckDBScan():
+            from headrace.infrastructure.engines.duckdb.reading_typed import open_duckdb
+
+            return open_duckdb(con, scan, name)
+        case ArrowScan() | ArrowFileScan():
+            from headrace.infrastructure.engines.duckdb.reading_typed import open_arrow
+
+            return open_arrow(con, scan, name)
     raise NonRetryableError(f"the DuckDB engine cannot read a {type(scan).__name__}")

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from headrace.business.processing.expressions.ir import SortKey
-from headrace.business.processing.relation import Dataset, Dedupe, Relation
+from headrace.business.processing.relation import Dataset, Dedupe, Filter, Limit, Project, Relation
 from headrace.infrastructure.engines.duckdb.literals import identifier
-from headrace.infrastructure.engines.duckdb.relations_blocks import Block, fold, visible_order
+from headrace.infrastructure.engines.duckdb.relations_blocks import fold, visible_order
 from headrace.infrastructure.engines.duckdb.relations_layout import nested
 from headrace.infrastructure.engines.duckdb.relations_printer import RelationPrinter as RelationPrinter
 
@@ -22,12 +22,13 @@ def with_clause(
     steps: Sequence[tuple[str, Relation]], final: str, tables: Mapping[str, str], repeated: Mapping[Dedupe, str] | None = None
 ) -> str:
     """The statement that gives the rows of the step `final`. Steps that are in `tables` are read from there."""
-    relations = {name: relation for name, relation in steps if name not in tables}
-    orders: dict[str, tuple[SortKey, ...]] = {}
+    relations, orders = _ordered(steps, tables)
+    if final in tables:
+        return f"SELECT *\nFROM {tables[final]}"
+    needed = set(_needed(final, relations, tables))
+    again = {name for step in needed for name in _read_again(relations[step])}
     light: set[str] = set()
     parts: list[str] = []
-    needed = set(_needed(final, relations))
-    again = {name for n in needed for name in _read_again(relations[n])}
     for name, relation in relations.items():
         if name not in needed:
             continue
@@ -35,18 +36,50 @@ def with_clause(
         if printer.light(relation):
             light.add(name)
         block = fold(relation, orders)
-        if (order := visible_order(block)) is not None:
-            orders[name] = order
-            block = _unordered(block)
+        if name == final and name not in orders:
+            ending = printer.query(relation)
+            break
         keep = "" if name not in again else "NOT MATERIALIZED " if name in light else "MATERIALIZED "
-        parts.append(f"{identifier(name)} AS {keep}{nested(printer.body(block))}")
-    ending = RelationPrinter(tables, orders=orders).query(_dataset(final, relations))
+        body = printer.body(block if block.limit else replace(block, order=()))
+        parts.append(f"{identifier(name)} AS {keep}{nested(body)}")
+    else:
+        ending = RelationPrinter(tables, orders=orders).query(Dataset(relations[final].schema, final))
     return f"WITH {', '.join(parts)}\n{ending}" if parts else ending
 
 
-def _needed(name: str, relations: Mapping[str, Relation]) -> Iterator[str]:
-    """The steps below `name`, itself included."""
-    waiting, seen = [name], set()
+def _ordered(
+    steps: Sequence[tuple[str, Relation]], tables: Mapping[str, str]
+) -> tuple[dict[str, Relation], dict[str, tuple[SortKey, ...]]]:
+    """The relations of the steps, and for each how its rows are meant to be ordered, in columns of its result.
+
+    Where these do not show the order (`sort` by a column, then drop it), whoever needs it gets the step's tree instead of its
+    name, and says the order where the column still is.
+    """
+    relations: dict[str, Relation] = {}
+    orders: dict[str, tuple[SortKey, ...]] = {}
+    hidden: dict[str, Relation] = {}
+    for name, written in steps:
+        relation = relations[name] = _grafted(written, hidden)
+        order = visible_order(fold(relation, orders))
+        if order is not None:
+            orders[name] = order
+        elif name not in tables:
+            hidden[name] = relation
+    return relations, orders
+
+
+def _grafted(relation: Relation, hidden: Mapping[str, Relation]) -> Relation:
+    """The tree with the dataset that it takes its order from replaced by the tree behind it, if that is in `hidden`."""
+    if isinstance(relation, Dataset):
+        return hidden.get(relation.name, relation)
+    if isinstance(relation, Project | Filter | Limit):
+        return replace(relation, input=_grafted(relation.input, hidden))
+    return relation
+
+
+def _needed(name: str, relations: Mapping[str, Relation], tables: Mapping[str, str]) -> Iterator[str]:
+    """The steps below `name` that are not in tables, itself included."""
+    waiting, seen = [name], set(tables)
     while waiting:
         name = waiting.pop()
         if name in relations and name not in seen:
@@ -60,11 +93,3 @@ def _read_again(relation: Relation) -> Iterator[str]:
     for node in relation.walk():
         if isinstance(node, Dedupe) and isinstance(node.input, Dataset):
             yield node.input.name
-
-
-def _unordered(block: Block) -> Block:
-    return block if block.limit else replace(block, order=())
-
-
-def _dataset(name: str, relations: Mapping[str, Relation]) -> Dataset:
-    return Dataset(relations[name].schema, name)

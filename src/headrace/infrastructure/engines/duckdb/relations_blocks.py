@@ -29,6 +29,14 @@ class RowHash(Expr):
 
 
 @dataclass(frozen=True, slots=True)
+class SourceColumn(Expr):
+    """A column of what is read, where the result has another column of its name; `of` is what stands after FROM."""
+
+    name: str
+    of: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Block:
     """The clauses of one SELECT.
 
@@ -74,7 +82,8 @@ def visible_order(block: Block) -> tuple[SortKey, ...] | None:
     def seen(key: SortKey) -> bool:
         if isinstance(key.expression, ColumnRef):
             return block.result(key.expression.name) is not None
-        return all(_is(block.result(name), name) for name in key.expression.columns())
+        names = key.expression.columns()
+        return bool(names) and all(_is(block.result(name), name) for name in names)
 
     return block.order if all(seen(key) for key in block.order) else None
 
@@ -120,25 +129,26 @@ def _project(below: Block, node: Project) -> Block | None:
 def _order_above(below: Block, columns: Columns) -> tuple[SortKey, ...] | None:
     """The order of a block in terms of a projection above it."""
     renamed = {e.name: name for name, e in reversed(columns) if isinstance(e, ColumnRef) and not e.outer}
+    renamed |= {name: name for name, e in columns if _is(e, name)}
     taken = {name for name, _ in columns}
-
-    def above(key: SortKey) -> SortKey | None:
+    keys: list[SortKey] = []
+    for key in below.order:
         if not isinstance(key.expression, ColumnRef):
-            return key
-        name, meaning = key.expression.name, below.result(key.expression.name)
+            keys.append(key)
+            continue
+        name = key.expression.name
+        meaning = below.result(name)
         if meaning is not None and name in renamed:
-            return replace(key, expression=replace(key.expression, name=name if _kept(columns, name) else renamed[name]))
+            keys.append(replace(key, expression=replace(key.expression, name=renamed[name])))
+            continue
         hidden = key.expression if meaning is None else meaning
-        if below.keys is not None or not isinstance(hidden, ColumnRef) or hidden.name in taken:
+        if _has(Window, hidden):
             return None
-        return replace(key, expression=hidden)
-
-    keys = [above(key) for key in below.order]
-    return None if None in keys else tuple(key for key in keys if key is not None)
-
-
-def _kept(columns: Columns, name: str) -> bool:
-    return any(n == name and _is(e, name) for n, e in columns)
+        if isinstance(hidden, ColumnRef) and hidden.name in taken:
+            hidden = SourceColumn(hidden.type, hidden.name)
+        if not isinstance(hidden, Constant):
+            keys.append(replace(key, expression=hidden))
+    return tuple(keys)
 
 
 def _group(below: Block, node: GroupBy) -> Block | None:

@@ -6,6 +6,7 @@ for columns that pass as they are, and everything else is in the order of the tr
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
@@ -14,6 +15,7 @@ from headrace.business.processing.relation import (
     Dataset,
     Dedupe,
     Filter,
+    Function,
     Join,
     Limit,
     Project,
@@ -28,7 +30,7 @@ from headrace.business.processing.relation import (
 )
 from headrace.infrastructure.engines.duckdb.expressions import ExpressionPrinter
 from headrace.infrastructure.engines.duckdb.literals import identifier
-from headrace.infrastructure.engines.duckdb.relations_blocks import Block, RowHash, fold
+from headrace.infrastructure.engines.duckdb.relations_blocks import Block, RowHash, SourceColumn, fold
 from headrace.infrastructure.engines.duckdb.relations_columns import select_list
 from headrace.infrastructure.engines.duckdb.relations_dedupe import Rows, dedupe_text, repeated_keys, unused
 from headrace.infrastructure.engines.duckdb.relations_layout import Clauses, bare, indented, nested
@@ -76,8 +78,9 @@ class RelationPrinter:
         order = list(block.order)
         if block.limit and order:
             order += _ties(block)
+        source, order = self._qualified(block.source, order)
         return Clauses(
-            source=self._source(block.source, []),
+            source=source,
             columns=select_list(block, self._sql),
             distinct=block.distinct,
             where=self._conditions(block.where),
@@ -105,6 +108,19 @@ class RelationPrinter:
                 if not block.limit and not any(isinstance(node, Sort) for node in relation.walk()):
                     block = replace(block, order=())
                 return nested(self.body(block))
+
+    def _qualified(self, relation: Relation, order: list[SortKey]) -> tuple[str, list[SortKey]]:
+        """What stands after FROM, under a name if the order needs one to tell a column of it from one of the result."""
+        names: list[str] = []
+        source = self._source(relation, names)
+        if not any(isinstance(key.expression, SourceColumn) for key in order):
+            return source, order
+        if not isinstance(relation, Dataset):
+            names = ["rows"]
+            whole = nested(Clauses(source).text()) if isinstance(relation, Join | Unpivot) else source
+            source = f"{whole} AS {identifier(names[0])}"
+        named = (replace(e, of=names[0]) if isinstance(e := key.expression, SourceColumn) else e for key in order)
+        return source, [replace(key, expression=e) for key, e in zip(order, named, strict=True)]
 
     def _fragment(self, dataset: str) -> str:
         return self._tables.get(dataset, identifier(dataset))
@@ -137,6 +153,8 @@ class RelationPrinter:
                 return self._sample(relation)
             case Dedupe():
                 return self._dedupe(relation)
+            case Function():
+                raise ValueError(f"{relation.label} is a function: its result has to be stored before it can be read")
             case _:
                 return None
 
@@ -172,7 +190,8 @@ class RelationPrinter:
 
     def _dedupe(self, dedupe: Dedupe) -> str:
         order = [self._sort_key(key) for key in dedupe.order]
-        taken = {*dedupe.datasets(), *self._tables, *self._repeated.values()}
+        stored = " ".join((*self._tables.values(), *self._repeated.values()))
+        taken = {*dedupe.datasets(), *self._tables, *re.findall(r"\w+", stored)}
         return dedupe_text(dedupe.key, order, self._rows(dedupe.input), self._repeated.get(dedupe), taken)
 
     def _rows(self, relation: Relation) -> Rows:
@@ -204,6 +223,8 @@ class RelationPrinter:
         return f"{bare(self._sql(key.expression))}{' DESC' if key.descending else ''} NULLS {'FIRST' if key.nulls_first else 'LAST'}"
 
     def _sql(self, expression: Expr) -> str:
+        if isinstance(expression, SourceColumn):
+            return f"{identifier(expression.of)}.{identifier(expression.name)}"
         if not isinstance(expression, RowHash):
             return self._expressions.sql(expression)
         values = ", ".join(self._sql(value) for value in expression.values)

@@ -23,6 +23,7 @@ from headrace.infrastructure.engines.duckdb.quarantine import Quarantine
 from headrace.infrastructure.engines.duckdb.reading import OpenScan, open_scan
 from headrace.infrastructure.engines.duckdb.relations import RelationPrinter, with_clause
 from headrace.infrastructure.engines.duckdb.singles import check_single
+from headrace.infrastructure.engines.duckdb.types import duckdb_type
 
 
 class DuckDBSession:
@@ -61,8 +62,11 @@ class DuckDBSession:
         """A condition: an earlier run has read this row, by its cursor."""
         if source.cursor is None or after is None:
             return "false"
-        kind = source.schema[source.cursor].type
-        return f"coalesce({identifier(source.cursor)} <= CAST({literal(after, String())} AS {_written(kind)}), false)"
+        kind = duckdb_type(source.schema[source.cursor].type)
+        highest = f"CAST({literal(after, String())} AS {kind})"
+        if source.lag:
+            highest = f"({highest} - to_microseconds({round(source.lag.total_seconds() * 1_000_000)}))"
+        return f"coalesce({identifier(source.cursor)} <= {highest}, false)"
 
     def _serve(self, source: PlannedSource, checked: Checked, good: str) -> None:
         names = ", ".join(map(identifier, checked.kept)) or "NULL"
@@ -248,12 +252,6 @@ class DuckDBSession:
 
 def _nodes(relation: Relation) -> list[Relation]:
     return list(relation.walk())
-
-
-def _written(kind: Any) -> str:
-    from headrace.infrastructure.engines.duckdb.types import duckdb_type
-
-    return duckdb_type(kind)
 
 
 def _rule_counts(source: PlannedSource, found: Mapping[str, int], late: Late, unreadable: int) -> list[RuleCount]:

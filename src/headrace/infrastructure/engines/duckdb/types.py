@@ -34,9 +34,9 @@ _PLAIN: dict[DataType, str] = {
 #: Types of DuckDB that are kept as one of ours. Where the name differs, whoever scans has to cast to `duckdb_type`.
 _KEPT_AS: dict[str, DataType] = {
     **{name: kind for kind, name in _PLAIN.items() if not isinstance(kind, Null)},
-    "NULL": Null(), "TIMESTAMPTZ": Timestamp(zone=True), "TIMESTAMP_S": Timestamp(), "TIMESTAMP_MS": Timestamp(), "TIMESTAMP_NS": Timestamp(),
-    "UUID": String(), "BIT": String(), "BIGNUM": String(), "VARINT": String(), "TIME WITH TIME ZONE": String(), "TIMETZ": String(), "TIME_NS": Time(),
-    "MAP": Json(), "UNION": Json(), "VARIANT": Json(), "GEOMETRY": Binary(), "CHAR": String(), "TEXT": String(), "REAL": Float(32),
+    "NULL": Null(), "TEXT": String(), "REAL": Float(32), "TIMESTAMPTZ": Timestamp(zone=True), "TIMESTAMP_S": Timestamp(),
+    "TIMESTAMP_MS": Timestamp(), "TIMESTAMP_NS": Timestamp(), "TIME_NS": Time(), "TIME WITH TIME ZONE": String(), "TIMETZ": String(),
+    "UUID": String(), "BIT": String(), "BIGNUM": String(), "VARINT": String(), "MAP": Json(), "UNION": Json(), "VARIANT": Json(),
 }  # fmt: skip
 
 _TOKEN = re.compile(r"""\s*("(?:[^"]|"")*"|'(?:[^']|'')*'|\[\d*\]|[(),]|[^\s"'\[(),]+)""")
@@ -83,14 +83,14 @@ def _brackets(tokens: list[str]) -> tuple[list[list[str]], list[str]]:
     """What stands between the commas of a bracket, and the tokens behind it."""
     parts: list[list[str]] = [[]]
     depth = 0
-    for i, token in enumerate(tokens):
-        depth += (token == "(") - (token == ")")
+    for i, word in enumerate(tokens):
+        depth += (word == "(") - (word == ")")
         if depth == 0:
             return parts, tokens[i + 1 :]
-        if token == "," and depth == 1:
+        if word == "," and depth == 1:
             parts.append([])
         elif i:
-            parts[-1].append(token)
+            parts[-1].append(word)
     raise ValueError("a bracket is not closed")
 
 

@@ -81,6 +81,7 @@ def test_where_narrows_every_aggregate():
         (Reconcile(against="x", measure="sum(carrier)"), ("measure",), ""),
         (Reconcile(against="x", measure="max(day)", within=1), ("measure",), "only numbers can differ by a little"),
         (Anomaly(measure="max(carrier)"), ("measure",), "must be a number"),
+        (Expression(condition="1 > 0"), ("condition",), "looks at no row"),
         (Anomaly(measure="delay"), ("measure",), "has a value in every row"),
         (RowCountAnomaly(where="nope = 1"), ("where",), "nope"),
     ],

@@ -14,7 +14,7 @@ NOW = datetime(2013, 6, 1, tzinfo=UTC)
 
 
 def judge(check, schema, *earlier):
-    values = {name: e.value for name, e in check.measures(schema).items()}
+    values = {name: e.args[1].value for name, e in check.measures(schema).items()}
     history = [(NOW - timedelta(days=len(earlier) - i), {"schema": recorded(s)} if s else {}) for i, s in enumerate(earlier)]
     return check.judge(Measured(values, history, NOW))
 

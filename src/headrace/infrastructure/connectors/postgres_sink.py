@@ -1,0 +1,212 @@
+"""The sink `postgres`: a table, filled by COPY in one transaction together with its ledger.
+
+Readers see the last state until the transaction commits, in every mode: rows are deleted and inserted, never truncated. Only
+when a column is added do readers wait for the commit. Other writers wait.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from headrace.business.model.schema import Schema
+from headrace.business.model.types import DataType, Enum, Json, String
+from headrace.business.ports import Checkpoint, Publication, Staged
+from headrace.errors import NonRetryableError
+from headrace.infrastructure.connectors import milestones, table_publication
+from headrace.infrastructure.connectors.ledger import checkpoints
+from headrace.infrastructure.connectors.ledger_table import NAME, LedgerTable
+from headrace.infrastructure.connectors.postgres_copy import copy_rows
+from headrace.infrastructure.connectors.postgres_faults import explained, postgres_faults
+from headrace.infrastructure.connectors.postgres_types import copy_cell, postgres_type, takes
+from headrace.infrastructure.connectors.publishing import TableOptions
+from headrace.infrastructure.connectors.sql_text import literal, quoted, quoted_list
+from headrace.infrastructure.connectors.staged_rows import INCOMING, check_key, define_incoming, reader, scalar
+from headrace.infrastructure.connectors.table_publication import LONGEST_NAME
+from headrace.security.secrets import Secret
+
+if TYPE_CHECKING:
+    import duckdb
+    import psycopg
+
+CONNECT_SECONDS = 15
+#: For the transaction alone, so that a connection that a pool lends us goes back as it was.
+_SETTINGS = {"timezone": "UTC", "datestyle": "ISO", "standard_conforming_strings": "on", "lock_timeout": "60s"}
+
+#: A character that is not valid in its encoding, and an escape in JSON that cannot be stored.
+_UNSTORABLE = {"22021", "22P05"}
+
+
+class PostgresSink(TableOptions):
+    """A table of a PostgreSQL database."""
+
+    kind: ClassVar[str] = "postgres"
+
+    url: Annotated[Secret, Field(description="postgresql://user@host:port/database, with the password as ${secret:env/NAME}")]
+
+    def target(self, project: Path) -> str:  # noqa: ARG002  a server is where it is
+        return f"postgres ({self.table})"
+
+    def problems(self, schema: Schema) -> Iterable[str]:
+        yield from self.table_problems(schema)
+        if self.table.count(".") > 1:
+            yield f"`{self.table}` is not the name of a table: write `table` or `schema.table`"
+        for name in (*self.table.split("."), *schema.names, *self.history):
+            if len(name.encode()) > LONGEST_NAME:
+                yield f"the name `{name}` has more than {LONGEST_NAME} bytes, and PostgreSQL would cut it; choose a shorter one"
+
+    def guarantee(self) -> str:
+        return "exactly once: rows and ledger change in one transaction, and readers see the state before it until it commits"
+
+    def ledger(self, project: Path) -> Sequence[Checkpoint]:
+        with postgres_faults(self.target(project)), self._connect() as connection:
+            db = _Database(connection, self.table)
+            return checkpoints(db.ledger.read()) if db.columns() is not None and db.has_ledger() else ()
+
+    def publish(self, project: Path, staged: Staged, checkpoint: Checkpoint) -> Publication:
+        shown = self.target(project)
+        with tempfile.TemporaryDirectory(prefix="headrace-") as spill, reader(Path(spill)) as rows:
+            define_incoming(rows, staged)
+            if self.key:
+                check_key(rows, INCOMING, self.key)
+            with _faults(shown, rows, staged.schema), self._connect() as connection:
+                db = _Table(connection, self.table, rows, staged.schema)
+                db.prepare()
+                done = table_publication.publish(db, self, staged, checkpoint, shown)
+                connection.commit()
+                milestones.reached("committed")
+        return done
+
+    def _connect(self) -> psycopg.Connection[tuple[Any, ...]]:
+        """A connection whose transaction begins with its first statement, and is rolled back unless it is committed."""
+        try:
+            import psycopg
+        except ImportError:
+            raise NonRetryableError("postgres needs psycopg", hint="pip install 'headrace[postgres]'") from None
+        connection = psycopg.connect(
+            self.url.reveal(), connect_timeout=CONNECT_SECONDS, application_name="headrace", client_encoding="utf8"
+        )
+        try:
+            connection.execute("; ".join(f"SET LOCAL {name} = '{value}'" for name, value in _SETTINGS.items()).encode())
+        except psycopg.Error:
+            connection.close()
+            raise
+        return connection
+
+
+@dataclass
+class _Database:
+    """The table and its ledger on a connection."""
+
+    connection: psycopg.Connection[tuple[Any, ...]]
+    table_name: str
+
+    def __post_init__(self) -> None:
+        schema, _, self.bare = self.table_name.rpartition(".")
+        self.schema = schema or str(self.rows("SELECT coalesce(current_schema(), 'public')")[0][0])
+        self.table = f"{quoted(self.schema)}.{quoted(self.bare)}"
+        self.ledger = LedgerTable(self, f"{quoted(self.schema)}.{quoted(NAME)}", self.bare)
+
+    def run(self, statement: str) -> int:
+        return max(0, self.connection.execute(statement.encode()).rowcount)
+
+    def rows(self, query: str) -> Sequence[Sequence[Any]]:
+        return self.connection.execute(query.encode()).fetchall()
+
+    def has_ledger(self) -> bool:
+        return bool(self._exists(self.ledger.table))
+
+    def columns(self) -> Mapping[str, str] | None:
+        if not self._exists(self.table):
+            return None
+        found = self.rows(
+            f"SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = {literal(self.table)}::regclass "
+            "AND attnum > 0 AND NOT attisdropped ORDER BY attnum"
+        )
+        return {str(name): str(kind) for name, kind in found}
+
+    def _exists(self, table: str) -> bool:
+        return self.rows(f"SELECT to_regclass({literal(table)}) IS NOT NULL")[0][0] is True
+
+
+@dataclass
+class _Table(_Database):
+    """The table in a transaction, and the staged rows on a connection of DuckDB."""
+
+    incoming: duckdb.DuckDBPyConnection
+    staged: Schema
+    distinct: str = "IS DISTINCT FROM"
+
+    def prepare(self) -> None:
+        """Be the only one who publishes here until the commit, and have a ledger. Rights that are not needed are not asked for."""
+        self.run(f"SELECT pg_advisory_xact_lock(hashtextextended({literal('headrace ' + self.schema)}, 0))")
+        if not self.rows(f"SELECT to_regnamespace({literal(quoted(self.schema))}) IS NOT NULL")[0][0]:
+            self.run(f"CREATE SCHEMA {quoted(self.schema)}")
+        if not self.has_ledger():
+            self.ledger.create()
+        if self._exists(self.table):
+            self.run(f"LOCK TABLE {self.table} IN SHARE ROW EXCLUSIVE MODE")
+
+    def accepts(self, there: str, kind: DataType) -> bool:
+        return takes(there, kind)
+
+    def type_of(self, kind: DataType) -> str:
+        return postgres_type(kind)
+
+    def instant(self, checkpoint: Checkpoint) -> str:
+        return f"TIMESTAMPTZ {literal(checkpoint.at.isoformat())}"
+
+    def load(self) -> int:
+        return self._copy(self.table)
+
+    def stage(self) -> str:
+        """The columns have the types of the table, so that values compare as they will be stored."""
+        names = quoted_list(self.staged.names)
+        self.run(f"CREATE TEMP TABLE {INCOMING} ON COMMIT DROP AS SELECT {names} FROM {self.table} WITH NO DATA")
+        self._copy(f"pg_temp.{INCOMING}")
+        self.run(f"ANALYZE pg_temp.{INCOMING}")
+        return f"pg_temp.{INCOMING}"
+
+    def create_index(self, name: str, columns: Iterable[str]) -> None:
+        self.run(table_publication.create_index_sql(quoted(name), self.table, columns))
+
+    def _copy(self, table: str) -> int:
+        cells = ", ".join(map(copy_cell, self.staged))
+        with self.connection.cursor() as cursor:
+            return copy_rows(
+                self.incoming, f"SELECT {cells} FROM {INCOMING}", cursor, f"{table} ({quoted_list(self.staged.names)})"
+            )
+
+
+@contextmanager
+def _faults(shown: str, rows: duckdb.DuckDBPyConnection, schema: Schema) -> Iterator[None]:
+    """As `postgres_faults`, and names the column with a character that PostgreSQL cannot store."""
+    import psycopg
+
+    try:
+        yield
+    except psycopg.Error as error:
+        if error.sqlstate in _UNSTORABLE:
+            _refuse_nul(rows, schema)
+        raise explained(shown, error) from error
+
+
+def _refuse_nul(rows: duckdb.DuckDBPyConnection, schema: Schema) -> None:
+    """Looked for only after PostgreSQL refused, so that the many loads without such characters do not pay for it."""
+    for column in schema:
+        if isinstance(column.type, String | Enum | Json):
+            text = f"CAST({quoted(column.name)} AS VARCHAR)"
+            count = scalar(
+                rows, f"SELECT count(*) FROM {INCOMING} WHERE contains({text}, chr(0)) OR contains({text}, '\\u0000')"
+            )
+            if count:
+                raise NonRetryableError(
+                    f"`{column.name}` has a NUL character in {count:,} rows, which PostgreSQL cannot store; nothing was changed",
+                    hint=f"take it out before: `derive: {{{column.name}: replace({column.name}, chr(0), '')}}`",
+                )

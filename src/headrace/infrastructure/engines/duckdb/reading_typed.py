@@ -1,0 +1,169 @@
+"""Reads what already has types: Parquet, Arrow, DuckDB files. Such a source has no unreadable records; it can be read or it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from headrace.business.model.schema import Schema
+from headrace.business.ports import ArrowFileScan, ArrowScan, DuckDBScan, InputFile, ParquetScan
+from headrace.errors import NonRetryableError, RetryableError
+from headrace.infrastructure.engines.duckdb.literals import identifier, text
+from headrace.infrastructure.engines.duckdb.reading_text import paths, record_numbers, unchanged
+from headrace.infrastructure.engines.duckdb.types import duckdb_type
+from headrace.infrastructure.foreign_types import ForeignColumn, describe
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_FILE = "_file"
+
+
+class TypedReading:
+    """A relation that is there from the start."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, relation: str, files: tuple[InputFile, ...], table: str | None = None) -> None:
+        self.con, self.relation, self.files, self._table = con, relation, files, table
+        self.bytes_total = sum(file.bytes for file in files)
+
+    def load(self, build: Callable[[str], object], table: str, file_column: str = _FILE) -> None:
+        try:
+            build(self.relation)
+        except (duckdb.InvalidInputException, duckdb.IOException, duckdb.SerializationException) as error:
+            if not self.files:
+                raise
+            raise NonRetryableError(_first_line(error), hint="see that the files are whole, and not encrypted") from error
+        for file in self.files:
+            unchanged(file)
+
+    def rejected(self) -> str | None:
+        return None
+
+    def record_numbers(self, ranks_table: str) -> str:
+        return record_numbers(ranks_table, None)
+
+    def close(self) -> None:
+        if self._table is not None:
+            self.con.execute(f"DROP TABLE IF EXISTS {self._table}")
+
+
+def open_parquet(con: duckdb.DuckDBPyConnection, scan: ParquetScan) -> TypedReading:
+    for file in scan.files:
+        unchanged(file)
+    files = paths(file.path for file in scan.files)
+    read = f"read_parquet({files}, union_by_name = true, hive_partitioning = false)"
+    columns = describe(con, f"SELECT * FROM {read}", f"`{scan.files[0].path}`")
+    return TypedReading(con, f"(SELECT {_selected(columns, scan.schema)}, file_index::INTEGER AS {_FILE} FROM {read})", scan.files)
+
+
+def open_duckdb(con: duckdb.DuckDBPyConnection, scan: DuckDBScan, name: str) -> TypedReading:
+    """The rows are taken at once: the file is let go again, so that the same run may publish into it."""
+    attached, kept = identifier(f"source {name}"), identifier(f"arrived {name}")
+    home = identifier(_text(con, "SELECT current_database()"))
+    cursor = con.cursor()
+    try:
+        cursor.execute(f"ATTACH {text(scan.path)} AS {attached} (READ_ONLY)")
+        try:
+            cursor.execute(f"USE {attached}")
+            columns = describe(cursor, scan.query, f"`{scan.path}`")
+            select = f"SELECT {_selected(columns, scan.schema)}, 0::INTEGER AS {_FILE} FROM ({scan.query})"
+            cursor.execute(f"CREATE OR REPLACE TABLE {home}.main.{kept} AS {select}")
+        finally:
+            cursor.execute(f"USE {home}")
+            cursor.execute(f"DETACH {attached}")
+    except duckdb.IOException as error:
+        raise RetryableError(f"`{scan.path}` cannot be opened: {_first_line(error)}", hint="see that no other process is writing to it") from error
+    except duckdb.Error as error:
+        raise NonRetryableError(f"`{scan.path}`: {_first_line(error)}", hint="see that its tables are as they were when this was planned") from error
+    finally:
+        cursor.close()
+    return TypedReading(con, kept, (), kept)
+
+
+def open_arrow(con: duckdb.DuckDBPyConnection, scan: ArrowScan | ArrowFileScan, name: str) -> TypedReading:
+    """The rows are taken at once, because to ask the source again might give others."""
+    kept, arriving = identifier(f"arrived {name}"), f"arriving {name}"
+    batches = _Batches(scan)
+    reader = batches.reader()
+    if reader is None:
+        nothing = ", ".join(f"NULL::{duckdb_type(c.type)} AS {identifier(c.name)}" for c in scan.schema)
+        return TypedReading(con, f"(SELECT {nothing}, 0::INTEGER AS {_FILE} WHERE false)", scan.files)
+    con.register(arriving, reader)
+    try:
+        columns = describe(con, f"SELECT * FROM {identifier(arriving)}", batches.origin)
+        select = f"SELECT {_selected(columns, scan.schema)}, {identifier(_FILE)} FROM {identifier(arriving)}"
+        con.execute(f"CREATE OR REPLACE TABLE {kept} AS {select}")
+    except duckdb.Error as error:
+        if batches.failed is not None:
+            raise batches.failed from None
+        raise NonRetryableError(f"{batches.origin}: {_first_line(error)}", hint="see that the batches have the columns that the source declares") from error
+    finally:
+        con.unregister(arriving)
+    return TypedReading(con, kept, scan.files, kept)
+
+
+class _Batches:
+    """The batches of a scan as one stream with a column for the file. Keeps the error that ended it, of which DuckDB keeps the text."""
+
+    def __init__(self, scan: ArrowScan | ArrowFileScan) -> None:
+        self.scan = scan
+        self.failed: Exception | None = None
+        self.origin = (isinstance(scan, ArrowScan) and scan.origin) or ", ".join(f"`{f.path}`" for f in scan.files[:3]) or "the source"
+
+    def reader(self) -> pa.RecordBatchReader | None:
+        """None when there is not one batch."""
+        import pyarrow as pa
+
+        batches = self._with_files()
+        first = next(batches, None)
+        if first is None:
+            return None
+
+        def all_of_them() -> Iterator[pa.RecordBatch]:
+            yield first
+            try:
+                yield from batches
+            except Exception as error:  # noqa: BLE001 - DuckDB would reduce it to its text; it is raised again by `open_arrow`
+                self.failed = error
+                raise
+
+        return pa.RecordBatchReader.from_batches(first.schema, all_of_them())
+
+    def _with_files(self) -> Iterator[pa.RecordBatch]:
+        import pyarrow as pa
+
+        for index, batch in self._each():
+            number = pa.array([index], pa.int32()).take(pa.array([0] * batch.num_rows, pa.int32()))
+            yield batch.append_column(_FILE, number)
+
+    def _each(self) -> Iterator[tuple[int, pa.RecordBatch]]:
+        if isinstance(self.scan, ArrowFileScan):
+            for index, file in enumerate(self.scan.files):
+                unchanged(file)
+                yield from ((index, batch) for batch in self.scan.open(file))
+        else:
+            yield from ((0, batch) for batch in self.scan.open())
+
+
+def _selected(columns: tuple[ForeignColumn, ...], schema: Schema) -> str:
+    """The columns of the schema, each as the type that was found when the source was looked at."""
+    found = {column.name: column for column in columns}
+    return ", ".join(_as_declared(found.get(c.name), c.name, duckdb_type(c.type), same=c.name in found and found[c.name].type == c.type) for c in schema)
+
+
+def _as_declared(column: ForeignColumn | None, name: str, kind: str, *, same: bool) -> str:
+    value = column.expression if column else "NULL"
+    return f"{value if same else f'CAST({value} AS {kind})'} AS {identifier(name)}"
+
+
+def _text(con: duckdb.DuckDBPyConnection, query: str) -> str:
+    found: Any = con.execute(query).fetchone()
+    return str(found[0])
+
+
+def _first_line(error: Exception) -> str:
+    first = str(error).partition("\n")[0]
+    return first.partition(": ")[2] or first
+

@@ -1,0 +1,40 @@
+"""Every target of the kit, once in each mode."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.conftest import postgres, postgres_server
+from tests.conformance.sinks.crasher import Crasher
+from tests.conformance.sinks.targets import NAMES, WAYS, Target, make_target
+
+__all__ = ["crasher", "postgres", "postgres_server", "target", "way"]
+
+
+@pytest.fixture(params=NAMES)
+def target(request: pytest.FixtureRequest, tmp_path: Path) -> Target:
+    """Every target."""
+    return _target(request.param, request, tmp_path)
+
+
+@pytest.fixture(params=WAYS)
+def way(request: pytest.FixtureRequest, tmp_path: Path) -> Target:
+    """One target for each way of publishing."""
+    return _target(request.param, request, tmp_path)
+
+
+def _target(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> Target:
+    url = request.getfixturevalue("postgres") if name == "postgres" else ""
+    home = tmp_path / "home"
+    home.mkdir()
+    return make_target(name, home, url)
+
+
+@pytest.fixture(scope="session")
+def crasher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crasher]:
+    made = Crasher.start(tmp_path_factory.mktemp("crasher"))
+    yield made
+    made.stop()
