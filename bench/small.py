@@ -58,7 +58,7 @@ def tiny() -> Path:
 
 def long(steps: int = 200) -> Path:
     """A chain of steps, each of which uses what the one before it derived."""
-    chain = "\n".join(f"  - derive: {{name: step_{i}, columns: {{x{i}: x{i - 1} + 1}}}}" for i in range(1, steps + 1))
+    chain = "\n".join(f"  - {{name: step_{i}, derive: {{x{i}: x{i - 1} + 1}}}}" for i in range(1, steps + 1))
     columns = "{x0: {type: int64, required: true}}"
     head = (
         f"version: 1\npipeline: long\nsources:\n  rows:\n    file: {{path: rows.csv}}\n    contract: {{columns: {columns}}}\n"

@@ -88,7 +88,7 @@ COPY (
 """
 
 
-def main(data: Path, out: Path, compression: str = "zstd") -> None:
+def main(data: Path, out: Path, compression: str = "snappy") -> None:
     out.mkdir(parents=True, exist_ok=True)
     with duckdb.connect() as engine:
         engine.execute("SET preserve_insertion_order = false")

@@ -32,7 +32,6 @@ TOTALS = {
     "revenue": "round(revenue, 2)::DECIMAL(18, 2)",
     "discount": "round(discount, 9)::DECIMAL(18, 9)",
 }
-REASONS = "list_sort(reasons)"
 
 
 def fingerprint(folder: Path) -> dict[str, Any]:
@@ -43,23 +42,27 @@ def fingerprint(folder: Path) -> dict[str, Any]:
             row = engine.execute(query).fetchone()
             return row[0] if row and len(row) == 1 else row
 
-        def hashed(name: str, columns: dict[str, str]) -> Any:
+        def hashed(rows: str, columns: dict[str, str]) -> Any:
             values = ", ".join(columns.values())
-            return one(f"SELECT (count(*), sum(hash(({values}))::HUGEINT)::VARCHAR) FROM {files(folder / name)}")
+            return one(f"SELECT (count(*), sum(hash(({values}))::HUGEINT)::VARCHAR) FROM {rows}")
 
-        bad = {name: f"coalesce({name}, '')" for name in RAW} | {"reasons": REASONS}
+        bad, cell = held_back(folder)
+        raw = {name: f"coalesce({cell.format(name)}, '')" for name in RAW} | {"reasons": "list_sort(reasons)"}
+        reasons = f"SELECT reason, count(*) FROM (SELECT unnest(reasons) AS reason FROM {bad}) GROUP BY ALL ORDER BY ALL"
         return {
-            "good": hashed("good", GOOD),
-            "bad": hashed("bad", bad),
-            "totals": hashed("totals", TOTALS),
-            "reasons": dict(
-                engine.execute(
-                    f"SELECT reason, count(*) FROM (SELECT unnest(reasons) AS reason FROM {files(folder / 'bad')}) "
-                    "GROUP BY ALL ORDER BY ALL"
-                ).fetchall()
-            ),
+            "good": hashed(files(folder / "good"), GOOD),
+            "bad": hashed(bad, raw),
+            "totals": hashed(files(folder / "totals"), TOTALS),
+            "reasons": dict(engine.execute(reasons).fetchall()),
             "revenue": str(one(f"SELECT round(sum(revenue), 2)::DECIMAL(18, 2) FROM {files(folder / 'totals')}")),
         }
+
+
+def held_back(folder: Path) -> tuple[str, str]:
+    """The bad rows, and how to get a raw cell of one: Headrace keeps them in its quarantine, the cells as a JSON object."""
+    if (quarantine := folder / ".headrace" / "quarantine").exists():
+        return f"read_parquet('{quarantine}/**/*.parquet')", "raw ->> '{}'"
+    return files(folder / "bad"), "{}"
 
 
 def files(path: Path) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -109,9 +108,9 @@ def _bus(store: EventStore, listen: Listener | None) -> EventBus:
 
 
 def _hash_file(file: InputFile) -> InputFile:
-    from headrace.infrastructure.formats.files import content_hash
+    from headrace.infrastructure.connectors.file_listing import content_hash
 
-    return file if file.sha256 else replace(file, sha256=content_hash(file))
+    return file if file.sha256 else content_hash(file)
 
 
 # What can be asked ---------------------------------------------------------------------------------------------------
@@ -189,7 +188,9 @@ def test(loaded: Loaded) -> Sequence[Rehearsed]:
     where = site(loaded.project)
     prepared = prepare(loaded, where)
     with tempfile.TemporaryDirectory(prefix="headrace-test-") as folder:
-        return list(rehearse(loaded.definition, prepared.resolved, where.engine, Path(folder), where.write_texts))
+        return list(
+            rehearse(loaded.definition, prepared.resolved, where.engine, loaded.project, Path(folder), where.write_texts)
+        )
 
 
 def schema() -> Mapping[str, Any]:
@@ -205,3 +206,37 @@ def report(run: RunView, form: str) -> str:
     from headrace.presentation.report.picture import picture
 
     return picture(run) if form == "svg" else page(run)
+
+
+def propose_contract(file: Path) -> str:
+    """A contract that the data in a file suggest, as YAML with remarks."""
+    from headrace.application.orchestrator.proposing import propose_contract as propose
+    from headrace.infrastructure.contract_text import to_yaml
+
+    plugin = catalog().source("file").model_validate({"path": str(file.resolve())})
+    proposal = propose(site(file.parent), plugin)
+    return to_yaml(proposal.contract, proposal.seen, proposal.about)
+
+
+def contract_as_standard(loaded: Loaded, dataset: str) -> str:
+    """The contract of a source, and the checks on it, as an Open Data Contract Standard document."""
+    from headrace.business.model.contract import Contract
+    from headrace.infrastructure.odcs.writing import to_odcs
+
+    definition = loaded.definition
+    contract = definition.sources[dataset].contract
+    checks = [
+        {c.plugin.kind: c.plugin.model_dump(mode="json", exclude_defaults=True, by_alias=True)}
+        for c in definition.checks
+        if c.on == dataset
+    ]
+    return to_odcs(contract or Contract(), dataset, identifier=f"{definition.pipeline}.{dataset}", checks=checks)
+
+
+def contract_from_standard(file: Path) -> tuple[str, Sequence[str]]:
+    """An Open Data Contract Standard document as a contract of ours, and what of it could only be told."""
+    from headrace.infrastructure.contract_text import to_yaml
+    from headrace.infrastructure.odcs.reading import load_odcs
+
+    found = load_odcs(file.read_text(encoding="utf-8"), str(file))
+    return to_yaml(found.contract, about=f"dataset {found.dataset}, from {file.name}", checks=found.checks), found.notes

@@ -109,12 +109,17 @@ NAMES = [
     spoilt(FLIGHTS, "  airlines:\n", "  Flights:\n", "used twice"),
     spoilt(FLIGHTS, "rows: {flights: [", "rows: {flight: [", "`flights`"),
     spoilt(FLIGHTS, "    expect: {quarantined: [{reasons: [distance.at_least]}]}", "    expect: {count: {fsat: 1}}", "`fast`"),
-    spoilt(FLIGHTS, "    expect: {quarantined: [{reasons: [distance.at_least]}]}", "    expect: {checks: {row_cuont: pass}}", "`row_count`"),
+    spoilt(
+        FLIGHTS,
+        "    expect: {quarantined: [{reasons: [distance.at_least]}]}",
+        "    expect: {checks: {row_cuont: pass}}",
+        "`row_count`",
+    ),
     spoilt(FLIGHTS, "    expect:", "    params: {dya: 2013-01-01}\n    expect:", "`day`"),
     spoilt(ORDERS, "  - name: books\n    from: cast", "  - name: books\n    from: csat", "`cast`", line=1),
     spoilt(SENSORS, "  - on: warm\n    null_share", "  - on: wamr\n    null_share", "`warm`"),
     spoilt(SENSORS, "  - name: warm", "  - name: readings", "used twice"),
-    spoilt(SENSORS, "  - file: {path: out/rooms.parquet}", "  - {from: rooms, file: {path: out/rooms.parquet}}", None),
+    spoilt(SENSORS, "  - file: {path: out/rooms/", "  - from: rooms\n    file: {path: out/rooms/", "allowed"),
 ]
 
 REFERENCES = [

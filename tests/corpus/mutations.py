@@ -42,7 +42,22 @@ def misspell(word: str, number: int) -> str:
 
 #: What stands under these is named by the user; a slip there is another name and no mistake.
 _FREE = {"params", "sources", "columns", "rules", "derive", "rename", "cast", "fill", "measures", "count"}
-_ENUMERATED = {"type", "format", "keep", "on_fail", "how", "expect", "missing", "nulls", "mode", "engine", "by", "on_violation", "on_drift", "types"}
+_ENUMERATED = {
+    "type",
+    "format",
+    "keep",
+    "on_fail",
+    "how",
+    "expect",
+    "missing",
+    "nulls",
+    "mode",
+    "engine",
+    "by",
+    "on_violation",
+    "on_drift",
+    "types",
+}
 
 
 def keys_misspelt(name: str, text: str) -> Iterator[Case]:
@@ -57,7 +72,12 @@ def keys_misspelt(name: str, text: str) -> Iterator[Case]:
             continue
         word, start = str(path[-1]), event.start_mark
         wrong = next(w for n in range(9) if (w := misspell(word, number + n)) != word)
-        yield Case(f"{name}: key {'.'.join(map(str, path))} as {wrong}", _at(text, start.index, word, wrong), start.line + 1, f"`{word}`")
+        yield Case(
+            f"{name}: key {'.'.join(map(str, path))} as {wrong}",
+            _at(text, start.index, word, wrong),
+            start.line + 1,
+            f"`{word}`",
+        )
 
 
 def words_misspelt(name: str, text: str) -> Iterator[Case]:

@@ -129,6 +129,7 @@ class FileSink(Plugin):
     format: Literal["parquet", "csv", "jsonl"] = "parquet"
     partition_by: Names = ()
     mode: Literal["append", "replace", "merge"] = "replace"
+    key: Names = ()
 
 
 class PostgresSink(Plugin):

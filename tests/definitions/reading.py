@@ -6,10 +6,11 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any
 
+from tests.definitions.plugins import OnlyThese
+
 from headrace.business.model.definition import Loaded
 from headrace.errors import DefinitionError, Problem
 from headrace.infrastructure.loader import load_text
-from tests.definitions.plugins import OnlyThese
 
 CATALOG = OnlyThese()
 
@@ -35,7 +36,9 @@ def told(text: str, **options: Any) -> list[str]:
     return [f"{p.location.line}:{p.location.column}: {p.message}" for p in problems(text, **options) if p.location]
 
 
-def steps(*lines: str, params: str = "", given: Mapping[str, Any] | None = None, env: Mapping[str, str] | None = None) -> Loaded:
+def steps(
+    *lines: str, params: str = "", given: Mapping[str, Any] | None = None, env: Mapping[str, str] | None = None
+) -> Loaded:
     """A definition of these steps."""
     head = HEAD + (f"params: {params}\n" if params else "")
     return read(head + "steps:\n" + "".join(f"  - {line}\n" for line in lines), params=given, env=env or {})

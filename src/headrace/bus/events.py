@@ -101,6 +101,7 @@ class QualityCheckEvent(Event):
     on_fail: str
     observed: str
     expected: str
+    version: str
     values: Mapping[str, Any] = field(default_factory=dict)
 
 

@@ -24,6 +24,8 @@ class RuleCount:
     version: str
     action: str
     rows: int
+    columns: tuple[str, ...] = ()
+    """The columns of the data that the rule looks at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,4 +134,6 @@ class Engine(Protocol):
 
     def statements(self, plan: Plan) -> Sequence[Statement]: ...
 
-    def session(self, plan: Plan, workspace: Path) -> Session: ...
+    def session(self, plan: Plan, workspace: Path, project: Path) -> Session:
+        """A run's work. Python functions are looked for from the project folder."""
+        ...

@@ -93,8 +93,11 @@ class Tidied:
     """The length of the longest record, in bytes."""
 
 
-#: Copies the readable records of a file into a folder, slowly and surely: for files that an engine cannot be trusted with.
-Tidy = Callable[[InputFile, Path], Tidied]
+class Tidy(Protocol):
+    """Copies the readable records of a file into a folder, slowly and surely: for files that an engine cannot be trusted with.
+    As a sample, only those at its start."""
+
+    def __call__(self, file: InputFile, folder: Path, *, sample: bool = False) -> Tidied: ...
 
 
 @dataclass(frozen=True, slots=True)

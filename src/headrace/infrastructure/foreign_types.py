@@ -81,7 +81,11 @@ def from_duckdb(written: str) -> Foreign:
         return Foreign(Decimal(int(m[1]), int(m[2])), written)
     if m := re.fullmatch(r"(.*)\[\d*\]", written, re.DOTALL):
         item = from_duckdb(m[1])
-        return Foreign(Json(), "JSON", as_json=True) if item.as_json else Foreign(List(item.type), f"{item.written}[]", cut=item.cut)
+        return (
+            Foreign(Json(), "JSON", as_json=True)
+            if item.as_json
+            else Foreign(List(item.type), f"{item.written}[]", cut=item.cut)
+        )
     if written.startswith("MAP("):
         return Foreign(Json(), "JSON", as_json=True)
     if written.startswith("ENUM("):
@@ -96,7 +100,9 @@ def _struct(inside: str) -> Foreign:
     if any(kind.as_json for _, kind in fields):
         return Foreign(Json(), "JSON", as_json=True)
     written = ", ".join(f"{_quoted(name)} {kind.written}" for name, kind in fields)
-    return Foreign(Struct(tuple((name, kind.type) for name, kind in fields)), f"STRUCT({written})", cut=any(k.cut for _, k in fields))
+    return Foreign(
+        Struct(tuple((name, kind.type) for name, kind in fields)), f"STRUCT({written})", cut=any(k.cut for _, k in fields)
+    )
 
 
 def _fields(inside: str) -> Iterator[tuple[str, str]]:
@@ -135,7 +141,9 @@ def _column(name: str, written: str, origin: str) -> ForeignColumn:
     return ForeignColumn(name, kind.type, column if same else f"CAST({column} AS {kind.written})", kind.cut)
 
 
-def describe(con: duckdb.DuckDBPyConnection, query: str, origin: str, parameters: Mapping[str, Any] | None = None) -> tuple[ForeignColumn, ...]:
+def describe(
+    con: duckdb.DuckDBPyConnection, query: str, origin: str, parameters: Mapping[str, Any] | None = None
+) -> tuple[ForeignColumn, ...]:
     """The columns of a query as ours."""
     return columns_of(((row[0], row[1]) for row in con.execute(f"DESCRIBE {query}", parameters or {}).fetchall()), origin)
 
@@ -165,7 +173,8 @@ def arrow_columns(schema: pa.Schema, origin: str) -> tuple[ForeignColumn, ...]:
                     _seen_by_duckdb(con, pa.schema([field]), origin)
                 except duckdb.Error as error:
                     raise NonRetryableError(
-                        f"the column `{field.name}` of {origin} has the Arrow type {field.type}, which DuckDB cannot read", hint="convert it first"
+                        f"the column `{field.name}` of {origin} has the Arrow type {field.type}, which DuckDB cannot read",
+                        hint="convert it first",
                     ) from error
             raise
 
@@ -177,3 +186,29 @@ def _seen_by_duckdb(con: duckdb.DuckDBPyConnection, schema: pa.Schema, origin: s
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
+
+
+def arrow_type(kind: DataType) -> pa.DataType:
+    """The Arrow type that holds values of one of ours."""
+    import pyarrow as pa
+
+    match kind:
+        case Integer(bits=128):
+            return pa.decimal128(38, 0)
+        case Integer():
+            return getattr(pa, f"{'' if kind.signed else 'u'}int{kind.bits}")()
+        case Float():
+            return pa.float32() if kind.bits == 32 else pa.float64()
+        case Decimal():
+            return pa.decimal128(kind.precision, kind.scale)
+        case List():
+            return pa.list_(arrow_type(kind.item))
+        case Struct():
+            return pa.struct([pa.field(name, arrow_type(field)) for name, field in kind.fields])
+        case Timestamp():
+            return pa.timestamp("us", "UTC") if kind.zone else pa.timestamp("us")
+    plain = {
+        Boolean(): pa.bool_(), Date(): pa.date32(), Time(): pa.time64("us"), Binary(): pa.binary(),
+        Interval(): pa.month_day_nano_interval(),
+    }  # fmt: skip
+    return plain.get(kind, pa.string())

@@ -9,15 +9,17 @@ later problems their places (see `locate`).
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from headrace.business.model.definition import Definition, Loaded
+from headrace.business.model.references import plain
 from headrace.errors import DefinitionError, Location
+from headrace.errors import Path as Place
 from headrace.infrastructure.catalog import Catalog
 from headrace.infrastructure.loading.assembly import Surroundings, assemble
-from headrace.infrastructure.loading.contracts import ForeignContract
+from headrace.infrastructure.loading.contracts import OpenContract
 from headrace.infrastructure.loading.places import CallPlaces, Places, Whereabouts, locate
 from headrace.infrastructure.loading.reading import read_document, read_text
 from headrace.security.secrets import Vault
@@ -32,12 +34,10 @@ def load(
     params: Mapping[str, Any] | None = None,
     env: Mapping[str, str] | None = None,
     stand_ins: bool = False,
-    foreign: ForeignContract | None = None,
 ) -> Loaded:
     """The definition in a file. Raises `UsageError` if there is no such file, `DefinitionError` if there is anything wrong with it.
 
-    `stand_ins` gives required parameters that have no value one of their type, for those who only look. `foreign` reads
-    contracts in the form of the Open Data Contract Standard.
+    `stand_ins` gives required parameters that have no value one of their type, for those who only look.
     """
     return load_text(
         read_text(file),
@@ -48,7 +48,6 @@ def load(
         params=params,
         env=env,
         stand_ins=stand_ins,
-        foreign=foreign,
     )
 
 
@@ -62,11 +61,10 @@ def load_text(
     params: Mapping[str, Any] | None = None,
     env: Mapping[str, str] | None = None,
     stand_ins: bool = False,
-    foreign: ForeignContract | None = None,
 ) -> Loaded:
     """The definition in a text. `name` stands in messages, `project` is the folder that relative paths are meant from."""
     document = read_document(text, name)
-    around = _surroundings(catalog, project, params, env, stand_ins, foreign)
+    around = _surroundings(catalog, project, params, env, stand_ins)
     made = assemble(document.data, document.written, document.places, around)
     problems = locate([*document.problems, *made.problems], document.places)
     if problems or made.definition is None:
@@ -83,20 +81,31 @@ def load_text(
 
 def build(
     document: Mapping[str, Any],
-    calls: Mapping[tuple[str | int, ...], Location],
+    calls: Mapping[Place, Location],
     *,
     catalog: Catalog,
     project: Path = Path(),
     params: Mapping[str, Any] | None = None,
     env: Mapping[str, str] | None = None,
-    foreign: ForeignContract | None = None,
 ) -> Loaded:
     """The definition that calls have put together as plain data. `calls` says which line made which part."""
     places: Whereabouts = CallPlaces(calls)
-    made = assemble(document, {}, Places(""), _surroundings(catalog, project, params, env, False, foreign))
+    made = assemble(document, dict(_texts(document, ())), Places(""), _surroundings(catalog, project, params, env, False))
     if made.problems or made.definition is None:
         raise DefinitionError(locate(made.problems, places))
     return Loaded(definition=made.definition, project=project, params=made.params, document=document, places=places)
+
+
+def _texts(value: Any, path: Place) -> Iterator[tuple[Place, str]]:
+    """The numbers and booleans of a document as the texts that YAML would have, for options that want text."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _texts(item, (*path, key))
+    elif isinstance(value, list):
+        for n, item in enumerate(value):
+            yield from _texts(item, (*path, n))
+    elif isinstance(value, bool | int | float):
+        yield path, plain(value)
 
 
 def definition_schema(catalog: Catalog) -> dict[str, Any]:
@@ -119,7 +128,12 @@ def _surroundings(
     params: Mapping[str, Any] | None,
     env: Mapping[str, str] | None,
     stand_ins: bool,
-    foreign: ForeignContract | None,
 ) -> Surroundings:
     variables = os.environ if env is None else env
-    return Surroundings(catalog, project, params or {}, variables, Vault.of(project, variables), stand_ins, foreign)
+    return Surroundings(catalog, project, params or {}, variables, Vault.of(project, variables), stand_ins)
+
+
+def _open_contract(document: Any, name: str | None) -> OpenContract:
+    from headrace.infrastructure.odcs.reading import read_odcs
+
+    return read_odcs(document, name)

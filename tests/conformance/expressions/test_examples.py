@@ -41,7 +41,9 @@ def as_given(value: Expr, kind: Expr) -> str:
 @pytest.mark.parametrize("function", catalog.FUNCTIONS, ids=lambda function: function.name)
 def test_the_example_gives_what_the_catalogue_says(con: duckdb.DuckDBPyConnection, function: Function) -> None:
     schema, rows = SEEN.get(function.kind, Schema()), ROWS.get(function.kind, "(SELECT 1)")
-    expression = parse_expression(function.example, schema, aggregates=function.kind == "aggregate", windows=function.kind == "window")
+    expression = parse_expression(
+        function.example, schema, aggregates=function.kind == "aggregate", windows=function.kind == "window"
+    )
     assert plan_problems(expression) == []
     meant = as_given(parse_expression(function.gives, Schema()), expression)
     sql = PRINTER.sql(expression)

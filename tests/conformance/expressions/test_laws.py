@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal as Exact
+from decimal import localcontext
 from itertools import product
 from typing import Any
 
@@ -17,7 +18,19 @@ from hypothesis import strategies as st
 
 from headrace.business.model.schema import Schema
 from headrace.business.model.types import (
-    Binary, Boolean, DataType, Date, Decimal, Float, Integer, List, String, Struct, Time, Timestamp, parse_type,
+    Binary,
+    Boolean,
+    DataType,
+    Date,
+    Decimal,
+    Float,
+    Integer,
+    List,
+    String,
+    Struct,
+    Time,
+    Timestamp,
+    parse_type,
 )  # fmt: skip
 from headrace.business.processing.expressions.ir import Cast, ColumnRef, Constant, Expr
 from headrace.business.processing.expressions.parse import parse_expression
@@ -25,7 +38,9 @@ from headrace.infrastructure.engines.duckdb.expressions import ExpressionPrinter
 from headrace.infrastructure.engines.duckdb.literals import identifier, literal
 
 PRINTER = ExpressionPrinter()
-many = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+many = settings(
+    deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +53,9 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
 def values(con: duckdb.DuckDBPyConnection, expression: Expr, column: Sequence[Any], kind: DataType) -> list[Any]:
     """The expression over a column `x` of these values, in their order."""
     rows = ", ".join(f"({i}, {literal(value, kind)})" for i, value in enumerate(column))
-    return [row[0] for row in con.execute(f"SELECT {PRINTER.sql(expression)} FROM (VALUES {rows}) AS t(i, x) ORDER BY i").fetchall()]
+    return [
+        row[0] for row in con.execute(f"SELECT {PRINTER.sql(expression)} FROM (VALUES {rows}) AS t(i, x) ORDER BY i").fetchall()
+    ]
 
 
 # Casts ----------------------------------------------------------------------------------------------------------------
@@ -80,21 +97,24 @@ def _six(text: str) -> str:
 
 
 def _exact(text: str, kind: Decimal) -> Exact | None:
-    number = Exact(text)
-    if number * 10**kind.scale % 1 or abs(number) >= Exact(10) ** (kind.precision - kind.scale):
-        return None
-    return number
+    with localcontext() as context:
+        context.prec = 200
+        number = Exact(text)
+        fits = number.scaleb(kind.scale) % 1 == 0 and abs(number) < Exact(10) ** (kind.precision - kind.scale)
+    return number if fits else None
 
 
 def _moment(text: str, *, zone: bool) -> datetime | None:
     if not re.fullmatch(f"{_DATE}[T ]{_CLOCK}{_OFFSET if zone else ''}", text):
         return None
     found = datetime.fromisoformat(_six(text))
-    return found.astimezone(timezone.utc).replace(tzinfo=None) if zone else found
+    return found.astimezone(UTC).replace(tzinfo=None) if zone else found
 
 
 near_numbers = st.text(alphabet=st.sampled_from("0123456789.+-eE_xbn aif\t,٣"), max_size=9)
-near_moments = st.from_regex(rf"\A[ ]?[0-2]?[0-9]{{3}}[-/ ][01]?[0-9]-?[0-3]?[0-9][T ]{{0,2}}({_CLOCK})?[ :.0-9]{{0,8}}({_OFFSET})?[ Z]?\Z")
+near_moments = st.from_regex(
+    rf"\A[ ]?[0-2]?[0-9]{{3}}[-/ ][01]?[0-9]-?[0-3]?[0-9][T ]{{0,2}}({_CLOCK})?[ :.0-9]{{0,8}}({_OFFSET})?[ Z]?\Z"
+)
 iso = st.from_regex(rf"\A[0-9]{{4}}-[01][0-9]-[0-3][0-9][T ]{_CLOCK}({_OFFSET})?\Z")
 ordinary = st.one_of(
     st.integers(-(2**70), 2**70).map(str), st.floats().map(repr), st.decimals(allow_nan=False, allow_infinity=False, places=3).map(str),
@@ -171,12 +191,13 @@ def test_a_quoted_name_is_that_name(con: duckdb.DuckDBPyConnection, name: str) -
 
 def test_nested_literals_and_long_spans(con: duckdb.DuckDBPyConnection) -> None:
     kind = Struct((("a", List(Integer(32))), ("b c", String())))
-    assert con.execute(f"SELECT {literal({'a': [1, None], 'b c': "it's"}, kind)}").fetchone() == ({"a": [1, None], "b c": "it's"},)
-    assert con.execute(f"SELECT {literal(timedelta(days=-3, microseconds=5), parse_type('interval'))}").fetchone() == (
-        timedelta(days=-3, microseconds=5),
-    )
+    value, span = {"a": [1, None], "b c": "it's"}, timedelta(days=-3, microseconds=5)
+    assert con.execute(f"SELECT {literal(value, kind)}").fetchone() == (value,)
+    assert con.execute(f"SELECT {literal(span, parse_type('interval'))}").fetchone() == (span,)
     instant = datetime(2013, 1, 1, 2, tzinfo=timezone(timedelta(hours=2)))
-    assert con.execute(f"SELECT CAST({literal(instant, Timestamp(zone=True))} AS VARCHAR)").fetchone() == ("2013-01-01 00:00:00+00",)
+    assert con.execute(f"SELECT CAST({literal(instant, Timestamp(zone=True))} AS VARCHAR)").fetchone() == (
+        "2013-01-01 00:00:00+00",
+    )
 
 
 # Logic and order ------------------------------------------------------------------------------------------------------
@@ -185,10 +206,10 @@ THREE = (True, False, None)
 LAWS = [
     "(a and b) is not distinct from (b and a)",
     "(a or b) is not distinct from (b or a)",
-    "not (a and b) is not distinct from (not a or not b)",
+    "(not (a and b)) is not distinct from (not a or not b)",
     "(a and (b or c)) is not distinct from ((a and b) or (a and c))",
     "(a and b and c) is not distinct from (a and (b and c))",
-    "not not a is not distinct from a",
+    "(not not a) is not distinct from a",
     "(a is distinct from b) = (not (a is not distinct from b))",
     "(a = b) is not distinct from (b = a)",
     "(a in (b, c)) is not distinct from (a = b or a = c)",
@@ -229,7 +250,11 @@ def test_order_is_total(con: duckdb.DuckDBPyConnection, written: str, data: st.D
 
 
 @many
-@given(st.lists(st.tuples(st.decimals(-(10**12), 10**12, places=2), st.decimals(-(10**12), 10**12, places=2)), min_size=1, max_size=20))
+@given(
+    st.lists(
+        st.tuples(st.decimals(-(10**12), 10**12, places=2), st.decimals(-(10**12), 10**12, places=2)), min_size=1, max_size=20
+    )
+)
 def test_decimals_are_exact(con: duckdb.DuckDBPyConnection, pairs: list[tuple[Exact, Exact]]) -> None:
     kind = Decimal(15, 2)
     schema = Schema.of(x=kind, y=kind)
@@ -241,8 +266,12 @@ def test_decimals_are_exact(con: duckdb.DuckDBPyConnection, pairs: list[tuple[Ex
 
 @many
 @given(st.lists(st.tuples(st.integers(-(2**31), 2**31), st.integers(-(2**31), 2**31)), min_size=1, max_size=20))
-def test_integer_division_goes_towards_zero_and_leaves_the_remainder(con: duckdb.DuckDBPyConnection, pairs: list[tuple[int, int]]) -> None:
+def test_integer_division_goes_towards_zero_and_leaves_the_remainder(
+    con: duckdb.DuckDBPyConnection, pairs: list[tuple[int, int]]
+) -> None:
     kind = Integer(64)
-    expression = parse_expression("coalesce((x // y) * y + x % y = x and abs(x % y) < abs(y), y = 0)", Schema.of(x=kind, y=kind))
+    expression = parse_expression(
+        "coalesce((x // y) * y + x % y = x and abs(x % y) < abs(y), y = 0)", Schema.of(x=kind, y=kind)
+    )
     rows = ", ".join(f"({literal(x, kind)}, {literal(y, kind)})" for x, y in pairs)
     assert con.execute(f"SELECT DISTINCT {PRINTER.sql(expression)} FROM (VALUES {rows}) AS t(x, y)").fetchall() == [(True,)]

@@ -61,7 +61,9 @@ def shown(con: duckdb.DuckDBPyConnection, expression: Expr, rows: str, last: str
     assert plan_problems(expression) == []
     sql = PRINTER.sql(expression)
     nested = str(expression.type).startswith(("list", "struct", "interval"))
-    written = f"CAST({sql} AS VARCHAR)" if nested else PRINTER.sql(Cast(String(), expression)) if expression.type != String() else sql
+    written = (
+        f"CAST({sql} AS VARCHAR)" if nested else PRINTER.sql(Cast(String(), expression)) if expression.type != String() else sql
+    )
     value, kind = con.execute(f"SELECT {written}, typeof({sql}) FROM {rows} {last}").fetchall()[-1]
     if value is None:
         return "null", kind
@@ -69,7 +71,9 @@ def shown(con: duckdb.DuckDBPyConnection, expression: Expr, rows: str, last: str
     return ("'" + value.replace("'", "''") + "'" if quoted else value), kind
 
 
-def check(con: duckdb.DuckDBPyConnection, row: Row, schema: Schema, rows: str = "(SELECT 1)", last: str = "", **allowed: bool) -> None:
+def check(
+    con: duckdb.DuckDBPyConnection, row: Row, schema: Schema, rows: str = "(SELECT 1)", last: str = "", **allowed: bool
+) -> None:
     text, gives = code(row["expression"]), row["gives"]
     if gives == "refused":
         with pytest.raises(ExpressionError) as refused:
@@ -113,7 +117,10 @@ def test_an_aggregate_or_window_gives_what_the_page_says(con: duckdb.DuckDBPyCon
 
 def cells() -> Iterator[tuple[str, list[tuple[DataType, str, CastFormat]]]]:
     for row in rows_with("text", without="notation"):
-        yield json.loads(code(row["text"])), [(parse_type(kind), gives, CastFormat()) for kind, gives in row.items() if kind != "text"]
+        yield (
+            json.loads(code(row["text"])),
+            [(parse_type(kind), gives, CastFormat()) for kind, gives in row.items() if kind != "text"],
+        )
     for row in rows_with("text", "notation"):
         options = dict(re.findall(r"(\w+)=`([^`]*)`", row["notation"]))
         words = {name: (value,) if name.endswith("words") else value for name, value in options.items()}

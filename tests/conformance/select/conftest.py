@@ -92,7 +92,12 @@ def described(connection: duckdb.DuckDBPyConnection, table: str) -> Dataset:
 @pytest.fixture(scope="session")
 def describe() -> Callable[[duckdb.DuckDBPyConnection], Database]:
     def database(connection: duckdb.DuckDBPyConnection) -> Database:
-        names = [name for (name,) in connection.execute("select table_name from duckdb_tables() union select view_name from duckdb_views() where not internal").fetchall()]
+        names = [
+            name
+            for (name,) in connection.execute(
+                "select table_name from duckdb_tables() union select view_name from duckdb_views() where not internal"
+            ).fetchall()
+        ]
         return Database(connection, {name: described(connection, name) for name in names})
 
     return database

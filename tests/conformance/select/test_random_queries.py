@@ -38,7 +38,9 @@ def values(draw: st.DrawFn, depth: int, own: list[str], outer: tuple[str, ...]) 
         source, names = draw(sources(depth + 1))
         where = draw(conditions(depth + 2, names, (*outer, *own)))
         return f"(select max({draw(st.sampled_from(names))}) from {source} where {where})"
-    return draw(st.sampled_from([column, f"({column} + 1)", f"coalesce({column}, 0)", f"abs({column} - {draw(st.sampled_from(own))})"]))
+    return draw(
+        st.sampled_from([column, f"({column} + 1)", f"coalesce({column}, 0)", f"abs({column} - {draw(st.sampled_from(own))})"])
+    )
 
 
 @st.composite

@@ -7,6 +7,8 @@ import pytest
 FROM = """
 select a, b from t
 select * from t
+select a + 1 as n, n * 2 as m, m - b as o from t
+select a + 1 as n, n * 2 as m from t where n > 2 and m < 9
 select t.*, c from t join u using (a)
 select * from t as v(p, q)
 select p, s from t as v(p)
@@ -100,6 +102,7 @@ select s, sum(b) as total from t group by s having total > 15
 select 'all' as which from t having count(*) > 3
 select s from t group by s order by count(*) desc, s
 select s, count(*) as n from t group by s order by n desc, max(b), s limit 2
+select t.s, sum(b) as total, sum(total) over () as whole from t group by s
 select count(distinct s) as n, count(*) filter (where b > 5) as k from t
 select s, string_agg(cast(b as varchar), '-' order by b desc) as w from t where b is not null group by s
 select s, sum(case when b > 5 then 1 else 0 end) as k from t group by s

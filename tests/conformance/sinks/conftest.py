@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from tests.integration.conftest import postgres, postgres_server
 from tests.conformance.sinks.crasher import Crasher
 from tests.conformance.sinks.targets import NAMES, WAYS, Target, make_target
+from tests.integration.conftest import postgres, postgres_server
 
 __all__ = ["crasher", "postgres", "postgres_server", "target", "way"]
 

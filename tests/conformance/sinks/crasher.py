@@ -77,7 +77,6 @@ def _serve() -> None:
     import duckdb  # noqa: F401
     import psycopg  # noqa: F401
     import pyarrow.parquet  # noqa: F401
-
     from tests.conformance.sinks import targets  # noqa: F401
 
     for line in sys.stdin:

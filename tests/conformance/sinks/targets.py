@@ -24,6 +24,7 @@ from headrace.infrastructure.connectors.duckdb_sink import DuckDBSink
 from headrace.infrastructure.connectors.duckdb_types import duckdb_type
 from headrace.infrastructure.connectors.file_sink import FileSink
 from headrace.infrastructure.connectors.postgres_sink import PostgresSink
+from headrace.infrastructure.connectors.sql_text import quoted
 from headrace.infrastructure.connectors.sqlite_sink import SQLiteSink
 from headrace.infrastructure.formats.parquet_checksums import add_checksums
 
@@ -61,7 +62,7 @@ def stage(folder: Path, rows: list[Row], schema: Schema = SCHEMA, files: int = 1
     made = []
     with duckdb.connect() as con:
         con.execute("SET TimeZone = 'UTC'")
-        columns = ", ".join(f'"{c.name}" {duckdb_type(c.type)}' for c in schema)
+        columns = ", ".join(f"{quoted(c.name)} {duckdb_type(c.type)}" for c in schema)
         for i in range(files):
             part = rows[i::files]
             con.execute(f"CREATE OR REPLACE TABLE rows ({columns})")
@@ -155,12 +156,16 @@ class FileTarget(Target):
         if ".csv" in ending:
             return f"SELECT * FROM read_csv({listed}, header = true, all_varchar = true, allow_quoted_nulls = false, union_by_name = true)"
         if ".jsonl" in ending:
-            kinds = {c.name: duckdb_type(c.type) for c in SCHEMA} | {
-                "valid_from": "TIMESTAMPTZ",
-                "valid_to": "TIMESTAMPTZ",
-                "is_current": "BOOLEAN",
-            }
-            columns = ", ".join(f"{name}: '{kind}'" for name, kind in kinds.items())
+            kinds = (
+                {c.name: duckdb_type(c.type) for c in SCHEMA}
+                | {"note": "VARCHAR", 'say "x"; drop': "VARCHAR", "select": "VARCHAR"}
+                | {
+                    "valid_from": "TIMESTAMPTZ",
+                    "valid_to": "TIMESTAMPTZ",
+                    "is_current": "BOOLEAN",
+                }
+            )
+            columns = ", ".join(f"{quoted(name)}: '{kind}'" for name, kind in kinds.items())
             return f"SELECT * FROM read_json({listed}, format = 'newline_delimited', columns = {{{columns}}})"
         if ".arrow" in ending:
             tables = []

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from headrace.business.ports import Checkpoint, Staged
 from tests.conformance.sinks.crasher import CRASHED, Crasher
 from tests.conformance.sinks.targets import MODES, FileTarget, Row, Target, checkpoint, row, stage
+
+from headrace.business.ports import Checkpoint, Staged
 
 KILLED = -9
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.conformance.sinks.targets import MODES, Target, checkpoint, row, stage
 
 from headrace.errors import NonRetryableError
-from tests.conformance.sinks.targets import MODES, Target, checkpoint, row, stage
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import duckdb
 import pytest
-
 from tests.conformance.sinks.crasher import LATER, Crasher
 from tests.conformance.sinks.targets import MODES, FileTarget, Row, Target, checkpoint, row, stage
 from tests.conformance.sinks.test_crashes import job

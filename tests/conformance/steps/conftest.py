@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import duckdb
 import pytest
-
 from tests.conformance.steps.kitchen import Kitchen
 
 

@@ -8,11 +8,11 @@ from itertools import groupby
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.conformance.steps.kitchen import bag, in_order, plain
+from tests.conformance.steps.rows import LAW, ROWS, SCHEMA
 
 from headrace.business.model.schema import Schema
 from headrace.business.model.types import Float, Integer, String
-from tests.conformance.steps.kitchen import bag, in_order, plain
-from tests.conformance.steps.rows import LAW, ROWS, SCHEMA
 
 
 def _all(row):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from tests.conformance.steps.kitchen import bag
 
 from headrace.business.model.schema import Schema
 from headrace.business.model.types import Integer, List, String
-from tests.conformance.steps.kitchen import bag
 
 HOSTILE = [
     'a"; drop table "t"; --', "a'b", "select", "x y", "größe", "名前", "a\nb", "/* x", "-- x", "a.b", '"', '""', "\u202eabc", "n", "*", "$1", "{0}", "a" * 200,

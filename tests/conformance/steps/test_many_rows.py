@@ -6,11 +6,11 @@ from collections import defaultdict
 
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.conformance.steps.kitchen import bag, in_order, plain
+from tests.conformance.steps.rows import LAW, ROWS, SCHEMA
 
 from headrace.business.model.schema import Schema
 from headrace.business.model.types import Float, Integer, String
-from tests.conformance.steps.kitchen import bag, in_order, plain
-from tests.conformance.steps.rows import LAW, ROWS, SCHEMA
 
 
 def _groups(rows, *names):

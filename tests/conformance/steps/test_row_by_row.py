@@ -7,11 +7,11 @@ import re
 
 import pytest
 from hypothesis import given
+from tests.conformance.steps.kitchen import bag
+from tests.conformance.steps.rows import LAW, ROWS, SCHEMA
 
 from headrace.business.model.schema import Column, Schema
 from headrace.business.model.types import Boolean, Date, Decimal, Float, Integer, String
-from tests.conformance.steps.kitchen import bag
-from tests.conformance.steps.rows import LAW, ROWS, SCHEMA
 
 
 @LAW

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.conformance.steps.kitchen import bag
+from tests.conformance.steps.rows import LAW, OTHER_ROWS, OTHER_SCHEMA, ROWS, SCHEMA
 
 from headrace.business.model.schema import Column, Schema
 from headrace.business.model.types import Decimal, Integer, String
-from tests.conformance.steps.kitchen import bag
-from tests.conformance.steps.rows import LAW, OTHER_ROWS, OTHER_SCHEMA, ROWS, SCHEMA
 
 
 def _tables(kitchen, rows, others):
@@ -23,7 +23,7 @@ def _joined(rows, others, how, condition, combine):
     for left in rows:
         partners = [i for i, right in enumerate(others) if condition(left, right)]
         met.update(partners)
-        if how == "semi" and partners or how == "anti" and not partners:
+        if (how == "semi" and partners) or (how == "anti" and not partners):
             found.append(left)
         if how in ("inner", "left", "right", "full"):
             found += [combine(left, others[i]) for i in partners]

@@ -8,7 +8,7 @@ Row = tuple[str | None, ...]
 
 
 @dataclass
-class Broken(Exception):  # noqa: N818
+class Broken(Exception):
     """The record cannot be read; it is rejected up to the end of its first line."""
 
 

@@ -27,7 +27,9 @@ class Read:
 
     def in_order(self, file: int = 0) -> list[tuple[str, Any]]:
         """Rows and rejected texts of a file in the order of their record numbers."""
-        rows = [(number, "row", row[:-1]) for row, (index, number) in zip(self.rows, self.records, strict=True) if index == file]
+        rows = [
+            (number, "row", row[:-1]) for row, (index, number) in zip(self.rows, self.records, strict=True) if index == file
+        ]
         lost = [(number, "rejected", text) for index, number, text, _, _ in self.rejected if index == file]
         merged = sorted([*rows, *lost])
         assert [number for number, _, _ in merged] == list(range(1, len(merged) + 1))
@@ -35,7 +37,9 @@ class Read:
 
 
 def read(scan: Scan, con: duckdb.DuckDBPyConnection | None = None) -> Read:
+    """Read a scan to its end, on a connection of its own or on one that is used many times."""
     connection = con or duckdb.connect()
+    connection.execute("DROP TABLE IF EXISTS loaded")
     opened = open_scan(connection, scan, 'the "source"')
     try:
         opened.load(lambda relation: connection.execute(f"CREATE TABLE loaded AS SELECT * FROM {relation}"), "loaded")
@@ -43,9 +47,11 @@ def read(scan: Scan, con: duckdb.DuckDBPyConnection | None = None) -> Read:
         table = opened.rejected()
         rejected = connection.execute(f"SELECT * FROM {table}").fetchall() if table else []
         connection.execute(
-            'CREATE TEMP TABLE ranks AS SELECT _file AS "file", rowid - min(rowid) OVER (PARTITION BY _file) AS rank FROM loaded'
+            'CREATE OR REPLACE TEMP TABLE ranks AS SELECT _file AS "file", rowid - min(rowid) OVER (PARTITION BY _file) AS rank FROM loaded'
         )
-        records = connection.execute(f'SELECT "file", record FROM ({opened.record_numbers("ranks")}) ORDER BY "file", rank').fetchall()
+        records = connection.execute(
+            f'SELECT "file", record FROM ({opened.record_numbers("ranks")}) ORDER BY "file", rank'
+        ).fetchall()
         again = connection.execute(f"SELECT * FROM {opened.relation}").fetchall()
         assert repr(again) == repr(rows), "reading twice gives the same rows in the same order"
         return Read(rows, rejected, records)

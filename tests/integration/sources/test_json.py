@@ -8,12 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.integration.sources.reading import Read, read, written
 
 from headrace.infrastructure.formats.json import Json
-from tests.integration.sources.reading import Read, read, written
+
+#: One for all examples: to open one costs more than to read a few lines.
+CONNECTION = duckdb.connect(config={"threads": 2})
 
 
 def read_json(data: bytes, folder: Path, **options: Any) -> Read:
@@ -27,11 +31,20 @@ def test_scalars_are_text_nested_values_json_and_null_is_null(tmp_path: Path) ->
 
 def test_lines_that_are_no_objects_are_rejected_with_their_text(tmp_path: Path) -> None:
     found = read_json(b'{"a": 1}\n[1]\n\n{"a": tru}\n"x"\n{"a": 2}\n', tmp_path)
-    assert found.in_order() == [("row", ("1",)), ("rejected", "[1]"), ("rejected", '{"a": tru}'), ("rejected", '"x"'), ("row", ("2",))]
+    assert found.in_order() == [
+        ("row", ("1",)),
+        ("rejected", "[1]"),
+        ("rejected", '{"a": tru}'),
+        ("rejected", '"x"'),
+        ("row", ("2",)),
+    ]
     assert found.reasons() == ["not_an_object", "not_json", "not_an_object"]
 
 
-@pytest.mark.parametrize("number", ["123456789.123456789012", "0.10000000000000000555111512312578", "12345678901234567890123", "1e400", "NaN", "-Infinity"])
+@pytest.mark.parametrize(
+    "number",
+    ["123456789.123456789012", "0.10000000000000000555111512312578", "12345678901234567890123", "1e400", "NaN", "-Infinity"],
+)
 def test_no_digit_of_a_number_is_lost(number: str, tmp_path: Path) -> None:
     assert read_json(b'{"a": %b}\n' % number.encode(), tmp_path).rows == [(number, 0)]
 
@@ -86,8 +99,14 @@ def test_encodings(encoding: str, tmp_path: Path) -> None:
 
 
 values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(10**25), 10**25) | st.floats(allow_nan=False, allow_infinity=False) | st.text(st.characters(codec="utf-8")),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=3), inner, max_size=3),
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**25), 10**25)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(codec="utf-8")),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=3), inner, max_size=3)
+    ),
     max_leaves=5,
 )
 
@@ -107,20 +126,25 @@ def meaning(text: str | None, original: Any) -> Any:
     careful=st.booleans(),
     ascii_only=st.booleans(),
 )
-def test_what_the_json_module_writes_is_read_as_it_was(objects: list[dict[str, Any]], layout: str, careful: bool, ascii_only: bool) -> None:
+def test_what_the_json_module_writes_is_read_as_it_was(
+    objects: list[dict[str, Any]], layout: str, careful: bool, ascii_only: bool
+) -> None:
     texts = [json.dumps(o, ensure_ascii=ascii_only) for o in objects]
     data = "\n".join(texts) if layout == "lines" else "[" + ",\n".join(texts) + "]"
     with tempfile.TemporaryDirectory() as folder:
         scan = Json(layout=layout).scan(written(Path(folder), data.encode()))
         scan = replace(scan, plain=frozenset()) if careful else scan
-        found = read(scan)
+        found = read(scan, CONNECTION)
     assert found.rejected == []
     for row, original in zip(found.rows, objects, strict=True):
         for name, text in zip(scan.schema.names, row, strict=False):
             assert meaning(text, original.get(name)) == original.get(name)
 
 
-dirty_line = st.lists(st.sampled_from([b'{"a":', b"1", b'"x"', b"}", b"{", b"[", b"]", b",", b"\xff", b"\0", b"\r", b" ", b'"', b"\\", b"null"]), max_size=8).map(b"".join)
+dirty_line = st.lists(
+    st.sampled_from([b'{"a":', b"1", b'"x"', b"}", b"{", b"[", b"]", b",", b"\xff", b"\0", b"\r", b" ", b'"', b"\\", b"null"]),
+    max_size=8,
+).map(b"".join)
 
 
 @settings(max_examples=100, deadline=None)
@@ -129,7 +153,7 @@ def test_every_line_is_a_row_or_rejected(lines: list[bytes], trusting: bool) -> 
     data = b"\n".join([b'{"a":"first"}', *lines])
     with tempfile.TemporaryDirectory() as folder:
         scan = Json(layout="lines").scan(written(Path(folder), data))
-        found = read(replace(scan, plain=frozenset(f.path for f in scan.files)) if trusting else scan)
+        found = read(replace(scan, plain=frozenset(f.path for f in scan.files)) if trusting else scan, CONNECTION)
     filled = [line for line in lines if line.strip(b" \t\r")]
     assert len(found.rows) + len(found.rejected) == 1 + len(filled)
     assert len(found.in_order()) == 1 + len(filled)

@@ -6,12 +6,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests.definitions.plugins import Derive, FileSource, Filter, Limit, OnlyThese, RowCount
+from tests.definitions.reading import CATALOG, HEAD, problems, read, told
 
 from headrace.business.model.contract import Contract
 from headrace.errors import DefinitionError, Location, Problem, UsageError
 from headrace.infrastructure.loader import load, load_text, locate
-from tests.definitions.plugins import Derive, FileSource, Filter, Limit, OnlyThese, RowCount
-from tests.definitions.reading import CATALOG, HEAD, problems, read, told
 
 
 def test_the_smallest_definition():
@@ -22,14 +22,22 @@ def test_the_smallest_definition():
 
 def test_bare_values_and_options_are_the_same():
     short = read(HEAD + "steps: [{filter: x > 1}, {derive: {y: x}}, {limit: 5}]\nchecks: [{row_count: }]")
-    long = read(HEAD + "steps: [{filter: {where: x > 1}}, {derive: {columns: {y: x}}}, {limit: {rows: 5}}]\nchecks: [{row_count: {}}]")
+    long = read(
+        HEAD + "steps: [{filter: {where: x > 1}}, {derive: {columns: {y: x}}}, {limit: {rows: 5}}]\nchecks: [{row_count: {}}]"
+    )
     assert short.definition == long.definition
-    assert [step.plugin for step in short.definition.steps] == [Filter(where="x > 1"), Derive(columns={"y": "x"}), Limit(rows=5)]
+    assert [step.plugin for step in short.definition.steps] == [
+        Filter(where="x > 1"),
+        Derive(columns={"y": "x"}),
+        Limit(rows=5),
+    ]
     assert short.definition.checks[0].plugin == RowCount()
 
 
 def test_names_are_the_kinds_numbered_when_repeated():
-    made = read(HEAD + "steps: [{filter: a}, {filter: b}, {name: filter_2, limit: 1}, {filter: c}]\nsinks: [{file: x}, {file: y}]").definition
+    made = read(
+        HEAD + "steps: [{filter: a}, {filter: b}, {name: filter_2, limit: 1}, {filter: c}]\nsinks: [{file: x}, {file: y}]"
+    ).definition
     assert [s.name for s in made.steps] == ["filter", "filter_3", "filter_2", "filter_4"]
     assert [s.name for s in made.sinks] == ["file", "file_2"]
 
@@ -46,7 +54,11 @@ def test_what_looks_like_a_number_is_text_where_text_is_wanted():
 
 def test_leading_zeros_are_kept_for_text_and_read_as_decimal_for_numbers():
     assert read(HEAD + "steps: [{limit: 010}, {limit: 0o10}, {limit: 1_000}]").definition.steps[0].plugin == Limit(rows=10)
-    contract = read("pipeline: p\nsources: {a: {file: x, contract: {columns: {zip: {type: string, in: [01234, 99]}}}}}").definition.sources["a"].contract
+    contract = (
+        read("pipeline: p\nsources: {a: {file: x, contract: {columns: {zip: {type: string, in: [01234, 99]}}}}}")
+        .definition.sources["a"]
+        .contract
+    )
     assert contract.columns["zip"].in_.is_ == ("01234", "99")
 
 
@@ -152,7 +164,14 @@ def test_unions_make_one_message():
 
 
 def test_nothing_of_pydantic_is_shown():
-    text = str(DefinitionError(problems(HEAD + "x: 1\nsteps: [{limit: a}, {derive: 5}, {clean: {fill: {a: [1]}, dedupe: {}}}]\nchecks: [{null_share: {max: 2}}]")))
+    text = str(
+        DefinitionError(
+            problems(
+                HEAD
+                + "x: 1\nsteps: [{limit: a}, {derive: 5}, {clean: {fill: {a: [1]}, dedupe: {}}}]\nchecks: [{null_share: {max: 2}}]"
+            )
+        )
+    )
     for word in ("pydantic", "http", "Input", "input_value", "function-", "valid ", "Error"):
         assert word not in text
 
@@ -210,19 +229,44 @@ def test_a_contract_in_a_file_of_its_own(tmp_path):
 def test_problems_of_a_contract_file_are_told_in_that_file(tmp_path):
     (tmp_path / "c.yaml").write_text("columns:\n  c: {typ: int32}\n")
     text = "pipeline: p\nsources: {a: {file: x, contract: c.yaml}, b: {file: x, contract: none.yaml}}"
-    assert [str(p.location) for p in problems(text, project=tmp_path)] == [str(Location(str(tmp_path / "c.yaml"), 2, 7)), "f.yaml:2:66"]
+    assert [str(p.location) for p in problems(text, project=tmp_path)] == [
+        str(Location(str(tmp_path / "c.yaml"), 2, 7)),
+        "f.yaml:2:66",
+    ]
 
 
-def test_a_foreign_contract_is_read_by_who_knows_it(tmp_path):
-    (tmp_path / "c.yaml").write_text("apiVersion: v3.1.0\nkind: DataContract\nbad: 1\n")
-    text = "pipeline: p\nsources: {a: {file: x, contract: c.yaml}}"
-    contract = Contract(key="x")
-    assert read(text, project=tmp_path, foreign=lambda data: contract).definition.sources["a"].contract is contract
+OPEN_CONTRACT = """\
+apiVersion: v3.1.0
+kind: DataContract
+id: shop
+name: shop
+version: 1.0.0
+status: active
+schema:
+  - name: orders
+    properties:
+      - {name: id, logicalType: integer, required: true}
+    quality:
+      - {metric: rowCount, mustBeGreaterThan: 0}
+  - name: people
+    properties:
+      - {name: name, logicalType: string}
+"""
 
-    def refuse(data):
-        raise DefinitionError([Problem("no", ("bad",), on_key=True)])
 
-    assert [str(p) for p in problems(text, project=tmp_path, foreign=refuse)] == [f"{tmp_path / 'c.yaml'}:3:1: no"]
+def test_a_contract_of_the_open_standard_promises_checks_as_well(tmp_path):
+    (tmp_path / "c.yaml").write_text(OPEN_CONTRACT)
+    text = "pipeline: p\nsources: {a: {file: x, contract: c.yaml#orders}}\nchecks: [{row_count: {min: 7}}]"
+    definition = read(text, project=tmp_path).definition
+    assert definition.sources["a"].contract.columns["id"].required.is_ is True
+    assert [(c.name, c.on, c.plugin.min) for c in definition.checks] == [("row_count", None, 7), ("row_count_2", "a", 1)]
+
+
+def test_problems_of_an_open_contract_are_told_in_its_file(tmp_path):
+    (tmp_path / "c.yaml").write_text(OPEN_CONTRACT.replace("logicalType: string", "logicalType: strnig"))
+    (problem,) = problems("pipeline: p\nsources: {a: {file: x, contract: c.yaml#people}}", project=tmp_path)
+    assert (problem.location.file, problem.location.line) == (str(tmp_path / "c.yaml"), 15)
+    assert len(problems("pipeline: p\nsources: {a: {file: x, contract: c.yaml#peple}}", project=tmp_path)) == 1
 
 
 def test_a_file_is_read_in_its_folder(tmp_path):
@@ -238,6 +282,6 @@ def test_a_file_is_read_in_its_folder(tmp_path):
         load(tmp_path / "none.yaml", catalog=CATALOG)
 
 
-def test_two_hundred_steps_are_no_work(benchmark_steps=200):
-    steps = "".join(f"  - name: s{n}\n    filter: distance > {n} and carrier <> 'X{n}'\n" for n in range(benchmark_steps))
-    assert len(load_text(HEAD + "steps:\n" + steps, catalog=OnlyThese(), project=Path()).definition.steps) == benchmark_steps
+def test_two_hundred_steps():
+    steps = "".join(f"  - name: s{n}\n    filter: distance > {n} and carrier <> 'X{n}'\n" for n in range(200))
+    assert len(load_text(HEAD + "steps:\n" + steps, catalog=OnlyThese(), project=Path()).definition.steps) == 200

@@ -35,7 +35,9 @@ def test_it_is_read_anew_each_time(tmp_path):
     assert secret.reveal() == "new"
 
 
-@pytest.mark.parametrize("written", [CANARY, f"postgresql://u:{CANARY}@h/d", f"{CANARY}${{secret:env/PW}}{CANARY}", "${secret:env/PW}"])
+@pytest.mark.parametrize(
+    "written", [CANARY, f"postgresql://u:{CANARY}@h/d", f"{CANARY}${{secret:env/PW}}{CANARY}", "${secret:env/PW}"]
+)
 def test_no_form_of_it_shows_a_value(tmp_path, written):
     secret = Secret(written, vault(tmp_path, PW=CANARY))
 
@@ -43,7 +45,16 @@ def test_no_form_of_it_shows_a_value(tmp_path, written):
         url: Secret
 
     options = Options(url=secret)
-    shown = [str(secret), repr(secret), f"{secret}", f"{secret!r}", repr([secret]), repr(options), options.model_dump_json(), repr(vault(tmp_path, PW=CANARY))]
+    shown = [
+        str(secret),
+        repr(secret),
+        f"{secret}",
+        f"{secret!r}",
+        repr([secret]),
+        repr(options),
+        options.model_dump_json(),
+        repr(vault(tmp_path, PW=CANARY)),
+    ]
     for text in shown:
         for form in (CANARY, base64.b64encode(CANARY.encode()).decode(), CANARY.encode().hex()):
             assert form not in text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from headrace.application.cli.console import say
+from headrace.application.cli.console import say, warn
 from headrace.application.cli.invocation import definition_file
 from headrace.application.cli.system import System
 from headrace.business.model.schema import did_you_mean
@@ -33,7 +33,10 @@ def export_contract(system: System, file: Path, dataset: str | None, out: Path |
 def import_contract(system: System, file: Path, out: Path | None) -> None:
     if not file.exists():
         raise UsageError(f"there is no file {file}")
-    _write(system.contract_from_standard(file), out)
+    text, notes = system.contract_from_standard(file)
+    _write(text, out)
+    for note in notes:
+        warn(f"note: {note}")
 
 
 def _write(text: str, out: Path | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from headrace.application.cli.console import duration, number, paint, size, table
@@ -131,18 +131,17 @@ def reasons(run: RunView, top: int = 8) -> Iterator[str]:
         yield f"  {number(rule['rows']):>9}  {paint(name + ': ' + rule['rule'], 'yellow')}  {paint(rule['action'], 'dim')}"
         example = next((e for e in run.sources[name].get("examples", ()) if e["rule"] == rule["rule"]), None)
         if example:
-            yield paint(f"             {_example(example, rule['rule'])}", "dim")
+            yield paint(f"             {_example(example, rule['columns'])}", "dim")
     if len(broken) > top:
         yield paint(f"  and {len(broken) - top} more rules: `headrace show --json`", "dim")
 
 
-def _example(example: Mapping[str, Any], rule: str) -> str:
+def _example(example: Mapping[str, Any], columns: Sequence[str]) -> str:
     place = f"{example['file']}" + (f", record {example['record']:,}" if example["record"] else "")
     if example["text"] is not None:
         return f"{place}: {example['text'][:100]!r}"
     cells = example["cells"]
-    column = rule.rpartition(".")[0]
-    shown = [column] if column in cells else list(cells)[:6]
+    shown = [column for column in columns if column in cells] or list(cells)[:6]
     return f"{place}: " + ", ".join(f"{c} = {cells[c]!r}" for c in shown)
 
 

@@ -32,6 +32,7 @@ def audit(plan: Plan, session: Session, history: History, now: datetime) -> Iter
             on_fail=check.check.on_fail,
             observed=verdict.observed,
             expected=verdict.expected,
+            version=check.version,
             values=_plain(verdict.values or measured.get(check.name, {})),
         )
 
@@ -70,7 +71,7 @@ def _measure(
 
 
 def _judge(check: PlannedCheck, values: Mapping[str, Any], history: History, now: datetime) -> Verdict:
-    earlier = [(at, found) for at, found in history.get(check.name, ()) if at < now]
+    earlier = [(at, found) for at, found in history.get((check.name, check.version), ()) if at < now]
     try:
         return check.check.judge(Measured(values, earlier, now))
     except HeadraceError as error:

@@ -45,29 +45,24 @@ class Rehearsed:
 
 
 def rehearse(
-    definition: Definition, resolved: Mapping[str, Resolved], engine: Engine, folder: Path, write: WriteTexts
+    definition: Definition, resolved: Mapping[str, Resolved], engine: Engine, project: Path, folder: Path, write: WriteTexts
 ) -> Iterator[Rehearsed]:
-    """The tests of a definition, one after the other."""
+    """The tests of a definition, one after the other, in a folder that is theirs."""
     for number, test in enumerate(definition.tests):
         place = folder / str(number)
+        stand_ins = {name: _stand_in(name, found, definition, test, place, write) for name, found in resolved.items()}
         try:
-            yield Rehearsed(test.name, tuple(_differences(definition, test, resolved, engine, place, write)))
+            yield Rehearsed(test.name, tuple(_differences(definition, test, stand_ins, engine, project, place)))
         except HeadraceError as error:
             yield Rehearsed(test.name, (f"the run failed: {error.message}",))
 
 
 def _differences(
-    definition: Definition,
-    test: TestDefinition,
-    resolved: Mapping[str, Resolved],
-    engine: Engine,
-    folder: Path,
-    write: WriteTexts,
+    definition: Definition, test: TestDefinition, stand_ins: Mapping[str, Resolved], engine: Engine, project: Path, folder: Path
 ) -> Iterator[str]:
-    stand_ins = {name: _stand_in(name, found, definition, test, folder, write) for name, found in resolved.items()}
     plan = build_plan(definition, stand_ins)
     plan = replace(plan, sources=tuple(_narrowed(s, test) for s in plan.sources))
-    session = engine.session(plan, folder / "work")
+    session = engine.session(plan, folder / "work", project)
     try:
         for source in plan.sources:
             target = QuarantineTarget(folder / f"{source.name}.held.parquet", definition.pipeline, "test")

@@ -103,7 +103,7 @@ class BatchRun:
         return any(c.name == name for c in sink.publisher.ledger(self.order.project))
 
     def _carry_out(self) -> None:
-        session = self.engine.session(self.plan, self.order.workspace)
+        session = self.engine.session(self.plan, self.order.workspace, self.order.project)
         try:
             self._ingest(session)
             self.busy("transforming", None)

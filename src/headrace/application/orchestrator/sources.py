@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from headrace.application.orchestrator.increments import inside
 from headrace.business.engine import Engine
 from headrace.business.model.definition import Definition, SourceDefinition
 from headrace.business.ports import ArrowScan, Scan, Scannable, Source
@@ -33,8 +34,16 @@ def look_at_sources(definition: Definition, project: Path, engine: Engine) -> tu
 def _look(name: str, source: SourceDefinition, project: Path, engine: Engine) -> Resolved:
     plugin: Any = source.plugin
     scan = plugin.scan(project) if isinstance(plugin, Scannable) else _batches(plugin, project)
-    origin = str(getattr(plugin, "origin", None) or name)
-    return Resolved(scan, _guesses(scan, source, engine), origin, tuple(getattr(scan, "notes", ())))
+    return Resolved(scan, _guesses(scan, source, engine), _origin(scan, name, project), scan.notes)
+
+
+def _origin(scan: Scan, name: str, project: Path) -> str:
+    """Where the rows come from, in words."""
+    files = getattr(scan, "files", ())
+    if not files:
+        return str(getattr(scan, "origin", "") or getattr(scan, "path", "") or name)
+    first = inside(files[0].path, project)
+    return first if len(files) == 1 else f"{first} and {len(files) - 1} more"
 
 
 def _guesses(scan: Scan, source: SourceDefinition, engine: Engine) -> dict[str, Any]:

@@ -8,12 +8,12 @@ from typing import Any
 
 from headrace.bus.store import EventStore
 
-History = Mapping[str, Sequence[tuple[datetime, Mapping[str, Any]]]]
+History = Mapping[tuple[str, str], Sequence[tuple[datetime, Mapping[str, Any]]]]
 
 
 def check_history(store: EventStore, pipeline: str) -> History:
-    """By check, the values of earlier runs that were published, oldest first."""
-    measured: dict[str, list[tuple[str, str, datetime, Mapping[str, Any]]]] = {}
+    """By check and its version, the values of earlier runs that were published, oldest first."""
+    measured: dict[tuple[str, str], list[tuple[str, str, datetime, Mapping[str, Any]]]] = {}
     of_pipeline: set[str] = set()
     published: set[str] = set()
     types = ("pipeline.started/1", "quality.checked/1", "pipeline.completed/1")
@@ -23,7 +23,7 @@ def check_history(store: EventStore, pipeline: str) -> History:
         elif event.stream in of_pipeline and event.type == "pipeline.completed/1":
             published.add(event.stream)
         elif event.stream in of_pipeline and event.type == "quality.checked/1":
-            measured.setdefault(event.data["check"], []).append(
+            measured.setdefault((event.data["check"], event.data["version"]), []).append(
                 (event.stream, event.data["outcome"], event.at, event.data["values"])
             )
     return {

@@ -58,7 +58,13 @@ TypeOption = Annotated[
     BeforeValidator(_type),
     PlainSerializer(str, return_type=str),
     WithJsonSchema(
-        {"type": "string", "description": "One of " + ", ".join(TYPE_NAMES), "examples": ["int32", "decimal(15, 2)"]}
+        {
+            "anyOf": [
+                {"enum": [*(name for name in TYPE_NAMES if name.isalnum()), *ALIASES]},
+                {"type": "string", "pattern": r"^\s*((decimal|numeric)\b|(list|struct)\s*<|enum\s*\(|timestamp\b|.*\[\]\s*$)"},
+            ],
+            "examples": ["int32", "decimal(15, 2)"],
+        }
     ),
 ]
 

@@ -87,6 +87,12 @@ class PlannedCheck:
     other: str | None = None
     other_measures: Mapping[str, Expr] = field(default_factory=dict)
 
+    @property
+    def version(self) -> str:
+        """A short fingerprint of what is measured; earlier measures count only if they have the same."""
+        text = json.dumps([self.kind, sorted((n, repr(e)) for n, e in self.measures.items())])
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedSink:

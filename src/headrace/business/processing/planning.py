@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 from headrace.business.model.contract import Contract
-from headrace.business.model.definition import Definition, SourceDefinition
+from headrace.business.model.definition import Definition, SourceDefinition, StepDefinition
 from headrace.business.model.schema import Schema, did_you_mean
 from headrace.business.model.types import DataType, Date, Timestamp
 from headrace.business.ports import Check, Publisher, Step
@@ -39,6 +40,8 @@ class _Planner:
         self.schemas: dict[str, Schema] = {}
         self.unknown: set[str] = set()
         """Datasets whose schema could not be found out, so that what rests on them is not blamed."""
+        self.latest: dict[str, str] = {}
+        """Under the name of a source, the last of the unnamed steps that worked on it: they change the dataset, not name a new one."""
         self.planned_steps: list[PlannedStep] = []
         self.planned_checks: list[PlannedCheck] = []
         self.planned_sinks: list[PlannedSink] = []
@@ -76,35 +79,38 @@ class _Planner:
         return self.schemas[dataset][column].type if column is not None else None
 
     def steps(self) -> None:
-        previous: str | None = next(iter(self.definition.sources)) if len(self.definition.sources) >= 1 else None
+        previous = next(iter(self.definition.sources), None)
         for i, step in enumerate(self.definition.steps):
-            plugin: Any = step.plugin
-            path: Path = ("steps", i)
-            source = step.from_ or previous
+            source = self._meant(step.from_ or previous)
             previous = step.name
-            if source in self.unknown:
-                self.unknown.add(step.name)
-                continue
-            if source not in self.schemas:
-                self.problems.append(
-                    Problem(
-                        f"there is no dataset `{source}` before this step",
-                        (*path, "from"),
-                        did_you_mean(str(source), self.schemas),
-                    )
-                )
-                self.unknown.add(step.name)
-                continue
+            self._step(step, source, ("steps", i))
+
+    def _meant(self, name: str | None) -> str | None:
+        return self.latest.get(name, name) if name is not None else None
+
+    def _step(self, step: StepDefinition, source: str | None, path: Path) -> None:
+        plugin: Any = step.plugin
+        relation = None
+        if source in self.schemas:
             relation = self._apply(plugin, str(source), (*path, plugin.kind))
-            if relation is None:
-                self.unknown.add(step.name)
-                continue
-            self.planned_steps.append(PlannedStep(step.name, plugin.kind, relation))
-            self.schemas[step.name] = relation.schema
+        elif source not in self.unknown:
+            hint = did_you_mean(str(source), self.schemas)
+            self.problems.append(Problem(f"there is no dataset `{source}` before this step", (*path, "from"), hint))
+        if relation is None:
+            self.unknown.add(step.name)
+            return
+        self.planned_steps.append(PlannedStep(step.name, plugin.kind, relation))
+        self.schemas[step.name] = relation.schema
+        if re.fullmatch(rf"{re.escape(plugin.kind)}(_\d+)?", step.name):
+            changed = next((name for name, last in self.latest.items() if last == source), source)
+            self.latest[str(changed)] = step.name
 
     def _apply(self, step: Step, source: str, path: Path) -> Relation | None:
-        inputs: dict[str, Relation] = {name: Dataset(schema, name) for name, schema in self.schemas.items()}
-        inputs["input"] = inputs[source]
+        inputs: dict[str, Relation] = {}
+        for name in self.schemas:
+            latest = self.latest.get(name, name)
+            inputs[name] = Dataset(self.schemas[latest], latest)
+        inputs["input"] = Dataset(self.schemas[source], source)
         try:
             return step.apply(inputs)
         except DefinitionError as error:
@@ -118,7 +124,7 @@ class _Planner:
     def checks(self) -> None:
         for i, definition in enumerate(self.definition.checks):
             check: Any = definition.plugin
-            dataset = definition.on or self._last()
+            dataset = self._meant(definition.on) or self._last()
             if dataset is None or dataset in self.unknown:
                 continue
             path: Path = ("checks", i)
@@ -150,7 +156,7 @@ class _Planner:
         for i, definition in enumerate(self.definition.sinks):
             sink: Any = definition.plugin
             kind = sink.kind
-            dataset = definition.from_ or self._last()
+            dataset = self._meant(definition.from_) or self._last()
             path: Path = ("sinks", i)
             if dataset is None or dataset in self.unknown:
                 continue

@@ -120,7 +120,8 @@ class _Table:
 
     def accepts(self, there: str, kind: DataType) -> bool:
         into = type_in_duckdb(there)
-        return there == duckdb_type(kind).replace(", ", ",") or (into is not None and fits(kind, into))
+        own = self.rows(f"SELECT typeof(CAST(NULL AS {duckdb_type(kind)}))")[0][0]
+        return there == own or (into is not None and fits(kind, into))
 
     def type_of(self, kind: DataType) -> str:
         return duckdb_type(kind)

@@ -34,23 +34,23 @@ def evolution(
     accepts: Callable[[T, DataType], bool],
     own: Collection[str] = (),
 ) -> Evolution:
-    """What makes `existing` (type by column) take `schema`. `own` are columns that the sink itself fills.
-
-    Names are compared without regard to case where they differ in nothing else, as the databases do.
-    """
-    there = {name.lower(): kind for name, kind in existing.items()}
-    clashes = [c for c in schema if c.name.lower() in there and not accepts(there[c.name.lower()], c.type)]
+    """What makes `existing` (type by column) take `schema`. `own` are columns that the sink itself fills."""
+    there = {name.lower(): name for name in existing}
+    spelt = [(c.name, there[c.name.lower()]) for c in schema if c.name not in existing and c.name.lower() in there]
+    if spelt:
+        listed = "; ".join(f"`{here}` is `{name}` there" for here, name in spelt)
+        raise NonRetryableError(
+            f"{target}: columns differ from those that are there in case alone: {listed}", hint="rename them in a step"
+        )
+    clashes = [c for c in schema if c.name in existing and not accepts(existing[c.name], c.type)]
     if clashes:
-        listed = "; ".join(f"`{c.name}` is {there[c.name.lower()]} there and {c.type} here" for c in clashes)
+        listed = "; ".join(f"`{c.name}` is {existing[c.name]} there and {c.type} here" for c in clashes)
         raise NonRetryableError(
             f"{target}: the rows do not fit the columns that are there: {listed}",
             hint="cast the columns in a step, or change the target",
         )
-    coming = {c.name.lower() for c in schema} | {name.lower() for name in own}
-    return Evolution(
-        tuple(c for c in schema if c.name.lower() not in there),
-        tuple(name for name in existing if name.lower() not in coming),
-    )
+    coming = {*schema.names, *own}
+    return Evolution(tuple(c for c in schema if c.name not in existing), tuple(name for name in existing if name not in coming))
 
 
 def fits(kind: DataType, into: DataType) -> bool:

@@ -14,8 +14,8 @@ from headrace.business.ports import Format
 FormatName = Literal["csv", "tsv", "json", "jsonl", "parquet", "arrow", "avro", "excel"]
 
 _CLASSES: dict[FormatName, str] = {
-    "csv": "delimited:Delimited", "tsv": "delimited:TabSeparated", "json": "json:Json", "jsonl": "json:JsonLines", "parquet": "parquet:Parquet",
-    "arrow": "arrow:Arrow", "avro": "avro:Avro", "excel": "excel:Excel",
+    "csv": "delimited:Delimited", "tsv": "delimited:TabSeparated", "json": "json:Json", "jsonl": "json:JsonLines",
+    "parquet": "parquet:Parquet", "arrow": "arrow:Arrow", "avro": "avro:Avro", "excel": "excel:Excel",
 }  # fmt: skip
 
 _ENDINGS: dict[str, FormatName] = {

@@ -19,7 +19,7 @@ from headrace.business.ports import FileDigest
 from headrace.infrastructure.connectors.duckdb_types import duckdb_type
 from headrace.infrastructure.connectors.sql_text import literal, quoted
 from headrace.infrastructure.connectors.staged_rows import parquet, path_list, scalar
-from headrace.infrastructure.formats.parquet_checksums import add_checksums
+from headrace.infrastructure.formats.parquet_checksums import ParquetSummary, add_checksums
 
 if TYPE_CHECKING:
     import duckdb
@@ -157,21 +157,8 @@ def digest_of(path: Path) -> FileDigest:
         return FileDigest(hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size)
 
 
-def parquet_rows(con: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> dict[str, int]:
-    """How many rows each Parquet file has, by its footer."""
-    if not files:
-        return {}
-    found = con.execute(f"SELECT file_name, num_rows FROM parquet_file_metadata({path_list(files)})").fetchall()
-    return {str(name): int(rows) for name, rows in found}
-
-
-def parquet_codecs(con: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> set[str]:
-    found = con.execute(f"SELECT DISTINCT lower(compression) FROM parquet_metadata({path_list(files)})").fetchall()
-    return {str(codec) for (codec,) in found if codec is not None}
-
-
-def same_codec(layout: FileLayout, codecs: set[str]) -> bool:
-    return layout.compression is None or codecs <= {_parquet_codec(layout.compression)}
+def same_codec(layout: FileLayout, found: ParquetSummary) -> bool:
+    return layout.compression is None or found.codecs <= {_parquet_codec(layout.compression)}
 
 
 def from_arrow(con: duckdb.DuckDBPyConnection, file: Path, copy: Path) -> None:

@@ -73,19 +73,16 @@ def _below(folder: str) -> Iterator[str]:
 
 
 def _is_shown(relative: str) -> bool:
-    parts = relative.split(os.sep)
+    parts = Path(relative).parts
     return not parts[-1].startswith("_") and not any(part.startswith(".") and part not in (".", "..") for part in parts)
 
 
 def _instead(path: str, written: str) -> str:
-    folder, name = os.path.split(path)
-    try:
-        names = os.listdir(folder)  # noqa: PTH208
-    except OSError:
-        return (
-            f"there is no folder `{os.path.dirname(written)}`" if os.path.dirname(written) else f"it is looked for in {folder}"
-        )  # noqa: PTH120
-    return did_you_mean(name, sorted(n for n in names if not n.startswith("."))) if names else f"{folder} is empty"
+    folder, name = Path(path).parent, Path(path).name
+    if not folder.is_dir():
+        return f"there is no folder `{Path(written).parent}`"
+    names = sorted(n.name for n in folder.iterdir() if not n.name.startswith("."))
+    return did_you_mean(name, names) if names else f"{folder} is empty"
 
 
 def _looked_at(path: str) -> InputFile:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from headrace.business.model.schema import Schema
+from headrace.business.model.types import Json
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.connectors.duckdb_types import duckdb_type
 from headrace.infrastructure.connectors.publishing import PublishingOptions
@@ -67,12 +68,17 @@ class FileMerge:
 
     def _match(self) -> None:
         values = [c for c in self.staged.names if c not in self.options.key]
-        differs = " OR ".join(f"e.{quoted(c)} IS DISTINCT FROM i.{quoted(c)}" for c in values) or "false"
+        differs = " OR ".join(f"{self._value('e', c)} IS DISTINCT FROM {self._value('i', c)}" for c in values) or "false"
         self.con.execute(
             f"CREATE OR REPLACE TEMP TABLE {MATCHED} AS SELECT {quoted_list(self.options.key, 'i')}, "
             f"e.{quoted(self.file_column)} AS {quoted(self.file_column)}, ({differs}) AS differs "
             f"FROM {EXISTING} AS e JOIN {INCOMING} AS i ON {self._same('e', 'i')} WHERE {self._in_force('e')}"
         )
+
+    def _value(self, owner: str, name: str) -> str:
+        """A value to compare: of JSON what it says, and not how it is spaced, which JSON Lines does not keep."""
+        value = f"{owner}.{quoted(name)}"
+        return f"json({value})" if isinstance(self.staged[name].type, Json) else value
 
     def _leaving(self) -> str:
         columns = quoted_list((*self.options.key, self.file_column))

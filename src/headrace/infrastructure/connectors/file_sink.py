@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,7 +23,6 @@ from headrace.infrastructure.connectors.file_target import FileTarget, FolderTar
 from headrace.infrastructure.connectors.ledger import checkpoints, holds
 from headrace.infrastructure.connectors.manifest import Manifest
 from headrace.infrastructure.connectors.publishing import Names, PublishingOptions, repeated, shown_path, unknown_columns
-from headrace.infrastructure.connectors.staged_rows import reader
 
 #: The endings that make a path one file, and what they say about it.
 ENDINGS: dict[str, Format] = {
@@ -145,10 +144,10 @@ class FileSink(PublishingOptions):
         made.mkdir(parents=True)
         scratch.mkdir()
         try:
-            with reader(scratch / "spill") as con:
+            with ExitStack() as readers:
                 one_file = place.path.name if self.one_file else None
-                state = FileState(con, self, self.layout, place.root, last, made, scratch, one_file)
-                next_state, done = state.make(staged, checkpoint)
+                state = FileState(self, self.layout, staged, checkpoint, place.root, last, made, scratch, readers, one_file)
+                next_state, done = state.make()
             place.put(made, next_state, last)
         finally:
             shutil.rmtree(work, ignore_errors=True)

@@ -25,7 +25,9 @@ class FileSource(Plugin):
     kind: ClassVar[str] = "file"
     shorthand: ClassVar[str | None] = "path"
 
-    path: Annotated[tuple[str, ...], BeforeValidator(_paths), Field(min_length=1)] = Field(
+    path: Annotated[
+        tuple[str, ...], BeforeValidator(_paths, json_schema_input_type=str | tuple[str, ...]), Field(min_length=1)
+    ] = Field(
         description="A file, a pattern such as data/*.csv or data/**/*.csv, a folder, or a list of them; from the project folder"
     )
     format: FormatName | None = Field(None, description="By the ending of the names, when left out")

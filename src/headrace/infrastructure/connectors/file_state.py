@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,8 +25,6 @@ from headrace.infrastructure.connectors.file_layout import (
     FileLayout,
     digest_of,
     from_arrow,
-    parquet_codecs,
-    parquet_rows,
     plain,
     same_codec,
 )
@@ -33,8 +33,8 @@ from headrace.infrastructure.connectors.ledger import extended
 from headrace.infrastructure.connectors.manifest import DataFile, Manifest
 from headrace.infrastructure.connectors.publishing import PublishingOptions
 from headrace.infrastructure.connectors.sql_text import literal, quoted, quoted_list
-from headrace.infrastructure.connectors.staged_rows import INCOMING, check_key, define_incoming, empty
-from headrace.infrastructure.formats.parquet_checksums import add_checksums, has_checksums
+from headrace.infrastructure.connectors.staged_rows import INCOMING, check_key, define_incoming, empty, reader
+from headrace.infrastructure.formats.parquet_checksums import add_checksums, summary
 
 if TYPE_CHECKING:
     import duckdb
@@ -44,40 +44,46 @@ if TYPE_CHECKING:
 class FileState:
     """One publication on its way: from the last state, if there is one, to the next, made in `folder`."""
 
-    con: duckdb.DuckDBPyConnection
     options: PublishingOptions
     layout: FileLayout
+    staged: Staged
+    checkpoint: Checkpoint
     root: Path
     last: Manifest | None
     folder: Path
     scratch: Path
+    readers: ExitStack
     one_file: str | None = None
     stem: str = field(default_factory=lambda: uuid.uuid4().hex[:16])
     files: list[DataFile] = field(default_factory=list)
 
-    def make(self, staged: Staged, checkpoint: Checkpoint) -> tuple[Manifest, Publication]:
-        define_incoming(self.con, staged)
+    @cached_property
+    def con(self) -> duckdb.DuckDBPyConnection:
+        """DuckDB with the staged rows, opened when the first file has to be read or written anew."""
+        con = self.readers.enter_context(reader(self.scratch / "spill"))
+        define_incoming(con, self.staged)
+        return con
+
+    def make(self) -> tuple[Manifest, Publication]:
         if self.options.key:
             check_key(self.con, INCOMING, self.options.key)
-        last, mode = self.last, self.options.mode
+        last, mode, staged = self.last, self.options.mode, self.staged.schema
         if last is None or mode == "replace":
-            schema = Schema((*staged.schema, *self._history(staged.schema)))
-            self._start(staged, checkpoint, schema)
-            counts = Publication(self.place, inserted=staged.rows, deleted=last.rows if last else 0)
+            schemas: tuple[Schema, ...] = (Schema((*staged, *self._history(staged))),)
+            self._start(schemas[0])
+            counts = Publication(self.place, inserted=self.staged.rows, deleted=last.rows if last else 0)
         else:
-            schema = self._evolved(last, staged.schema)
-            counts = self._append(last, staged, schema) if mode == "append" else self._merge(last, staged, schema, checkpoint)
-        schemas = (*last.schemas, schema) if last and mode != "replace" else (schema,)
-        ledger = extended(last.ledger if last else (), checkpoint, mode)
-        manifest = Manifest(self.layout.dialect(), schemas, tuple(self.files), ledger).pruned()
-        return manifest, replace(counts, files=tuple(f.path for f in self.files if f.path not in self._old_paths()))
+            schema = self._evolved(last)
+            schemas = last.schemas if schema == last.schema else (*last.schemas, schema)
+            counts = (self._append if mode == "append" else self._merge)(last, schema, len(schemas) - 1)
+        ledger = extended(last.ledger if last else (), self.checkpoint, mode)
+        state = Manifest(self.layout.dialect(), schemas, tuple(self.files), ledger).pruned()
+        old = {f.path for f in last.files} if last and not self.one_file else set()
+        return state, replace(counts, files=tuple(f.path for f in self.files if f.path not in old))
 
     @property
     def place(self) -> str:
         return str(self.root / self.one_file if self.one_file else self.root)
-
-    def _old_paths(self) -> set[str]:
-        return {f.path for f in self.last.files} if self.last and not self.one_file else set()
 
     def _history(self, schema: Schema) -> tuple[Column, ...]:
         kinds = (Timestamp(True), Timestamp(True), Boolean())
@@ -85,29 +91,28 @@ class FileState:
 
     # The modes -------------------------------------------------------------------------------------------------------
 
-    def _start(self, staged: Staged, checkpoint: Checkpoint, schema: Schema) -> None:
+    def _start(self, schema: Schema) -> None:
         """The staged rows are all there is."""
-        if self.options.history or not self._adopt(staged, schema, 0):
-            self._write(f"{first_versions(schema, staged.schema, self.options, checkpoint.at)} AS i", schema, 0)
+        if not self._adopt(schema, 0):
+            rows = first_versions(schema, self.staged.schema, self.options, self.checkpoint.at)
+            self._write(f"{rows} AS i", schema, 0)
 
-    def _append(self, last: Manifest, staged: Staged, schema: Schema) -> Publication:
-        number = len(last.schemas)
-        new = f"SELECT {self._conformed(schema, staged.schema)} FROM {INCOMING} AS i"
+    def _append(self, last: Manifest, schema: Schema, number: int) -> Publication:
+        new = f"SELECT {self._conformed(schema, self.staged.schema)} FROM {INCOMING}"
         if self.one_file:
             self._define_existing(last, schema, _free_name(schema))
             self._write(f"SELECT {quoted_list(schema.names)} FROM {EXISTING} UNION ALL {new}", schema, number)
         else:
             for file in last.files:
                 self._keep(file)
-            if staged.rows and not (schema == staged.schema and self._adopt(staged, schema, number)):
+            if self.staged.rows and not self._adopt(schema, number):
                 self._write(new, schema, number)
-        return Publication(self.place, inserted=staged.rows)
+        return Publication(self.place, inserted=self.staged.rows)
 
-    def _merge(self, last: Manifest, staged: Staged, schema: Schema, checkpoint: Checkpoint) -> Publication:
-        number = len(last.schemas)
+    def _merge(self, last: Manifest, schema: Schema, number: int) -> Publication:
         column = _free_name(schema)
         self._define_existing(last, schema, column)
-        merge = FileMerge(self.con, self.options, schema, staged.schema, column, checkpoint.at)
+        merge = FileMerge(self.con, self.options, schema, self.staged.schema, column, self.checkpoint.at)
         merge.check_time()
         done = merge.changes()
         counts = Publication(self.place, done.inserted, done.updated, done.closed, done.unchanged)
@@ -127,23 +132,27 @@ class FileState:
 
     # Data files ------------------------------------------------------------------------------------------------------
 
-    def _adopt(self, staged: Staged, schema: Schema, number: int) -> bool:
+    def _adopt(self, schema: Schema, number: int) -> bool:
         """Use the staged files as they are, when they are what is wanted. Copies nothing where the file system can link."""
-        single = not self.one_file or len(staged.files) == 1
-        as_they_are = self.layout.format == "parquet" and not self.layout.partition_by and bool(staged.files) and single
-        if not as_they_are or not same_codec(self.layout, parquet_codecs(self.con, staged.files)):
+        files = self.staged.files
+        as_they_are = (
+            self.layout.format == "parquet" and not self.layout.partition_by and (len(files) == 1 or not self.one_file)
+        )
+        if not as_they_are or schema != self.staged.schema:
             return False
-        rows = parquet_rows(self.con, staged.files)
-        for i, file in enumerate(staged.files):
+        found = [summary(file) for file in files]
+        if not files or not all(same_codec(self.layout, f) for f in found):
+            return False
+        for i, (file, about) in enumerate(zip(files, found, strict=True)):
             path = self.folder / self._name(i)
-            if has_checksums(file):
+            if about.has_checksums:
                 link_or_copy(file, path)
-                digest = staged.digests.get(file) or digest_of(path)
+                digest = self.staged.digests.get(file) or digest_of(path)
             else:
                 digest = add_checksums(file, path)
-            self.files.append(DataFile(path.name, rows[str(file)], digest.bytes, digest.sha256, number))
+            self.files.append(DataFile(path.name, about.rows, digest.bytes, digest.sha256, number))
             milestones.reached("a file written")
-        return len(schema) > 0
+        return True
 
     def _write(self, query: str, schema: Schema, number: int) -> None:
         """Write the rows of a query to new files."""
@@ -166,7 +175,7 @@ class FileState:
             path = self.folder / part.parent.relative_to(raw) / self._name(len(self.files))
             path.parent.mkdir(parents=True, exist_ok=True)
             if self.layout.format == "parquet":
-                rows, digest = parquet_rows(self.con, [part])[str(part)], add_checksums(part, path)
+                rows, digest = summary(part).rows, add_checksums(part, path)
             else:
                 rows, digest = self.layout.write(self.con, plain([part], inside), inside, path)
             part.unlink()
@@ -196,7 +205,7 @@ class FileState:
 
     # The last state --------------------------------------------------------------------------------------------------
 
-    def _evolved(self, last: Manifest, staged: Schema) -> Schema:
+    def _evolved(self, last: Manifest) -> Schema:
         """The target's schema, grown by what is new in the staged rows."""
         if last.dialect != self.layout.dialect():
             now = self.layout.dialect()
@@ -207,7 +216,7 @@ class FileState:
         if history and last.rows:
             raise missing_history(self.place, [c.name for c in history])
         there = {c.name: c.type for c in last.schema}
-        found = evolution(self.place, there, staged, lambda into, kind: fits(kind, into), self.options.history)
+        found = evolution(self.place, there, self.staged.schema, lambda into, kind: fits(kind, into), self.options.history)
         return Schema((*last.schema, *found.added, *history))
 
     def _conformed(self, schema: Schema, staged: Schema) -> str:

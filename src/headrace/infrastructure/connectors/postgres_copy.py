@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from headrace.errors import RetryableError, RunError
-from headrace.infrastructure.connectors.sql_text import literal
+from headrace.infrastructure.connectors.sql_text import literal, quoted_list
 
 if TYPE_CHECKING:
     import duckdb
@@ -21,26 +21,32 @@ BLOCK = 256 << 10
 PIPE_BYTES = 1 << 20
 
 
-def copy_rows(con: duckdb.DuckDBPyConnection, query: str, cursor: psycopg.Cursor[tuple[object, ...]], into: str) -> int:
-    """Copy the rows of a query, whose cells are as PostgreSQL reads them, into a table. Returns how many arrived."""
-    with _printed(con, query) as pipe, cursor.copy(f"COPY {into} FROM STDIN (FORMAT csv)".encode()) as copy:
+def copy_rows(con: duckdb.DuckDBPyConnection, query: str, names: Sequence[str], cursor: psycopg.Cursor[Any], table: str) -> int:
+    """Copy the rows of a query, whose cells are as PostgreSQL reads them, into the columns of a table. Returns how many arrived."""
+    columns = quoted_list(names)
+    options = "FORMAT csv, HEADER false, DELIMITER ',', QUOTE '\"', ESCAPE '\"', NULLSTR ''"
+    if len(names) == 1:
+        options += f", FORCE_QUOTE ({columns})"  # older servers take a line of `\.` alone for the end of the data
+    statement = f"COPY {table} ({columns}) FROM STDIN (FORMAT csv)".encode()
+    with _printed(con, query, options) as pipe, cursor.copy(statement) as copy:
         while block := pipe.read(BLOCK):
             copy.write(block)
     return cursor.rowcount
 
 
 @contextmanager
-def _printed(con: duckdb.DuckDBPyConnection, query: str) -> Iterator[BinaryIO]:
+def _printed(con: duckdb.DuckDBPyConnection, query: str, options: str) -> Iterator[BinaryIO]:
     """The rows of a query as CSV, while DuckDB prints them. An error of DuckDB is raised when all was read."""
     failed: list[RunError] = []
     with tempfile.TemporaryDirectory(prefix="headrace-") as folder:
         path = Path(folder) / "rows.csv"
         os.mkfifo(path, 0o600)
+        statement = f"COPY ({query}) TO {literal(str(path))} ({options})"
         with _reading_end(path) as pipe:
             # Held open until the statement has ended, so that the reader meets neither a pipe without writer nor an early end.
             writing_end = os.open(path, os.O_WRONLY)
             printer = threading.Thread(
-                target=_print, args=(con, query, path, writing_end, failed), name="headrace-copy", daemon=True
+                target=_print, args=(con, statement, writing_end, failed), name="headrace-copy", daemon=True
             )
             printer.start()
             try:
@@ -64,12 +70,11 @@ def _reading_end(path: Path) -> BinaryIO:
     return os.fdopen(handle, "rb", buffering=0)
 
 
-def _print(con: duckdb.DuckDBPyConnection, query: str, path: Path, writing_end: int, failed: list[RunError]) -> None:
+def _print(con: duckdb.DuckDBPyConnection, statement: str, writing_end: int, failed: list[RunError]) -> None:
     import duckdb
 
-    options = "FORMAT csv, HEADER false, DELIMITER ',', QUOTE '\"', ESCAPE '\"', NULLSTR ''"
     try:
-        con.execute(f"COPY ({query}) TO {literal(str(path))} ({options})")
+        con.execute(statement)
     except duckdb.Error as error:
         message = str(error).partition("\n")[0]
         failed.append(RetryableError(f"the staged rows cannot be read: {message}", hint="run the pipeline again"))

@@ -179,9 +179,7 @@ class _Table(_Database):
     def _copy(self, table: str) -> int:
         cells = ", ".join(map(copy_cell, self.staged))
         with self.connection.cursor() as cursor:
-            return copy_rows(
-                self.incoming, f"SELECT {cells} FROM {INCOMING}", cursor, f"{table} ({quoted_list(self.staged.names)})"
-            )
+            return copy_rows(self.incoming, f"SELECT {cells} FROM {INCOMING}", self.staged.names, cursor, table)
 
 
 @contextmanager

@@ -18,14 +18,16 @@ def as_list(written: Any) -> Any:
     return [written] if isinstance(written, str) else written
 
 
-Names = Annotated[tuple[str, ...], BeforeValidator(as_list)]
+Names = Annotated[tuple[str, ...], BeforeValidator(as_list, json_schema_input_type=str | tuple[str, ...])]
 
 
 def _indexes(written: Any) -> Any:
     return [as_list(index) for index in written] if isinstance(written, list | tuple) else written
 
 
-Indexes = Annotated[tuple[tuple[str, ...], ...], BeforeValidator(_indexes)]
+Indexes = Annotated[
+    tuple[tuple[str, ...], ...], BeforeValidator(_indexes, json_schema_input_type=tuple[str | tuple[str, ...], ...])
+]
 
 
 class PublishingOptions(Plugin):

@@ -52,4 +52,6 @@ def _reader(path: str) -> Iterator[Any]:
             with pa.ipc.open_file(source) if is_file else pa.ipc.open_stream(source) as reader:
                 yield reader
     except (pa.ArrowException, OSError) as error:
-        raise NonRetryableError(f"`{path}` cannot be read as Arrow: {error}", hint="see that it is a whole Arrow file or stream") from error
+        raise NonRetryableError(
+            f"`{path}` cannot be read as Arrow: {error}", hint="see that it is a whole Arrow file or stream"
+        ) from error

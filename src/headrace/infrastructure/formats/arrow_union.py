@@ -34,7 +34,9 @@ def union_scan(
         union = pa.unify_schemas(schemas, promote_options="permissive")
     except pa.ArrowException as error:
         _name_the_clash(files, schemas)
-        raise NonRetryableError(f"the files have columns of types that cannot be joined: {error}", hint="read them as two sources") from error
+        raise NonRetryableError(
+            f"the files have columns of types that cannot be joined: {error}", hint="read them as two sources"
+        ) from error
     columns = arrow_columns(union, f"`{files[0].path}`")
 
     def opened(file: InputFile) -> Iterator[pa.RecordBatch]:
@@ -73,5 +75,7 @@ def _fitted(batch: pa.RecordBatch, schema: pa.Schema, path: str) -> pa.RecordBat
         try:
             arrays.append(array if array.type == field.type else array.cast(field.type))
         except pa.ArrowException as error:
-            raise NonRetryableError(f"`{field.name}` in `{path}` does not fit {field.type}: {error}", hint="read the files as two sources") from error
+            raise NonRetryableError(
+                f"`{field.name}` in `{path}` does not fit {field.type}: {error}", hint="read the files as two sources"
+            ) from error
     return pa.RecordBatch.from_arrays(arrays, schema=schema)

@@ -55,9 +55,21 @@ def _reader(path: str) -> Iterator[Any]:
             yield fastavro.reader(file)
         except NonRetryableError:
             raise
-        except (ValueError, EOFError, IndexError, KeyError, TypeError, OverflowError, RecursionError, StopIteration, pa.ArrowException) as error:
+        except (
+            ValueError,
+            EOFError,
+            IndexError,
+            KeyError,
+            TypeError,
+            OverflowError,
+            RecursionError,
+            StopIteration,
+            pa.ArrowException,
+        ) as error:
             said = str(error) or type(error).__name__
-            raise NonRetryableError(f"`{path}` cannot be read as Avro: {said}", hint="see that it is a whole Avro file") from error
+            raise NonRetryableError(
+                f"`{path}` cannot be read as Avro: {said}", hint="see that it is a whole Avro file"
+            ) from error
 
 
 def arrow_schema(schema: Any, path: str) -> pa.Schema:
@@ -109,7 +121,9 @@ class _Translation:
 
         others = [kind for kind in kinds if kind != "null"]
         if len(others) > 1:
-            self._refuse(f"a column may be one of several types ({', '.join(str(k) if isinstance(k, str) else str(k.get('type')) for k in others)})")
+            self._refuse(
+                f"a column may be one of several types ({', '.join(str(k) if isinstance(k, str) else str(k.get('type')) for k in others)})"
+            )
         return self.arrow(others[0], depth) if others else pa.null()
 
     def _word(self, word: str, depth: int) -> pa.DataType:

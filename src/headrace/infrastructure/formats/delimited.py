@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -15,9 +16,26 @@ from headrace.business.model.schema import Column, Schema
 from headrace.business.model.types import String
 from headrace.business.ports import DelimitedScan, Head, InputFile, Tidied
 from headrace.errors import NonRetryableError
-from headrace.infrastructure.formats.delimited_head import LOOKED_AT, Dialect, Start, gathered, guessed_delimiter, head_of, start_of, unique_names
+from headrace.infrastructure.formats.delimited_head import (
+    LOOKED_AT,
+    Dialect,
+    Start,
+    gathered,
+    guessed_delimiter,
+    head_of,
+    start_of,
+    unique_names,
+)
 from headrace.infrastructure.formats.delimited_tidy import Tidying
-from headrace.infrastructure.formats.opening import Compression, as_utf8, blocks, found_compression, found_encoding, is_utf8
+from headrace.infrastructure.formats.opening import (
+    SAMPLED_BLOCKS,
+    Compression,
+    as_utf8,
+    blocks,
+    found_compression,
+    found_encoding,
+    is_utf8,
+)
 from headrace.infrastructure.formats.rejects import Rejects
 
 
@@ -25,7 +43,9 @@ def known_encoding(name: str) -> str:
     try:
         codecs.getincrementaldecoder(name)
     except LookupError:
-        raise ValueError(f"`{name}` is not an encoding; allowed are those of Python, such as utf-8, utf-16, latin-1, cp1252") from None
+        raise ValueError(
+            f"`{name}` is not an encoding; allowed are those of Python, such as utf-8, utf-16, latin-1, cp1252"
+        ) from None
     return name
 
 
@@ -37,7 +57,7 @@ def _one_sign(text: str) -> str:
 
 def _delimiter(text: str) -> str:
     written = {"\\t": "\t", "tab": "\t"}.get(text, text)
-    if any(char in "\r\n\0\"" for char in written):
+    if any(char in '\r\n\0"' for char in written):
         raise ValueError("a delimiter holds no line end, no NUL and no quote")
     return written
 
@@ -59,13 +79,19 @@ class Delimited(Model):
     header: bool = Field(True, description="Whether the first record holds the column names")
     columns: tuple[str, ...] = Field((), description="The column names, when there is no header")
     skip: Annotated[int, Field(ge=0, le=100_000)] = Field(0, description="How many lines at the start to skip")
-    comment: Annotated[str, Field(min_length=1, max_length=4)] | None = Field(None, description="What a line starts with that is a comment")
-    encoding: Encoding | None = Field(None, description="How characters are written; by the byte order mark, else UTF-8, when left out")
+    comment: Annotated[str, Field(min_length=1, max_length=4)] | None = Field(
+        None, description="What a line starts with that is a comment"
+    )
+    encoding: Encoding | None = Field(
+        None, description="How characters are written; by the byte order mark, else UTF-8, when left out"
+    )
     compression: Compression | None = Field(None, description="Found out from the first bytes when left out")
 
     def scan(self, files: Sequence[InputFile]) -> DelimitedScan:
         if self.columns and self.header:
-            raise NonRetryableError("`columns` names the columns of files without a header", hint="say `header: false`, or leave out `columns`")
+            raise NonRetryableError(
+                "`columns` names the columns of files without a header", hint="say `header: false`, or leave out `columns`"
+            )
         first = next((f for f in files if f.bytes), files[0])
         encoding = self.encoding or self._marked(first) or "utf-8"
         delimiter = self._delimiter_of(first, encoding)
@@ -77,7 +103,10 @@ class Delimited(Model):
             notes |= dict.fromkeys(found)
         names = dict.fromkeys(name for head in heads.values() for name in head.names)
         if not names:
-            raise NonRetryableError(f"`{first.path}` is empty: it has not even a header", hint="`header: false` and `columns` read an empty file without one")
+            raise NonRetryableError(
+                f"`{first.path}` is empty: it has not even a header",
+                hint="`header: false` and `columns` read an empty file without one",
+            )
         return DelimitedScan(
             Schema(tuple(Column(name, String()) for name in names)),
             tuple(files),
@@ -86,7 +115,13 @@ class Delimited(Model):
             escape=dialect.escape,
             encoding=encoding,
             heads=heads,
-            tidy=partial(tidy, dialect=dialect, encoding=encoding, compression=self.compression, names={p: len(h.names) for p, h in heads.items()}),
+            tidy=partial(
+                tidy,
+                dialect=dialect,
+                encoding=encoding,
+                compression=self.compression,
+                names={p: len(h.names) for p, h in heads.items()},
+            ),
             notes=tuple(notes),
         )
 
@@ -126,20 +161,32 @@ class TabSeparated(Delimited):
 
     suffixes: ClassVar[tuple[str, ...]] = (".tsv", ".tab")
 
-    delimiter: Annotated[str, Field(min_length=1, max_length=4), AfterValidator(_delimiter)] | None = Field("\t", description="What separates fields")
+    delimiter: Annotated[str, Field(min_length=1, max_length=4), AfterValidator(_delimiter)] | None = Field(
+        "\t", description="What separates fields"
+    )
 
 
 def _text(path: str, encoding: str, compression: Compression | None) -> Iterator[bytes]:
     return as_utf8(blocks(path, compression), encoding)
 
 
-def tidy(file: InputFile, folder: Path, *, dialect: Dialect, encoding: str, compression: Compression | None, names: dict[str, int]) -> Tidied:
-    """Copy the good records of a file, as `ports.Tidy` says."""
+def tidy(
+    file: InputFile,
+    folder: Path,
+    *,
+    dialect: Dialect,
+    encoding: str,
+    compression: Compression | None,
+    names: Mapping[str, int],
+    sample: bool = False,
+) -> Tidied:
+    """Copy the good records of a file, as `ports.Tidy` says. `names` tells how many columns each file has."""
     path, rejected = folder / "records.csv", folder / "rejects.jsonl"
     with path.open("wb") as out, rejected.open("w", encoding="utf-8") as log:
         rejects = Rejects(log)
         tidying = Tidying(dialect.grammar(max(1, names[file.path])), out, rejects)
         stream = _text(file.path, encoding, compression)
+        stream = islice(stream, SAMPLED_BLOCKS) if sample else stream
         start: Start | None = start_of(file.path, stream, dialect)
         if start is not None:
             tidying.run(start.rest, stream)

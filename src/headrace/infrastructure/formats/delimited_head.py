@@ -127,7 +127,8 @@ def _name(path: str, field: bytes) -> str:
         name = field.decode().strip()
     except UnicodeDecodeError as error:
         raise NonRetryableError(
-            f"the header of `{path}` is not text in the given encoding: {shown(field)}", hint="name the right `encoding`, e.g. latin-1"
+            f"the header of `{path}` is not text in the given encoding: {shown(field)}",
+            hint="name the right `encoding`, e.g. latin-1",
         ) from error
     if "\x00" in name:
         raise NonRetryableError(f"the header of `{path}` has NUL bytes in it", hint="name the right `encoding`, e.g. utf-16")
@@ -197,7 +198,9 @@ def head_of(start: Start, names: tuple[str, ...], grammar: Grammar, *, as_utf8: 
 
 def _is_plain(start: Start, grammar: Grammar) -> bool:
     """Whether the sample has one kind of line end and no faults but records with too few or too many fields."""
-    sample = start.rest[: start.rest.rfind(b"\n") + 1]
+    sample = start.rest if start.whole else start.rest[: start.rest.rfind(b"\n") + 1]
+    if sample and not sample.endswith(b"\n"):
+        sample += start.newline
     returns = sample.count(b"\r")
     if b"\x00" in sample or (returns if start.newline == b"\n" else returns != sample.count(b"\n")):
         return False
@@ -210,7 +213,7 @@ def _is_plain(start: Start, grammar: Grammar) -> bool:
         if line := LINE_END.match(sample, at):
             at = line.end()
             continue
-        fault = grammar.fault(sample, at, final=False)
+        fault = grammar.fault(sample, at, final=start.whole)
         if fault is None:
             break
         if fault.reason not in ("too_few_fields", "too_many_fields"):

@@ -87,7 +87,9 @@ class Tidying:
             try:
                 record[1].decode()
             except UnicodeDecodeError as error:
-                self.rejects.add(record[0], "encoding", f"not text in the encoding of the file, from its byte {error.start + 1} on")
+                self.rejects.add(
+                    record[0], "encoding", f"not text in the encoding of the file, from its byte {error.start + 1} on"
+                )
             else:
                 self.out.write(record[1] + b"\n")
                 self.rejects.accepted += 1

@@ -45,7 +45,9 @@ class Excel(Model):
         def opened(file: InputFile) -> Iterator[pa.RecordBatch]:
             return self._batches(file.path, columns)
 
-        return ArrowFileScan(Schema(tuple(Column(n, String()) for n in columns)), tuple(files), open=opened, all_text=True, notes=tuple(notes))
+        return ArrowFileScan(
+            Schema(tuple(Column(n, String()) for n in columns)), tuple(files), open=opened, all_text=True, notes=tuple(notes)
+        )
 
     def _rows(self, path: str) -> Iterator[list[Any]]:
         """The rows from the header on."""
@@ -56,7 +58,9 @@ class Excel(Model):
                 sheet = book.get_sheet_by_name(self._sheet_name(book.sheet_names, path))
                 yield from sheet.to_python(skip_empty_area=False)[self.skip :]
         except python_calamine.CalamineError as error:
-            raise NonRetryableError(f"`{path}` cannot be read as a workbook: {error}", hint="see that it is whole and not protected by a password") from error
+            raise NonRetryableError(
+                f"`{path}` cannot be read as a workbook: {error}", hint="see that it is whole and not protected by a password"
+            ) from error
 
     def _sheet_name(self, names: Sequence[str], path: str) -> str:
         if isinstance(self.sheet, str):
@@ -64,7 +68,9 @@ class Excel(Model):
                 raise NonRetryableError(f"`{path}` has no sheet `{self.sheet}`", hint=did_you_mean(self.sheet, names))
             return self.sheet
         if self.sheet > len(names):
-            raise NonRetryableError(f"`{path}` has {len(names)} sheets, no number {self.sheet}", hint=f"they are: {', '.join(names)}")
+            raise NonRetryableError(
+                f"`{path}` has {len(names)} sheets, no number {self.sheet}", hint=f"they are: {', '.join(names)}"
+            )
         return names[self.sheet - 1]
 
     def _names(self, rows: Iterator[list[Any]], path: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -20,7 +21,15 @@ from headrace.infrastructure.formats.delimited import Encoding
 from headrace.infrastructure.formats.delimited_head import unique_names
 from headrace.infrastructure.formats.delimited_tidy import LONGEST
 from headrace.infrastructure.formats.json_records import tidy_array, tidy_lines
-from headrace.infrastructure.formats.opening import Compression, as_utf8, blocks, found_compression, found_encoding, is_utf8
+from headrace.infrastructure.formats.opening import (
+    SAMPLED_BLOCKS,
+    Compression,
+    as_utf8,
+    blocks,
+    found_compression,
+    found_encoding,
+    is_utf8,
+)
 from headrace.infrastructure.formats.rejects import Rejects
 
 if TYPE_CHECKING:
@@ -43,7 +52,9 @@ class Json(Model):
     layout: Literal["lines", "array"] | None = Field(
         None, description="One object per line, or one array of objects; by the first character when left out"
     )
-    encoding: Encoding | None = Field(None, description="How characters are written; by the byte order mark, else UTF-8, when left out")
+    encoding: Encoding | None = Field(
+        None, description="How characters are written; by the byte order mark, else UTF-8, when left out"
+    )
     compression: Compression | None = Field(None, description="Found out from the first bytes when left out")
 
     def scan(self, files: Sequence[InputFile]) -> JsonScan:
@@ -55,7 +66,9 @@ class Json(Model):
         for file in careful:
             keys |= self._careful_keys(file, layout)
         if not keys:
-            raise NonRetryableError(f"no object was found in `{files[0].path}`", hint="is it JSON, one object per line or an array of objects?")
+            raise NonRetryableError(
+                f"no object was found in `{files[0].path}`", hint="is it JSON, one object per line or an array of objects?"
+            )
         names, notes = unique_names(tuple(keys))
         return JsonScan(
             Schema(tuple(Column(name, String()) for name in names)),
@@ -80,7 +93,9 @@ class Json(Model):
 
     def _looks_plain(self, file: InputFile) -> bool:
         with Path(file.path).open("rb") as raw:
-            compressed = self.compression not in (None, "none") or (self.compression is None and found_compression(raw) != "none")
+            compressed = self.compression not in (None, "none") or (
+                self.compression is None and found_compression(raw) != "none"
+            )
             start = raw.read(1 << 16)
         marked = found_encoding(start[:4])
         return not compressed and is_utf8(self.encoding or marked or "utf-8") and marked is None and b"\r" not in start
@@ -90,18 +105,20 @@ class Json(Model):
         _TIDY[layout](self._text(file.path), seen, Rejects(io.StringIO()))
         return seen.keys
 
-    def _tidy(self, file: InputFile, folder: Path, *, layout: str) -> Tidied:
+    def _tidy(self, file: InputFile, folder: Path, *, layout: str, sample: bool = False) -> Tidied:
         path, rejected = folder / "records.jsonl", folder / "rejects.jsonl"
         with path.open("w", encoding="utf-8", newline="\n") as out, rejected.open("w", encoding="utf-8") as log:
             rejects = Rejects(log)
-            longest = _TIDY[layout](self._text(file.path), out, rejects)
+            text = islice(self._text(file.path), SAMPLED_BLOCKS) if sample else self._text(file.path)
+            longest = _TIDY[layout](text, out, rejects)
         return Tidied(path, rejected, rejects.accepted, rejects.rejected, longest)
 
 
-class _SeenKeys(io.TextIOBase):
+class _SeenKeys(io.StringIO):
     """Takes tidied lines and keeps nothing but their keys."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.keys: dict[str, None] = {}
 
     def write(self, line: str) -> int:

@@ -25,10 +25,12 @@ _END = re.compile(_SPACE + rb"\Z")
 _CLOSES = {b"{": b"}", b"[": b"]"}
 
 #: In an array, the items are found without judging them: strings, brackets, and what lies between.
-_OUTLINE = re.compile(rb'(?P<string>"(?:[^"\\]|\\.)*+")|(?P<open>[\[{])|(?P<close>[\]}])|(?P<comma>,)|[^"\[\]{},]++|"', re.DOTALL)
+_OUTLINE = re.compile(
+    rb'(?P<string>"(?:[^"\\]|\\.)*+")|(?P<open>[\[{])|(?P<close>[\]}])|(?P<comma>,)|[^"\[\]{},]++|"', re.DOTALL
+)
 
 
-class Unreadable(Exception):  # noqa: N818 - never leaves this file's callers
+class Unreadable(Exception):
     """Why a text is no record: a word and a sentence."""
 
     def __init__(self, reason: str, message: str) -> None:

@@ -17,6 +17,9 @@ Compression = Literal["none", "gzip", "zstd", "bz2"]
 #: How many bytes are read at a time.
 BLOCK = 1 << 20
 
+#: How many blocks of a file make a sample of it.
+SAMPLED_BLOCKS = 8
+
 #: The first bytes of compressed files, which say more than their names.
 MAGIC: dict[bytes, Compression] = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2"}
 
@@ -54,7 +57,9 @@ def _refusals(path: str) -> Callable[[Callable[[], Any]], Any]:
             return operation()
         except (EOFError, OSError, ValueError, zlib.error) as error:
             said = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            raise NonRetryableError(f"`{path}` cannot be read: {said}", hint="see that the file is whole and readable") from error
+            raise NonRetryableError(
+                f"`{path}` cannot be read: {said}", hint="see that the file is whole and readable"
+            ) from error
 
     return run
 

@@ -43,10 +43,17 @@ def _columns(con: duckdb.DuckDBPyConnection, paths: Iterable[str]) -> tuple[Fore
     escaped = ["".join(f"[{char}]" if char in "*?[" else char for char in path) for path in paths]
     origin = f"`{next(iter(paths))}`"
     try:
-        return describe(con, "SELECT * FROM read_parquet($files, union_by_name = true, hive_partitioning = false)", origin, {"files": escaped})
+        return describe(
+            con,
+            "SELECT * FROM read_parquet($files, union_by_name = true, hive_partitioning = false)",
+            origin,
+            {"files": escaped},
+        )
     except duckdb.Error as error:
         said = str(error).splitlines()[0].partition(": ")[2] or str(error)
-        raise NonRetryableError(f"{origin} cannot be read as Parquet: {said}", hint="see that it is a whole Parquet file, and not encrypted") from error
+        raise NonRetryableError(
+            f"{origin} cannot be read as Parquet: {said}", hint="see that it is a whole Parquet file, and not encrypted"
+        ) from error
 
 
 def _joinable(one: DataType, other: DataType) -> bool:

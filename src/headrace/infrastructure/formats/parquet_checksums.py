@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -29,15 +30,28 @@ def add_checksums(source: Path, target: Path) -> FileDigest:
             raise _damaged(source, fault) from None
 
 
-def has_checksums(source: Path) -> bool:
-    """Whether the first page has a checksum; a file without pages needs none."""
+@dataclass(frozen=True, slots=True)
+class ParquetSummary:
+    """What the footer of a file says: how many rows, compressed how; and whether its first page has a checksum."""
+
+    rows: int
+    codecs: frozenset[str]
+    has_checksums: bool
+
+
+def summary(source: Path) -> ParquetSummary:
+    """Look at a file without reading its pages. One without pages needs no checksums."""
     with source.open("rb") as reading:
         file = ParquetFile(reading)
         try:
-            starts = [pages_of(chunk)[0] for chunk in layout.chunks(file.footer()[0])]
-            return not starts or layout.PAGE_CRC in file.header(min(starts))[0]
-        except Malformed as fault:
+            footer, _ = file.footer()
+            chunks = list(layout.chunks(footer))
+            codecs = frozenset(layout.CODECS[number(c[layout.CHUNK_META][1], layout.META_CODEC)] for c in chunks)
+            first = min((pages_of(c)[0] for c in chunks), default=0)
+            checked = not first or layout.PAGE_CRC in file.header(first)[0]
+        except (Malformed, IndexError, KeyError) as fault:
             raise _damaged(source, fault) from None
+    return ParquetSummary(number(footer, layout.FILE_ROWS), codecs, checked)
 
 
 class _Copy:
@@ -171,5 +185,5 @@ def _with_crc(header: Struct, crc: int) -> Struct:
     return dict(sorted({**header, layout.PAGE_CRC: (I32, signed)}.items()))
 
 
-def _damaged(source: Path, fault: Malformed) -> NonRetryableError:
+def _damaged(source: Path, fault: Exception) -> NonRetryableError:
     return NonRetryableError(f"{source}: cannot be given page checksums: {fault}", hint="write the file again")

@@ -47,8 +47,8 @@ class Surroundings:
     params: Mapping[str, Any]
     env: Mapping[str, str]
     vault: Vault
+    foreign: ForeignContract
     stand_ins: bool = False
-    foreign: ForeignContract | None = None
 
 
 @dataclass(slots=True)
@@ -83,13 +83,13 @@ class _Assembly:
         self.declared = self._parameters()
         self.values, problems = values_of(self.declared, around.params, stand_ins=around.stand_ins)
         self.options.problems += problems
-        # A parameter with something wrong about it is there all the same: what uses it is not to blame.
-        wrong = {p.path[1] for p in problems if len(p.path) > 1}
-        substitution.params = {**dict.fromkeys(map(str, wrong)), **self.values}
+        substitution.params = self.values
         substitution.declared = {**dict.fromkeys(self._mapping("params")), **self.declared}
         substitution.forgiving = "params" in self.lost
         places.replaced = substitution.replaced
         self.taken: dict[str, Path] = {}
+        self.promised: list[Part] = []
+        """The checks that the sources' contracts ask for."""
 
     @property
     def problems(self) -> list[Problem]:
@@ -134,19 +134,26 @@ class _Assembly:
         path: Path = ("sources", name)
         self._add(name_problem(name, path, self.taken, on_key=True))
         part = read_part("sources", written, path, self.options)
-        contract = self._contract(part)
+        contract = self._contract(name, part)
         incremental = None
         if part.beside.get("incremental") is not None:
             incremental = self.options.model(Incremental, part.beside["incremental"], (*path, "incremental"))
         return SourceDefinition(plugin=part.plugin, contract=contract, incremental=incremental) if part.plugin else None
 
-    def _contract(self, part: Part) -> Contract | None:
+    def _contract(self, source: str, part: Part) -> Contract | None:
         written, path = part.beside.get("contract"), (*part.path, "contract")
         if written is None:
             return None
         if isinstance(written, str):
-            name = str(self.options.substitution.apply(written, path, sql=False))
-            return read_contract_file(name, path, self.around.project, self.options, self.places, self.around.foreign)
+            file = str(self.options.substitution.apply(written, path, sql=False))
+            contract, checks = read_contract_file(
+                file, path, self.around.project, self.options, self.places, self.around.foreign
+            )
+            for check in checks:
+                inner = Options({**check, "on": source}, {}, self.options.substitution, self.around.catalog)
+                self.promised.append(read_part("checks", inner.document, (), inner))
+                self.options.problems += [Problem(p.message, path, p.hint) for p in inner.problems]
+            return contract
         return read_contract(written, path, self.options)
 
     def _steps(self, sources: list[str]) -> list[tuple[Part, str, str | None]]:
@@ -172,6 +179,7 @@ class _Assembly:
     def _named(self, group: str, taken: dict[str, Path]) -> tuple[list[Part], list[str]]:
         """The parts of a group and their names, given or by default."""
         parts = [read_part(group, item, (group, n), self.options) for n, item in enumerate(self._list(group))]
+        parts += self.promised if group == "checks" else []
         given = [self._word(part, "name") for part in parts]
         for part, name in zip(parts, given, strict=True):
             if name is not None:

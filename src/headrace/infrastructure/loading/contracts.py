@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path as FilePath
-from typing import Any
+from typing import Any, Protocol
 
 from headrace.business.model.contract import ColumnContract, Contract, DatasetRule
 from headrace.business.model.types import DataType, Enum, String, parse_type
@@ -15,8 +15,19 @@ from headrace.infrastructure.loading.reading import read_document, read_text
 from headrace.infrastructure.loading.shapes import keys_of
 from headrace.infrastructure.loading.substitution import Substitution
 
-#: Turns a document of the Open Data Contract Standard into a contract. Raises `DefinitionError` with paths through the document.
-ForeignContract = Callable[[Mapping[str, Any]], Contract]
+
+class OpenContract(Protocol):
+    """What a foreign document promises: about rows in a contract, about the whole dataset in checks as definitions write them."""
+
+    @property
+    def contract(self) -> Contract: ...
+
+    @property
+    def checks(self) -> Sequence[Mapping[str, Any]]: ...
+
+
+#: Reads a document of the Open Data Contract Standard, or the named object in it. Raises `DefinitionError` with paths through it.
+ForeignContract = Callable[[Any, str | None], OpenContract]
 
 _VALUES = ("in", "not_in", "between", "at_least", "at_most", "above", "below")
 
@@ -33,26 +44,30 @@ def read_contract(written: Any, path: Path, options: Options) -> Contract | None
 
 
 def read_contract_file(
-    name: str, path: Path, project: FilePath, options: Options, places: Places, foreign: ForeignContract | None
-) -> Contract | None:
-    """A contract in a file of its own, ours or of the Open Data Contract Standard; its problems have places in that file."""
-    file = project / name
+    written: str, path: Path, project: FilePath, options: Options, places: Places, foreign: ForeignContract
+) -> tuple[Contract | None, Sequence[Mapping[str, Any]]]:
+    """A contract in a file of its own, ours or of the Open Data Contract Standard, and the checks that this asks for.
+
+    Its problems have places in that file. `file.yaml#orders` names one of several objects in the file.
+    """
+    name, _, wanted = written.partition("#")
     try:
-        document = read_document(read_text(file), str(file))
+        document = read_document(read_text(project / name), str(project / name))
     except DefinitionError as error:
         options.problems += error.problems
-        return None
+        return None, ()
     except HeadraceError as error:
         options.problems.append(Problem(error.message, path))
-        return None
+        return None, ()
     options.problems += document.problems
     places.mounted[path] = document.places
-    if foreign is not None and isinstance(document.data, Mapping) and "apiVersion" in document.data:
+    if isinstance(document.data, Mapping) and "apiVersion" in document.data:
         try:
-            return foreign(document.data)
+            found = foreign(document.data, wanted or None)
         except DefinitionError as error:
             options.problems += locate(error.problems, document.places)
-            return None
+            return None, ()
+        return found.contract, found.checks
     same = options.substitution
     inner = Options(
         document.data, document.written, Substitution(same.params, same.declared, same.env, same.vault), options.catalog
@@ -60,7 +75,7 @@ def read_contract_file(
     contract = read_contract(document.data, (), inner)
     document.places.replaced = inner.substitution.replaced
     options.problems += locate([*inner.substitution.problems, *inner.problems], document.places)
-    return contract
+    return contract, ()
 
 
 def _without_misplaced(group: str, written: Any, path: Path, options: Options) -> Any:

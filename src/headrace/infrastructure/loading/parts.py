@@ -35,7 +35,7 @@ def read_part(group: str, written: Any, path: Path, options: Options) -> Part:
     beside = {key: value for key, value in written.items() if key in BESIDE[group]}
     others = [key for key in written if key not in beside]
     # What a misspelt `name` names exists all the same, so that nobody is blamed for referring to it.
-    meant = {near: written[key] for key in others if not catalog.has(group, key) and (near := suggest(key, BESIDE[group]))}
+    meant = next((written[k] for k in others if suggest(k, BESIDE[group]) == "name" and not catalog.has(group, k)), None)
     known = [key for key in others if catalog.has(group, key)]
     if not known:
         if others:
@@ -54,7 +54,7 @@ def read_part(group: str, written: Any, path: Path, options: Options) -> Part:
             )
     outside = _strays(group, kind, [key for key in others if key not in known or key in shallow], path, options)
     plugin = None if outside else _plugin(group, kind, written[kind], (*path, kind), options)
-    return Part(kind, plugin, {**meant, **beside}, path)
+    return Part(kind, plugin, {**({} if meant is None else {"name": meant}), **beside}, path)
 
 
 def _plugin(group: str, kind: str, written: Any, path: Path, options: Options) -> Plugin | None:

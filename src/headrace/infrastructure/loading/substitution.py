@@ -62,6 +62,10 @@ class Substitution:
             self.problems += [p for p in mistakes if not (self.forgiving and p.message.startswith("there is no parameter"))]
             self.broken.add(path)
             return text
+        if any(r.space == "params" and r.name not in self.params for r in found):
+            # What is wrong with the parameter itself was said where it is declared.
+            self.broken.add(path)
+            return text
         if any(r.space == "secret" for r in found):
             return self._secret(text)
         if len(found) == 1 and (found[0].start, found[0].end) == (0, len(text)):
@@ -117,8 +121,6 @@ class Substitution:
                     f"there is no parameter `{name}`",
                     f"did you mean `{near}`?" if near else f"declare it: params: {{{name}: ...}}",
                 )
-            case "params" if name not in self.params:
-                return f"parameter `{name}` has no value", f"give it: --param {name}=..."
             case "env" if name not in self.env:
                 return f"there is no environment variable `{name}`", "set it before the run, or use a parameter with a default"
             case "secret" if (provider := name.partition("/")[0]) not in self.vault.providers:

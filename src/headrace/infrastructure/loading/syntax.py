@@ -28,6 +28,9 @@ def explain(error: Any, text: str, file: str) -> Problem:
     problem, where = str(error.problem or "").strip(), error.problem_mark or error.context_mark
     lines = _LINES.split(text)
     line, column = (where.line, where.column) if where else (0, 0)
+    if line >= len(lines):
+        # The parser adds a line to a text that ends without one.
+        line, column = len(lines) - 1, len(lines[-1])
     if found := _opened(error, file):
         return found
     if found := _swallowed(lines, line, column, file):

@@ -1,4 +1,4 @@
-"""Parts of contracts as plain data, as they would be written: options that were given, values as YAML has them."""
+"""Parts of contracts as plain data, as they would be written: options that were given, values as YAML has them, and their YAML."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 
+import yaml
 from pydantic import BaseModel
 
 from headrace.business.model.contract import Ruled
 from headrace.business.model.types import DataType
+from headrace.infrastructure.loading.scalars import resolve
 
 
 def plain(value: Any) -> Any:
@@ -52,3 +54,18 @@ def _number(value: Decimal) -> int | float | str:
     if value == value.to_integral_value():
         return int(value)
     return float(value) if Decimal(repr(float(value))) == value else str(value)
+
+
+class PlainDumper(yaml.SafeDumper):
+    """Writes texts in quotes where a reader of YAML might take them for something else, and repeats what it could abbreviate."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - the signature of PyYAML
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+    style = '"' if not text.isprintable() else None if isinstance(resolve(text), str) else "'"
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+PlainDumper.add_representer(str, _text)

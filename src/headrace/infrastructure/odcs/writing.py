@@ -15,11 +15,10 @@ import yaml
 
 from headrace.business.model.contract import ColumnContract, Contract, DatasetRule
 from headrace.business.model.types import Date, Decimal, Enum, Float, Integer, String, Time, Timestamp
-from headrace.infrastructure.loading.scalars import resolve
 from headrace.infrastructure.odcs.columns import read_property
 from headrace.infrastructure.odcs.findings import Findings
 from headrace.infrastructure.odcs.metrics import unusable_pattern
-from headrace.infrastructure.odcs.plain import bare, plain
+from headrace.infrastructure.odcs.plain import PlainDumper, bare, plain
 from headrace.infrastructure.odcs.quality import ENGINE
 from headrace.infrastructure.odcs.reading import read_odcs
 from headrace.infrastructure.odcs.relationships import OURS, References
@@ -48,7 +47,7 @@ def to_odcs(
         "status": status,
         "schema": [_object(contract, dataset, checks)],
     }
-    return yaml.dump(document, Dumper=_Plainly, sort_keys=False, allow_unicode=True, width=120)
+    return yaml.dump(document, Dumper=PlainDumper, sort_keys=False, allow_unicode=True, width=120)
 
 
 def _object(contract: Contract, dataset: str, checks: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -192,18 +191,3 @@ def _check(check: Mapping[str, Any]) -> dict[str, Any]:
         return about | {"metric": "duplicateValues", "arguments": {"properties": list(told["columns"])}, "mustBe": 0}
     entry = {"type": "custom", "engine": ENGINE, "implementation": {"check": {kind: dict(options)}}}
     return ({"name": name} if name else {}) | entry
-
-
-class _Plainly(yaml.SafeDumper):
-    """Writes texts in quotes where any reader of YAML might take them for something else."""
-
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - the signature of PyYAML
-        return True
-
-
-def _text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
-    style = None if isinstance(resolve(text), str) else "'"
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
-
-
-_Plainly.add_representer(str, _text)

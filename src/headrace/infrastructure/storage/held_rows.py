@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,6 @@ from headrace.business.model.schema import Schema
 from headrace.business.model.types import String
 from headrace.business.ports import InputFile, ParquetScan
 from headrace.errors import UsageError
-from headrace.infrastructure.formats.files import content_hash
 
 #: What spreadsheets take for a formula at the beginning of a cell (OWASP, CSV injection).
 _FORMULA = r"^[=+\-@\t\r]"
@@ -102,9 +102,10 @@ def _written(con: Any, query: str, columns: Sequence[str], out: Path) -> Parquet
     out.parent.mkdir(parents=True, exist_ok=True)
     con.execute(f"COPY ({query}) TO {_text(out)} (FORMAT parquet)")
     stat = out.stat()
-    file = InputFile(str(out.resolve()), stat.st_size, stat.st_mtime_ns)
-    hashed = InputFile(file.path, file.bytes, file.modified_ns, content_hash(file))
-    return ParquetScan(Schema.of(**{name: String() for name in columns}), (hashed,), all_text=True)
+    with out.open("rb") as content:
+        digest = hashlib.file_digest(content, "sha256").hexdigest()
+    file = InputFile(str(out.resolve()), stat.st_size, stat.st_mtime_ns, digest)
+    return ParquetScan(Schema.of(**{name: String() for name in columns}), (file,), all_text=True)
 
 
 def _having(reason: str | None) -> str:

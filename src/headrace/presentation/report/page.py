@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
+from typing import Any
 
 from headrace.application.queries.runs import RunView
 from headrace.presentation.report.picture import picture
@@ -65,7 +66,7 @@ def _balance(run: RunView) -> Iterator[str]:
 
 def _reasons(run: RunView) -> Iterator[str]:
     rows = [
-        [f"{name}: {rule['rule']}", rule["action"], f"{rule['rows']:,}", _example(examples.get(rule["rule"]), rule["rule"])]
+        [f"{name}: {rule['rule']}", rule["action"], f"{rule['rows']:,}", _example(examples.get(rule["rule"]), rule["columns"])]
         for name, found in run.sources.items()
         for examples in [{e["rule"]: e for e in found.get("examples", ())}]
         for rule in sorted(found.get("rules", ()), key=lambda r: -r["rows"])
@@ -76,13 +77,12 @@ def _reasons(run: RunView) -> Iterator[str]:
         yield from _table(("rule", "then", "rows", "for example"), rows, numbers=(2,))
 
 
-def _example(example: dict[str, object] | None, rule: str) -> str:
+def _example(example: Mapping[str, Any] | None, columns: Sequence[str]) -> str:
     if example is None:
         return ""
-    cells = example["cells"] if isinstance(example["cells"], dict) else {}
-    column = rule.rpartition(".")[0]
-    shown = {column: cells[column]} if column in cells else dict(list(cells.items())[:6])
-    text = example["text"] or ", ".join(f"{k} = {v!r}" for k, v in shown.items())
+    cells = example["cells"]
+    shown = [column for column in columns if column in cells] or list(cells)[:6]
+    text = example["text"] or ", ".join(f"{name} = {cells[name]!r}" for name in shown)
     return f"{example['file']}, record {example['record']}: {text}"
 
 

@@ -11,7 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from headrace.business.model.references import Interpolated, Sql, Unquotable, literal, plain, references, replace, replace_in_sql
+from headrace.business.model.references import (
+    Interpolated,
+    Sql,
+    Unquotable,
+    literal,
+    plain,
+    references,
+    replace,
+    replace_in_sql,
+)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +73,9 @@ def test_inside_quotes_it_is_text():
     assert in_sql("a = '-- no comment' and b = ${params.x}", "z") == "a = '-- no comment' and b = 'z'"
 
 
-@pytest.mark.parametrize("text", ["1 -- ${params.x}", "1 /* ${params.x} */", "E'a${params.x}'", "$$a ${params.x}$$", "$q$ ${params.x} $q$"])
+@pytest.mark.parametrize(
+    "text", ["1 -- ${params.x}", "1 /* ${params.x} */", "E'a${params.x}'", "$$a ${params.x}$$", "$q$ ${params.x} $q$"]
+)
 def test_where_no_value_can_stand_it_is_refused(text):
     with pytest.raises(Unquotable):
         in_sql(text, "x")
@@ -77,7 +88,15 @@ def test_no_text_breaks_out_of_its_literal(text):
     assert found.fetchall() == [(text, "x" + text, 1)]
 
 
-@given(st.one_of(st.integers(-(2**63), 2**63 - 1), st.booleans(), st.dates(), st.floats(allow_nan=False), st.decimals(-1000, 1000, places=3)))
+@given(
+    st.one_of(
+        st.integers(-(2**63), 2**63 - 1),
+        st.booleans(),
+        st.dates(),
+        st.floats(allow_nan=False),
+        st.decimals(-1000, 1000, places=3),
+    )
+)
 def test_a_literal_is_the_value(value):
     ((found,),) = duckdb.execute(f"select {literal(value)}").fetchall()
     assert found == value
@@ -93,6 +112,6 @@ def test_sql_options_take_the_literal_and_bare_constants():
 
 
 def test_values_as_text():
-    assert [plain(v) for v in (None, True, 5, date(2013, 1, 2), datetime(2013, 1, 2, 3, 4), Decimal("1.50"))] == [
+    assert [plain(v) for v in (None, True, 5, date(2013, 1, 2), datetime(2013, 1, 2, 3, 4), Decimal("1.50"))] == [  # noqa: DTZ001
         "", "true", "5", "2013-01-02", "2013-01-02 03:04:00", "1.50",
     ]  # fmt: skip

@@ -11,7 +11,7 @@ import pytest
 
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.formats import parquet_layout
-from headrace.infrastructure.formats.parquet_checksums import add_checksums, has_checksums
+from headrace.infrastructure.formats.parquet_checksums import add_checksums, summary
 from headrace.infrastructure.formats.parquet_layout import ParquetFile, chunks, number, pages_of
 
 ROWS = """
@@ -49,8 +49,8 @@ def test_what_duckdb_wrote_reads_the_same_everywhere(tmp_path: Path, options: st
     assert missing == (0,)
     assert digest.sha256 == hashlib.sha256(target.read_bytes()).hexdigest()
     assert digest.bytes == target.stat().st_size
-    assert has_checksums(target)
-    assert not has_checksums(source)
+    assert summary(target).has_checksums
+    assert not summary(source).has_checksums
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,9 @@ def test_literal_blocks(lines):
     text = "k:\n  v: |\n" + "".join(f"    {line}\n" for line in lines) + "other: 1\n"
     document = read_document(text, "f")
     found = [document.places.of(("k", "v"), offset=n) for n in range(len(value))]
-    assert [char_at(text + " ", place) for place, char in zip(found, value, strict=True) if char != "\n"] == [c for c in value if c != "\n"]
+    assert [char_at(text + " ", place) for place, char in zip(found, value, strict=True) if char != "\n"] == [
+        c for c in value if c != "\n"
+    ]
 
 
 def test_lines_that_are_folded_into_one():

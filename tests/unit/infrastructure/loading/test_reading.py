@@ -34,7 +34,13 @@ def test_a_part_that_is_not_there_is_placed_at_the_one_above():
 
 
 def test_keys_are_the_words_that_they_look_like():
-    assert read_document("NO: 1\n1: 2\ntrue: 3\n010: 4\n2013-01-01: 5", "f").data == {"NO": 1, "1": 2, "true": 3, "010": 4, "2013-01-01": 5}
+    assert read_document("NO: 1\n1: 2\ntrue: 3\n010: 4\n2013-01-01: 5", "f").data == {
+        "NO": 1,
+        "1": 2,
+        "true": 3,
+        "010": 4,
+        "2013-01-01": 5,
+    }
 
 
 def test_quoted_scalars_are_text():
@@ -43,7 +49,11 @@ def test_quoted_scalars_are_text():
 
 def test_references_may_stand_unquoted_between_braces():
     text = "{path: in/${params.day}.csv, url: ${secret:env/PG-URL}, list: [${env.A}, $${b}]}"
-    assert read_document(text, "f").data == {"path": "in/${params.day}.csv", "url": "${secret:env/PG-URL}", "list": ["${env.A}", "$${b}"]}
+    assert read_document(text, "f").data == {
+        "path": "in/${params.day}.csv",
+        "url": "${secret:env/PG-URL}",
+        "list": ["${env.A}", "$${b}"],
+    }
 
 
 def test_aliases_repeat_what_they_name():
@@ -72,7 +82,8 @@ def test_all_duplicates_are_told_with_the_first():
 
 
 @pytest.mark.parametrize(
-    "text", ["a: !!python/object/apply:os.system [id]", "a: !x 1", "a: !!str 1", "!!map {a: 1}", "a: !<tag:yaml.org,2002:int> 1"]
+    "text",
+    ["a: !!python/object/apply:os.system [id]", "a: !x 1", "a: !!str 1", "!!map {a: 1}", "a: !<tag:yaml.org,2002:int> 1"],
 )
 def test_tags_are_refused(text):
     assert "tag" in refused(text)[0]
@@ -106,12 +117,26 @@ def test_an_alias_inside_of_what_it_names_is_refused():
     assert refused("a: &x [1, *x]") == ("nothing before this is named `&x`", 1, 11)
 
 
-@pytest.mark.parametrize("text", ["[" * 100_000, "{a: " * 100_000, "- " * 100_000, "\n".join(" " * n + "a:" for n in range(1000))])
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, "{a: " * 100_000, "- " * 100_000, "\n".join(" " * n + "a:" for n in range(1000))]
+)
 def test_deep_nesting_is_refused(text):
     assert "levels deep" in refused(text)[0]
 
 
-@pytest.mark.parametrize(("char", "code"), [("\0", "0000"), ("\x07", "0007"), ("\x1b", "001B"), ("\x7f", "007F"), ("\u2028", "2028"), ("\x85", "0085"), ("\ufeff", "FEFF"), ("\ue000", "E000")])
+@pytest.mark.parametrize(
+    ("char", "code"),
+    [
+        ("\0", "0000"),
+        ("\x07", "0007"),
+        ("\x1b", "001B"),
+        ("\x7f", "007F"),
+        ("\u2028", "2028"),
+        ("\x85", "0085"),
+        ("\ufeff", "FEFF"),
+        ("\ue000", "E000"),
+    ],
+)
 def test_control_characters_are_refused_at_their_place(char, code):
     assert refused(f"a: 1\nb: x{char}y\n") == (f"the control character U+{code} cannot stand in a definition", 2, 5)
 

@@ -318,6 +318,7 @@ _HANDLERS: dict[str, Handler] = {
     "bracket": _bracket, "array": _list, "struct": _struct,
     "jsonextract": _json_path, "jsonextractscalar": _json_path,
     "extract": _extract,
+    "substring": lambda binder, node: binder.call("substring", *(node.args[k] for k in ("this", "start", "length") if node.args.get(k))),
     "attimezone": lambda binder, node: binder.call("at_time_zone", node.this, node.args["zone"]),
     "anonymous": bind_call, "filter": bind_call, "window": bind_window,
     "subquery": _subquery, "exists": _exists,

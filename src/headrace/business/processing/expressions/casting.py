@@ -20,6 +20,8 @@ from headrace.business.model.types import (
     Time,
     Timestamp,
 )  # fmt: skip
+from headrace.business.processing.expressions.ir import CastFormat
+from headrace.business.processing.expressions.time_formats import format_problem, has_offset
 
 _FROM_TEXT = (Boolean, Integer, Float, Decimal, String, Date, Time, Timestamp, Binary, Json, List, Struct, Enum)
 _TO_TEXT = (Boolean, Integer, Float, Decimal, String, Date, Time, Timestamp, Binary, Json, Enum)
@@ -74,4 +76,35 @@ def _advice(source: DataType, target: DataType) -> str | None:
         return "cast it to json"
     if kinds & {Interval()}:
         return "write `interval '3 days'`, or `to_days(n)` and its like"
+    return None
+
+
+def notation_problem(target: DataType, written: CastFormat) -> tuple[str, str | None] | None:
+    """Why a text cannot be read as the type in this notation, and what to write instead; None when it can."""
+    if written.pattern is not None:
+        return _pattern_problem(target, written.pattern)
+    if written.decimal_mark == written.thousands_mark:
+        return (
+            f"`{written.decimal_mark}` cannot part both thousands and decimals",
+            "leave out `thousands_mark`, or change one of them",
+        )
+    alike = {word.lower() for word in written.true_words} & {word.lower() for word in written.false_words}
+    if alike:
+        return f"`{min(alike)}` cannot be both true and false", "leave it out of `true_words` or `false_words`"
+    return None
+
+
+def _pattern_problem(target: DataType, pattern: str) -> tuple[str, str | None] | None:
+    if not isinstance(target, Date | Time | Timestamp):
+        return f"a format says how dates and times are written, and this is {target}", "leave out `format`, or change the type"
+    if problem := format_problem(pattern):
+        return problem
+    instant = isinstance(target, Timestamp) and target.zone
+    if instant and not has_offset(pattern):
+        return (
+            "a timestamptz needs an offset, and this format has none",
+            "add `%z`, or make it a timestamp and use `at time zone`",
+        )
+    if has_offset(pattern) and not instant:
+        return f"this format has an offset, which {target} would lose", "make it a timestamptz, or leave out `%z`"
     return None

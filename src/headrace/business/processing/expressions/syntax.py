@@ -66,7 +66,8 @@ def dialect() -> Dialect:
         class Parser(read):  # type: ignore[misc, valid-type]
             FUNCTIONS: ClassVar[dict[str, Any]] = {}
             FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
-                name: read.FUNCTION_PARSERS[name] for name in ("CAST", "TRY_CAST", "EXTRACT")
+                name: read.FUNCTION_PARSERS[name]
+                for name in ("CAST", "TRY_CAST", "EXTRACT", "SUBSTRING")
             }
             NO_PAREN_FUNCTIONS: ClassVar[dict[Any, Any]] = {}
             NO_PAREN_FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {"CASE": read.NO_PAREN_FUNCTION_PARSERS["CASE"]}

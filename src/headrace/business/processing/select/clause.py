@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 #: No column has a name that begins so: a stand-in for what `grouping(...)` says of a row, until its groups are known.
 GROUPING = "\0grouping "
 _ALIAS = "\0alias "
+_WINDOW: tuple[type[Expr], ...] = (Window,)
+_ANY: tuple[type[Expr], ...] = (Aggregate, Window)
 
 
 class Clause:
@@ -37,7 +39,7 @@ class Clause:
     ) -> None:
         self.scope = scope
         self.text = scope.setting.text
-        self._aliases = aliases or {}
+        self._aliases: Mapping[str, exp.Expression] = {} if aliases is None else aliases
         self._aggregates, self._windows = aggregates, windows
         self._stand_ins: dict[Expr, Expr] = {}
         self._open: list[str] = []
@@ -73,13 +75,17 @@ class Clause:
 
     def _check_nesting(self, expression: Expr, node: exp.Expression) -> None:
         """What the binder cannot see: a name that stands for an aggregate, inside of another."""
+        calls = [window.call for window in expression.walk() if isinstance(window, Window)]
         for outer in expression.walk():
-            if isinstance(outer, Aggregate | Window):
-                inside = outer.call.children() if isinstance(outer, Window) else outer.children()
-                forbidden = Aggregate | Window if isinstance(outer, Aggregate) else Window
-                if any(isinstance(n, forbidden) for child in inside for n in child.walk()):
-                    hint = "compute the inner one in a subquery first"
-                    raise ExpressionError("aggregates and windows cannot be nested", start_of(node), hint)
+            if isinstance(outer, Window):
+                inside, forbidden = tuple(outer.call.children()), _WINDOW
+            elif isinstance(outer, Aggregate) and not any(outer is call for call in calls):
+                inside, forbidden = tuple(outer.children()), _ANY
+            else:
+                continue
+            if any(isinstance(n, forbidden) for child in inside for n in child.walk()):
+                hint = "compute the inner one in a subquery first"
+                raise ExpressionError("aggregates and windows cannot be nested", start_of(node), hint)
 
     def _check_outer_aggregates(self, expression: Expr, node: exp.Expression) -> None:
         """SQL counts such an aggregate to the query around, and people rarely mean that."""

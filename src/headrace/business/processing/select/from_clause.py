@@ -10,7 +10,7 @@ from headrace.business.model.schema import did_you_mean, suggest
 from headrace.business.processing.expressions.faults import ExpressionError
 from headrace.business.processing.expressions.syntax import start_of
 from headrace.business.processing.select.clause import Clause
-from headrace.business.processing.select.grammar import keyword_before, refuse, refuse_part, understood
+from headrace.business.processing.select.grammar import bare, keyword_before, refuse, refuse_part, understood
 from headrace.business.processing.select.joins import How, joined, joined_using, shared_names, side_by_side
 from headrace.business.processing.select.scope import Answer, QueryScope, Setting
 from headrace.business.processing.select.source import Source, one_row, table_source
@@ -147,7 +147,7 @@ class FromClause:
         if any(join.args.get(part) for part in ("on", "using", "side", "kind", "method")):
             return False
         start = start_of(join.this)
-        comma, word = self._text.rfind(",", 0, start), keyword_before(self._text, "join", start)
+        comma, word = bare(self._text).rfind(",", 0, start), keyword_before(self._text, "join", start)
         return word is None or comma > word
 
 
@@ -168,9 +168,11 @@ def renamed(alias: exp.Expression, names: Sequence[str], text: str) -> list[str]
         message = f"`{alias.name}` has {len(names)} columns, and is given {len(columns)} names"
         raise ExpressionError(message, start_of(columns[len(names)]))
     written = [*(column.name for column in columns), *names[len(columns) :]]
-    for place, column in enumerate(columns):
-        if any(column.name.lower() == other.lower() for i, other in enumerate(written) if i != place):
+    taken = {name.lower() for name in names[len(columns) :]}
+    for column in columns:
+        if column.name.lower() in taken:
             raise ExpressionError(f"two columns are called `{column.name}`", start_of(column), "give them different names")
+        taken.add(column.name.lower())
     return written
 
 

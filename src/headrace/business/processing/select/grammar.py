@@ -7,6 +7,7 @@ he handles, and any other part that is there is an error.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from headrace.business.processing.expressions.faults import ExpressionError
@@ -15,7 +16,9 @@ from headrace.business.processing.expressions.syntax import start_of
 if TYPE_CHECKING:
     from sqlglot import exp
 
-#: How the parts that people may write are called, the word to look for in the text, and what to do instead.
+_QUOTED = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"", re.DOTALL)
+
+#: How the parts that people may write are called, the pattern of the word to look for in the text, and what to do instead.
 _PARTS: dict[str, tuple[str, str, str | None]] = {
     "alias": ("a name for a whole join", "", "name the tables in it"),
     "cluster": ("`CLUSTER BY`", "cluster", None),
@@ -24,7 +27,6 @@ _PARTS: dict[str, tuple[str, str, str | None]] = {
     "exclude": ("`EXCLUDE` after the columns", "exclude", "write `* EXCLUDE (...)`"),
     "for_": ("`FOR`", "for", None),
     "format": ("`FORMAT`", "format", None),
-    "hint": ("a hint to the engine", "/*+", "leave it away: the engine finds the best plan"),
     "ilike": ("a pattern after `*`", "like", "name the columns"),
     "into": ("`INTO`", "into", "the result of the step is its dataset"),
     "laterals": ("`LATERAL VIEW`", "lateral", "use the step `unnest`"),
@@ -40,7 +42,7 @@ _PARTS: dict[str, tuple[str, str, str | None]] = {
     "pivots": ("`PIVOT` or `UNPIVOT`", "pivot", "use the steps `pivot` and `unpivot`"),
     "prewhere": ("`PREWHERE`", "prewhere", "use `WHERE`"),
     "recursive": ("`RECURSIVE`", "recursive", None),
-    "sample": ("a sample", "sample", "use the step `sample`, which is repeatable"),
+    "sample": ("a sample", "(table)?sample", "use the step `sample`, which is repeatable"),
     "settings": ("`SETTINGS`", "settings", None),
     "sort": ("`SORT BY`", "sort", "use `ORDER BY`"),
     "spec": ("a window frame", "", None),
@@ -72,7 +74,7 @@ def refuse(text: str, node: exp.Expression, what: str, keyword: str = "", hint: 
 
 def keyword_before(text: str, keyword: str, end: int) -> int | None:
     """Where the last of these words before a place in the text begins."""
-    return max((found.start() for found in _words(keyword).finditer(text) if found.start() < end), default=None)
+    return max((found.start() for found in _words(keyword).finditer(bare(text)) if found.start() < end), default=None)
 
 
 def directly_in(node: exp.Expression, query: exp.Expression) -> bool:
@@ -85,6 +87,12 @@ def directly_in(node: exp.Expression, query: exp.Expression) -> bool:
     return above is not None and id(above) == id(query)
 
 
+@lru_cache(maxsize=8)
+def bare(text: str) -> str:
+    """The text with blanks for comments and quoted words, in which nothing is a keyword."""
+    return _QUOTED.sub(lambda found: " " * len(found[0]), text)
+
+
 def _place(text: str, node: exp.Expression, keyword: str, value: Any) -> int:
     """SQLGlot knows the places of names and values only. A keyword stands before its value, or after its clause began."""
     first = _first(value)
@@ -93,7 +101,7 @@ def _place(text: str, node: exp.Expression, keyword: str, value: Any) -> int:
     if first is not None and (before := keyword_before(text, keyword, first + 1)) is not None:
         return before
     start = start_of(node)
-    after = _words(keyword).search(text, start)
+    after = _words(keyword).search(bare(text), start)
     if after is not None:
         return after.start()
     before = keyword_before(text, keyword, start + 1)
@@ -107,7 +115,7 @@ def _first(value: Any) -> int | None:
 
 
 def _words(keyword: str) -> re.Pattern[str]:
-    return re.compile(re.escape(keyword) if not keyword.isidentifier() else rf"\b{keyword}", re.IGNORECASE)
+    return re.compile(rf"\b{keyword}\b", re.IGNORECASE)
 
 
 def _absent(value: Any) -> bool:

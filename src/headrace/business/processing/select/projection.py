@@ -140,4 +140,5 @@ def _name_of(node: exp.Expression, source: Source) -> str | None:
 
 
 def _star_hint(item: Item) -> str:
-    return f", or leave it out of the star: `* exclude ({item.name})`" if item.node.key in ("star", "column") else ""
+    starred = item.node.key == "star" or (item.node.key == "column" and item.node.this.key == "star")
+    return f", or leave it out of the star: `* exclude ({item.name})`" if starred else ""

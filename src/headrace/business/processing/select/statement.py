@@ -41,6 +41,8 @@ def _only_statement(text: str) -> str:
     """The text up to a `;` that ends it. What follows may be a comment, and no other statement."""
     from sqlglot.errors import TokenError
 
+    if ";" not in text:
+        return text
     try:
         tokens = dialect().tokenize(text)
     except TokenError:
@@ -60,6 +62,8 @@ def _is_end(token: Token, text: str) -> bool:
 
 def _check_start(text: str) -> None:
     """The first word decides before anything is parsed: a statement that is no SELECT is not worth reading."""
+    if "\0" in text:
+        raise ExpressionError("the character NUL cannot stand here", text.index("\0"))
     before = _BEFORE.match(text)
     start = before.end() if before else 0
     found = _WORD.match(text, start)

@@ -24,7 +24,7 @@ from headrace.business.processing.relation import (
     columns_of,
 )  # fmt: skip
 from headrace.business.processing.select.projection import projected
-from headrace.business.processing.select.rewriting import outer_columns_of_subqueries, rewrite
+from headrace.business.processing.select.rewriting import outer_columns, rewrite
 
 Wanted = frozenset[str]
 
@@ -98,6 +98,9 @@ _TRIMS: Mapping[type[Relation], Callable[[Any, Wanted], Relation]] = {
 def _inside(expression: Expr) -> Expr:
     """The expression with its subqueries trimmed."""
 
+    if not any(isinstance(part, Subquery) for part in expression.walk()):
+        return expression
+
     def change(part: Expr) -> Expr | None:
         if not isinstance(part, Subquery):
             return None
@@ -117,9 +120,11 @@ def _some(relation: Relation) -> Relation:
 def _read(expressions: Iterable[Expr]) -> Wanted:
     """The columns that expressions read of the rows that they stand on, in their subqueries too."""
     found: set[str] = set()
-    for expression in expressions:
-        found |= expression.columns()
-        found.update(outer_columns_of_subqueries(expression))
+    for part in (part for expression in expressions for part in expression.walk()):
+        if isinstance(part, ColumnRef) and not part.outer:
+            found.add(part.name)
+        elif isinstance(part, Subquery):
+            found.update(outer_columns(part.relation))
     return frozenset(found)
 
 

@@ -47,7 +47,7 @@ class CastStep(Plugin):
     kind: ClassVar[str] = "cast"
     shorthand: ClassVar[str | None] = "columns"
 
-    columns: Mapping[Name, Annotated[Target, BeforeValidator(_target)]] = Field(
+    columns: Mapping[Name, Annotated[Target, BeforeValidator(_target, json_schema_input_type=Target | str)]] = Field(
         description="A type for each column, or `{to, format, decimal_mark, thousands_mark, invalid}`", min_length=1
     )
 

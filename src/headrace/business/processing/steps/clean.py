@@ -52,7 +52,9 @@ class CleanStep(Plugin):
         default_factory=dict,
         description="By column, the least and the greatest value; what lies beyond becomes the bound, NaN stays",
     )
-    dedupe: Annotated[DedupeStep, BeforeValidator(_dedupe)] | None = Field(None, description="As the step `dedupe`")
+    dedupe: Annotated[DedupeStep, BeforeValidator(_dedupe, json_schema_input_type=DedupeStep | Names)] | None = Field(
+        None, description="As the step `dedupe`"
+    )
 
     def apply(self, inputs: Mapping[str, Relation]) -> Relation:
         below, findings = inputs["input"], Findings()

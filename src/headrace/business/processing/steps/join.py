@@ -53,6 +53,7 @@ class JoinStep(Plugin):
         if right is None:
             raise findings.error()
         self._check_options(findings)
+        findings.settle()
         on = (self.on,) if isinstance(self.on, str) and self._is_column(self.on, left, right) else self.on
         if isinstance(on, str):
             return self._on_condition(on, left, right, findings)

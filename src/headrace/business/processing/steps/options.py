@@ -27,13 +27,13 @@ def _null_word(written: Any) -> Any:
 
 
 #: One name or a list of them.
-Names = Annotated[tuple[Name, ...], BeforeValidator(_names)]
+Names = Annotated[tuple[Name, ...], BeforeValidator(_names, json_schema_input_type=Name | tuple[Name, ...])]
 
 #: SQL, or a constant as YAML reads it.
 Expression = Annotated[Sql, BeforeValidator(_null_sql)]
 
 #: One ordering or a list of them.
-Terms = Annotated[tuple[Sql, ...], BeforeValidator(_names)]
+Terms = Annotated[tuple[Sql, ...], BeforeValidator(_names, json_schema_input_type=Name | tuple[Name, ...])]
 
 NullWord = BeforeValidator(_null_word)
 

@@ -12,7 +12,7 @@ from headrace.business.processing.steps.findings import Findings
 from headrace.business.processing.steps.projection import ref
 
 _TERM = re.compile(r"(?P<value>.*?)(?:\s+(?P<way>asc|desc))?(?:\s+nulls\s+(?P<nulls>first|last))?", re.IGNORECASE | re.DOTALL)
-_NAME = re.compile(r'\w+|"(?:[^"]|"")+"')
+_NAME = re.compile(r'[^\W\d]\w*|"(?:[^"]|"")+"')
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,3 +48,10 @@ def _default(field: FieldInfo) -> str:
     if value is None or value in ("", (), {}):
         return ""
     return f"`{str(value).lower()}`"
+
+
+if __name__ == "__main__":
+    import sys
+    from importlib.metadata import entry_points
+
+    sys.stdout.write(steps_page(entry.load() for entry in entry_points(group="headrace.steps")))

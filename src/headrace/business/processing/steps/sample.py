@@ -32,7 +32,7 @@ class SampleStep(Plugin):
     kind: ClassVar[str] = "sample"
     shorthand: ClassVar[str | None] = "share"
 
-    share: Annotated[float, BeforeValidator(_share), Field(ge=0, le=1)] | None = Field(
+    share: Annotated[float, BeforeValidator(_share, json_schema_input_type=float | str), Field(ge=0, le=1)] | None = Field(
         None, description="A number from 0 to 1, or a percentage such as `10%`"
     )
     rows: Annotated[int, Field(ge=0, strict=True)] | None = Field(None, description="How many rows, instead of a share")

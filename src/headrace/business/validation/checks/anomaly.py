@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AfterValidator, Field
 
 from headrace.business.model.durations import Duration
+from headrace.business.model.references import Sql
 from headrace.business.model.schema import Schema
 from headrace.business.model.types import Null
 from headrace.business.model.wording import Misworded
@@ -73,7 +74,7 @@ class RowCountAnomaly(_Anomaly):
 
     kind: ClassVar[str] = "row_count_anomaly"
 
-    where: str | None = Field(None, description="Count only the rows for which this condition is true")
+    where: Sql | None = Field(None, description="Count only the rows for which this condition is true")
 
     def measures(self, schema: Schema) -> Mapping[str, Expr]:
         with reading(schema) as options:
@@ -88,7 +89,7 @@ class Anomaly(_Anomaly):
     shorthand: ClassVar[str | None] = "measure"
 
     measure: str = Field(description="A number over aggregates", examples=["avg(dep_delay)", "count(distinct carrier)"])
-    where: str | None = Field(None, description="Let the aggregates see only the rows for which this condition is true")
+    where: Sql | None = Field(None, description="Let the aggregates see only the rows for which this condition is true")
 
     def measures(self, schema: Schema) -> Mapping[str, Expr]:
         with reading(schema) as options:

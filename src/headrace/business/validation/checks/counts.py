@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field
 
+from headrace.business.model.references import Sql
 from headrace.business.model.schema import Schema
 from headrace.business.model.types import Json
 from headrace.business.ports import Measured, Verdict
@@ -26,7 +27,7 @@ class RowCount(CountLimits):
 
     kind: ClassVar[str] = "row_count"
 
-    where: str | None = Field(
+    where: Sql | None = Field(
         None, description="Count only the rows for which this condition is true", examples=["distance > 0"]
     )
 
@@ -79,7 +80,9 @@ class Unique(AuditCheck):
     kind: ClassVar[str] = "unique"
     shorthand: ClassVar[str | None] = "columns"
 
-    columns: Annotated[tuple[str, ...], BeforeValidator(_names), Field(min_length=1)]
+    columns: Annotated[
+        tuple[str, ...], BeforeValidator(_names, json_schema_input_type=str | tuple[str, ...]), Field(min_length=1)
+    ]
     max: Count = Field(0, description="Tolerate so many surplus rows")
     max_share: Share | None = Field(
         None, description="Tolerate this share of surplus rows among those that have a key, instead of `max`"

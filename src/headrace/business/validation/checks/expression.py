@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from headrace.business.model.references import Sql
 from headrace.business.model.schema import Schema
 from headrace.business.model.types import Boolean, Null
 from headrace.business.ports import Measured, Verdict
@@ -24,8 +25,8 @@ class Expression(AuditCheck):
     kind: ClassVar[str] = "expression"
     shorthand: ClassVar[str | None] = "condition"
 
-    condition: str = Field(description="A condition over aggregates", examples=["sum(amount) > 0 and count(*) < 10_000"])
-    where: str | None = Field(None, description="Let the aggregates see only the rows for which this is true")
+    condition: Sql = Field(description="A condition over aggregates", examples=["sum(amount) > 0 and count(*) < 10_000"])
+    where: Sql | None = Field(None, description="Let the aggregates see only the rows for which this is true")
 
     def measures(self, schema: Schema) -> Mapping[str, Expr]:
         """Whether it holds, and the value of each aggregate in it, to be shown."""

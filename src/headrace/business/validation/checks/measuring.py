@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from headrace.business.model.schema import Schema, did_you_mean
-from headrace.business.model.types import Null, String, Struct
+from headrace.business.model.types import Boolean, Null, String, Struct
 from headrace.business.processing.expressions.build import all_of, is_null, negate
 from headrace.business.processing.expressions.catalog import entry
 from headrace.business.processing.expressions.ir import Aggregate, Call, ColumnRef, Constant, Expr

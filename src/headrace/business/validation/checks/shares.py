@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from headrace.business.model.references import Sql
 from headrace.business.model.schema import Schema
 from headrace.business.ports import Measured, Verdict
 from headrace.business.processing.expressions.ir import Expr
@@ -36,7 +37,7 @@ class RowShare(ShareLimits):
 
     kind: ClassVar[str] = "row_share"
 
-    where: str = Field(description="The condition", examples=["dep_delay > 60"])
+    where: Sql = Field(description="The condition", examples=["dep_delay > 60"])
 
     def measures(self, schema: Schema) -> Mapping[str, Expr]:
         with reading(schema) as options:

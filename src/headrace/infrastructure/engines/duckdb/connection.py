@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -11,7 +13,7 @@ from headrace.business.engine import Limits, Progress
 from headrace.business.model.types import String
 from headrace.business.processing.plan import Plan
 from headrace.errors import NonRetryableError, RetryableError
-from headrace.infrastructure.engines.duckdb.literals import literal
+from headrace.infrastructure.engines.duckdb.literals import identifier, literal
 
 #: Inputs up to this size are worked on in memory; larger ones in a file, which is smaller and faster than spilled tables.
 IN_MEMORY_BYTES = 1 << 30
@@ -24,6 +26,8 @@ def connect(plan: Plan, workspace: Path, limits: Limits) -> duckdb.DuckDBPyConne
     database = ":memory:" if size <= IN_MEMORY_BYTES and limits.memory is None else str(workspace / "work.duckdb")
     con = duckdb.connect(database, config=_config(workspace, limits))
     con.execute("SET TimeZone = 'UTC'")
+    # A list after IN would become a join, and a join does not keep rows in the order of the file, by which records are numbered.
+    con.execute("SET disabled_optimizers = 'in_clause'")
     allowed = [f.path for s in plan.sources for f in getattr(s.scan, "files", ())]
     allowed += [path for s in plan.sources if (path := getattr(s.scan, "path", None))]
     paths = ", ".join(literal(p, String()) for p in allowed)
@@ -69,12 +73,12 @@ def watched(con: duckdb.DuckDBPyConnection, statement: str, progress: Progress) 
         row = con.execute(statement).fetchone()
     except duckdb.OutOfMemoryException as error:
         raise NonRetryableError(
-            f"the run needs more memory than it may use: {_first_line(error)}",
+            f"the run needs more memory than it may use: {first_line(error)}",
             hint="raise `memory_limit` in headrace.toml, or give it a `temp_directory` with more room",
         ) from error
     except duckdb.IOException as error:
         raise RetryableError(
-            f"reading or writing failed: {_first_line(error)}",
+            f"reading or writing failed: {first_line(error)}",
             hint="see that the disk is not full and the files stay where they are",
         ) from error
     except duckdb.InterruptException as error:
@@ -85,5 +89,23 @@ def watched(con: duckdb.DuckDBPyConnection, statement: str, progress: Progress) 
     return int(row[0]) if row else 0
 
 
-def _first_line(error: Exception) -> str:
+def fetch_rows(con: duckdb.DuckDBPyConnection, query: str, limit: int) -> list[dict[str, Any]]:
+    """Rows by column name. Instants come as aware times in UTC; DuckDB would want another library to give them."""
+    described = con.execute(f"DESCRIBE {query}").fetchall()
+    columns = [
+        f"{identifier(name)} AT TIME ZONE 'UTC' AS {identifier(name)}"
+        if kind == "TIMESTAMP WITH TIME ZONE"
+        else identifier(name)
+        for name, kind, *_ in described
+    ]
+    instants = {name for name, kind, *_ in described if kind == "TIMESTAMP WITH TIME ZONE"}
+    names = [name for name, *_ in described]
+    rows = con.execute(f"SELECT {', '.join(columns)} FROM ({query}) LIMIT {int(limit)}").fetchall()
+    found = [dict(zip(names, row, strict=True)) for row in rows]
+    for row in found:
+        row |= {name: row[name].replace(tzinfo=UTC) for name in instants if row[name] is not None}
+    return found
+
+
+def first_line(error: Exception) -> str:
     return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -23,7 +23,7 @@ class DuckDBEngine:
     def infer(self, scan: Scan, columns: Sequence[str]) -> Mapping[str, DataType]:
         import duckdb
 
-        from headrace.infrastructure.engines.duckdb.reading import infer
+        from headrace.infrastructure.engines.duckdb.reading_types import infer
 
         with duckdb.connect() as con:
             found = infer(con, scan)
@@ -47,7 +47,7 @@ class DuckDBEngine:
             tables[name] = identifier(name)
         return [*reads, *made]
 
-    def session(self, plan: Plan, workspace: Path) -> Session:
+    def session(self, plan: Plan, workspace: Path, project: Path) -> Session:
         from headrace.infrastructure.engines.duckdb.session import DuckDBSession
 
-        return DuckDBSession(plan, workspace, self.limits)
+        return DuckDBSession(plan, workspace, project, self.limits)

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 
 from headrace.business.model.types import Date, Decimal, Float, Integer, Interval, Timestamp
 from headrace.business.processing.expressions.ir import Call, Constant, Expr
-from headrace.business.processing.expressions.time_formats import has_offset, letters
 from headrace.infrastructure.engines.duckdb.literals import identifier, text
+from headrace.infrastructure.engines.duckdb.time_casts import timestamp_in
 from headrace.infrastructure.engines.duckdb.types import duckdb_type
 
 Lowering = str | Callable[[Call, Sequence[str]], str]
@@ -90,7 +90,8 @@ def _round(e: Call, args: Sequence[str]) -> str:
     kind = e.args[0].type
     if (isinstance(kind, Integer) and places >= 0) or (isinstance(kind, Decimal) and places >= kind.scale):
         return args[0]
-    return _as_result(f"round({args[0]}, {places})", e)
+    wide = f"CAST({args[0]} AS BIGINT)" if isinstance(kind, Integer) and kind.bits < 64 else args[0]
+    return _as_result(f"round({wide}, {places})", e)
 
 
 def _to_whole(name: str) -> Lowering:
@@ -176,12 +177,7 @@ def _time(e: Call, args: Sequence[str]) -> str:
 
 
 def _strptime(e: Call, args: Sequence[str]) -> str:
-    pattern = str(_value(e.args[1]))
-    read = f"try_strptime({args[0]}, {args[1]})"
-    if "%Y" not in letters(pattern):
-        return read
-    first = "TIMESTAMPTZ '1000-01-01 00:00:00+00'" if has_offset(pattern) else "TIMESTAMP '1000-01-01 00:00:00'"
-    return f"CASE WHEN {read} >= {first} THEN {read} END"
+    return timestamp_in(args[0], str(_value(e.args[1])))
 
 
 def _at_time_zone(e: Call, args: Sequence[str]) -> str:
@@ -262,7 +258,8 @@ TABLE: dict[str, Lowering] = {
     "make_timestamp": "CASE WHEN {0} BETWEEN 1 AND 9999 AND {3} BETWEEN 0 AND 23 AND {5} < 60 "
     "THEN TRY(make_timestamp({0}, {1}, {2}, {3}, {4}, {5})) END",
     "strptime": _strptime, "strftime": "strftime({0}, {1})", "at_time_zone": _at_time_zone,
-    "epoch": "epoch({0})", "epoch_ms": "epoch_ms({0})", "epoch_us": "epoch_us({0})",
+    "epoch": "epoch({0})", "epoch_us": "epoch_us({0})",
+    "epoch_ms": "(epoch_us({0}) // 1000 - CASE WHEN epoch_us({0}) % 1000 < 0 THEN 1 ELSE 0 END)",
     "to_timestamp": "CASE WHEN {0} BETWEEN -62135596800 AND 253402300799.999999 THEN to_timestamp({0}) END",
     **{f"to_{unit}": _calendar(unit) for unit in ("years", "months", "weeks", "days")},
     **{f"to_{unit}": f"to_{unit}({{0}})" for unit in ("hours", "minutes", "seconds")},

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import duckdb
 
 from headrace.business.model.schema import Schema
 from headrace.business.processing.relation import Function
+from headrace.business.processing.steps.user_function import UserFunction
 from headrace.errors import HeadraceError, NonRetryableError
 from headrace.infrastructure.engines.duckdb.literals import identifier
 from headrace.infrastructure.engines.duckdb.types import duckdb_type
 
 
-def call_function(con: duckdb.DuckDBPyConnection, relation: Function, queries: Sequence[str], table: str, step: str) -> None:
+def call_function(
+    con: duckdb.DuckDBPyConnection, relation: Function, project: Path, queries: Sequence[str], table: str, step: str
+) -> None:
     """Give the inputs to the function as Arrow tables, and keep what it gives back as a table of the declared schema."""
     tables = [con.execute(query).to_arrow_table() for query in queries]
+    call = relation.call.at(project) if isinstance(relation.call, UserFunction) else relation.call
     try:
-        made = relation.call(*tables)
+        made = call(*tables)
     except HeadraceError:
         raise
     except Exception as error:

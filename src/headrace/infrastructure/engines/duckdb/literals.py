@@ -45,14 +45,20 @@ def text(value: str) -> str:
 
 def _number(value: float | Exact, kind: DataType) -> str:
     if isinstance(kind, Float):
-        number = float(value)
-        written = repr(number) if math.isfinite(number) else f"'{number}'"
-        return f"CAST({written} AS {duckdb_type(kind)})"
+        return _float(float(value), kind)
     if isinstance(kind, Decimal):
         return f"CAST('{Exact(value):f}' AS {duckdb_type(kind)})"
     if kind == Integer(32) and 0 <= value <= 2**31 - 1:
         return str(int(value))
     return f"CAST('{int(value)}' AS {duckdb_type(kind)})"
+
+
+def _float(value: float, kind: Float) -> str:
+    """With an exponent DuckDB reads it as a float at once; without one it would go by way of a decimal, and be rounded twice."""
+    if not math.isfinite(value):
+        return f"CAST('{value}' AS {duckdb_type(kind)})"
+    written = repr(value) if "e" in repr(value) else f"{value!r}e0"
+    return written if kind == Float(64) and value >= 0 else f"CAST('{written}' AS {duckdb_type(kind)})"
 
 
 def _moment(value: date | time, kind: DataType) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -23,10 +24,17 @@ class Quarantine:
     """The rows of one dataset that broke rules, gathered in a table before they are written."""
 
     def __init__(
-        self, con: duckdb.DuckDBPyConnection, source: PlannedSource, checked: Checked, late: Late, scan: OpenScan
+        self,
+        con: duckdb.DuckDBPyConnection,
+        source: PlannedSource,
+        checked: Checked,
+        late: Late,
+        scan: OpenScan,
+        project: Path,
     ) -> None:
         self.con, self.source, self.checked, self.late, self.scan = con, source, checked, late, scan
         self.table = identifier(f"held {source.name}")
+        self.files = [_place(f.path, project) for f in getattr(source.scan, "files", ())] or [source.origin]
 
     def gather(self, rejected: str | None) -> None:
         """Collect what broke anything, with file, record number, reasons and raw text."""
@@ -87,8 +95,7 @@ class Quarantine:
 
     def write(self, target: QuarantineTarget) -> int:
         """Write the rows that are held back to a Parquet file, if there are any; their number."""
-        files = [f.path for f in getattr(self.source.scan, "files", ())] or [self.source.origin]
-        names = f"[{', '.join(literal(f, String()) for f in files)}]"
+        names = f"[{', '.join(literal(f, String()) for f in self.files)}]"
         versions = _versions(self.source)
         prefix = literal(f"{target.run_id}/{self.source.name}/", String())
         select = f"""SELECT sha256({prefix} || file || '/' || coalesce(record, 0)) AS id,
@@ -114,12 +121,17 @@ class Quarantine:
 
     def examples(self) -> Sequence[Example]:
         """For each reason the first row that has it."""
-        files = [f.path for f in getattr(self.source.scan, "files", ())] or [self.source.origin]
         found = self.con.execute(
             f"""SELECT reason, arg_min((file, record, raw, text), (file, record))
             FROM (SELECT *, unnest(reasons) AS reason FROM {self.table}) GROUP BY reason ORDER BY reason"""
         ).fetchall()
-        return [_example(reason, tuple(row.values()) if isinstance(row, dict) else row, files) for reason, row in found]
+        return [_example(reason, tuple(row.values()) if isinstance(row, dict) else row, self.files) for reason, row in found]
+
+
+def _place(path: str, project: Path) -> str:
+    """A file as people know it: from the project folder, where it lies in there."""
+    root = project.resolve()
+    return Path(path).relative_to(root).as_posix() if Path(path).is_relative_to(root) else path
 
 
 def _example(reason: str, row: tuple[int | None, int | None, str | None, str | None], files: Sequence[str]) -> Example:

@@ -41,17 +41,17 @@ class OpenScan(Protocol):
     def close(self) -> None: ...
 
 
-def open_scan(con: duckdb.DuckDBPyConnection, scan: Scan, name: str) -> OpenScan:
-    """Open a scan under the name of its dataset."""
+def open_scan(con: duckdb.DuckDBPyConnection, scan: Scan, name: str, *, sample: bool = False) -> OpenScan:
+    """Open a scan under the name of its dataset. As a `sample`, only to look at its first rows: what cannot be read is passed over."""
     match scan:
         case DelimitedScan():
             from headrace.infrastructure.engines.duckdb.reading_delimited import DelimitedReading
 
-            return DelimitedReading(con, scan, name)
+            return DelimitedReading(con, scan, name, sample=sample)
         case JsonScan():
             from headrace.infrastructure.engines.duckdb.reading_json import JsonReading
 
-            return JsonReading(con, scan, name)
+            return JsonReading(con, scan, name, sample=sample)
         case ParquetScan():
             from headrace.infrastructure.engines.duckdb.reading_typed import open_parquet
 

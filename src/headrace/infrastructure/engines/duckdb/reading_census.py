@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Self
 
 _BLOCK = 1 << 18
 _TAIL = 1 << 16
@@ -46,10 +47,10 @@ class Counting:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="headrace-census")
         self._found = {path: self._pool.submit(census, path) for path in paths}
 
-    def results(self) -> Mapping[str, Census]:
+    def results(self) -> dict[str, Census]:
         return {path: future.result() for path, future in self._found.items()}
 
-    def __enter__(self) -> Counting:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import duckdb
 
-from headrace.business.model.types import String
 from headrace.business.ports import JsonScan
-from headrace.infrastructure.engines.duckdb.literals import identifier, literal
+from headrace.infrastructure.engines.duckdb.literals import identifier, text
 from headrace.infrastructure.engines.duckdb.reading_census import Census
 from headrace.infrastructure.engines.duckdb.reading_text import Part, TextReading, Verdict, paths, union_all
 
@@ -23,16 +22,17 @@ class JsonReading(TextReading):
 
     scan: JsonScan
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, scan: JsonScan, name: str) -> None:
-        super().__init__(con, scan, name, (file.path in scan.plain or not file.bytes for file in scan.files))
+    def __init__(self, con: duckdb.DuckDBPyConnection, scan: JsonScan, name: str, *, sample: bool = False) -> None:
+        super().__init__(con, scan, name, (file.path in scan.plain or not file.bytes for file in scan.files), sample=sample)
 
     @property
     def relation(self) -> str:
-        pointers = [literal(_pointer(key), String()) for key in self.scan.keys]
+        pointers = [text(_pointer(key)) for key in self.scan.keys]
         columns = ", ".join(f"v[{i}] AS {identifier(name)}" for i, name in enumerate(self.scan.schema.names, 1))
         values = f"json_extract_string(line, [{', '.join(pointers)}])"
         selects = [
-            f'SELECT {columns}, _file FROM (SELECT {values} AS v, {part.index}::INTEGER AS "_file" FROM {self._lines(part)} WHERE {_OBJECT})'
+            f"SELECT {columns}, _file FROM ("
+            f'SELECT {values} AS v, {part.index}::INTEGER AS "_file" FROM {self._lines(part)} WHERE {_OBJECT})'
             for part in self.parts
             if part.file.bytes
         ]
@@ -44,11 +44,12 @@ class JsonReading(TextReading):
         errors = "ignore_errors = true"
         if rejects and not copy and not self.loaded:
             table, scans = self._reject_tables(part)
-            errors = f"store_rejects = true, rejects_table = {literal(table, String())}, rejects_scan = {literal(scans, String())}"
+            errors = f"store_rejects = true, rejects_table = {text(table)}, rejects_scan = {text(scans)}"
         file = paths([str(copy.path) if copy else part.file.path])
         return (
-            f"read_csv({file}, auto_detect = false, columns = {{line: 'VARCHAR'}}, header = false, delim = chr(1), quote = '', escape = '', "
-            rf"new_line = '\n', {errors}, max_line_size = {longest}, buffer_size = {4 * longest})"
+            f"read_csv({file}, auto_detect = false, columns = {{line: 'VARCHAR'}}, header = false, "
+            rf"delim = chr(1), quote = '', escape = '', new_line = '\n', {errors}, "
+            f"max_line_size = {longest}, buffer_size = {4 * longest})"
         )
 
     # Rejects ------------------------------------------------------------------------------------------------------------
@@ -57,19 +58,21 @@ class JsonReading(TextReading):
         return f"rejects_{id(self)}_{part.index}", f"rejects_scan_{id(self)}_{part.index}"
 
     def _forget_rejects(self) -> None:
-        self._rejected = None
         for part in self.parts:
             for table in self._reject_tables(part):
                 self.con.execute(f"DROP TABLE IF EXISTS {identifier(table)}")
 
-    def _verdict(self, part: Part, rows: int, found: Census) -> Verdict:
+    def _verdicts(self, parts: list[Part], rows: dict[int, int], found: dict[str, Census]) -> list[Verdict]:
+        return ["right" if self._adds_up(part, rows.get(part.index, 0), found[part.file.path]) else "wrong" for part in parts]
+
+    def _adds_up(self, part: Part, rows: int, found: Census) -> bool:
         table, _ = self._reject_tables(part)
         if found.nul or found.returns or self._number(f"SELECT count(*) FROM {identifier(table)}"):
-            return "wrong"
+            return False
         if rows == found.lines - found.blank_end:
-            return "right"
+            return True
         counts = f"SELECT count(*), count_if({_OBJECT}) FROM {self._lines(part, rejects=False)}"
-        return "right" if self.con.execute(counts).fetchone() == (found.lines, rows) else "wrong"
+        return self.con.execute(counts).fetchone() == (found.lines, rows)
 
     def _direct_rejects(self) -> list[str]:
         return [self._part_rejects(part) for part in self.parts if not part.tidied and part.file.bytes]

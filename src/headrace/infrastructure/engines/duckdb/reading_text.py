@@ -10,17 +10,16 @@ from __future__ import annotations
 import shutil
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import duckdb
 
-from headrace.business.model.types import String
 from headrace.business.ports import DelimitedScan, InputFile, JsonScan, Tidied
 from headrace.errors import NonRetryableError, RetryableError, Unbalanced
-from headrace.infrastructure.engines.duckdb.literals import identifier, literal
+from headrace.infrastructure.engines.duckdb.literals import identifier, text
 from headrace.infrastructure.engines.duckdb.reading_census import Census, Counting
 
 #: What DuckDB says when it cannot read delimited text at all.
@@ -51,11 +50,19 @@ Verdict = Literal["right", "recount", "wrong"]
 class TextReading(ABC):
     """Reads text files, each by itself as far as it can be trusted with it."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, scan: DelimitedScan | JsonScan, name: str, trusted: Iterable[bool]) -> None:
-        self.con, self.scan, self.name = con, scan, name
+    def __init__(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        scan: DelimitedScan | JsonScan,
+        name: str,
+        trusted: Iterable[bool],
+        *,
+        sample: bool,
+    ) -> None:
+        self.con, self.scan, self.name, self._sample = con, scan, name, sample
         self.parts = [Part(i, file, trust) for i, (file, trust) in enumerate(zip(scan.files, trusted, strict=True))]
         self.bytes_total = sum(file.bytes for file in scan.files)
-        self.loaded = False
+        self.loaded = sample
         self._folder: Path | None = None
         self._rejected: str | None = None
         for part in self.parts:
@@ -73,6 +80,7 @@ class TextReading(ABC):
     def load(self, build: Callable[[str], object], table: str, file_column: str = "_file") -> None:
         """Have `build` make `table` of the relation, one row for each, and again where a file turns out to need the careful way."""
         while True:
+            self._rejected = None
             self._forget_rejects()
             direct = [part for part in self.parts if not part.tidied and part.file.bytes]
             with Counting(part.file.path for part in direct) as counting:
@@ -92,10 +100,12 @@ class TextReading(ABC):
         """The temporary table of what could not be read: `file, record, text, reason, message`. None when there is nothing."""
         if self._rejected is None:
             self._rejected = identifier(f"rejected {self.name}")
-            parts = [*self._direct_rejects(), *(self._copied_rejects(p) for p in self.parts if p.tidied)]
-            empty = 'SELECT 0::INTEGER AS "file", 0::BIGINT AS record, \'\' AS text, \'\' AS reason, \'\' AS message WHERE false'
+            parts = [*self._direct_rejects(), *(_copied_rejects(p.index, p.tidied) for p in self.parts if p.tidied)]
+            empty = "SELECT 0::INTEGER AS \"file\", 0::BIGINT AS record, '' AS text, '' AS reason, '' AS message WHERE false"
             union = " UNION ALL ".join([empty, *parts])
-            self.con.execute(f'CREATE OR REPLACE TEMP TABLE {self._rejected} AS SELECT * FROM ({union}) ORDER BY "file", record')
+            self.con.execute(
+                f'CREATE OR REPLACE TEMP TABLE {self._rejected} AS SELECT * FROM ({union}) ORDER BY "file", record'
+            )
         return self._rejected if self._number(f"SELECT count(*) FROM {self._rejected}") else None
 
     def record_numbers(self, ranks_table: str) -> str:
@@ -109,15 +119,16 @@ class TextReading(ABC):
     # What the formats say ---------------------------------------------------------------------------------------------
 
     @abstractmethod
-    def _verdict(self, part: Part, rows: int, found: Census) -> Verdict:
-        """Whether every line of the file is in a row, or in a reject that can be trusted."""
+    def _verdicts(self, parts: list[Part], rows: dict[int, int], found: dict[str, Census]) -> list[Verdict]:
+        """Of each file that the engine read by itself: whether every line is in a row, or in a reject that can be trusted."""
 
     @abstractmethod
     def _direct_rejects(self) -> list[str]:
         """SELECTs of what the engine rejected in the files that it read by itself."""
 
     @abstractmethod
-    def _forget_rejects(self) -> None: ...
+    def _forget_rejects(self) -> None:
+        """Before each reading."""
 
     # How ------------------------------------------------------------------------------------------------------------
 
@@ -130,20 +141,18 @@ class TextReading(ABC):
             return False
         return True
 
-    def _settled(self, table: str, file_column: str, found: Mapping[str, Census]) -> bool:
+    def _settled(self, table: str, file_column: str, found: dict[str, Census]) -> bool:
         """Whether the table may stay. What cannot be trusted is tidied, to be read from the copy next time."""
         rows = self._rows(table, file_column)
-        settled = True
+        direct = [part for part in self.parts if part.tidied is None and part.file.path in found]
         for part in self.parts:
-            number = rows.get(part.index, 0)
-            if part.tidied is not None:
-                _demand(part, number)
-            elif part.file.path in found:
-                verdict = self._verdict(part, number, found[part.file.path])
-                if verdict != "right":
-                    copy = self._tidy(part)
-                    part.rejects_from_copy = verdict == "recount" and copy.records == number
-                    settled = settled and part.rejects_from_copy
+            _demand(part, rows.get(part.index, 0))
+        settled = True
+        for part, verdict in zip(direct, self._verdicts(direct, rows, found), strict=True):
+            if verdict != "right":
+                copy = self._tidy(part)
+                part.rejects_from_copy = verdict == "recount" and copy.records == rows.get(part.index, 0)
+                settled = settled and part.rejects_from_copy
         return settled
 
     def _rows(self, table: str, file_column: str) -> dict[int, int]:
@@ -155,7 +164,7 @@ class TextReading(ABC):
             raise NonRetryableError(f"`{part.file.path}` cannot be read: it is not plain text as the engine knows it")
         folder = self._workplace() / str(part.index)
         folder.mkdir()
-        part.tidied = self.scan.tidy(part.file, folder)
+        part.tidied = self.scan.tidy(part.file, folder, sample=self._sample)
         return part.tidied
 
     def _workplace(self) -> Path:
@@ -172,18 +181,18 @@ class TextReading(ABC):
         place.mkdir(parents=True, exist_ok=True)
         return place
 
-    def _copied_rejects(self, part: Part) -> str:
-        assert part.tidied is not None
-        columns = "{record: 'BIGINT', text: 'VARCHAR', reason: 'VARCHAR', message: 'VARCHAR'}"
-        path = literal(str(part.tidied.rejects), String())
-        return (
-            f'SELECT {part.index}::INTEGER AS "file", record, text, reason, message FROM read_json({path}, '
-            f"format = 'newline_delimited', columns = {columns}, maximum_object_size = 1048576)"
-        )
-
     def _number(self, query: str) -> int:
         found = self.con.execute(query).fetchone()
         return int(found[0]) if found else 0
+
+
+def _copied_rejects(index: int, copy: Tidied) -> str:
+    columns = "{record: 'BIGINT', text: 'VARCHAR', reason: 'VARCHAR', message: 'VARCHAR'}"
+    path = text(str(copy.rejects))
+    return (
+        f'SELECT {index}::INTEGER AS "file", record, text, reason, message FROM read_json({path}, '
+        f"format = 'newline_delimited', columns = {columns}, maximum_object_size = 1048576)"
+    )
 
 
 def _demand(part: Part, rows: int) -> None:
@@ -212,7 +221,9 @@ def unchanged(file: InputFile) -> None:
     try:
         now = Path(file.path).stat()
     except OSError as error:
-        raise RetryableError(f"`{file.path}` is gone: {error.strerror}", hint="run again when the files stay where they are") from error
+        raise RetryableError(
+            f"`{file.path}` is gone: {error.strerror}", hint="run again when the files stay where they are"
+        ) from error
     if now.st_size != file.bytes or (file.modified_ns and now.st_mtime_ns != file.modified_ns):
         raise RetryableError(f"`{file.path}` was changed while it was being read", hint="run again when nobody writes to it")
 
@@ -227,4 +238,4 @@ def union_all(selects: list[str], columns: tuple[str, ...]) -> str:
 def paths(files: Iterable[str]) -> str:
     """A list of file names for a reading function, which would take some of their characters for wild cards."""
     escaped = ("".join(f"[{char}]" if char in "*?[" else char for char in file) for file in files)
-    return f"[{', '.join(literal(file, String()) for file in escaped)}]"
+    return f"[{', '.join(text(file) for file in escaped)}]"

@@ -24,19 +24,32 @@ _FILE = "_file"
 class TypedReading:
     """A relation that is there from the start."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, relation: str, files: tuple[InputFile, ...], table: str | None = None) -> None:
+    def __init__(
+        self, con: duckdb.DuckDBPyConnection, relation: str, files: tuple[InputFile, ...], table: str | None = None
+    ) -> None:
         self.con, self.relation, self.files, self._table = con, relation, files, table
         self.bytes_total = sum(file.bytes for file in files)
 
-    def load(self, build: Callable[[str], object], table: str, file_column: str = _FILE) -> None:
+    def load(self, build: Callable[[str], object], table: str, file_column: str = _FILE) -> None:  # noqa: ARG002
+        """There is nothing to count again: what is read, is right."""
         try:
             build(self.relation)
-        except (duckdb.InvalidInputException, duckdb.IOException, duckdb.SerializationException) as error:
-            if not self.files:
-                raise
-            raise NonRetryableError(_first_line(error), hint="see that the files are whole, and not encrypted") from error
+        except duckdb.Error:
+            self._demand_readable()
+            raise
         for file in self.files:
             unchanged(file)
+
+    def _demand_readable(self) -> None:
+        """Say which file is damaged, if one is; if none is, it was not the reading that failed."""
+        for file in self.files if self._table is None else ():
+            try:
+                self.con.execute(f"SELECT bit_xor(hash(f)) FROM read_parquet({paths([file.path])}) AS f").fetchall()
+            except (duckdb.OutOfMemoryException, duckdb.InterruptException):
+                raise
+            except duckdb.Error as error:
+                hint = "see that the file is whole, and not encrypted"
+                raise NonRetryableError(f"`{file.path}` cannot be read: {_first_line(error)}", hint=hint) from error
 
     def rejected(self) -> str | None:
         return None
@@ -55,7 +68,9 @@ def open_parquet(con: duckdb.DuckDBPyConnection, scan: ParquetScan) -> TypedRead
     files = paths(file.path for file in scan.files)
     read = f"read_parquet({files}, union_by_name = true, hive_partitioning = false)"
     columns = describe(con, f"SELECT * FROM {read}", f"`{scan.files[0].path}`")
-    return TypedReading(con, f"(SELECT {_selected(columns, scan.schema)}, file_index::INTEGER AS {_FILE} FROM {read})", scan.files)
+    return TypedReading(
+        con, f"(SELECT {_selected(columns, scan.schema)}, file_index::INTEGER AS {_FILE} FROM {read})", scan.files
+    )
 
 
 def open_duckdb(con: duckdb.DuckDBPyConnection, scan: DuckDBScan, name: str) -> TypedReading:
@@ -68,15 +83,19 @@ def open_duckdb(con: duckdb.DuckDBPyConnection, scan: DuckDBScan, name: str) -> 
         try:
             cursor.execute(f"USE {attached}")
             columns = describe(cursor, scan.query, f"`{scan.path}`")
-            select = f"SELECT {_selected(columns, scan.schema)}, 0::INTEGER AS {_FILE} FROM ({scan.query})"
+            select = f"SELECT {_selected(columns, scan.schema)}, 0::INTEGER AS {_FILE} FROM ({scan.query}\n)"
             cursor.execute(f"CREATE OR REPLACE TABLE {home}.main.{kept} AS {select}")
         finally:
             cursor.execute(f"USE {home}")
             cursor.execute(f"DETACH {attached}")
     except duckdb.IOException as error:
-        raise RetryableError(f"`{scan.path}` cannot be opened: {_first_line(error)}", hint="see that no other process is writing to it") from error
+        raise RetryableError(
+            f"`{scan.path}` cannot be opened: {_first_line(error)}", hint="see that no other process is writing to it"
+        ) from error
     except duckdb.Error as error:
-        raise NonRetryableError(f"`{scan.path}`: {_first_line(error)}", hint="see that its tables are as they were when this was planned") from error
+        raise NonRetryableError(
+            f"`{scan.path}`: {_first_line(error)}", hint="see that its tables are as they were when this was planned"
+        ) from error
     finally:
         cursor.close()
     return TypedReading(con, kept, (), kept)
@@ -98,7 +117,9 @@ def open_arrow(con: duckdb.DuckDBPyConnection, scan: ArrowScan | ArrowFileScan, 
     except duckdb.Error as error:
         if batches.failed is not None:
             raise batches.failed from None
-        raise NonRetryableError(f"{batches.origin}: {_first_line(error)}", hint="see that the batches have the columns that the source declares") from error
+        raise NonRetryableError(
+            f"{batches.origin}: {_first_line(error)}", hint="see that the batches have the columns that the source declares"
+        ) from error
     finally:
         con.unregister(arriving)
     return TypedReading(con, kept, scan.files, kept)
@@ -110,7 +131,9 @@ class _Batches:
     def __init__(self, scan: ArrowScan | ArrowFileScan) -> None:
         self.scan = scan
         self.failed: Exception | None = None
-        self.origin = (isinstance(scan, ArrowScan) and scan.origin) or ", ".join(f"`{f.path}`" for f in scan.files[:3]) or "the source"
+        self.origin = (
+            (isinstance(scan, ArrowScan) and scan.origin) or ", ".join(f"`{f.path}`" for f in scan.files[:3]) or "the source"
+        )
 
     def reader(self) -> pa.RecordBatchReader | None:
         """None when there is not one batch."""
@@ -125,7 +148,7 @@ class _Batches:
             yield first
             try:
                 yield from batches
-            except Exception as error:  # noqa: BLE001 - DuckDB would reduce it to its text; it is raised again by `open_arrow`
+            except Exception as error:
                 self.failed = error
                 raise
 
@@ -150,7 +173,10 @@ class _Batches:
 def _selected(columns: tuple[ForeignColumn, ...], schema: Schema) -> str:
     """The columns of the schema, each as the type that was found when the source was looked at."""
     found = {column.name: column for column in columns}
-    return ", ".join(_as_declared(found.get(c.name), c.name, duckdb_type(c.type), same=c.name in found and found[c.name].type == c.type) for c in schema)
+    return ", ".join(
+        _as_declared(found.get(c.name), c.name, duckdb_type(c.type), same=c.name in found and found[c.name].type == c.type)
+        for c in schema
+    )
 
 
 def _as_declared(column: ForeignColumn | None, name: str, kind: str, *, same: bool) -> str:
@@ -166,4 +192,3 @@ def _text(con: duckdb.DuckDBPyConnection, query: str) -> str:
 def _first_line(error: Exception) -> str:
     first = str(error).partition("\n")[0]
     return first.partition(": ")[2] or first
-

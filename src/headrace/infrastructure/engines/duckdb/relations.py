@@ -13,7 +13,8 @@ from dataclasses import replace
 from headrace.business.processing.expressions.ir import SortKey
 from headrace.business.processing.relation import Dataset, Dedupe, Filter, Limit, Project, Relation
 from headrace.infrastructure.engines.duckdb.literals import identifier
-from headrace.infrastructure.engines.duckdb.relations_blocks import fold, visible_order
+from headrace.infrastructure.engines.duckdb.relations_block import visible_order
+from headrace.infrastructure.engines.duckdb.relations_folding import fold
 from headrace.infrastructure.engines.duckdb.relations_layout import nested
 from headrace.infrastructure.engines.duckdb.relations_printer import RelationPrinter as RelationPrinter
 
@@ -22,9 +23,10 @@ def with_clause(
     steps: Sequence[tuple[str, Relation]], final: str, tables: Mapping[str, str], repeated: Mapping[Dedupe, str] | None = None
 ) -> str:
     """The statement that gives the rows of the step `final`. Steps that are in `tables` are read from there."""
-    relations, orders = _ordered(steps, tables)
     if final in tables:
         return f"SELECT *\nFROM {tables[final]}"
+    below = set(_needed(final, dict(steps), {}))
+    relations, orders = _ordered([step for step in steps if step[0] in below], tables)
     needed = set(_needed(final, relations, tables))
     again = {name for step in needed for name in _read_again(relations[step])}
     light: set[str] = set()

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from headrace.business.processing.expressions.ir import ColumnRef, Expr
 from headrace.business.processing.relation import Distinct, Filter, GroupBy, Join, Limit, Project, Relation, Sort, Unpivot
 from headrace.infrastructure.engines.duckdb.literals import identifier
-from headrace.infrastructure.engines.duckdb.relations_blocks import Block, Columns
+from headrace.infrastructure.engines.duckdb.relations_block import Block, Columns
 from headrace.infrastructure.engines.duckdb.relations_layout import bare
 
 Print = Callable[[Expr], str]

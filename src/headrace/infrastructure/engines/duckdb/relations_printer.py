@@ -1,6 +1,6 @@
 """Prints one relation as DuckDB's SQL, for the engine to run and for people to read. It decides nothing: the tree says it all.
 
-What is printed is meant to look as if written by hand: nodes that can share a SELECT do (see `relations_blocks`), `*` stands
+What is printed is meant to look as if written by hand: nodes that can share a SELECT do (see `relations_folding`), `*` stands
 for columns that pass as they are, and everything else is in the order of the tree.
 """
 
@@ -30,9 +30,10 @@ from headrace.business.processing.relation import (
 )
 from headrace.infrastructure.engines.duckdb.expressions import ExpressionPrinter
 from headrace.infrastructure.engines.duckdb.literals import identifier
-from headrace.infrastructure.engines.duckdb.relations_blocks import Block, RowHash, SourceColumn, fold
+from headrace.infrastructure.engines.duckdb.relations_block import Block, RowHash, SourceColumn, outer_names
 from headrace.infrastructure.engines.duckdb.relations_columns import select_list
 from headrace.infrastructure.engines.duckdb.relations_dedupe import Rows, dedupe_text, repeated_keys, unused
+from headrace.infrastructure.engines.duckdb.relations_folding import fold
 from headrace.infrastructure.engines.duckdb.relations_layout import Clauses, bare, indented, nested
 from headrace.infrastructure.engines.duckdb.types import duckdb_type
 
@@ -78,7 +79,7 @@ class RelationPrinter:
         order = list(block.order)
         if block.limit and order:
             order += _ties(block)
-        source, order = self._qualified(block.source, order)
+        source, order = self._qualified(block, order)
         return Clauses(
             source=source,
             columns=select_list(block, self._sql),
@@ -109,17 +110,19 @@ class RelationPrinter:
                     block = replace(block, order=())
                 return nested(self.body(block))
 
-    def _qualified(self, relation: Relation, order: list[SortKey]) -> tuple[str, list[SortKey]]:
+    def _qualified(self, block: Block, order: list[SortKey]) -> tuple[str, list[SortKey]]:
         """What stands after FROM, under a name if the order needs one to tell a column of it from one of the result."""
-        names: list[str] = []
+        relation = block.source
+        # The name of a table would capture a column of that name in a query around.
+        names = sorted(set().union(*outer_names(block)))
         source = self._source(relation, names)
         if not any(isinstance(key.expression, SourceColumn) for key in order):
             return source, order
         if not isinstance(relation, Dataset):
-            names = ["rows"]
+            names = [unused("rows", names)]
             whole = nested(Clauses(source).text()) if isinstance(relation, Join | Unpivot) else source
-            source = f"{whole} AS {identifier(names[0])}"
-        named = (replace(e, of=names[0]) if isinstance(e := key.expression, SourceColumn) else e for key in order)
+            source = f"{whole} AS {identifier(names[-1])}"
+        named = (replace(e, of=names[-1]) if isinstance(e := key.expression, SourceColumn) else e for key in order)
         return source, [replace(key, expression=e) for key, e in zip(order, named, strict=True)]
 
     def _fragment(self, dataset: str) -> str:

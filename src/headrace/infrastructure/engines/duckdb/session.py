@@ -6,15 +6,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import duckdb
+
 from headrace.business.engine import Ingested, Limits, Progress, QuarantineTarget, RuleCount
 from headrace.business.model.types import String
 from headrace.business.ports import Staged
 from headrace.business.processing.expressions.ir import Expr
 from headrace.business.processing.plan import Plan, PlannedSource
 from headrace.business.processing.relation import Dedupe, Function, Join, Relation
+from headrace.business.validation.compiled import UNREADABLE, KeyRule, ReferenceRule, Rule
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.engines.duckdb.checked import Checked
-from headrace.infrastructure.engines.duckdb.connection import connect, watched
+from headrace.infrastructure.engines.duckdb.connection import connect, fetch_rows, first_line, watched
 from headrace.infrastructure.engines.duckdb.expressions import ExpressionPrinter
 from headrace.infrastructure.engines.duckdb.functions import call_function
 from headrace.infrastructure.engines.duckdb.late import Late
@@ -29,8 +32,8 @@ from headrace.infrastructure.engines.duckdb.types import duckdb_type
 class DuckDBSession:
     """The tables of one run. `tables` says where each dataset that already exists is to be read."""
 
-    def __init__(self, plan: Plan, workspace: Path, limits: Limits) -> None:
-        self.plan, self.workspace = plan, workspace
+    def __init__(self, plan: Plan, workspace: Path, project: Path, limits: Limits) -> None:
+        self.plan, self.workspace, self.project = plan, workspace, project
         self.con = connect(plan, workspace, limits)
         self.tables: dict[str, str] = {}
         self.repeated: dict[Dedupe, str] = {}
@@ -85,7 +88,7 @@ class DuckDBSession:
     ) -> Ingested:
         unreadable = self._number(f"SELECT count(*) FROM {rejected}") if rejected else 0
         counts = self._counts(checked, late, before)
-        held = Quarantine(self.con, source, checked, late, scan)
+        held = Quarantine(self.con, source, checked, late, scan, self.project)
         broken_any = any(counts["rules"].values()) or late.any or unreadable
         examples: Sequence[Any] = ()
         written = 0
@@ -174,7 +177,7 @@ class DuckDBSession:
 
     def _call(self, name: str, relation: Function) -> None:
         table = identifier(f"made {name}")
-        call_function(self.con, relation, [self._query(part) for part in relation.parts], table, name)
+        call_function(self.con, relation, self.project, [self._query(part) for part in relation.parts], table, name)
         self.tables[name] = table
 
     def filtered_by_key(self) -> Mapping[str, int]:
@@ -200,16 +203,16 @@ class DuckDBSession:
             return {}
         printer = ExpressionPrinter(self._query)
         columns = ", ".join(f"{printer.sql(e)} AS {identifier(name)}" for name, e in measures.items())
-        row = self.con.execute(f"SELECT {columns} FROM ({self._statement(dataset)})").fetchone() or ()
-        return dict(zip(measures, row, strict=True))
+        try:
+            return fetch_rows(self.con, f"SELECT {columns} FROM ({self._statement(dataset)})", 1)[0]
+        except duckdb.Error as error:
+            raise NonRetryableError(f"`{dataset}` cannot be measured: {first_line(error)}") from error
 
     def count(self, datasets: Sequence[str]) -> Mapping[str, int]:
         return {name: self._number(f"SELECT count(*) FROM ({self._statement(name)})") for name in datasets}
 
     def rows(self, dataset: str, limit: int) -> Sequence[Mapping[str, Any]]:
-        result = self.con.execute(f"SELECT * FROM ({self._statement(dataset)}) LIMIT {int(limit)}")
-        names = [column[0] for column in result.description]
-        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+        return fetch_rows(self.con, f"SELECT * FROM ({self._statement(dataset)})", limit)
 
     def held(self, dataset: str) -> Sequence[Mapping[str, Any]]:
         return self._held[dataset].rows() if dataset in self._held else []
@@ -255,10 +258,13 @@ def _nodes(relation: Relation) -> list[Relation]:
 
 
 def _rule_counts(source: PlannedSource, found: Mapping[str, int], late: Late, unreadable: int) -> list[RuleCount]:
-    from headrace.business.validation.compiled import UNREADABLE
+    names = {cell.column.name: cell.source for cell in source.contract.cells}
 
-    counts = [RuleCount(r.name, r.version, r.action, found[r.name]) for r in source.contract.rules]
-    counts += [RuleCount(r.name, r.version, r.action, late.counts.get(r.name, 0)) for r in late.rules]
+    def columns(rule: Rule | KeyRule | ReferenceRule) -> tuple[str, ...]:
+        return tuple(names.get(name, name) for name in rule.columns)
+
+    counts = [RuleCount(r.name, r.version, r.action, found[r.name], columns(r)) for r in source.contract.rules]
+    counts += [RuleCount(r.name, r.version, r.action, late.counts.get(r.name, 0), columns(r)) for r in late.rules]
     if unreadable:
         counts.append(RuleCount(UNREADABLE, "1", source.contract.unreadable, unreadable))
     return counts

@@ -43,7 +43,10 @@ def test_functions_are_found_whatever_their_case_and_by_their_other_names() -> N
     assert catalog.function("substr").name == "substring"
 
 
-@pytest.mark.parametrize(("name", "hint"), [("lenght", "`length`"), ("now", "repeatable"), ("random", "random"), ("read_parquet", "source"), ("and", "a and b")])
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("lenght", "`length`"), ("now", "repeatable"), ("random", "random"), ("read_parquet", "source"), ("and", "a and b")],
+)
 def test_what_is_not_in_it_is_explained(name: str, hint: str) -> None:
     with pytest.raises(BindError) as refused:
         catalog.function(name)

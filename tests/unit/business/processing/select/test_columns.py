@@ -56,13 +56,21 @@ def test_columns_that_are_passed_on_keep_what_is_known_of_them(datasets) -> None
 
 
 def test_a_union_may_be_null_where_either_side_may(datasets) -> None:
-    schema = bind_select("select flight, carrier from flights union all select delay, name from airlines, flights", datasets).schema
+    schema = bind_select(
+        "select flight, carrier from flights union all select delay, name from airlines, flights", datasets
+    ).schema
     assert (schema["flight"].nullable, schema["Carrier"].nullable) == (True, False)
 
 
 @pytest.mark.parametrize(
     ("left", "right", "expected"),
-    [("1", "2.5", Decimal(11, 1)), ("1", "2.5::double", Float(64)), ("null", "1", Integer(32)), ("date '2024-01-01'", "null", Date()), ("null", "null", Null())],
+    [
+        ("1", "2.5", Decimal(11, 1)),
+        ("1", "2.5::double", Float(64)),
+        ("null", "1", Integer(32)),
+        ("date '2024-01-01'", "null", Date()),
+        ("null", "null", Null()),
+    ],
 )
 def test_a_union_has_the_type_that_both_sides_fit(left: str, right: str, expected: object, datasets) -> None:
     for first, second in ((left, right), (right, left)):
@@ -109,5 +117,7 @@ def test_a_step_of_any_shape_can_be_read(datasets) -> None:
 def test_names_differ_from_those_of_the_datasets() -> None:
     """DuckDB takes the bare name of a table for a row of it, so no column of a query may be called like a dataset."""
     country = Dataset(Schema((Column("country", String()), Column("code", String()))), "country")
-    relation = bind_select("select code from country c where exists (select 1 from country where country.code = c.country)", {"country": country})
+    relation = bind_select(
+        "select code from country c where exists (select 1 from country where country.code = c.country)", {"country": country}
+    )
     assert all(name != "country" for node in relation.walk() if not isinstance(node, Dataset) for name in node.schema.names)

@@ -47,7 +47,7 @@ select * from ^pg_catalog.pg_class | plain names
 select * from ^main.flights | plain names
 select * from ^duckdb_settings | allowed: flights, airlines
 select * from ^flihgts | did you mean `flights`?
-select * from flights f, ^airlines f | two tables of this query are called `f`
+select * from flights f, airlines ^f | two tables of this query are called `f`
 select * from flights, ^lateral (select 1 as one) l | `LATERAL`
 select flight from flights, (select ^flights.delay as d) l | sees no neighbours
 select * from ^unnest([1, 2]) | the step `unnest`
@@ -63,6 +63,8 @@ with r as (select 1 as one), ^r as (select 2 as two) select * from r | two queri
 
 JOINS = """
 select * from flights ^join airlines | `ON` or `USING`
+select * from flights ^join /* a, b */ airlines | `ON` or `USING`
+select flight from flights where carrier = 'into, join' ^for update | `FOR UPDATE`
 select * from flights left ^join airlines | `ON` or `USING`
 select * from flights f, airlines a ^join flights g | `CROSS JOIN`
 select * from flights ^asof join airlines on true | `ASOF JOIN`
@@ -94,7 +96,7 @@ select * replace (1 as ^one) from flights | no column `one`
 select * rename (^one as two) from flights | no column `one`
 select ^sume(delay) as s from flights | did you mean `sum`?
 select flight ^into x from flights | `INTO`
-select flight from flights where flight = ^? | `${params.name}`
+select flight from flights where ^flight = ? | `${params.name}`
 select flight from flights ^for update | `FOR UPDATE`
 """
 
@@ -114,9 +116,9 @@ select flight from flights group by cube(^carrier, flight, delay, day, flight + 
 select grouping(^delay) as g, flight from flights group by flight | keys of the `GROUP BY`
 select grouping(^delay) as g from flights | needs a `GROUP BY`
 select sum(delay) as s, ^max(s) as m from flights | cannot be nested
-select carrier, (select max(name) from airlines a where a.carrier = ^flights.carrier) as n from flights group by flight | many values
+select flight, (select max(name) from airlines a where a.carrier = ^flights.carrier) as n from flights group by flight | many values
 select flight, (select ^sum(flights.delay)) as s from flights group by flight | the query around
-select flight from flights having ^flight | must be a condition
+select flight from flights having ^flight | needs a condition
 """
 
 REST = """
@@ -176,3 +178,9 @@ def test_is_refused_when_nested_too_deeply(datasets) -> None:
 def test_a_chain_of_many_unions_is_no_deep_nesting(datasets) -> None:
     relation = bind_select(" union all ".join(["select flight from flights"] * 300), datasets)
     assert len(relation.inputs) == 300
+
+
+def test_a_character_that_no_text_has_is_refused(datasets) -> None:
+    with pytest.raises(ExpressionError, match="NUL") as refused:
+        bind_select('select "\0grouping 0" from flights', datasets)
+    assert refused.value.offset == 8

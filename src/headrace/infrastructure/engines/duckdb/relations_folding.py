@@ -8,61 +8,23 @@ FROM, WHERE, GROUP BY, HAVING, SELECT, DISTINCT, ORDER BY and LIMIT in this orde
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from headrace.business.processing.expressions.build import BOOLEAN
 from headrace.business.processing.expressions.ir import Aggregate, ColumnRef, Constant, Expr, SortKey, Window
-from headrace.business.processing.relation import Dataset, Distinct, Filter, GroupBy, Limit, Project, Relation, Sample, Sort
-
-Columns = tuple[tuple[str, Expr], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class RowHash(Expr):
-    """A number that depends on the values of a row and on the seed alone, so that a sample can be drawn again."""
-
-    values: tuple[Expr, ...]
-    seed: int
-    below: int | None = None
-    """Instead of the number: whether it is less than this."""
-
-
-@dataclass(frozen=True, slots=True)
-class SourceColumn(Expr):
-    """A column of what is read, where the result has another column of its name; `of` is what stands after FROM."""
-
-    name: str
-    of: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """The clauses of one SELECT.
-
-    A sort key that is a bare column means the column of that name in the result, or in the source if the result has
-    none; any other sort key is written in columns of the source. That is how DuckDB reads ORDER BY.
-    """
-
-    source: Relation
-    columns: Columns | None = None
-    """None: those of the source, as they are."""
-    where: tuple[Expr, ...] = ()
-    keys: tuple[Expr, ...] | None = None
-    having: tuple[Expr, ...] = ()
-    distinct: bool = False
-    order: tuple[SortKey, ...] = ()
-    limit: Limit | None = None
-
-    @property
-    def bare(self) -> bool:
-        return self == Block(self.source)
-
-    def result(self, name: str) -> Expr | None:
-        """What the result calls `name`, in columns of the source."""
-        if self.columns is None:
-            return ColumnRef(self.source.schema[name].type, name) if name in self.source.schema else None
-        return dict(self.columns).get(name)
+from headrace.business.processing.relation import (
+    Dataset,
+    Distinct,
+    Filter,
+    GroupBy,
+    Limit,
+    Project,
+    Relation,
+    Sample,
+    Sort,
+)
+from headrace.infrastructure.engines.duckdb.relations_block import Block, Columns, RowHash, SourceColumn, captures, is_column
 
 
 def fold(relation: Relation, orders: Mapping[str, Sequence[SortKey]]) -> Block:
@@ -73,19 +35,10 @@ def fold(relation: Relation, orders: Mapping[str, Sequence[SortKey]]) -> Block:
     if add is None or (isinstance(relation, Sample) and relation.share is None):
         return Block(relation)
     (below,) = relation.inputs
-    return add(fold(below, orders), relation) or add(Block(below), relation) or Block(relation)
-
-
-def visible_order(block: Block) -> tuple[SortKey, ...] | None:
-    """The block's order in columns of its result; None when some of it cannot be seen there."""
-
-    def seen(key: SortKey) -> bool:
-        if isinstance(key.expression, ColumnRef):
-            return block.result(key.expression.name) is not None
-        names = key.expression.columns()
-        return bool(names) and all(_is(block.result(name), name) for name in names)
-
-    return block.order if all(seen(key) for key in block.order) else None
+    merged = add(fold(below, orders), relation)
+    if merged is None or captures(merged):
+        merged = add(Block(below), relation)
+    return merged or Block(relation)
 
 
 def _filter(below: Block, node: Filter) -> Block | None:
@@ -129,7 +82,7 @@ def _project(below: Block, node: Project) -> Block | None:
 def _order_above(below: Block, columns: Columns) -> tuple[SortKey, ...] | None:
     """The order of a block in terms of a projection above it."""
     renamed = {e.name: name for name, e in reversed(columns) if isinstance(e, ColumnRef) and not e.outer}
-    renamed |= {name: name for name, e in columns if _is(e, name)}
+    renamed |= {name: name for name, e in columns if is_column(e, name)}
     taken = {name for name, _ in columns}
     keys: list[SortKey] = []
     for key in below.order:
@@ -203,10 +156,6 @@ def _inline(below: Block, expression: Expr, *, aggregates: bool = False) -> Expr
 
 def _has(kind: type[Expr], expression: Expr) -> bool:
     return any(isinstance(node, kind) for node in expression.walk())
-
-
-def _is(expression: Expr | None, name: str) -> bool:
-    return isinstance(expression, ColumnRef) and not expression.outer and expression.name == name
 
 
 _CLAUSES: Mapping[type[Relation], Callable[[Block, Any], Block | None]] = {

@@ -1,0 +1,41 @@
+"""Proposes a contract from data: reads a source once as it is, and measures what its columns hold. It changes nothing."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from headrace.application.orchestrator.site import Site
+from headrace.business.engine import QuarantineTarget
+from headrace.business.model.definition import Definition, SourceDefinition
+from headrace.business.model.plugin import Plugin
+from headrace.business.ports import Scannable
+from headrace.business.processing.plan import Plan, Resolved
+from headrace.business.processing.planning import build_plan
+from headrace.business.validation.inference import Proposal, look, look_closer, propose
+from headrace.errors import UsageError
+
+
+def propose_contract(site: Site, source: Plugin) -> Proposal:
+    """The contract that the data of a source suggest, in three passes of aggregates: a glance, the types, the values."""
+    if not isinstance(source, Scannable):
+        raise UsageError(f"a contract cannot be proposed for `{source.kind}`", hint="it has to be a source that can be scanned")
+    scan = source.scan(site.project)
+    definition = Definition(pipeline="proposal", sources={"data": SourceDefinition(plugin=source)})
+    plan = build_plan(definition, {"data": Resolved(scan, {}, "data")})
+    text = scan.text or bool(getattr(scan, "all_text", False))
+    with tempfile.TemporaryDirectory(prefix="headrace-look-") as folder:
+        return _measured(site, plan, Path(folder), text=text)
+
+
+def _measured(site: Site, plan: Plan, folder: Path, *, text: bool) -> Proposal:
+    schema = plan.schema("data")
+    session = site.engine.session(plan, folder / "runs" / "look", site.project)
+    try:
+        target = QuarantineTarget(folder / "held.parquet", "proposal", "look")
+        session.ingest(plan.sources[0], target, after=None, progress=lambda _share: None)
+        found = session.measure("data", look(schema, text=text))
+        closer = session.measure("data", look_closer(schema, found, text=text))
+    finally:
+        session.close()
+    return propose(schema, found, closer, text=text)

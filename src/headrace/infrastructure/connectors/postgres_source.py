@@ -1,0 +1,187 @@
+"""The source `postgres`: a table or query, read by COPY into Arrow within one read-only transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from headrace.business.model.plugin import Plugin
+from headrace.business.model.schema import Column, Schema, did_you_mean
+from headrace.business.ports import ArrowScan, Batch, Position
+from headrace.errors import NonRetryableError, RetryableError, RunError
+from headrace.infrastructure.connectors.postgres_columns import PostgresColumn, select
+from headrace.infrastructure.connectors.postgres_faults import explained
+from headrace.infrastructure.connectors.sql_text import quoted
+from headrace.infrastructure.connectors.table_or_query import ONE_OF, bare, exactly_one
+from headrace.infrastructure.formats.arrow_union import needs_pyarrow
+from headrace.security.secrets import Secret
+
+if TYPE_CHECKING:
+    import psycopg
+    import pyarrow as pa
+
+CONNECT_SECONDS = 15
+
+#: Rows come in one order as long as nobody changes them, times as ISO 8601 in UTC, floats in full.
+_SETTINGS = (
+    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+    "SET LOCAL TimeZone = 'UTC'",
+    "SET LOCAL DateStyle = 'ISO'",
+    "SET LOCAL synchronize_seqscans = off",
+    "SET LOCAL max_parallel_workers_per_gather = 0",
+)
+
+
+class PostgresSource(Plugin):
+    """A table or query of a PostgreSQL database."""
+
+    kind: ClassVar[str] = "postgres"
+    bounded: ClassVar[bool] = True
+
+    url: Annotated[Secret, Field(description="postgresql://user@host:port/database, with the password as ${secret:env/NAME}")]
+    table: str | None = Field(
+        None, description=f"The table or view, with its schema when that is not on the search path; {ONE_OF}"
+    )
+    query: str | None = Field(None, description=f"A SELECT in PostgreSQL's dialect; {ONE_OF}")
+
+    @model_validator(mode="after")
+    def _either(self) -> Self:
+        return exactly_one(self, self.table, self.query)
+
+    @property
+    def origin(self) -> str:
+        return f"postgres ({self.table})" if self.table else "postgres (query)"
+
+    def scan(self, project: Path) -> ArrowScan:  # noqa: ARG002 - a server is where it is
+        needs_pyarrow("PostgreSQL", "postgres", "adbc_driver_postgresql")
+        columns = self._columns()
+        schema = Schema(tuple(Column(c.name, c.type) for c in columns))
+
+        def opened() -> Iterator[pa.RecordBatch]:
+            return self._batches(columns, 0)
+
+        return ArrowScan(schema, open=opened, origin=self.origin, notes=tuple(c.note for c in columns if c.note))
+
+    def schema_of(self, project: Path) -> Schema:
+        return self.scan(project).schema
+
+    def partitions(self, project: Path) -> Sequence[str]:  # noqa: ARG002
+        return ("all",)
+
+    def read(self, project: Path, partition: str, after: Position | None) -> Iterator[Batch]:  # noqa: ARG002
+        """The position is the number of rows read so far; it means the same rows as long as nobody changes the table. Values
+        that travel as text are text here (see `postgres_columns`)."""
+        needs_pyarrow("PostgreSQL", "postgres", "adbc_driver_postgresql")
+        done = int(after or 0)
+        for batch in self._batches(self._columns(), done):
+            done += batch.num_rows
+            yield Batch(batch, Position(str(done)))
+
+    # How ------------------------------------------------------------------------------------------------------------
+
+    @property
+    def _select(self) -> str:
+        if self.query is not None:
+            return bare(self.query)
+        return f"SELECT * FROM {'.'.join(quoted(part) for part in str(self.table).split('.'))}"
+
+    def _columns(self) -> tuple[PostgresColumn, ...]:
+        """The columns of the result. The server prepares the query, which it does with one statement alone, and runs nothing."""
+        with self._connected() as connection:
+            self._demand_table(connection)
+            result = connection.pgconn.prepare(b"", self._select.encode())
+            if result.status != _COMMAND_OK:
+                raise self._refused(result)
+            found = connection.pgconn.describe_prepared(b"")
+            columns = tuple(
+                PostgresColumn(str((found.fname(i) or b"").decode()), found.ftype(i), found.fmod(i))
+                for i in range(found.nfields)
+            )
+        names = [column.name for column in columns]
+        if not names:
+            raise NonRetryableError(f"{self.origin}: the query gives no columns", hint="write a single SELECT")
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise NonRetryableError(f"{self.origin}: there are two columns `{twice}`", hint="name one of them with AS")
+        return columns
+
+    @contextmanager
+    def _connected(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+        import psycopg
+
+        try:
+            with closing(
+                psycopg.connect(
+                    self.url.reveal(), connect_timeout=CONNECT_SECONDS, application_name="headrace", client_encoding="utf8"
+                )
+            ) as con:
+                con.read_only = True
+                yield con
+        except psycopg.Error as error:
+            raise self._explained(error) from error
+
+    def _explained(self, error: psycopg.Error) -> RunError:
+        text = " ".join(str(error).split())
+        if error.sqlstate is None and "does not exist" in text:
+            return NonRetryableError(f"{self.origin}: {text}", hint="see that user and database in `url` are right")
+        return explained(self.origin, error)
+
+    def _demand_table(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+        if self.table is None:
+            return
+        written = ".".join(quoted(part) for part in self.table.split("."))
+        row = connection.execute("SELECT to_regclass(%s)::text", (written,)).fetchone()
+        if row is None or row[0] is None:
+            tables = connection.execute(
+                "SELECT CASE WHEN n.nspname = 'public' THEN relname ELSE n.nspname || '.' || relname END FROM pg_class c "
+                "JOIN pg_namespace n ON n.oid = relnamespace WHERE relkind IN ('r', 'v', 'm', 'p', 'f') "
+                "AND n.nspname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1"
+            ).fetchall()
+            raise NonRetryableError(
+                f"postgres has no table `{self.table}`", hint=did_you_mean(self.table, [str(row[0]) for row in tables])
+            )
+
+    def _refused(self, result: Any) -> NonRetryableError:
+        """Why the server could not prepare the query, with its own hint, which knows the columns."""
+        from psycopg.pq import DiagnosticField
+
+        said = (result.error_field(DiagnosticField.MESSAGE_PRIMARY) or b"the query was refused").decode(errors="replace")
+        hint = (result.error_field(DiagnosticField.MESSAGE_HINT) or b"write a single SELECT in PostgreSQL's dialect").decode(
+            errors="replace"
+        )
+        return NonRetryableError(f"{self.origin}: {said}", hint=hint)
+
+    def _batches(self, columns: Sequence[PostgresColumn], skip: int) -> Iterator[pa.RecordBatch]:
+        import adbc_driver_manager
+        import pyarrow as pa
+        from adbc_driver_postgresql import dbapi
+
+        query = select(columns, self._select) + (f" OFFSET {int(skip)}" if skip else "")
+        try:
+            with dbapi.connect(self.url.reveal()) as connection, connection.cursor() as cursor:
+                for setting in _SETTINGS:
+                    cursor.execute(setting)
+                cursor.execute(query)
+                yield from cursor.fetch_record_batch()
+        except (adbc_driver_manager.Error, pa.ArrowException, OSError) as error:
+            raise self._broke_off(error) from error
+
+    def _broke_off(self, error: Exception) -> RunError:
+        """What went wrong while rows came. The server says ERROR of a statement, and something else, or nothing, of a connection that
+        it ends. The driver's text may end with the query, which is left out."""
+        _, of_statement, said = str(error).partition("ERROR:")
+        said = (said or str(error)).strip().partition("\n")[0].partition(". SQLSTATE")[0]
+        if not of_statement or str(getattr(error, "sqlstate", None) or "")[:2] in _PASSING:
+            return RetryableError(f"{self.origin}: {said}", hint="try again; if it stays so, see what the server is doing")
+        return NonRetryableError(f"{self.origin}: {said}", hint="see that the query runs in psql")
+
+
+#: Classes of SQLSTATE that pass: connection lost, rolled back by conflict, out of resources, locked, operator intervened.
+_PASSING = ("08", "40", "53", "55", "57")
+
+#: `psycopg.pq.ExecStatus.COMMAND_OK`, which is not worth importing psycopg for.
+_COMMAND_OK = 1

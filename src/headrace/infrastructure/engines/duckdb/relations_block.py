@@ -1,0 +1,113 @@
+"""One SELECT as its clauses, not yet text: what each means, and which names it could take from the queries around it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from headrace.business.processing.expressions.ir import ColumnRef, Expr, SortKey
+from headrace.business.processing.relation import Join, Limit, Relation, expressions
+
+Columns = tuple[tuple[str, Expr], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RowHash(Expr):
+    """A number that depends on the values of a row and on the seed alone, so that a sample can be drawn again."""
+
+    values: tuple[Expr, ...]
+    seed: int
+    below: int | None = None
+    """Instead of the number: whether it is less than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceColumn(Expr):
+    """A column of what is read, where the result has another column of its name; `of` is what stands after FROM."""
+
+    name: str
+    of: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The clauses of one SELECT.
+
+    A sort key that is a bare column means the column of that name in the result, or in the source if the result has
+    none; any other sort key is written in columns of the source. That is how DuckDB reads ORDER BY.
+    """
+
+    source: Relation
+    columns: Columns | None = None
+    """None: those of the source, as they are."""
+    where: tuple[Expr, ...] = ()
+    keys: tuple[Expr, ...] | None = None
+    having: tuple[Expr, ...] = ()
+    distinct: bool = False
+    order: tuple[SortKey, ...] = ()
+    limit: Limit | None = None
+
+    @property
+    def bare(self) -> bool:
+        return self == Block(self.source)
+
+    def expressions(self) -> Iterator[Expr]:
+        yield from (e for _, e in self.columns or ())
+        yield from (*self.where, *(self.keys or ()), *self.having, *(key.expression for key in self.order))
+
+    def result(self, name: str) -> Expr | None:
+        """What the result calls `name`, in columns of the source."""
+        if self.columns is None:
+            return ColumnRef(self.source.schema[name].type, name) if name in self.source.schema else None
+        return dict(self.columns).get(name)
+
+
+def visible_order(block: Block) -> tuple[SortKey, ...] | None:
+    """The block's order in columns of its result; None when some of it cannot be seen there."""
+
+    def seen(key: SortKey) -> bool:
+        if isinstance(key.expression, ColumnRef):
+            return block.result(key.expression.name) is not None
+        names = key.expression.columns()
+        return bool(names) and all(is_column(block.result(name), name) for name in names)
+
+    return block.order if all(seen(key) for key in block.order) else None
+
+
+def outer_names(block: Block) -> tuple[set[str], set[str]]:
+    """The columns of queries around that a block reads: by itself, and from inside of its subqueries (which may also mean
+    its own columns). In lower case, as SQL compares them."""
+    nodes = [node for e in block.expressions() for node in e.walk()]
+    direct = {node.name.lower() for node in nodes if isinstance(node, ColumnRef) and node.outer}
+    return direct, {name for node in nodes for inner in node.relations() for name in _outer_below(inner)}
+
+
+def _outer_below(relation: Relation) -> Iterator[str]:
+    for node in relation.walk():
+        for expression in expressions(node):
+            for part in expression.walk():
+                if isinstance(part, ColumnRef) and part.outer:
+                    yield part.name.lower()
+                for inner in part.relations():
+                    yield from _outer_below(inner)
+
+
+def captures(block: Block) -> bool:
+    """Whether a name that means a column of a query around would find one here: of the source, or of the result."""
+    direct, inner = outer_names(block)
+    if not direct and not inner:
+        return False
+    source = {name.lower() for name in _in_scope(block.source)}
+    made = {name.lower() for name, e in block.columns or () if not is_column(e, name)}
+    return bool(direct & (source | made) or (inner - source) & made)
+
+
+def _in_scope(relation: Relation) -> Iterator[str]:
+    if isinstance(relation, Join):
+        yield from (*_in_scope(relation.left), *_in_scope(relation.right))
+    else:
+        yield from relation.schema.names
+
+
+def is_column(expression: Expr | None, name: str) -> bool:
+    return isinstance(expression, ColumnRef) and not expression.outer and expression.name == name

@@ -1,0 +1,70 @@
+"""Settings from `headrace.toml` and the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from headrace.errors import DefinitionError
+from headrace.settings import Settings, load_settings
+
+
+def told(project: Path, text: str | None = None, **env: str) -> list[str]:
+    if text is not None:
+        (project / "headrace.toml").write_text(text)
+    with pytest.raises(DefinitionError) as caught:
+        load_settings(project, env)
+    return [str(p).replace(str(project) + "/", "") for p in caught.value.problems]
+
+
+def test_nothing_said_leaves_it_to_the_engine(tmp_path):
+    assert load_settings(tmp_path, {}) == Settings(None, None, None, Path(".headrace"))
+
+
+def test_a_file_says_it(tmp_path):
+    (tmp_path / "headrace.toml").write_text(
+        'memory_limit = "1.5 gb"\nthreads = 4\ntemp_directory = "scratch"\nstate = "state"\n'
+    )
+    assert load_settings(tmp_path, {}) == Settings("1.5GB", 4, tmp_path / "scratch", Path("state"))
+
+
+def test_the_environment_comes_first(tmp_path):
+    (tmp_path / "headrace.toml").write_text('memory_limit = "1GB"\nthreads = 4\n')
+    env = {"HEADRACE_THREADS": "2", "HEADRACE_TEMP_DIRECTORY": "/scratch", "HEADRACE_MEMORY_LIMIT": ""}
+    assert load_settings(tmp_path, env) == Settings("1GB", 2, Path("/scratch"))
+
+
+def test_all_problems_are_told_with_their_lines(tmp_path):
+    assert told(tmp_path, '# ours\nthreads = 0\nmemory_limt = "1GB"\nmemory_limit = "1 GG"\n[engine]\nx = 1\n') == [
+        "headrace.toml:2:1: `threads` must be a whole number above 0, not `0`",
+        "headrace.toml:3:1: unknown setting `memory_limt`\n    did you mean `memory_limit`?",
+        "headrace.toml:4:1: `GG` is not a unit of memory\n    allowed: B, KB, MB, GB, TB, KiB, MiB, GiB, TiB",
+        "headrace.toml:5:1: unknown setting `engine`\n    allowed: memory_limit, threads, temp_directory, state",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("threads = true\n", "`threads` must be a whole number above 0, not `True`"),
+        ("threads = -1\n", "`threads` must be a whole number above 0, not `-1`"),
+        ("memory_limit = 5\n", '`memory_limit` must be a size such as "1GB", not `5`'),
+        ('memory_limit = "lots"\n', '`memory_limit` must be a size such as "1GB", not `lots`'),
+        ("state = 5\n", "`state` must be a path, not `5`"),
+    ],
+)
+def test_wrong_values(tmp_path, text, said):
+    assert told(tmp_path, text) == [f"headrace.toml:1:1: {said}"]
+
+
+def test_a_file_that_is_no_toml(tmp_path):
+    (message,) = told(tmp_path, "threads = 4\nmemory = = 3\n")
+    assert message.startswith("headrace.toml:2:10: this is not TOML")
+
+
+def test_a_misspelt_variable_is_told_and_a_foreign_one_left_alone(tmp_path):
+    assert told(tmp_path, HEADRACE_MEMORY_LIMT="1GB") == [
+        "unknown setting `HEADRACE_MEMORY_LIMT` in the environment\n    did you mean `HEADRACE_MEMORY_LIMIT`?"
+    ]
+    assert load_settings(tmp_path, {"HEADRACE_DB_PASSWORD": "x"}) == Settings()
