@@ -42,7 +42,7 @@ def measure(command: Sequence[str | Path], cwd: Path | None = None, env: Mapping
     with log.open("wb") as words:
         started = time.perf_counter()
         process = subprocess.Popen(
-            [str(part) for part in command], cwd=cwd, env={**os.environ, **(env or {})}, stdout=words, stderr=words
+            [str(part) for part in command], cwd=cwd, env={**surroundings(), **(env or {})}, stdout=words, stderr=words
         )
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - started
@@ -51,6 +51,11 @@ def measure(command: Sequence[str | Path], cwd: Path | None = None, env: Mapping
         print(log.read_text(errors="replace")[-4000:], file=sys.stderr)
         raise SystemExit(f"{' '.join(map(str, command))} ended with {process.returncode}")
     return Cost(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024)
+
+
+def surroundings() -> dict[str, str]:
+    """The environment as users have it: Python keeps what it has compiled, so a second start is quicker than the first."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

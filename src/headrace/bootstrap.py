@@ -49,6 +49,13 @@ def build(
     return build_definition(document, calls, project=project, params=params, catalog=catalog())
 
 
+def missing_library(error: ImportError) -> HeadraceError | None:
+    """What to install, when an optional library is what could not be imported."""
+    from headrace.infrastructure.catalog import missing_library as explain
+
+    return explain(error)
+
+
 def settings(project: Path) -> Settings:
     from headrace.settings import load_settings
 

@@ -119,7 +119,7 @@ NAMES = [
     spoilt(ORDERS, "  - name: books\n    from: cast", "  - name: books\n    from: csat", "`cast`", line=1),
     spoilt(SENSORS, "  - on: warm\n    null_share", "  - on: wamr\n    null_share", "`warm`"),
     spoilt(SENSORS, "  - name: warm", "  - name: readings", "used twice"),
-    spoilt(SENSORS, "  - file: {path: out/rooms/", "  - from: rooms\n    file: {path: out/rooms/", "allowed"),
+    spoilt(SENSORS, "  - file: {path: out/rooms/", "  - from: romos\n    file: {path: out/rooms/", "`rooms`"),
 ]
 
 REFERENCES = [
@@ -165,7 +165,7 @@ FORM = [
     spoilt(SMALL, "pipeline: small\n", "pipeline: small\n? [a]\n: b\n", "quotes", line=1),
     spoilt(SMALL, "pipeline: small\n", "pipeline: sm\x07all\n", "\\u0007"),
     spoilt(SMALL, "pipeline: small\n", "pipeline: small\n  engine: duckdb\n", "align", line=1),
-    spoilt(SENSORS, "  - sql: |\n", "  - sql: | select\n", "next line"),
+    spoilt(SENSORS, "    sql: |\n", "    sql: | select\n", "next line"),
 ]  # fmt: skip
 
 MISSING = [

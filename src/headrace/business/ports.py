@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 Position = NewType("Position", str)
 
 
+#: The column that says which file of a scan a row came from. No column of data may have this name.
+PROVENANCE = "_file"
+
+
 # Reading -------------------------------------------------------------------------------------------------------------
 
 

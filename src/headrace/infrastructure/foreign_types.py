@@ -7,7 +7,7 @@ loss is time finer than a microsecond, which is cut off, and noted.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ from headrace.business.model.types import (
     Time,
     Timestamp,
 )
+from headrace.business.ports import PROVENANCE
 from headrace.errors import NonRetryableError
 
 if TYPE_CHECKING:
@@ -148,7 +149,12 @@ def describe(
     return columns_of(((row[0], row[1]) for row in con.execute(f"DESCRIBE {query}", parameters or {}).fetchall()), origin)
 
 
-def schema_of(columns: Iterable[ForeignColumn]) -> Schema:
+def schema_of(columns: Sequence[ForeignColumn]) -> Schema:
+    if any(column.name.lower() == PROVENANCE for column in columns):
+        raise NonRetryableError(
+            f"a column is called `{PROVENANCE}`, which is Headrace's own name for where a row came from",
+            hint="rename it at its source",
+        )
     return Schema(tuple(Column(c.name, c.type) for c in columns))
 
 

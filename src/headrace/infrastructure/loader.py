@@ -130,7 +130,7 @@ def _surroundings(
     stand_ins: bool,
 ) -> Surroundings:
     variables = os.environ if env is None else env
-    return Surroundings(catalog, project, params or {}, variables, Vault.of(project, variables), stand_ins)
+    return Surroundings(catalog, project, params or {}, variables, Vault.of(project, variables), _open_contract, stand_ins)
 
 
 def _open_contract(document: Any, name: str | None) -> OpenContract:

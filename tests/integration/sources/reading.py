@@ -43,11 +43,12 @@ def read(scan: Scan, con: duckdb.DuckDBPyConnection | None = None) -> Read:
     opened = open_scan(connection, scan, 'the "source"')
     try:
         opened.load(lambda relation: connection.execute(f"CREATE TABLE loaded AS SELECT * FROM {relation}"), "loaded")
-        rows = connection.execute("SELECT * FROM loaded ORDER BY rowid").fetchall()
+        rows = connection.execute("SELECT * FROM loaded").fetchall()
         table = opened.rejected()
         rejected = connection.execute(f"SELECT * FROM {table}").fetchall() if table else []
         connection.execute(
-            'CREATE OR REPLACE TEMP TABLE ranks AS SELECT _file AS "file", rowid - min(rowid) OVER (PARTITION BY _file) AS rank FROM loaded'
+            'CREATE OR REPLACE TEMP TABLE ranks AS SELECT _file AS "file", n - min(n) OVER (PARTITION BY _file) AS rank '
+            "FROM (SELECT _file, row_number() OVER () AS n FROM loaded)"
         )
         records = connection.execute(
             f'SELECT "file", record FROM ({opened.record_numbers("ranks")}) ORDER BY "file", rank'

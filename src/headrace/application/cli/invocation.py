@@ -35,6 +35,12 @@ def invoke(arguments: Sequence[str], compose: Callable[[], System]) -> int:
     except HeadraceError as error:
         warn(paint("error: ", "bold red", sys.stderr) + str(error))
         return error.exit_code
+    except ImportError as error:
+        told = compose().missing_library(error)
+        if told is None:
+            raise
+        warn(paint("error: ", "bold red", sys.stderr) + str(told))
+        return told.exit_code
     except BrokenPipeError:
         sys.stderr.close()
     finally:

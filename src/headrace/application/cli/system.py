@@ -14,6 +14,7 @@ from headrace.bus.store import EventStore
 from headrace.business.engine import Statement
 from headrace.business.model.definition import Loaded
 from headrace.business.processing.plan import Plan
+from headrace.errors import HeadraceError
 
 
 class KeptRows(Protocol):
@@ -61,6 +62,10 @@ class System(Protocol):
     def contract_from_standard(self, file: Path) -> tuple[str, Sequence[str]]: ...
 
     def event_store(self, project: Path) -> EventStore: ...
+
+    def missing_library(self, error: ImportError) -> HeadraceError | None:
+        """What to install, when an optional library is what could not be imported."""
+        ...
 
     def schema(self) -> Mapping[str, Any]: ...
 

@@ -10,7 +10,7 @@ from typing import Any
 from headrace.business.model.contract import Contract
 from headrace.business.model.definition import Definition, SourceDefinition, StepDefinition
 from headrace.business.model.schema import Schema, did_you_mean
-from headrace.business.model.types import DataType, Date, Timestamp
+from headrace.business.model.types import DataType, Date, Integer, Timestamp
 from headrace.business.ports import Check, Publisher, Step
 from headrace.business.processing.plan import Plan, PlannedCheck, PlannedSink, PlannedSource, PlannedStep, Resolved
 from headrace.business.processing.pruning import needed_columns
@@ -168,6 +168,12 @@ class _Planner:
             if not isinstance(sink, Publisher):
                 self.problems.append(Problem(f"`{kind}` cannot publish a staged result", (*path, kind)))
                 continue
+            for column in self.schemas[dataset]:
+                if column.type in (Integer(128), Integer(128, signed=False)):
+                    hint = "cast it to decimal(38, 0)"
+                    self.problems.append(
+                        Problem(f"`{column.name}` is {column.type}, which files cannot hold", (*path, kind), hint)
+                    )
             for message in sink.problems(self.schemas[dataset]):
                 self.problems.append(Problem(message, (*path, kind)))
             self._mode(getattr(sink, "mode", "replace"), (*path, kind, "mode"))

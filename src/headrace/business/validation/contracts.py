@@ -22,6 +22,7 @@ from headrace.business.processing.expressions.build import (
 from headrace.business.processing.expressions.build import (
     text as text_function,
 )
+from headrace.business.processing.expressions.casting import cast_problem, notation_problem
 from headrace.business.processing.expressions.ir import CastFormat, Expr
 from headrace.business.validation.column_rules import column_rules
 from headrace.business.validation.compiled import Cell, CompiledContract, KeyRule, Rule, raw, tidy
@@ -51,6 +52,7 @@ def compile_contract(
     cells = tuple(_cells(contract, data, inferred))
     by_name = {cell.column.name: cell for cell in cells}
     schema = Schema(tuple(cell.column for cell in cells))
+    problems += _unreadable_types(contract, by_name, data)
     rules: list[Rule] = list(_type_rules(contract, cells))
     for name, written in contract.columns.items():
         if name in schema:
@@ -87,6 +89,19 @@ def _missing_columns(contract: Contract, data: Schema) -> list[Problem]:
         for name, written in contract.columns.items()
         if data.resolve(written.source or name) is None
     ]
+
+
+def _unreadable_types(contract: Contract, cells: Mapping[str, Cell], data: Schema) -> Iterator[Problem]:
+    """Types that what arrives cannot become, and ways of writing that mean nothing for a type."""
+    for name, written in contract.columns.items():
+        if name not in cells:
+            continue
+        cell = cells[name]
+        arriving, target = data[cell.source].type, cell.column.type
+        if arriving != target and (problem := cast_problem(arriving, target)):
+            yield Problem(problem, ("columns", name, "type"))
+        if problem := notation_problem(target, cast_format(written)):
+            yield Problem(problem, ("columns", name, "format" if written.format else "type"))
 
 
 def _cells(contract: Contract, data: Schema, inferred: Mapping[str, DataType]) -> Iterator[Cell]:

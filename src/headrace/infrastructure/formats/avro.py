@@ -78,7 +78,7 @@ def arrow_schema(schema: Any, path: str) -> pa.Schema:
 
     if not isinstance(schema, Mapping) or schema.get("type") != "record":
         raise NonRetryableError(f"`{path}` holds no records", hint="an Avro file is read when its top level is a record")
-    translation = _Translation(path, {})
+    translation = _Translation(path, {schema["name"]: schema})
     return pa.schema([pa.field(field["name"], translation.arrow(field["type"], 0)) for field in schema["fields"]])
 
 

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from headrace.business.ports import Head
+from headrace.business.ports import PROVENANCE, Head
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.formats.delimited_grammar import LINE_END, Grammar
 from headrace.infrastructure.formats.opening import shown
@@ -172,9 +172,9 @@ def _field_counts(sample: bytes, grammar: Grammar, most: int = 100) -> list[int]
 
 
 def unique_names(written: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names of which no two are alike, case aside, and a note for each that had to change."""
-    taken = {name.lower() for name in written if name}
-    seen: set[str] = set()
+    """Names of which no two are alike, case aside, and a note for each that had to change. `_file` is a name of ours."""
+    taken = {name.lower() for name in written if name} | {PROVENANCE}
+    seen: set[str] = {PROVENANCE}
     names, notes = [], []
     for position, name in enumerate(written, 1):
         new = name or f"column_{position}"
@@ -184,7 +184,7 @@ def unique_names(written: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ..
         seen.add(new.lower())
         names.append(new)
         if new != name:
-            what = f"a second column `{name}`" if name else f"column {position}, which has no name,"
+            what = f"a further column `{name}`" if name else f"column {position}, which has no name,"
             notes.append(f"{what} is called `{new}`")
     return tuple(names), tuple(notes)
 

@@ -186,7 +186,8 @@ class _Items:
         self.rest = b""
 
     def __iter__(self) -> Iterator[bytes]:
-        self._more()
+        while self._more() and not self.rest.strip(b" \t\r\n"):
+            continue
         buffer = self.rest.lstrip(b" \t\r\n")
         if not buffer.startswith(b"["):
             return

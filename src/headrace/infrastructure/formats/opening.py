@@ -100,8 +100,7 @@ def as_utf8(stream: Iterable[bytes], encoding: str) -> Iterator[bytes]:
     finds them, and `shown` turns them back into their bytes.
     """
     if is_utf8(encoding):
-        for i, block in enumerate(stream):
-            yield block if i else block.removeprefix(codecs.BOM_UTF8)
+        yield from _unmarked(iter(stream))
         return
     codecs.register_error("headrace.escape", _escape)
     decoder = codecs.getincrementaldecoder(encoding)(errors="headrace.escape")
@@ -111,6 +110,15 @@ def as_utf8(stream: Iterable[bytes], encoding: str) -> Iterator[bytes]:
         yield (text.removeprefix("\ufeff") if at_start else text).encode("utf-8", "surrogatepass")
         at_start = at_start and not text
     yield decoder.decode(b"", final=True).encode("utf-8", "surrogatepass")
+
+
+def _unmarked(stream: Iterator[bytes]) -> Iterator[bytes]:
+    start = b""
+    while len(start) < len(codecs.BOM_UTF8) and (block := next(stream, None)) is not None:
+        start += block
+    if start:
+        yield start.removeprefix(codecs.BOM_UTF8)
+    yield from stream
 
 
 def _escape(error: UnicodeError) -> tuple[str, int]:

@@ -40,7 +40,9 @@ def verified(path: Path) -> pa.Table:
     return pq.read_table(path, page_checksum_verification=True)
 
 
-@pytest.mark.parametrize("options", ["", ", COMPRESSION zstd", ", COMPRESSION uncompressed", ", PARQUET_VERSION v2", ", COMPRESSION gzip"])
+@pytest.mark.parametrize(
+    "options", ["", ", COMPRESSION zstd", ", COMPRESSION uncompressed", ", PARQUET_VERSION v2", ", COMPRESSION gzip"]
+)
 def test_what_duckdb_wrote_reads_the_same_everywhere(tmp_path: Path, options: str) -> None:
     source, target = write_with_duckdb(tmp_path / "source.parquet", options), tmp_path / "target.parquet"
     digest = add_checksums(source, target)

@@ -5,7 +5,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headrace.infrastructure.formats.thrift_compact import (
-    BINARY, DOUBLE, I32, I64, LIST, MAP, STRUCT, TRUE, UUID, Malformed, Struct, Truncated, decode, encode,
+    BINARY,
+    DOUBLE,
+    I32,
+    I64,
+    LIST,
+    MAP,
+    STRUCT,
+    TRUE,
+    UUID,
+    Malformed,
+    Struct,
+    Truncated,
+    decode,
+    encode,
 )  # fmt: skip
 
 NUMBERS = st.integers(-(2**62), 2**62)
@@ -17,7 +30,10 @@ SCALARS = st.one_of(
     st.tuples(st.just(UUID), st.binary(min_size=16, max_size=16)),
     st.tuples(st.just(TRUE), st.just(True)),
     st.tuples(st.just(LIST), st.tuples(st.just(I64), st.lists(NUMBERS, max_size=20))),
-    st.tuples(st.just(MAP), st.tuples(st.just(I64), st.just(BINARY), st.lists(st.tuples(NUMBERS, st.binary()), min_size=1, max_size=3))),
+    st.tuples(
+        st.just(MAP),
+        st.tuples(st.just(I64), st.just(BINARY), st.lists(st.tuples(NUMBERS, st.binary()), min_size=1, max_size=3)),
+    ),
 )
 STRUCTS = st.recursive(
     st.dictionaries(st.integers(1, 200), SCALARS, max_size=6),

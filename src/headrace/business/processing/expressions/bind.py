@@ -48,6 +48,8 @@ class Binder:
 
     def bind(self, node: exp.Expression) -> Expr:
         """The typed expression of a node; raises `ExpressionError` at the place of what is wrong."""
+        if node is None:  # SQLGlot leaves a gap where an operand is missing; whoever asked for it knows the place
+            raise BindError("something is missing here")
         if self._depth >= DEEPEST:
             raise ExpressionError("this is nested too deeply", start_of(node), "split it into several columns or rules")
         self._depth += 1
@@ -283,7 +285,7 @@ def _list(binder: Binder, node: exp.Expression) -> Expr:
 def _json_path(binder: Binder, node: exp.Expression) -> Expr:
     """`->` and `->>` take a path, the name of a field or the place of an item, counted from 0."""
     path = node.expression
-    if path.key != "literal":
+    if path is None or path.key != "literal":
         raise BindError("what stands after an arrow must be written out", "`value ->> '$.name'`")
     where = f"[{path.this}]" if not path.is_string else path.this
     full = where if where.startswith("$") else f"${where}" if not path.is_string else f'$."{where}"'

@@ -41,9 +41,7 @@ def literal(node: exp.Expression) -> Constant:
     if re.fullmatch(r"\d+", written):
         return Constant(integer_type(int(written)), int(written))
     if "e" in written.lower():
-        if isinf(number := float(written)):
-            raise BindError(f"`{written}` is too large for a float")
-        return Constant(Float(64), number)
+        return Constant(Float(64), _float(written))
     try:
         exact = Exact(written)
     except ArithmeticError:
@@ -52,6 +50,16 @@ def literal(node: exp.Expression) -> Constant:
     if kind.precision > WIDEST:
         raise BindError(f"this number has more than {WIDEST} digits", "write it with an exponent to have a float: `1e40`")
     return Constant(kind, exact)
+
+
+def _float(written: str) -> float:
+    try:
+        number = float(written)
+    except ValueError:
+        raise BindError(f"`{written}` is not a number") from None
+    if isinf(number):
+        raise BindError(f"`{written}` is too large for a float")
+    return number
 
 
 def interval(node: exp.Expression, bind: Callable[[exp.Expression], Expr]) -> Expr:

@@ -43,6 +43,8 @@ _REFUSED: dict[str, tuple[str, str | None]] = {
 
 def refusal(node: exp.Expression) -> BindError | ExpressionError:
     """Why a node cannot be read."""
+    if node.key == "alias" and node.args.get("alias") is None:
+        return refusal(node.this)
     if node.key == "alias":
         word = node.args["alias"]
         return ExpressionError(

@@ -39,6 +39,16 @@ def read_syntax(text: str) -> exp.Expression:
         raise ExpressionError("a quote or comment is opened and never closed", _unclosed(text)) from None
     except RecursionError:
         raise ExpressionError("this is nested too deeply", hint="split it into several columns or rules") from None
+    except (
+        AttributeError,
+        IndexError,
+        KeyError,
+        TypeError,
+        ValueError,
+    ):  # SQLGlot stumbles over some texts that it should refuse
+        raise ExpressionError(
+            "this is not an expression", hint="see the reference of functions for what can be written"
+        ) from None
     if not trees:
         raise ExpressionError("there is nothing here", hint="write a condition such as `distance > 0`")
     if len(trees) > 1:
@@ -64,10 +74,12 @@ def dialect() -> Dialect:
             }
 
         class Parser(read):  # type: ignore[misc, valid-type]
+            def _warn_unsupported(self) -> None:  # statements of other databases: an error here, not a line on the screen
+                self.raise_error("Unsupported")
+
             FUNCTIONS: ClassVar[dict[str, Any]] = {}
             FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
-                name: read.FUNCTION_PARSERS[name]
-                for name in ("CAST", "TRY_CAST", "EXTRACT", "SUBSTRING")
+                name: read.FUNCTION_PARSERS[name] for name in ("CAST", "TRY_CAST", "EXTRACT", "SUBSTRING")
             }
             NO_PAREN_FUNCTIONS: ClassVar[dict[Any, Any]] = {}
             NO_PAREN_FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {"CASE": read.NO_PAREN_FUNCTION_PARSERS["CASE"]}

@@ -30,6 +30,8 @@ def written_type(node: exp.Expression) -> DataType:
     if name == "user-defined":
         kind = node.args.get("kind")
         name = str(getattr(kind, "name", None) or kind).lower()
+    if name in ("array", "list") and not node.expressions:
+        raise BindError(f"{name} of what?", "write `int32[]` or `list<int32>`")
     if name in ("array", "list"):
         return List(written_type(node.expressions[0]))
     if name == "struct":

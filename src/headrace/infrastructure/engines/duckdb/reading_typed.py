@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from headrace.business.model.schema import Schema
-from headrace.business.ports import ArrowFileScan, ArrowScan, DuckDBScan, InputFile, ParquetScan
+from headrace.business.ports import PROVENANCE, ArrowFileScan, ArrowScan, DuckDBScan, InputFile, ParquetScan
 from headrace.errors import NonRetryableError, RetryableError
 from headrace.infrastructure.engines.duckdb.literals import identifier, text
 from headrace.infrastructure.engines.duckdb.reading_text import paths, record_numbers, unchanged
@@ -17,8 +17,6 @@ from headrace.infrastructure.foreign_types import ForeignColumn, describe
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-_FILE = "_file"
 
 
 class TypedReading:
@@ -30,7 +28,7 @@ class TypedReading:
         self.con, self.relation, self.files, self._table = con, relation, files, table
         self.bytes_total = sum(file.bytes for file in files)
 
-    def load(self, build: Callable[[str], object], table: str, file_column: str = _FILE) -> None:  # noqa: ARG002
+    def load(self, build: Callable[[str], object], table: str, file_column: str = PROVENANCE) -> None:  # noqa: ARG002
         """There is nothing to count again: what is read, is right."""
         try:
             build(self.relation)
@@ -69,7 +67,7 @@ def open_parquet(con: duckdb.DuckDBPyConnection, scan: ParquetScan) -> TypedRead
     read = f"read_parquet({files}, union_by_name = true, hive_partitioning = false)"
     columns = describe(con, f"SELECT * FROM {read}", f"`{scan.files[0].path}`")
     return TypedReading(
-        con, f"(SELECT {_selected(columns, scan.schema)}, file_index::INTEGER AS {_FILE} FROM {read})", scan.files
+        con, f"(SELECT {_selected(columns, scan.schema)}, file_index::INTEGER AS {PROVENANCE} FROM {read})", scan.files
     )
 
 
@@ -83,7 +81,7 @@ def open_duckdb(con: duckdb.DuckDBPyConnection, scan: DuckDBScan, name: str) -> 
         try:
             cursor.execute(f"USE {attached}")
             columns = describe(cursor, scan.query, f"`{scan.path}`")
-            select = f"SELECT {_selected(columns, scan.schema)}, 0::INTEGER AS {_FILE} FROM ({scan.query}\n)"
+            select = f"SELECT {_selected(columns, scan.schema)}, 0::INTEGER AS {PROVENANCE} FROM ({scan.query}\n)"
             cursor.execute(f"CREATE OR REPLACE TABLE {home}.main.{kept} AS {select}")
         finally:
             cursor.execute(f"USE {home}")
@@ -108,11 +106,11 @@ def open_arrow(con: duckdb.DuckDBPyConnection, scan: ArrowScan | ArrowFileScan, 
     reader = batches.reader()
     if reader is None:
         nothing = ", ".join(f"NULL::{duckdb_type(c.type)} AS {identifier(c.name)}" for c in scan.schema)
-        return TypedReading(con, f"(SELECT {nothing}, 0::INTEGER AS {_FILE} WHERE false)", scan.files)
+        return TypedReading(con, f"(SELECT {nothing}, 0::INTEGER AS {PROVENANCE} WHERE false)", scan.files)
     con.register(arriving, reader)
     try:
         columns = describe(con, f"SELECT * FROM {identifier(arriving)}", batches.origin)
-        select = f"SELECT {_selected(columns, scan.schema)}, {identifier(_FILE)} FROM {identifier(arriving)}"
+        select = f"SELECT {_selected(columns, scan.schema)}, {identifier(PROVENANCE)} FROM {identifier(arriving)}"
         con.execute(f"CREATE OR REPLACE TABLE {kept} AS {select}")
     except duckdb.Error as error:
         if batches.failed is not None:
@@ -159,7 +157,7 @@ class _Batches:
 
         for index, batch in self._each():
             number = pa.array([index], pa.int32()).take(pa.array([0] * batch.num_rows, pa.int32()))
-            yield batch.append_column(_FILE, number)
+            yield batch.append_column(PROVENANCE, number)
 
     def _each(self) -> Iterator[tuple[int, pa.RecordBatch]]:
         if isinstance(self.scan, ArrowFileScan):

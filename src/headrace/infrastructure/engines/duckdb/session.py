@@ -119,15 +119,15 @@ class DuckDBSession:
         hold = f"({checked.breaks(['quarantine'])} OR {late.breaks(['quarantine'])})"
         drop = f"({checked.breaks(['drop'])} OR {late.breaks(['drop'])})"
         bad = f"({fail} OR {hold} OR {drop})"
-        aggregates = [
-            "count(*)",
-            f"count_if(NOT {bad} AND NOT {before})",
-            f"count_if({fail})",
-            f"count_if({hold} AND NOT {fail})",
-            f"count_if({drop} AND NOT {hold} AND NOT {fail})",
-            f"count_if(NOT {bad} AND {before})",
-            *(f"count_if({checked.bit(rule)})" for rule in checked.rules),
+        conditions = [
+            f"NOT {bad} AND NOT {before}",
+            fail,
+            f"{hold} AND NOT {fail}",
+            f"{drop} AND NOT {hold} AND NOT {fail}",
+            f"NOT {bad} AND {before}",
+            *(checked.bit(rule) for rule in checked.rules),
         ]
+        aggregates = ["count(*)", *(f"count(*) FILTER (WHERE {condition})" for condition in conditions)]
         values = self.con.execute(f"SELECT {', '.join(aggregates)} FROM {checked.table}").fetchone() or ()
         rows, good, failed, quarantined, dropped, filtered, *rules = map(int, values)
         names = [rule.name for rule in checked.rules]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import duckdb
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headrace.business.model.types import (
@@ -48,6 +48,7 @@ def test_a_type_comes_back_as_it_was(kind: DataType) -> None:
     assert from_duckdb(duckdb_type(kind)) == kind
 
 
+@settings(deadline=None, max_examples=20)  # each example opens a database
 @given(st.lists(kinds, min_size=1, max_size=5))
 def test_what_duckdb_calls_it_is_understood(wanted: list[DataType]) -> None:
     with duckdb.connect() as con:
@@ -76,7 +77,7 @@ def test_types_that_are_kept_as_another(text: str, kind: DataType) -> None:
 
 @pytest.mark.parametrize("text", ["", "FANCY", "INTEGER)", "STRUCT(a INTEGER", "INTEGER VARCHAR"])
 def test_other_words_are_no_types(text: str) -> None:
-    with pytest.raises(ValueError, match="type|closed"):
+    with pytest.raises(ValueError, match=r"type|closed"):
         from_duckdb(text)
 
 
