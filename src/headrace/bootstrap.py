@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headrace.errors import DefinitionError, Location, Problem
+from headrace.errors import DefinitionError, HeadraceError, Location, Problem
 
 if TYPE_CHECKING:
     from headrace.application.orchestrator.batch import Prepared

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from headrace.application.cli.invocation import system
+from headrace.application.cli.composed import system
 
 DEFAULT_FILE = Path("pipeline.yaml")
 

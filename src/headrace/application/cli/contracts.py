@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from headrace.application.cli.arguments import definition_file
 from headrace.application.cli.console import say, warn
-from headrace.application.cli.invocation import definition_file
 from headrace.application.cli.system import System
 from headrace.business.model.schema import did_you_mean
 from headrace.errors import UsageError

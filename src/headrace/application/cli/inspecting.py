@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from headrace.application.cli.arguments import definition_file, parameters
 from headrace.application.cli.console import number, paint, say, say_json, size, table
-from headrace.application.cli.invocation import definition_file, parameters
 from headrace.application.cli.system import System
 from headrace.application.orchestrator.graph import describe
 from headrace.business.processing.plan import Plan, PlannedSource

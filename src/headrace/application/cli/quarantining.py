@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from headrace.application.cli.arguments import definition_file, parameters
 from headrace.application.cli.console import number, paint, say, say_json, table
-from headrace.application.cli.invocation import definition_file, parameters
 from headrace.application.cli.summary import summary
 from headrace.application.cli.system import System
 from headrace.application.queries.quarantine import find_held, held_rows

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from headrace.application.cli.arguments import definition_file, parameters
 from headrace.application.cli.console import duration, number, paint, say, say_json, warn
-from headrace.application.cli.invocation import definition_file, parameters
 from headrace.application.cli.summary import summary
 from headrace.application.cli.system import System
 from headrace.application.orchestrator.site import Busy

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from headrace.application.cli.arguments import definition_file, parameters
 from headrace.application.cli.console import paint, say, say_json
-from headrace.application.cli.invocation import definition_file, parameters
 from headrace.application.cli.system import System
 from headrace.errors import RunError, UsageError
 

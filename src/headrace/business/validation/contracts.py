@@ -99,9 +99,9 @@ def _unreadable_types(contract: Contract, cells: Mapping[str, Cell], data: Schem
         cell = cells[name]
         arriving, target = data[cell.source].type, cell.column.type
         if arriving != target and (problem := cast_problem(arriving, target)):
-            yield Problem(problem, ("columns", name, "type"))
+            yield Problem(problem[0], ("columns", name, "type"), problem[1])
         if problem := notation_problem(target, cast_format(written)):
-            yield Problem(problem, ("columns", name, "format" if written.format else "type"))
+            yield Problem(problem[0], ("columns", name, "format" if written.format else "type"), problem[1])
 
 
 def _cells(contract: Contract, data: Schema, inferred: Mapping[str, DataType]) -> Iterator[Cell]:

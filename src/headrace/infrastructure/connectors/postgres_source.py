@@ -156,7 +156,6 @@ class PostgresSource(Plugin):
         return NonRetryableError(f"{self.origin}: {said}", hint=hint)
 
     def _batches(self, columns: Sequence[PostgresColumn], skip: int) -> Iterator[pa.RecordBatch]:
-        import adbc_driver_manager
         import pyarrow as pa
         from adbc_driver_postgresql import dbapi
 
@@ -167,7 +166,7 @@ class PostgresSource(Plugin):
                     cursor.execute(setting)
                 cursor.execute(query)
                 yield from cursor.fetch_record_batch()
-        except (adbc_driver_manager.Error, pa.ArrowException, OSError) as error:
+        except (dbapi.Error, pa.ArrowException, OSError) as error:
             raise self._broke_off(error) from error
 
     def _broke_off(self, error: Exception) -> RunError:

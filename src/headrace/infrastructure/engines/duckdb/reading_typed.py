@@ -9,7 +9,7 @@ import duckdb
 
 from headrace.business.model.schema import Schema
 from headrace.business.ports import PROVENANCE, ArrowFileScan, ArrowScan, DuckDBScan, InputFile, ParquetScan
-from headrace.errors import NonRetryableError, RetryableError
+from headrace.errors import HeadraceError, NonRetryableError, RetryableError
 from headrace.infrastructure.engines.duckdb.literals import identifier, text
 from headrace.infrastructure.engines.duckdb.reading_text import paths, record_numbers, unchanged
 from headrace.infrastructure.engines.duckdb.types import duckdb_type
@@ -128,7 +128,7 @@ class _Batches:
 
     def __init__(self, scan: ArrowScan | ArrowFileScan) -> None:
         self.scan = scan
-        self.failed: Exception | None = None
+        self.failed: HeadraceError | None = None
         self.origin = (
             (isinstance(scan, ArrowScan) and scan.origin) or ", ".join(f"`{f.path}`" for f in scan.files[:3]) or "the source"
         )
@@ -146,7 +146,7 @@ class _Batches:
             yield first
             try:
                 yield from batches
-            except Exception as error:
+            except HeadraceError as error:
                 self.failed = error
                 raise
 
