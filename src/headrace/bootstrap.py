@@ -91,6 +91,7 @@ def site(project: Path, busy: Busy | None = None, listen: Listener | None = None
     """Where the runs of a project take place."""
     from headrace.application.orchestrator.site import Site, silent
     from headrace.infrastructure.storage.held_rows import write_texts
+    from headrace.infrastructure.storage.workspaces import Workspaces
 
     chosen = settings(project)
     return Site(
@@ -101,6 +102,7 @@ def site(project: Path, busy: Busy | None = None, listen: Listener | None = None
         hash_file=_hash_file,
         held=held(),
         write_texts=write_texts,
+        workspaces=Workspaces(project / chosen.state / "runs"),
         busy=busy or silent,
     )
 

@@ -67,7 +67,8 @@ def stage(folder: Path, rows: list[Row], schema: Schema = SCHEMA, files: int = 1
             part = rows[i::files]
             con.execute(f"CREATE OR REPLACE TABLE rows ({columns})")
             if part:
-                con.executemany(f"INSERT INTO rows VALUES ({', '.join('?' for _ in schema)})", part)
+                marks = "(" + ", ".join("?" for _ in schema) + ")"
+                con.execute(f"INSERT INTO rows VALUES {', '.join([marks] * len(part))}", [value for r in part for value in r])
             raw, path = folder / f"{i}.raw", folder / f"{i}.parquet"
             con.execute(f"COPY rows TO '{raw}' (FORMAT parquet)")
             add_checksums(raw, path)
@@ -277,11 +278,10 @@ FILES: dict[str, dict[str, Any]] = {
     "partitioned_csv": {"format": "csv", "partition_by": ["part", "day"], "compression": "gzip"},
     "jsonl": {"format": "jsonl"},
     "arrow": {"format": "arrow"},
-    "zstd": {"compression": "zstd"},
     "one_parquet": {"at": "out.parquet"},
     "one_csv": {"at": "out.csv.gz"},
 }
-NAMES = (*FILES, "duckdb", "sqlite", "postgres")
+NAMES = ("folder", "partitioned", "csv", "jsonl", "arrow", "one_csv", "duckdb", "sqlite", "postgres")
 
 #: One target for each way in which a state takes the place of another.
 WAYS = ("folder", "partitioned_csv", "one_parquet", "one_csv", "duckdb", "sqlite", "postgres")

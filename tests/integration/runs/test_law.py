@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from tests.integration.runs.project import Project
 
@@ -45,9 +45,9 @@ CONTRACTS = st.fixed_dictionaries(
 
 
 def number(text: str, kind: str) -> int | None:
-    """What the cell is as a whole number; None when it is empty or none."""
+    """What the cell is as a whole number, blanks around it aside; None when it is empty or none."""
     try:
-        value = int(text) if not set(text) - set("-0123456789") else None
+        value = int(text) if not set(text.strip()) - set("-0123456789") else None
     except ValueError:
         return None
     bits = int(kind.removeprefix("int"))
@@ -85,7 +85,7 @@ def fate(broken: list[tuple[str, str]]) -> str:
     return next((a for a in ("quarantine", "drop") if a in actions), "good")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None, phases=[Phase.explicit, Phase.generate])
 @given(rows=ROWS, contract=CONTRACTS)
 def test_every_row_has_one_fate_and_all_its_reasons(rows: list[tuple[str, ...]], contract: dict[str, Any]) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -112,7 +112,7 @@ def test_every_row_has_one_fate_and_all_its_reasons(rows: list[tuple[str, ...]],
             i = h["record"] - 1
             assert sorted(h["reasons"]) == sorted(reason for reason, _ in verdicts[i])
             assert h["versions"] == [versions[reason] for reason in h["reasons"]]
-            assert h["cells"] == dict(zip("abc", rows[i], strict=True))
+            assert h["cells"] == {name: text or None for name, text in zip("abc", rows[i], strict=True)}
             assert (h["file"], h["run_id"], h["pipeline"], h["dataset"]) == ("in.csv", run.id, "p", "rows")
         assert len({h["id"] for h in held}) == len(held)
         told = Counter(reason for broken in verdicts for reason, _ in broken)

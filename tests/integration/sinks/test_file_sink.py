@@ -235,3 +235,17 @@ def test_the_schema_of_the_rows_is_in_the_manifest(tmp_path: Path) -> None:
     written = json.loads((tmp_path / "out" / "_manifest.json").read_text())
     assert [c["name"] for c in written["schema"]] == list(SCHEMA.names)
     assert written["headrace"] == 1
+
+
+@pytest.mark.parametrize("compression", ["none", "snappy", "zstd", "gzip", "lz4"])
+def test_parquet_is_compressed_as_asked(tmp_path: Path, compression: str) -> None:
+    staged = stage(tmp_path / "a", [row(n) for n in range(50)])
+    FileSink.model_validate({"path": "out", "compression": compression}).publish(tmp_path, staged, checkpoint("a"))
+    found = duckdb.execute(f"SELECT DISTINCT lower(compression) FROM parquet_metadata('{tmp_path}/out/*.parquet')").fetchall()
+    assert found == [({"none": "uncompressed", "lz4": "lz4_raw"}.get(compression, compression),)]
+
+
+@pytest.mark.parametrize("path", ["out.csv.gz", "out.csv.zst", "out.jsonl.gz", "out.tsv", "out.ndjson"])
+def test_the_ending_says_how_it_is_packed(tmp_path: Path, path: str) -> None:
+    FileSink(path=path).publish(tmp_path, stage(tmp_path / "a", [row(1, "x")]), checkpoint("a"))
+    assert duckdb.execute(f"SELECT id, name FROM '{tmp_path}/{path}'").fetchall() == [(1, "x")]

@@ -13,7 +13,7 @@ from headrace.application.cli.console import duration, number, paint, say, say_j
 from headrace.application.cli.summary import summary
 from headrace.application.cli.system import System
 from headrace.application.orchestrator.site import Busy
-from headrace.application.queries.runs import find_run
+from headrace.application.queries.runs import all_runs
 from headrace.bus.store import Envelope
 from headrace.errors import DefinitionError, HeadraceError, RunError
 
@@ -59,7 +59,11 @@ def next_commands(file: Path, project: Path, *, held: bool) -> Iterator[str]:
 
 
 def _tell_of_failure(system: System, project: Path, pipeline: str, *, as_json: bool, quiet: bool) -> None:
-    run = find_run(system.event_store(project), None, pipeline)
+    """Show how far the run came, if it came to a run at all."""
+    runs = [run for run in all_runs(system.event_store(project)) if run.pipeline == pipeline]
+    if not runs or runs[0].state != "failed":
+        return
+    run = runs[0]
     if as_json:
         say_json(run)
     elif not quiet and run.sources:

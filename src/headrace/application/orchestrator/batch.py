@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from headrace.application.orchestrator.run import BatchRun, Order
 from headrace.application.orchestrator.site import Site, new_run_id
 from headrace.application.orchestrator.sources import look_at_sources
 from headrace.application.queries.runs import RunView, fold
+from headrace.bus.events import PipelineFailedEvent
 from headrace.business.model.definition import Definition
 from headrace.business.ports import Publisher
 from headrace.business.processing.plan import Plan, Resolved
@@ -69,11 +69,12 @@ def execute(
     identity: Mapping[str, Any] | None = None,
 ) -> RunView:
     """One run. Raises what ended it; its workspace is gone afterwards either way."""
+    bury_the_dead(site)
     order = Order(
         run_id=run_id,
         plan=prepared.plan,
         project=site.project,
-        workspace=site.workspace(run_id),
+        workspace=site.workspaces.open(run_id),
         quarantine=site.quarantine(prepared.definition.pipeline),
         work=work,
         params=params,
@@ -84,8 +85,18 @@ def execute(
     try:
         BatchRun(order, site.engine, site.bus, site.hash_file, site.busy).execute()
     finally:
-        shutil.rmtree(order.workspace, ignore_errors=True)
+        site.workspaces.close(run_id)
     return fold(run_id, site.bus.store.read(run_id))
+
+
+def bury_the_dead(site: Site) -> None:
+    """Close the books of runs whose process died: nothing of theirs was published in part, and none of them stays `running`."""
+    for run_id in site.workspaces.abandoned():
+        run = fold(run_id, site.bus.store.read(run_id))
+        if run.state == "running" and run.pipeline:
+            hint = "the next run does again what it had not published"
+            site.bus.publish(run_id, PipelineFailedEvent(run.pipeline, "ProcessDied", "the process of this run died", hint))
+        site.workspaces.close(run_id)
 
 
 def _reading_only(prepared: Prepared, work: Work) -> Prepared:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from headrace.application.orchestrator.increments import HashFile
 from headrace.application.orchestrator.rehearsal import WriteTexts
@@ -16,6 +17,16 @@ from headrace.business.engine import Engine
 
 #: Told what a run is busy with and, where known, how far it is: (what, share).
 Busy = Callable[[str, float | None], None]
+
+
+class Workspaces(Protocol):
+    """Folders for runs, which know whose process is alive."""
+
+    def open(self, run_id: str) -> Path: ...
+
+    def close(self, run_id: str) -> None: ...
+
+    def abandoned(self) -> Sequence[str]: ...
 
 
 def silent(_what: str, _share: float | None) -> None:
@@ -34,10 +45,8 @@ class Site:
     hash_file: HashFile
     held: HeldRows
     write_texts: WriteTexts
+    workspaces: Workspaces
     busy: Busy = silent
-
-    def workspace(self, run_id: str) -> Path:
-        return self.state / "runs" / run_id
 
     def quarantine(self, pipeline: str) -> Path:
         return self.state / "quarantine" / pipeline

@@ -22,6 +22,9 @@ class Plugin(BaseModel):
     shorthand: ClassVar[str | None] = None
     """The option that a bare value stands for: `limit: 10` is `limit: {rows: 10}`."""
 
+    keeps_columns: ClassVar[bool] = False
+    """Whether a step passes on just the columns that it is given; then what stands behind it can be checked even if it is wrong."""
+
     @classmethod
     def written(cls, value: Any) -> Any:
         """The options that stand behind the plugin's name in a definition: a bare value is that of `shorthand`, none is none.

@@ -27,7 +27,7 @@ def build_plan(definition: Definition, resolved: Mapping[str, Resolved]) -> Plan
     planner.steps()
     planner.checks()
     planner.sinks()
-    if planner.problems:
+    if planner.problems or planner.unknown:
         raise DefinitionError(planner.problems)
     return planner.plan()
 
@@ -97,13 +97,20 @@ class _Planner:
             hint = did_you_mean(str(source), self.schemas)
             self.problems.append(Problem(f"there is no dataset `{source}` before this step", (*path, "from"), hint))
         if relation is None:
-            self.unknown.add(step.name)
+            self._go_on_without(step, source)
             return
         self.planned_steps.append(PlannedStep(step.name, plugin.kind, relation))
         self.schemas[step.name] = relation.schema
         if re.fullmatch(rf"{re.escape(plugin.kind)}(_\d+)?", step.name):
             changed = next((name for name, last in self.latest.items() if last == source), source)
             self.latest[str(changed)] = step.name
+
+    def _go_on_without(self, step: StepDefinition, source: str | None) -> None:
+        """Behind a step that is wrong the columns are unknown, unless the step could not have changed them."""
+        if source in self.schemas and step.plugin.keeps_columns:
+            self.schemas[step.name] = self.schemas[str(source)]
+        else:
+            self.unknown.add(step.name)
 
     def _apply(self, step: Step, source: str, path: Path) -> Relation | None:
         inputs: dict[str, Relation] = {}

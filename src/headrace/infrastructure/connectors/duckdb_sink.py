@@ -18,7 +18,7 @@ from headrace.errors import NonRetryableError, RetryableError
 from headrace.infrastructure.connectors import milestones, table_publication
 from headrace.infrastructure.connectors.duckdb_types import duckdb_type, type_in_duckdb
 from headrace.infrastructure.connectors.evolution import fits
-from headrace.infrastructure.connectors.file_merge import instant
+from headrace.infrastructure.connectors.history import instant
 from headrace.infrastructure.connectors.ledger import checkpoints
 from headrace.infrastructure.connectors.ledger_table import NAME, LedgerTable
 from headrace.infrastructure.connectors.publishing import TableOptions, shown_path

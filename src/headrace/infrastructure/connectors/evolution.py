@@ -7,8 +7,7 @@ type. Everything else is an error before anything is touched.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from headrace.business.model.schema import Column, Schema
@@ -19,22 +18,10 @@ from headrace.errors import NonRetryableError
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Evolution:
-    """How a target has to change for a schema: the columns to add; and which of its columns the rows do not have."""
-
-    added: tuple[Column, ...]
-    missing: tuple[str, ...]
-
-
-def evolution(
-    target: str,
-    existing: Mapping[str, T],
-    schema: Schema,
-    accepts: Callable[[T, DataType], bool],
-    own: Collection[str] = (),
-) -> Evolution:
-    """What makes `existing` (type by column) take `schema`. `own` are columns that the sink itself fills."""
+def added_columns(
+    target: str, existing: Mapping[str, T], schema: Schema, accepts: Callable[[T, DataType], bool]
+) -> tuple[Column, ...]:
+    """The columns that `existing` (type by column) lacks for rows of `schema`. Raises when it cannot take them."""
     there = {name.lower(): name for name in existing}
     spelt = [(c.name, there[c.name.lower()]) for c in schema if c.name not in existing and c.name.lower() in there]
     if spelt:
@@ -49,8 +36,7 @@ def evolution(
             f"{target}: the rows do not fit the columns that are there: {listed}",
             hint="cast the columns in a step, or change the target",
         )
-    coming = {*schema.names, *own}
-    return Evolution(tuple(c for c in schema if c.name not in existing), tuple(name for name in existing if name not in coming))
+    return tuple(c for c in schema if c.name not in existing)
 
 
 def fits(kind: DataType, into: DataType) -> bool:

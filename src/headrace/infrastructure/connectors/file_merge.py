@@ -5,17 +5,17 @@ Files are never changed. A file that loses rows is written again without them, a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from headrace.business.model.schema import Schema
 from headrace.business.model.types import Json
-from headrace.errors import NonRetryableError
 from headrace.infrastructure.connectors.duckdb_types import duckdb_type
+from headrace.infrastructure.connectors.history import instant
 from headrace.infrastructure.connectors.publishing import PublishingOptions
-from headrace.infrastructure.connectors.sql_text import literal, quoted, quoted_list
+from headrace.infrastructure.connectors.sql_text import quoted, quoted_list
 from headrace.infrastructure.connectors.staged_rows import INCOMING, scalar
 
 if TYPE_CHECKING:
@@ -109,13 +109,11 @@ class FileMerge:
             f"{first_versions(self.schema, self.staged, self.options, self.at)} AS i WHERE NOT EXISTS ({unchanged})"
         )
 
-    def check_time(self) -> None:
-        """A version must not end before it began."""
-        if not self.options.history:
-            return
-        later = f"{self._in_force('e')} AND e.{quoted(self.options.valid_from)} > {instant(self.at)}"
-        if scalar(self.con, f"SELECT count(*) FROM {EXISTING} AS e WHERE {later}"):
-            raise too_late(self.at)
+    def is_late(self) -> bool:
+        """Whether versions are there that began after this publication."""
+        later = f"e.{quoted(self.options.valid_from)} > {instant(self.at)}"
+        count = f"SELECT count(*) FROM {EXISTING} AS e WHERE {self._in_force('e')} AND {later}"
+        return bool(self.options.history) and scalar(self.con, count) > 0
 
     def _same(self, a: str, b: str) -> str:
         return " AND ".join(f"{a}.{quoted(k)} = {b}.{quoted(k)}" for k in self.options.key)
@@ -136,21 +134,3 @@ def first_versions(schema: Schema, staged: Schema, options: PublishingOptions, a
 
     columns = ", ".join(f"{value(name)} AS {quoted(name)}" for name in schema.names)
     return f"SELECT {columns} FROM {INCOMING}"
-
-
-def instant(at: datetime) -> str:
-    return f"TIMESTAMPTZ {literal(at.astimezone(UTC).isoformat(sep=' '))}"
-
-
-def too_late(at: datetime) -> NonRetryableError:
-    return NonRetryableError(
-        f"versions that began after {at.isoformat()} are there already, so this publication comes too late",
-        hint="run the pipeline again, so that its rows are newer than those that are there",
-    )
-
-
-def missing_history(target: str, columns: Sequence[str]) -> NonRetryableError:
-    return NonRetryableError(
-        f"{target}: has rows, but not the columns that scd2 needs: {', '.join(columns)}",
-        hint="publish to a new target, or add the columns and fill them",
-    )

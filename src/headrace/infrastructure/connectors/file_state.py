@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from headrace.business.model.schema import Column, Schema
-from headrace.business.model.types import Boolean, Timestamp
 from headrace.business.ports import Checkpoint, Publication, Staged
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.connectors import milestones
 from headrace.infrastructure.connectors.atomic_files import link_or_copy
 from headrace.infrastructure.connectors.duckdb_types import duckdb_type
-from headrace.infrastructure.connectors.evolution import evolution, fits
+from headrace.infrastructure.connectors.evolution import added_columns, fits
 from headrace.infrastructure.connectors.file_layout import (
     FileLayout,
     digest_of,
@@ -28,7 +27,8 @@ from headrace.infrastructure.connectors.file_layout import (
     plain,
     same_codec,
 )
-from headrace.infrastructure.connectors.file_merge import EXISTING, FileMerge, first_versions, missing_history
+from headrace.infrastructure.connectors.file_merge import EXISTING, FileMerge, first_versions
+from headrace.infrastructure.connectors.history import history_columns, missing_history, too_late
 from headrace.infrastructure.connectors.ledger import extended
 from headrace.infrastructure.connectors.manifest import DataFile, Manifest
 from headrace.infrastructure.connectors.publishing import PublishingOptions
@@ -69,7 +69,7 @@ class FileState:
             check_key(self.con, INCOMING, self.options.key)
         last, mode, staged = self.last, self.options.mode, self.staged.schema
         if last is None or mode == "replace":
-            schemas: tuple[Schema, ...] = (Schema((*staged, *self._history(staged))),)
+            schemas: tuple[Schema, ...] = (Schema((*staged, *history_columns(self.options, staged.names))),)
             self._start(schemas[0])
             counts = Publication(self.place, inserted=self.staged.rows, deleted=last.rows if last else 0)
         else:
@@ -84,10 +84,6 @@ class FileState:
     @property
     def place(self) -> str:
         return str(self.root / self.one_file if self.one_file else self.root)
-
-    def _history(self, schema: Schema) -> tuple[Column, ...]:
-        kinds = (Timestamp(True), Timestamp(True), Boolean())
-        return tuple(Column(name, kind) for name, kind in zip(self.options.history, kinds, strict=False) if name not in schema)
 
     # The modes -------------------------------------------------------------------------------------------------------
 
@@ -113,7 +109,8 @@ class FileState:
         column = _free_name(schema)
         self._define_existing(last, schema, column)
         merge = FileMerge(self.con, self.options, schema, self.staged.schema, column, self.checkpoint.at)
-        merge.check_time()
+        if merge.is_late():
+            raise too_late(self.place, self.checkpoint.at)
         done = merge.changes()
         counts = Publication(self.place, done.inserted, done.updated, done.closed, done.unchanged)
         changed = bool(done.leaving or done.inserted)
@@ -212,12 +209,12 @@ class FileState:
             was = ", ".join(f"{k}: {v}" for k, v in last.dialect.items() if v != now.get(k))
             hint = "publish with `mode: replace` once, or somewhere else"
             raise NonRetryableError(f"{self.place}: its files were laid out otherwise ({was})", hint=hint)
-        history = self._history(last.schema)
+        history = history_columns(self.options, last.schema.names)
         if history and last.rows:
-            raise missing_history(self.place, [c.name for c in history])
+            raise missing_history(self.place, history)
         there = {c.name: c.type for c in last.schema}
-        found = evolution(self.place, there, self.staged.schema, lambda into, kind: fits(kind, into), self.options.history)
-        return Schema((*last.schema, *found.added, *history))
+        added = added_columns(self.place, there, self.staged.schema, lambda into, kind: fits(kind, into))
+        return Schema((*last.schema, *added, *history))
 
     def _conformed(self, schema: Schema, staged: Schema) -> str:
         """The incoming columns as those of the target; null where there is none."""

@@ -19,9 +19,6 @@ from headrace.business.ports import Checkpoint, InputFile, Position
 
 Mode = Literal["append", "replace", "merge", "scd2"]
 
-#: The table in which databases keep their ledgers, one row per checkpoint.
-TABLE = "_headrace_ledger"
-
 
 @dataclass(frozen=True, slots=True)
 class Entry:

@@ -20,6 +20,7 @@ from headrace.business.model.types import DataType, Enum, Json, String
 from headrace.business.ports import Checkpoint, Publication, Staged
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.connectors import milestones, table_publication
+from headrace.infrastructure.connectors.history import instant
 from headrace.infrastructure.connectors.ledger import checkpoints
 from headrace.infrastructure.connectors.ledger_table import NAME, LedgerTable
 from headrace.infrastructure.connectors.postgres_copy import copy_rows
@@ -160,7 +161,7 @@ class _Table(_Database):
         return postgres_type(kind)
 
     def instant(self, checkpoint: Checkpoint) -> str:
-        return f"TIMESTAMPTZ {literal(checkpoint.at.isoformat())}"
+        return instant(checkpoint.at)
 
     def load(self) -> int:
         return self._copy(self.table)

@@ -85,12 +85,11 @@ class TableOptions(PublishingOptions):
         if not len(schema):
             yield "a table needs at least one column"
         for index in self.indexes:
-            named = Schema(schema.columns)
-            yield from unknown_columns("indexes", [c for c in index if c not in self.history], named)
-            yield from repeated("index", index)
+            yield from unknown_columns("indexes", [c for c in index if c not in self.history], schema)
+            yield from repeated("indexes", index)
             if not index:
-                yield "an index needs at least one column"
-        if "\0" in self.table or any(not part for part in self.table.split(".")):
+                yield "indexes: an index needs at least one column"
+        if "\0" in self.table or not all(self.table.split(".")):
             yield f"`{self.table}` is not the name of a table: write `table` or `schema.table`"
 
 

@@ -9,13 +9,13 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
-from headrace.business.model.schema import Column, Schema
-from headrace.business.model.types import Boolean, DataType, Timestamp
+from headrace.business.model.schema import Schema
+from headrace.business.model.types import DataType
 from headrace.business.ports import Checkpoint, Publication, Staged
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.connectors import milestones
-from headrace.infrastructure.connectors.evolution import evolution
-from headrace.infrastructure.connectors.file_merge import missing_history, too_late
+from headrace.infrastructure.connectors.evolution import added_columns
+from headrace.infrastructure.connectors.history import history_columns, missing_history, too_late
 from headrace.infrastructure.connectors.ledger import holds
 from headrace.infrastructure.connectors.ledger_table import LedgerTable, Statements
 from headrace.infrastructure.connectors.merge_sql import History, Merge
@@ -79,18 +79,15 @@ def publish(db: TableDatabase, options: TableOptions, staged: Staged, checkpoint
 
 def _shape(db: TableDatabase, options: TableOptions, schema: Schema, there: Mapping[str, Any] | None, target: str) -> None:
     """Create the table, or let it grow. What the rows do not fit is refused first."""
-    kinds = (Timestamp(True), Timestamp(True), Boolean())
-    history = [Column(name, kind) for name, kind in zip(options.history, kinds, strict=False)]
     if there is None:
-        columns = ", ".join(f"{quoted(c.name)} {db.type_of(c.type)}" for c in (*schema, *history))
+        wanted = (*schema, *history_columns(options, ()))
+        columns = ", ".join(f"{quoted(c.name)} {db.type_of(c.type)}" for c in wanted)
         db.run(f"CREATE TABLE {db.table} ({columns})")
         return
-    found = evolution(target, there, schema, db.accepts, options.history)
-    known = {name.lower() for name in there}
-    absent = [c for c in history if c.name.lower() not in known]
-    if absent and db.rows(f"SELECT 1 FROM {db.table} LIMIT 1"):
-        raise missing_history(target, [c.name for c in absent])
-    for column in (*found.added, *absent):
+    added, history = added_columns(target, there, schema, db.accepts), history_columns(options, there)
+    if history and db.rows(f"SELECT 1 FROM {db.table} LIMIT 1"):
+        raise missing_history(target, history)
+    for column in (*added, *history):
         db.run(f"ALTER TABLE {db.table} ADD COLUMN {quoted(column.name)} {db.type_of(column.type)}")
 
 
@@ -105,7 +102,7 @@ def _bring_in(db: TableDatabase, options: TableOptions, staged: Staged, checkpoi
         return _merge(db, Merge(db.table, incoming, names, options.key, db.distinct), staged.rows, target)
     history = History(db.table, incoming, names, options.key, db.distinct, db.instant(checkpoint), *options.history)
     if db.rows(history.count_later())[0][0]:
-        raise too_late(checkpoint.at)
+        raise too_late(target, checkpoint.at)
     return _versions(db, history, staged.rows, target, close=options.deleted == "close")
 
 

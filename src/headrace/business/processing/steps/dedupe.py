@@ -28,6 +28,7 @@ class DedupeStep(Plugin):
     """
 
     kind: ClassVar[str] = "dedupe"
+    keeps_columns: ClassVar[bool] = True
     shorthand: ClassVar[str | None] = "key"
 
     key: Names = Field((), description="The columns that name a row; all of them when left out")

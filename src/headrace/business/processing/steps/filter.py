@@ -22,6 +22,7 @@ class FilterStep(Plugin):
     """
 
     kind: ClassVar[str] = "filter"
+    keeps_columns: ClassVar[bool] = True
     shorthand: ClassVar[str | None] = "condition"
 
     condition: Expression = Field(description="What must be true of a row")

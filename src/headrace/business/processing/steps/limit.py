@@ -21,6 +21,7 @@ class LimitStep(Plugin):
     """
 
     kind: ClassVar[str] = "limit"
+    keeps_columns: ClassVar[bool] = True
     shorthand: ClassVar[str | None] = "rows"
 
     rows: Annotated[int, Field(ge=0, strict=True)] = Field(description="How many rows to keep")

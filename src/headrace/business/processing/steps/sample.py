@@ -30,6 +30,7 @@ class SampleStep(Plugin):
     """
 
     kind: ClassVar[str] = "sample"
+    keeps_columns: ClassVar[bool] = True
     shorthand: ClassVar[str | None] = "share"
 
     share: Annotated[float, BeforeValidator(_share, json_schema_input_type=float | str), Field(ge=0, le=1)] | None = Field(

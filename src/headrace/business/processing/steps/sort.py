@@ -27,6 +27,7 @@ class SortStep(Plugin):
     """
 
     kind: ClassVar[str] = "sort"
+    keeps_columns: ClassVar[bool] = True
     shorthand: ClassVar[str | None] = "by"
 
     by: Terms = Field(description="Columns or expressions, the most important first", min_length=1)

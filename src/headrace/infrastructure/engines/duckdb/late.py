@@ -58,5 +58,5 @@ class Late:
         theirs = [identifier(name) for name in rule.parents]
         complete = " AND ".join(f"c.{c} IS NOT NULL" for c in mine)
         same = " AND ".join(f"c.{c} = p.{p}" for c, p in zip(mine, theirs, strict=True))
-        rows = f"SELECT c.rowid AS r, c.* FROM {self.checked.table} AS c WHERE {complete}"
-        return f"SELECT r FROM ({rows}) AS c ANTI JOIN {parents} AS p ON {same}"
+        rows = f'SELECT c.rowid AS "#r", c.* FROM {self.checked.table} AS c WHERE {complete}'
+        return f'SELECT "#r" AS r FROM ({rows}) AS c ANTI JOIN {parents} AS p ON {same}'

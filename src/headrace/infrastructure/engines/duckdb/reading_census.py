@@ -18,26 +18,31 @@ class Census:
     """What stands in a file. `lines` counts a last line without an end too; `blank_end` are the empty lines behind the last text."""
 
     lines: int
-    returns: int
+    pairs: int
+    r"""How many line ends are `\r\n`."""
+    lone_returns: int
     blank_end: int
     nul: bool
 
 
 def census(path: str) -> Census:
     """A few passes over each block in memory, at the speed of `memchr` where the byte is rare: a small share of a parser's work."""
-    newlines = returns = 0
-    nul = False
+    newlines = returns = pairs = 0
+    nul = after_return = False
     with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - a path may hold any character
         while block := file.read(_BLOCK):
             newlines += block.count(b"\n")
+            pairs += after_return and block.startswith(b"\n")
             if b"\r" in block:
                 returns += block.count(b"\r")
+                pairs += block.count(b"\r\n")
+            after_return = block.endswith(b"\r")
             nul = nul or b"\x00" in block
         file.seek(max(0, os.fstat(file.fileno()).st_size - _TAIL))
         tail = file.read(_TAIL)
     open_end = bool(tail) and not tail.endswith(b"\n")
     blank = tail[len(tail.rstrip(b"\r\n")) :].count(b"\n") - 1
-    return Census(newlines + open_end, returns, max(0, blank), nul)
+    return Census(newlines + open_end, pairs, returns - pairs, max(0, blank), nul)
 
 
 class Counting:

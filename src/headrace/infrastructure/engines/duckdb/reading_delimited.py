@@ -45,7 +45,9 @@ class DelimitedReading(TextReading):
         readable = [part for part in self.parts if part.file.bytes and self.scan.heads[part.file.path].names]
         # DuckDB takes only plain words as names of these tables, so the name of the dataset cannot be part of them.
         return [
-            _Group(list(parts), f"rejects_{id(self)}_{number}", f"rejects_scan_{id(self)}_{number}")
+            _Group(
+                list(parts), f"rejects_{self._number_of_reading}_{number}", f"rejects_scan_{self._number_of_reading}_{number}"
+            )
             for number, (_, parts) in enumerate(groupby(readable, key=self._alike))
         ]
 
@@ -95,10 +97,13 @@ class DelimitedReading(TextReading):
     # Rejects ------------------------------------------------------------------------------------------------------------
 
     def _forget_rejects(self) -> None:
+        self._drop_rejects()
+        self._made = [group for group in self._groups() if not group.parts[0].copied]
+
+    def _drop_rejects(self) -> None:
         for group in self._made:
             for table in (group.rejects, group.scans):
                 self.con.execute(f"DROP TABLE IF EXISTS {identifier(table)}")
-        self._made = [group for group in self._groups() if not group.parts[0].copied]
 
     def _noted(self) -> dict[int, Noted]:
         """What DuckDB rejected in the files that it read by itself, by their index."""
@@ -112,8 +117,7 @@ class DelimitedReading(TextReading):
 
     def _verdict(self, part: Part, rows: int, found: Census, rejected: Noted | None) -> Verdict:
         head = self.scan.heads[part.file.path]
-        returns_right = found.returns == 0 if head.newline == "\n" else found.returns >= found.lines - 1
-        if found.nul or not returns_right:
+        if found.nul or found.lone_returns or (head.newline == "\n" and found.pairs):
             return "wrong"
         if rejected and not (rejected.harmless and restore_texts(self.con, rejected, part.file.path, self._restored(part))):
             return "wrong"

@@ -55,9 +55,12 @@ class JsonReading(TextReading):
     # Rejects ------------------------------------------------------------------------------------------------------------
 
     def _reject_tables(self, part: Part) -> tuple[str, str]:
-        return f"rejects_{id(self)}_{part.index}", f"rejects_scan_{id(self)}_{part.index}"
+        return f"rejects_{self._number_of_reading}_{part.index}", f"rejects_scan_{self._number_of_reading}_{part.index}"
 
     def _forget_rejects(self) -> None:
+        self._drop_rejects()
+
+    def _drop_rejects(self) -> None:
         for part in self.parts:
             for table in self._reject_tables(part):
                 self.con.execute(f"DROP TABLE IF EXISTS {identifier(table)}")
@@ -67,7 +70,7 @@ class JsonReading(TextReading):
 
     def _adds_up(self, part: Part, rows: int, found: Census) -> bool:
         table, _ = self._reject_tables(part)
-        if found.nul or found.returns or self._number(f"SELECT count(*) FROM {identifier(table)}"):
+        if found.nul or found.pairs or found.lone_returns or self._number(f"SELECT count(*) FROM {identifier(table)}"):
             return False
         if rows == found.lines - found.blank_end:
             return True

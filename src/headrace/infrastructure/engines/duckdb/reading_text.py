@@ -12,6 +12,7 @@ import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Literal
 
@@ -47,6 +48,10 @@ class Part:
 Verdict = Literal["right", "recount", "wrong"]
 
 
+#: Tells apart the tables that readings on one connection have DuckDB make.
+_READINGS = count()
+
+
 class TextReading(ABC):
     """Reads text files, each by itself as far as it can be trusted with it."""
 
@@ -63,6 +68,7 @@ class TextReading(ABC):
         self.parts = [Part(i, file, trust) for i, (file, trust) in enumerate(zip(scan.files, trusted, strict=True))]
         self.bytes_total = sum(file.bytes for file in scan.files)
         self.loaded = sample
+        self._number_of_reading = next(_READINGS)
         self._folder: Path | None = None
         self._rejected: str | None = None
         for part in self.parts:
@@ -113,6 +119,7 @@ class TextReading(ABC):
         return record_numbers(ranks_table, self.rejected())
 
     def close(self) -> None:
+        self._drop_rejects()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -129,6 +136,10 @@ class TextReading(ABC):
     @abstractmethod
     def _forget_rejects(self) -> None:
         """Before each reading."""
+
+    @abstractmethod
+    def _drop_rejects(self) -> None:
+        """Remove what DuckDB noted of rejected lines."""
 
     # How ------------------------------------------------------------------------------------------------------------
 

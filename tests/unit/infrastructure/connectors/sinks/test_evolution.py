@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from headrace.business.model.schema import Schema
 from headrace.business.model.types import DataType, Decimal, Enum, Float, Integer, List, Null, String, Struct, Timestamp
 from headrace.errors import NonRetryableError
-from headrace.infrastructure.connectors.evolution import evolution, fits
+from headrace.infrastructure.connectors.evolution import added_columns, fits
 
 INTEGERS = st.builds(Integer, st.sampled_from([8, 16, 32, 64, 128]), st.booleans())
 
@@ -53,13 +53,15 @@ def test_all_clashes_are_told_at_once() -> None:
     with pytest.raises(
         NonRetryableError, match=r"`a` is INTEGER there and string here; `b` is VARCHAR there and int64 here"
     ) as caught:
-        evolution("out", existing, Schema.of(a=String(), b=Integer(), d=Integer()), lambda *_: False)
+        added_columns("out", existing, Schema.of(a=String(), b=Integer(), d=Integer()), lambda *_: False)
     assert caught.value.hint
 
 
-def test_what_is_new_and_what_is_missing() -> None:
-    found = evolution(
-        "out", {"a": 1, "b": 1, "valid_from": 1}, Schema.of(b=String(), d=Integer()), lambda *_: True, ["valid_from"]
-    )
-    assert [c.name for c in found.added] == ["d"]
-    assert found.missing == ("a",)
+def test_what_is_new_is_added() -> None:
+    found = added_columns("out", {"a": 1, "b": 1}, Schema.of(b=String(), d=Integer()), lambda *_: True)
+    assert [c.name for c in found] == ["d"]
+
+
+def test_names_that_differ_in_case_alone_are_an_error() -> None:
+    with pytest.raises(NonRetryableError, match="`B` is `b` there"):
+        added_columns("out", {"a": 1, "b": 1}, Schema.of(B=String()), lambda *_: True)

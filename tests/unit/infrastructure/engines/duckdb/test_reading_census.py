@@ -14,12 +14,14 @@ from headrace.infrastructure.engines.duckdb.reading_text import record_numbers
 @pytest.mark.parametrize(
     ("data", "found"),
     [
-        (b"", Census(0, 0, 0, nul=False)),
-        (b"a\n", Census(1, 0, 0, nul=False)),
-        (b"a\nb", Census(2, 0, 0, nul=False)),
-        (b"a\n\n\n", Census(3, 0, 2, nul=False)),
-        (b"a\r\nb\r\n\r\n", Census(3, 3, 1, nul=False)),
-        (b"a\0\n" * 300_000, Census(300_000, 0, 0, nul=True)),
+        (b"", Census(0, 0, 0, 0, nul=False)),
+        (b"a\n", Census(1, 0, 0, 0, nul=False)),
+        (b"a\nb", Census(2, 0, 0, 0, nul=False)),
+        (b"a\n\n\n", Census(3, 0, 0, 2, nul=False)),
+        (b"a\r\nb\r\n\r\n", Census(3, 3, 0, 1, nul=False)),
+        (b"a\rb\r\nc\r", Census(2, 1, 2, 0, nul=False)),
+        (b"abc\r\n" * 300_001, Census(300_001, 300_001, 0, 0, nul=False)),
+        (b"a\0\n" * 300_000, Census(300_000, 0, 0, 0, nul=True)),
     ],
 )
 def test_lines_of_a_file(data: bytes, found: Census, tmp_path: Path) -> None:
