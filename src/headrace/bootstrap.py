@@ -177,7 +177,14 @@ def run(
     from headrace.application.orchestrator.batch import run_all
 
     where = site(loaded.project, busy, listen)
-    return run_all(where, prepare(loaded, where), params or {}, force=force, full_refresh=full_refresh)
+    return run_all(where, prepare(loaded, where), {**(params or {}), **loaded.params}, force=force, full_refresh=full_refresh)
+
+
+def bury_the_dead(project: Path) -> None:
+    """Close the books of runs whose process died, so that none of them stays `running`."""
+    from headrace.application.orchestrator.batch import bury_the_dead as bury
+
+    bury(site(project))
 
 
 def replay(loaded: Loaded, wanted: Held, mended: Path | None, *, params: Mapping[str, Any] | None = None) -> RunView:
@@ -185,7 +192,7 @@ def replay(loaded: Loaded, wanted: Held, mended: Path | None, *, params: Mapping
     from headrace.application.orchestrator.replaying import replay as replay_rows
 
     where = site(loaded.project)
-    return replay_rows(where, prepare(loaded, where), wanted, mended, params or {})
+    return replay_rows(where, prepare(loaded, where), wanted, mended, {**(params or {}), **loaded.params})
 
 
 def test(loaded: Loaded) -> Sequence[Rehearsed]:

@@ -13,7 +13,7 @@ from tests.conformance.sinks.crasher import LATER, Crasher
 from tests.conformance.sinks.targets import MODES, FileTarget, Row, Target, checkpoint, row, stage
 from tests.conformance.sinks.test_crashes import job
 
-ROUNDS = 5
+ROUNDS = 4
 
 #: What a reader may meet instead of rows: files that were replaced after it had listed them, or a database that is busy.
 BUSY = (duckdb.IOException, duckdb.ResourceInUseException, sqlite3.OperationalError, FileNotFoundError)

@@ -13,7 +13,9 @@ from tests.integration.runs.project import Project
 
 from headrace import bootstrap
 
-CELLS = st.sampled_from(["", "1", "2", "5", "7", "10", "-3", "x", "1.5", " 4", "NA", "é", "a,b", 'q"q', "l\nl", "99999999999", "=1+1"])
+CELLS = st.sampled_from(
+    ["", "1", "2", "5", "7", "10", "-3", "x", "1.5", " 4", "NA", "é", "a,b", 'q"q', "l\nl", "99999999999", "=1+1"]
+)
 ROWS = st.lists(st.tuples(CELLS, CELLS, CELLS), max_size=12)
 ACTIONS = st.sampled_from(["quarantine", "drop", "warn"])
 RULES = {
@@ -121,7 +123,9 @@ def test_every_row_has_one_fate_and_all_its_reasons(rows: list[tuple[str, ...]],
 
 def test_the_number_of_violations_is_that_of_rows_whatever_becomes_of_them(project: Project) -> None:
     project.data("in.csv", ["a"], [[1], [2], [3], ["x"], [None]])
-    run = project.one({"columns": {"a": {"type": "int32", "required": True, "in": {"is": [1, 2], "on_violation": "warn"}}}}).run()
+    run = project.one(
+        {"columns": {"a": {"type": "int32", "required": True, "in": {"is": [1, 2], "on_violation": "warn"}}}}
+    ).run()
     assert {r["rule"]: r["rows"] for r in run.sources["rows"]["rules"]} == {"a.type": 1, "a.required": 1, "a.in": 1}
     assert project.multiset() == Counter([("1",), ("2",), ("3",)])
 
@@ -129,7 +133,7 @@ def test_the_number_of_violations_is_that_of_rows_whatever_becomes_of_them(proje
 def test_examples_show_the_first_row_of_each_reason(project: Project) -> None:
     project.data("in.csv", ["a"], [[1], [None], ["x"], ["y"]])
     run = project.one({"columns": {"a": {"type": "int32", "required": True}}}).run()
-    examples = {e["reason"]: (e["record"], e["cells"]) for e in run.sources["rows"]["examples"]}
+    examples = {e["rule"]: (e["record"], e["cells"]) for e in run.sources["rows"]["examples"]}
     assert examples == {"a.required": (2, {"a": ""}), "a.type": (3, {"a": "x"})}
 
 
@@ -139,7 +143,12 @@ def test_a_run_again_gives_a_row_another_id_but_the_same_place(project: Project)
     first, second = project.run(), project.run(force=True)
     one, two = project.held(first)[0], project.held(second)[0]
     assert one["id"] != two["id"]
-    assert (one["file"], one["record"], one["reasons"], one["versions"]) == (two["file"], two["record"], two["reasons"], two["versions"])
+    assert (one["file"], one["record"], one["reasons"], one["versions"]) == (
+        two["file"],
+        two["record"],
+        two["reasons"],
+        two["versions"],
+    )
 
 
 def test_state_belongs_to_the_project_folder(project: Project) -> None:

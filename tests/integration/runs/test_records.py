@@ -28,7 +28,10 @@ def test_late_rules_recall_the_text_of_their_rows(project: Project) -> None:
     project.text("headrace.toml", "threads = 2\n")
     project.define(
         sources={
-            "rows": {"file": "in.csv", "contract": {"key": "id", "columns": {"id": "int64", "parent": {"references": "parents.id"}}}},
+            "rows": {
+                "file": "in.csv",
+                "contract": {"key": "id", "columns": {"id": "int64", "parent": {"references": "parents.id"}}},
+            },
             "parents": {"file": "parents.csv"},
         },
         steps=[{"filter": "true", "from": "rows"}],
@@ -50,10 +53,10 @@ def test_broken_lines_between_rows_count_as_records(project: Project) -> None:
         1: ["a.unique"], 2: ["row.unreadable"], 3: ["a.type"], 4: ["row.unreadable"], 5: ["a.unique"], 6: ["a.unique"]
     }  # fmt: skip
     by_record = {h["record"]: h for h in held}
-    assert by_record[2]["text"] == "broken" and by_record[2]["cells"] is None
+    assert (by_record[2]["text"], by_record[2]["cells"]) == ("broken", None)
     assert by_record[4]["text"] == "4,5,6"
     assert by_record[6]["cells"] == {"a": "1", "b": "8"}
-    assert run.sources["rows"]["read"] == 6 and run.sources["rows"]["good"] == 0
+    assert (run.sources["rows"]["read"], run.sources["rows"]["good"]) == (6, 0)
 
 
 def test_each_file_has_its_own_numbers(project: Project) -> None:

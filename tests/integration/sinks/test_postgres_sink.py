@@ -135,6 +135,13 @@ def test_who_cannot_connect_is_told_why(
     assert "geheim" not in str(caught.value)
 
 
+@pytest.mark.parametrize("url", ["postgres//u:geheim@h/d", "postgresql://u:geheim@[h/d", "host=h password=geheim prt=1"])
+def test_an_address_that_is_none_is_not_repeated(tmp_path: Path, url: str) -> None:
+    with pytest.raises(NonRetryableError, match="is not the address") as caught:
+        sink(url).ledger(tmp_path)
+    assert "geheim" not in str(caught.value)
+
+
 def test_a_user_without_rights_is_told_so(postgres: str, tmp_path: Path) -> None:
     query(postgres, "DO $$ BEGIN CREATE ROLE guest LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$")
     staged = stage(tmp_path / "a", [row(1)])

@@ -61,13 +61,13 @@ def check(data: bytes, columns: int, *, trusting: bool = False, newline: bytes =
     assert found.in_order() == wanted
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(data=dirt, columns=st.integers(1, 4))
 def test_no_record_is_lost_doubled_or_changed(data: bytes, columns: int) -> None:
     check(data, columns)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(data=st.one_of(mild, dirt), columns=st.integers(1, 3), newline=st.sampled_from([b"\n", b"\r\n"]))
 def test_a_file_that_looked_plain_and_is_not_is_found_out(data: bytes, columns: int, newline: bytes) -> None:
     """Only the start of a file is looked at; what comes later must not be read on trust."""

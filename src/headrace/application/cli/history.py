@@ -12,6 +12,7 @@ from headrace.errors import UsageError
 
 
 def list_runs(system: System, project: Path, limit: int, *, as_json: bool) -> None:
+    system.bury_the_dead(project)
     runs = all_runs(system.event_store(project))[:limit]
     if as_json:
         say_json(runs)
@@ -39,6 +40,7 @@ def list_runs(system: System, project: Path, limit: int, *, as_json: bool) -> No
 
 
 def show_run(system: System, project: Path, run_id: str, out: Path | None, *, as_json: bool) -> None:
+    system.bury_the_dead(project)
     run = find_run(system.event_store(project), run_id)
     if out is not None:
         if out.suffix not in (".svg", ".html"):

@@ -85,7 +85,7 @@ def export_held(system: System, project: Path, run_id: str, dataset: str | None,
     rows = store.export(held.path, reason, store.columns(held.path), out)
     say(f"wrote {number(rows)} rows to {out}")
     say(
-        f"mend them, keep the column `id`, then: headrace quarantine replay --run {held.run_id} --dataset {held.dataset} --from {out}"
+        f"mend them, keep the column `held_id`, then: headrace quarantine replay --run {held.run_id} --dataset {held.dataset} --from {out}"
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from headrace.application.orchestrator.increments import Work, narrowed, outstanding
 from headrace.application.orchestrator.run import BatchRun, Order
+from headrace.application.orchestrator.settling import settle_runs
 from headrace.application.orchestrator.site import Site, new_run_id
 from headrace.application.orchestrator.sources import look_at_sources
 from headrace.application.queries.runs import RunView, fold
@@ -52,6 +53,7 @@ def run_all(
     while True:
         ledgers = {s.name: s.publisher.ledger(site.project) for s in prepared.plan.sinks}
         mine = {name: [c for c in found if c.pipeline == prepared.definition.pipeline] for name, found in ledgers.items()}
+        settle_runs(site.bus, prepared.definition.pipeline, mine)
         work = outstanding(prepared.plan, mine, site.hash_file, site.project)
         run = execute(site, _reading_only(prepared, work), work, new_run_id(), params, force=force)
         if not work.more:

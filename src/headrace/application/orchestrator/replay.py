@@ -13,10 +13,8 @@ from pathlib import Path
 from typing import Protocol
 
 from headrace.application.queries.quarantine import Held
-from headrace.bus.bus import EventBus
-from headrace.bus.events import QuarantineReplayedEvent
 from headrace.business.ports import ParquetScan
-from headrace.business.processing.plan import Plan, PlannedSink
+from headrace.business.processing.plan import Plan
 from headrace.business.processing.relation import Dataset, Filter, Project
 from headrace.errors import UsageError
 
@@ -58,6 +56,11 @@ def refuse_if_unfit(plan: Plan, held: Held, *, mended: bool) -> None:
             f"every run builds {', '.join(rebuilt)} anew from the whole source, so mended rows would be lost again",
             hint=f"mend the rows in the source of `{held.dataset}` itself, then `headrace run`",
         )
+    if rebuilt:
+        raise UsageError(
+            f"every run builds {', '.join(rebuilt)} anew from the whole source, so single rows cannot be added there",
+            hint="give all sinks `mode: append` or `mode: merge`, or rebuild all of them with `headrace run --full-refresh`",
+        )
     for step in plan.steps:
         alone = all(isinstance(node, Project | Filter | Dataset) or node.rows == "same" for node in step.relation.walk())
         if held.dataset in _upstream(plan, step.name) and not alone:
@@ -77,19 +80,3 @@ def _upstream(plan: Plan, name: str) -> set[str]:
                 found.add(below)
                 waiting.append(below)
     return found
-
-
-def settle(bus: EventBus, sinks: Sequence[PlannedSink], project: Path) -> None:
-    """Finish the books of replays that were published but whose process died before it said so."""
-    told = {
-        (e.data["from_run"], e.data["dataset"], tuple(e.data["rows"])) for e in bus.store.read(types=("quarantine.replayed/1",))
-    }
-    present: dict[str, set[str]] | None = None
-    for event in bus.store.read(types=("quarantine.replay_intended/1",)):
-        data = event.data
-        if (data["from_run"], data["dataset"], tuple(data["rows"])) in told:
-            continue
-        if present is None:
-            present = {s.name: {c.name for c in s.publisher.ledger(project)} for s in sinks}
-        if data["checkpoints"] and all(name in present.get(sink, set()) for sink, name in data["checkpoints"].items()):
-            bus.publish(event.stream, QuarantineReplayedEvent(data["from_run"], data["dataset"], data["rows"]))

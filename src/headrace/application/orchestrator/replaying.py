@@ -10,10 +10,11 @@ from typing import Any
 
 from headrace.application.orchestrator.batch import Prepared, execute, run_all
 from headrace.application.orchestrator.increments import Work, checkpoint_name
-from headrace.application.orchestrator.replay import Replay, refuse_if_unfit, settle
+from headrace.application.orchestrator.replay import Replay, refuse_if_unfit
+from headrace.application.orchestrator.settling import refuse_other_rows, settle_replays
 from headrace.application.orchestrator.site import Site, new_run_id
-from headrace.application.queries.quarantine import Held, find_held, rebuilds
-from headrace.application.queries.runs import RunView, find_run
+from headrace.application.queries.quarantine import Held, find_held
+from headrace.application.queries.runs import RunView
 from headrace.bus.events import QuarantineReplayedEvent, QuarantineReplayIntendedEvent
 from headrace.business.processing.plan import PlannedSource
 from headrace.business.processing.planning import build_plan
@@ -26,11 +27,16 @@ def replay(site: Site, prepared: Prepared, wanted: Held, mended: Path | None, pa
     Rows that break a rule again are held back by this run, and no longer by the one they came from.
     """
     store = site.bus.store
-    if mended is None and rebuilds(find_run(store, wanted.run_id)):
+    if mended is None and all(getattr(s.publisher, "mode", "replace") == "replace" for s in prepared.plan.sinks):
         return run_all(site, prepared, params, force=True)
     refuse_if_unfit(prepared.plan, wanted, mended=mended is not None)
-    settle(site.bus, prepared.plan.sinks, site.project)
+    settle_replays(site.bus, prepared.plan.sinks, site.project)
     held = find_held(store, wanted.run_id, wanted.dataset)
+    if not held.open_rows:
+        raise UsageError(
+            f"nothing that run {held.run_id} held back of `{held.dataset}` is open: its state is {held.state}",
+            hint="`headrace quarantine list` shows what is open",
+        )
     source = next((s for s in prepared.plan.sources if s.name == held.dataset), None)
     if source is None:
         raise UsageError(
@@ -67,6 +73,8 @@ def _reading(prepared: Prepared, source: PlannedSource, again: Replay) -> Prepar
 def _carry_out(site: Site, prepared: Prepared, again: Replay, params: Mapping[str, Any]) -> RunView:
     run_id, ids = new_run_id(), sorted(again.ids)
     names = {s.name: checkpoint_name(prepared.plan, s, params, again.identity, run_id) for s in prepared.plan.sinks}
+    replayed = (again.held.run_id, again.held.dataset)
+    refuse_other_rows(site.bus.store, prepared.plan.sinks, site.project, replayed, set(ids), set(names.values()))
     site.bus.publish(run_id, QuarantineReplayIntendedEvent(again.held.run_id, again.held.dataset, ids, names))
     work = Work({}, {}, prepared.plan.sinks)
     run = execute(site, prepared, work, run_id, params, identity=again.identity)

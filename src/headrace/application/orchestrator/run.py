@@ -68,9 +68,8 @@ class BatchRun:
 
     def execute(self) -> None:
         pipeline = self.plan.definition.pipeline
-        self._tell(
-            PipelineStartedEvent(pipeline, self.plan.fingerprint, self.order.params, self.order.definition, describe(self.plan))
-        )
+        graph = describe(replace(self.plan, sinks=self.order.work.sinks))
+        self._tell(PipelineStartedEvent(pipeline, self.plan.fingerprint, self.order.params, self.order.definition, graph))
         try:
             unchanged = self._nothing_to_do()
             if not unchanged:

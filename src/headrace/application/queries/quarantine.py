@@ -66,7 +66,8 @@ def find_held(store: EventStore, run_id: str, dataset: str | None) -> Held:
     every = held_rows(store)
     if not every:
         raise UsageError("nothing is held back", hint="no run of this project has met a row that broke a rule")
-    chosen = every if run_id == "latest" else [h for h in every if h.run_id.startswith(run_id)]
+    ended = [h for h in every if h.state not in ("running", "cancelled")]
+    chosen = (ended or every) if run_id == "latest" else [h for h in every if h.run_id.startswith(run_id)]
     if not chosen:
         raise UsageError(f"run `{run_id}` held nothing back", hint=did_you_mean(run_id, [h.run_id for h in every]))
     of_run = [h for h in chosen if h.run_id == chosen[0].run_id]

@@ -106,7 +106,7 @@ class FileMerge:
         unchanged = f"SELECT 1 FROM {MATCHED} AS m WHERE NOT m.differs AND {self._same('m', 'i')}"
         return (
             f"SELECT {closed} FROM {EXISTING} AS e WHERE {self._in_force('e')} AND {left} UNION ALL "
-            f"{first_versions(self.schema, self.staged, self.options, self.at)} AS i WHERE NOT EXISTS ({unchanged})"
+            f"{first_versions(self.schema, self.staged, self.options, self.at)} WHERE NOT EXISTS ({unchanged})"
         )
 
     def is_late(self) -> bool:
@@ -133,4 +133,4 @@ def first_versions(schema: Schema, staged: Schema, options: PublishingOptions, a
         return begin.get(name) or (f"CAST(i.{quoted(name)} AS {kind})" if name in staged else f"CAST(NULL AS {kind})")
 
     columns = ", ".join(f"{value(name)} AS {quoted(name)}" for name in schema.names)
-    return f"SELECT {columns} FROM {INCOMING}"
+    return f"SELECT {columns} FROM {INCOMING} AS i"

@@ -78,6 +78,7 @@ class FileState:
             counts = (self._append if mode == "append" else self._merge)(last, schema, len(schemas) - 1)
         ledger = extended(last.ledger if last else (), self.checkpoint, mode)
         state = Manifest(self.layout.dialect(), schemas, tuple(self.files), ledger).pruned()
+        self._check_rows(state, counts)
         old = {f.path for f in last.files} if last and not self.one_file else set()
         return state, replace(counts, files=tuple(f.path for f in self.files if f.path not in old))
 
@@ -85,13 +86,23 @@ class FileState:
     def place(self) -> str:
         return str(self.root / self.one_file if self.one_file else self.root)
 
+    def _check_rows(self, state: Manifest, counts: Publication) -> None:
+        """No row may be lost or doubled on the way into files."""
+        before = self.last.rows if self.last and self.options.mode != "replace" else 0
+        versions = counts.updated if self.options.history else 0
+        if state.rows != before + counts.inserted + versions:
+            raise NonRetryableError(
+                f"{self.place}: {before} rows were there and {counts.inserted + versions} were to come, but the new files have "
+                f"{state.rows}; nothing was published",
+                hint="see that no one else changes the files, and run the pipeline again",
+            )
+
     # The modes -------------------------------------------------------------------------------------------------------
 
     def _start(self, schema: Schema) -> None:
         """The staged rows are all there is."""
         if not self._adopt(schema, 0):
-            rows = first_versions(schema, self.staged.schema, self.options, self.checkpoint.at)
-            self._write(f"{rows} AS i", schema, 0)
+            self._write(first_versions(schema, self.staged.schema, self.options, self.checkpoint.at), schema, 0)
 
     def _append(self, last: Manifest, schema: Schema, number: int) -> Publication:
         new = f"SELECT {self._conformed(schema, self.staged.schema)} FROM {INCOMING}"

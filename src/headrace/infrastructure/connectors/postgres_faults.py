@@ -38,6 +38,10 @@ def explained(shown: str, error: psycopg.Error) -> RunError:
 
     state = error.sqlstate
     text = _text(error)
+    if state is None and isinstance(error, psycopg.ProgrammingError):
+        # The driver repeats what it could not read, and there may be a password in it.
+        hint = "write it as postgresql://user@host:port/database"
+        return NonRetryableError(f"{shown}: `url` is not the address of a PostgreSQL database", hint=hint)
     if state is None and isinstance(error, psycopg.OperationalError):
         return _not_connected(shown, error, text)
     if state is not None and state[:2] in _PASSING:

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -56,6 +57,8 @@ class PostgresSink(TableOptions):
 
     def problems(self, schema: Schema) -> Iterable[str]:
         yield from self.table_problems(schema)
+        if find_spec("psycopg") is None:
+            yield "postgres needs psycopg: pip install 'headrace[postgres]'"
         if self.table.count(".") > 1:
             yield f"`{self.table}` is not the name of a table: write `table` or `schema.table`"
         for name in (*self.table.split("."), *schema.names, *self.history):
@@ -86,10 +89,8 @@ class PostgresSink(TableOptions):
 
     def _connect(self) -> psycopg.Connection[tuple[Any, ...]]:
         """A connection whose transaction begins with its first statement, and is rolled back unless it is committed."""
-        try:
-            import psycopg
-        except ImportError:
-            raise NonRetryableError("postgres needs psycopg", hint="pip install 'headrace[postgres]'") from None
+        import psycopg
+
         connection = psycopg.connect(
             self.url.reveal(), connect_timeout=CONNECT_SECONDS, application_name="headrace", client_encoding="utf8"
         )

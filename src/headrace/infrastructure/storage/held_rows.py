@@ -12,9 +12,9 @@ from headrace.business.model.types import String
 from headrace.business.ports import InputFile, ParquetScan
 from headrace.errors import UsageError
 
-#: What spreadsheets take for a formula at the beginning of a cell (OWASP, CSV injection).
-_FORMULA = r"^[=+\-@\t\r]"
-_NUMBER = r"^[+\-]?[0-9][0-9.,eE+\-]*$"
+#: What spreadsheets take for a formula at the beginning of a cell (OWASP, CSV injection), and what looks as if it were escaped.
+_FORMULA = r"^'*[=+\-@\t\r]"
+_NUMBER = r"^[+\-]?[0-9][0-9.,]*([eE][+\-]?[0-9]+)?$"
 
 
 class ParquetHeldRows:
@@ -46,9 +46,11 @@ class ParquetHeldRows:
         with _connect() as con:
             con.execute(f"CREATE TEMP TABLE mended AS SELECT * FROM {_reader(file)}")
             present = [row[0] for row in con.execute("DESCRIBE mended").fetchall()]
-            if "id" not in present:
-                raise UsageError(f"{file} has no column `id`", hint="start from a file that `headrace quarantine export` wrote")
-            ids = [row[0] for row in con.execute("SELECT id FROM mended").fetchall()]
+            if "held_id" not in present:
+                raise UsageError(
+                    f"{file} has no column `held_id`", hint="start from a file that `headrace quarantine export` wrote"
+                )
+            ids = [row[0] for row in con.execute("SELECT held_id FROM mended").fetchall()]
             strangers = [i for i in ids if i not in set(known)]
             if strangers or len(set(ids)) < len(ids):
                 what = (
@@ -56,18 +58,21 @@ class ParquetHeldRows:
                     if strangers
                     else "the same row more than once"
                 )
-                raise UsageError(f"{file} has {what}", hint="the column `id` must stay as it was exported")
+                raise UsageError(f"{file} has {what}", hint="the column `held_id` must stay as it was exported")
             cells = ", ".join(_unescaped(name) if name in present else f"NULL::VARCHAR AS {_name(name)}" for name in columns)
             return ids, _written(con, f"SELECT {cells} FROM mended", columns, out)
 
     def export(self, path: Path, reason: str | None, columns: Sequence[str], out: Path) -> int:
-        """Write id, place, reasons and cells to a CSV, JSON Lines or Parquet file; the number of rows."""
+        """Write id, place and reasons, each named `held_...`, and the cells to a CSV, JSON Lines or Parquet file; the number of rows."""
         forms = {".csv": "FORMAT csv, HEADER", ".jsonl": "FORMAT json", ".parquet": "FORMAT parquet"}
         if out.suffix not in forms:
             raise UsageError(f"{out} is none of {', '.join(forms)}")
         escape = out.suffix == ".csv"
         cells = "".join(f", {_escaped(name) if escape else _extracted(name)} AS {_name(name)}" for name in columns)
-        place = "id, file, record, list_aggregate(reasons, 'string_agg', ' ') AS reasons, text"
+        place = (
+            "id AS held_id, file AS held_file, record AS held_record, "
+            "list_aggregate(reasons, 'string_agg', ' ') AS held_reasons, text AS held_text"
+        )
         query = f"SELECT {place}{cells} FROM read_parquet({_text(path)}){_having(reason)}"
         with _connect() as con:
             row = con.execute(f"COPY ({query}) TO {_text(out)} ({forms[out.suffix]})").fetchone()

@@ -96,13 +96,19 @@ def _settle(columns: Mapping[int, list[Box]], edges: Sequence[Edge], sweeps: int
     for sweep in range(2 * sweeps + 1):
         forth = sweep % 2 == 1
         for number in sorted(columns, reverse=not forth):
-            wishes = {}
-            for box in columns[number]:
-                before = [e.source.y for e in edges if e.target is box]
-                behind = [e.target.y for e in edges if e.source is box]
-                near = (before or behind) if forth else (behind or before)
-                wishes[box.key] = sum(near) / len(near) if near else box.y
-            _stack(columns[number], wishes)
+            _stack(columns[number], _wishes(columns[number], edges, forth=forth))
+    if columns:
+        _stack(columns[max(columns)], _wishes(columns[max(columns)], edges, forth=True))
+
+
+def _wishes(column: Sequence[Box], edges: Sequence[Edge], *, forth: bool) -> dict[str, float]:
+    wishes = {}
+    for box in column:
+        before = [e.source.y for e in edges if e.target is box]
+        behind = [e.target.y for e in edges if e.source is box]
+        near = (before or behind) if forth else (behind or before)
+        wishes[box.key] = sum(near) / len(near) if near else box.y
+    return wishes
 
 
 def _stack(column: list[Box], wishes: Mapping[str, float]) -> None:

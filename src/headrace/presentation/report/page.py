@@ -16,7 +16,8 @@ STYLE = """
 :root{--ink:#e4ebf2;--soft:#93a4b5;--line:#2b3845;--page:#12181f;--held:#e8a04a;--ok:#5cc98a;--bad:#f08a7c}}
 body{margin:0 auto;max-width:1180px;padding:28px 24px 60px;background:var(--page);color:var(--ink);font:15px/1.5 system-ui,sans-serif}
 h1{font-size:22px;margin:0}h2{font-size:16px;margin:34px 0 8px}p{margin:4px 0;color:var(--soft)}
-.graph{overflow-x:auto;margin-top:20px;border:1px solid var(--line);border-radius:10px}.graph svg{display:block;min-width:760px;width:100%;height:auto}
+.graph{overflow-x:auto;margin-top:20px;border:1px solid var(--line);border-radius:10px}
+.graph svg{display:block;min-width:760px;width:100%;height:auto}
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:6px 10px 6px 0;border-bottom:1px solid var(--line);
 vertical-align:top}
 th{font-weight:600;color:var(--soft);font-size:13px}

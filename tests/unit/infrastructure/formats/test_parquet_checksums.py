@@ -1,6 +1,7 @@
 """Page checksums: the same data before and after, every flipped bit found, and nothing believed that is not Parquet."""
 
 import hashlib
+import itertools
 import random
 from pathlib import Path
 
@@ -102,7 +103,7 @@ def test_the_sizes_in_the_footer_are_those_of_the_pages(tmp_path: Path) -> None:
                 assert parquet_layout.PAGE_CRC in header
                 at += length + number(header, parquet_layout.PAGE_COMPRESSED)
             assert at == stop
-        assert all(stop <= start for (_, stop), (start, _) in zip(spans, spans[1:], strict=False))
+        assert all(stop <= start for (_, stop), (start, _) in itertools.pairwise(spans))
         assert spans[-1][1] <= end
 
 
@@ -149,7 +150,7 @@ def test_checksums_that_are_there_are_kept_and_a_wrong_one_is_an_error(tmp_path:
     assert second.read_bytes() == first.read_bytes()
     bad = bytearray(first.read_bytes())
     with first.open("rb") as opened:
-        start, stop = pages_of(next(chunks(ParquetFile(opened).footer()[0])))
+        _, stop = pages_of(next(chunks(ParquetFile(opened).footer()[0])))
     bad[stop - 1] ^= 1
     first.write_bytes(bad)
     with pytest.raises(NonRetryableError, match="does not agree with the checksum"):

@@ -1,7 +1,7 @@
 """Thrift's compact protocol: what was written is read back, and no bytes make the reader crash."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headrace.infrastructure.formats.thrift_compact import (
@@ -46,12 +46,14 @@ STRUCTS = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(STRUCTS)
 def test_what_was_written_is_read_back(fields: Struct) -> None:
     data = encode(fields)
     assert decode(b"xx" + data + b"tail", 2) == (fields, len(data) + 2)
 
 
+@settings(deadline=None)
 @given(STRUCTS)
 def test_a_value_that_was_cut_off_is_truncated_and_not_another_value(fields: Struct) -> None:
     data = encode(fields)
@@ -60,6 +62,7 @@ def test_a_value_that_was_cut_off_is_truncated_and_not_another_value(fields: Str
             decode(data[:length])
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400))
 def test_any_bytes_are_a_struct_or_malformed(data: bytes) -> None:
     try:

@@ -39,7 +39,8 @@ class Checked:
         tidied = [f"{printer.sql(c.tidied)} AS {identifier(tidy(c.column.name))}" for c in cells if c.tidied is not None]
         typed = [f"{printer.sql(cell.value)} AS {identifier(cell.column.name)}" for cell in cells]
         masks = [f"{self._mask(i, printer)} AS {mask}" for i, mask in enumerate(self.masks)]
-        kept = [*map(identifier, self.kept), *self.masks, f'{self._raw_text()} AS "#raw"', '"_file" AS "#file"']
+        columns = [f"{identifier(n)} AS {stored(n)}" if n.lower() == "rowid" else stored(n) for n in self.kept]
+        kept = [*columns, *self.masks, f'{self._raw_text()} AS "#raw"', '"_file" AS "#file"']
         return (
             f"CREATE TABLE {self.table} AS\n"
             f"SELECT {_lines(kept)}\nFROM (\n"
@@ -90,6 +91,11 @@ class Checked:
     def bit(self, rule: Rule) -> str:
         number, bit = divmod(self.rules.index(rule), BITS)
         return f"({self.masks[number]} & {1 << bit}) <> 0"
+
+
+def stored(name: str) -> str:
+    """A column as the checked table has it: under its name, unless that would hide the number of the row."""
+    return identifier(f"#{name}" if name.lower() == "rowid" else name)
 
 
 def _lines(parts: list[str]) -> str:

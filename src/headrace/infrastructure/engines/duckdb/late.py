@@ -12,7 +12,7 @@ import duckdb
 from headrace.business.model.contract import OnViolation
 from headrace.business.processing.plan import PlannedSource
 from headrace.business.validation.compiled import KeyRule, ReferenceRule
-from headrace.infrastructure.engines.duckdb.checked import Checked
+from headrace.infrastructure.engines.duckdb.checked import Checked, stored
 from headrace.infrastructure.engines.duckdb.literals import identifier
 
 
@@ -45,7 +45,7 @@ class Late:
         return f'rowid IN (SELECT "row" FROM {self.table} WHERE rule IN ({", ".join(numbers)}))'
 
     def _repeated(self, rule: KeyRule) -> str:
-        columns = [identifier(name) for name in rule.columns]
+        columns = [stored(name) for name in rule.columns]
         complete = " AND ".join(f"{c} IS NOT NULL" for c in columns)
         same = " AND ".join(f"c.{c} = k.{c}" for c in columns)
         return (
@@ -54,7 +54,7 @@ class Late:
         )
 
     def _orphaned(self, rule: ReferenceRule, parents: str) -> str:
-        mine = [identifier(name) for name in rule.columns]
+        mine = [stored(name) for name in rule.columns]
         theirs = [identifier(name) for name in rule.parents]
         complete = " AND ".join(f"c.{c} IS NOT NULL" for c in mine)
         same = " AND ".join(f"c.{c} = p.{p}" for c, p in zip(mine, theirs, strict=True))

@@ -16,7 +16,7 @@ from headrace.business.processing.plan import Plan, PlannedSource
 from headrace.business.processing.relation import Dedupe, Function, Join, Relation
 from headrace.business.validation.compiled import UNREADABLE, KeyRule, ReferenceRule, Rule
 from headrace.errors import NonRetryableError
-from headrace.infrastructure.engines.duckdb.checked import Checked
+from headrace.infrastructure.engines.duckdb.checked import Checked, stored
 from headrace.infrastructure.engines.duckdb.connection import connect, fetch_rows, first_line, watched
 from headrace.infrastructure.engines.duckdb.expressions import ExpressionPrinter
 from headrace.infrastructure.engines.duckdb.functions import call_function
@@ -69,10 +69,13 @@ class DuckDBSession:
         highest = f"CAST({literal(after, String())} AS {kind})"
         if source.lag:
             highest = f"({highest} - to_microseconds({round(source.lag.total_seconds() * 1_000_000)}))"
-        return f"coalesce({identifier(source.cursor)} <= {highest}, false)"
+        return f"coalesce({stored(source.cursor)} <= {highest}, false)"
 
     def _serve(self, source: PlannedSource, checked: Checked, good: str) -> None:
-        names = ", ".join(map(identifier, checked.kept)) or "NULL"
+        names = (
+            ", ".join(f"{stored(n)} AS {identifier(n)}" if n.lower() == "rowid" else identifier(n) for n in checked.kept)
+            or "NULL"
+        )
         where = "" if good == "NOT (false OR false) AND NOT false" else f" WHERE {good}"
         self.tables[source.name] = f"(SELECT {names} FROM {checked.table}{where})"
 
@@ -144,7 +147,7 @@ class DuckDBSession:
     def _cursor(self, source: PlannedSource, checked: Checked) -> str | None:
         if source.cursor is None:
             return None
-        found = self.con.execute(f"SELECT CAST(max({identifier(source.cursor)}) AS VARCHAR) FROM {checked.table}").fetchone()
+        found = self.con.execute(f"SELECT CAST(max({stored(source.cursor)}) AS VARCHAR) FROM {checked.table}").fetchone()
         return found[0] if found else None
 
     # Transform ---------------------------------------------------------------------------------------------------

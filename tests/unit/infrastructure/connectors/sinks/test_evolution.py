@@ -1,7 +1,7 @@
 """Which schemas fit a target: nothing may be lost on the way."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headrace.business.model.schema import Schema
@@ -12,6 +12,7 @@ from headrace.infrastructure.connectors.evolution import added_columns, fits
 INTEGERS = st.builds(Integer, st.sampled_from([8, 16, 32, 64, 128]), st.booleans())
 
 
+@settings(deadline=None)
 @given(INTEGERS, INTEGERS, st.data())
 def test_a_whole_number_fits_exactly_where_both_its_ends_do(kind: Integer, into: Integer, data: st.DataObject) -> None:
     held = all(into.lowest <= end <= into.highest for end in (kind.lowest, kind.highest))

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headrace.business.ports import Checkpoint, InputFile, Position
@@ -48,6 +48,7 @@ def test_each_input_is_kept_once_and_only_the_newest_cursor() -> None:
     assert [dict(c.cursors) for c in checkpoints(ledger)] == [{}, {"source": "9"}]
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.sampled_from("abcdef"), st.sets(st.sampled_from("123456")), MODES, st.sampled_from("pq")), max_size=12
@@ -60,6 +61,7 @@ def test_no_input_is_ever_forgotten_nor_kept_twice_by_a_pipeline(steps: list[tup
         assert sorted(read) == sorted(set().union(*(files for _, files, _, p in steps if p == owner)))
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.text(min_size=1, max_size=8), MODES), max_size=5), st.text(max_size=5))
 def test_an_entry_survives_being_written(steps: list[tuple[str, Mode]], cursor: str) -> None:
     ledger = after(*((point(name, name, cursor=cursor), mode) for name, mode in steps))

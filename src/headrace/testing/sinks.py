@@ -1,0 +1,132 @@
+"""The laws of sinks that publish: once, for everyone, and all or nothing, even where the process dies."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from headrace.business.model.plugin import Plugin
+from headrace.business.ports import Checkpoint, Publisher, Staged
+from headrace.testing.stand_ins import Row, stage
+
+Look = Callable[[Path], Iterable[Any]]
+
+_COLUMNS = {"id": "int64", "name": "string", "amount": "decimal(10, 2)"}
+
+
+def publisher_conforms(
+    sink: Plugin, project: Path, look: Look, *, columns: Mapping[str, str] = _COLUMNS, crashes: int = 6
+) -> None:
+    """A publication counts once, is known to everyone who opens the target, and dies anywhere without leaving half of itself.
+
+    `look(project)` reads the rows as a stranger would, and gives none while the target does not exist; what it gives has to
+    compare with `==`. The class has to be importable by its name, because crashes happen in processes of their own.
+    """
+    assert isinstance(sink, Publisher), (
+        f"{type(sink).__name__} has not all that a publisher needs: target, problems, guarantee, ledger, publish"
+    )
+    first, second = (stage(project / ".kit" / str(n), columns, _some_rows(columns, n)) for n in (1, 2))
+    assert not list(sink.problems(first.schema)), f"problems with a plain schema: {list(sink.problems(first.schema))}"
+    assert sink.target(project), "`target` says where the rows go"
+    assert sink.guarantee(), "`guarantee` says what a reader can count on"
+    assert not list(sink.ledger(project)), "the ledger of a target that does not exist is empty"
+    _publish_once(sink, project, look, first, _checkpoint("first", 1))
+    _publish_once(sink, project, look, second, _checkpoint("second", 2))
+    for number in range(crashes):
+        staged = stage(project / ".kit" / f"crash-{number}", columns, _some_rows(columns, number + 3))
+        _crash(sink, project, look, staged, _checkpoint(f"crash-{number}", number + 3), (number + 0.5) / crashes)
+
+
+def _publish_once(sink: Publisher, project: Path, look: Look, staged: Staged, checkpoint: Checkpoint) -> None:
+    done = sink.publish(project, staged, checkpoint)
+    assert not done.already, "a checkpoint that is new was taken for one that is there"
+    assert _held(sink, project, checkpoint), "after a publication, the ledger has its checkpoint"
+    rows, ledger = list(look(project)), list(sink.ledger(project))
+    assert rows, "after a publication, nothing can be read from the target"
+    anew = type(sink).model_validate(sink.model_dump(by_alias=True, exclude_unset=True))  # type: ignore[attr-defined]  # a Plugin is a model
+    assert _held(anew, project, checkpoint), "the ledger must live with the target and not in the object"
+    again = anew.publish(project, staged, checkpoint)
+    assert again.already, "a publication that is repeated has to say so"
+    assert list(look(project)) == rows, "a publication that is repeated changed the rows"
+    assert list(sink.ledger(project)) == ledger, "a publication that is repeated changed the ledger"
+
+
+def _crash(sink: Publisher, project: Path, look: Look, staged: Staged, checkpoint: Checkpoint, share: float) -> None:
+    """Publish in a process that dies after this share of the lines of the sink's own code, then publish again."""
+    before = list(look(project))
+    job = project / ".kit" / "job.pickle"
+    job.write_bytes(pickle.dumps((sink, project, staged, checkpoint, share)))
+    code = "import pickle, sys\nfrom headrace.testing.sinks import die_on_the_way\ndie_on_the_way(pickle.load(open(sys.argv[1], 'rb')))"
+    paths = os.pathsep.join(path for path in sys.path if path)
+    done = subprocess.run(  # noqa: S603 - our own interpreter and our own words
+        [sys.executable, "-c", code, str(job)],
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == _DIED, f"the process that was to die ended with {done.returncode}: {done.stderr[-2000:]}"
+    left, had = list(look(project)), _held(sink, project, checkpoint)
+    again = sink.publish(project, staged, checkpoint)
+    after = list(look(project))
+    assert left == (after if had else before), "a crash left rows that are neither those before nor those after"
+    assert again.already == had, "after a crash, rows and ledger do not agree"
+    assert _held(sink, project, checkpoint)
+
+
+_DIED = 42
+
+
+def die_on_the_way(job: tuple[Any, Path, Staged, Checkpoint, float]) -> None:
+    """Count the lines that a publication runs in the sink's own package, on a copy; then die there after a share of them."""
+    sink, project, staged, checkpoint, share = job
+    home = str(Path(str(sys.modules[type(sink).__module__].__file__)).parent)
+    lines, last = 0, -1
+
+    def trace(frame: Any, event: str, _argument: Any) -> Any:
+        nonlocal lines
+        if not frame.f_code.co_filename.startswith(home):
+            return None
+        lines += event == "line"
+        if lines == last:
+            os._exit(_DIED)
+        return trace
+
+    with tempfile.TemporaryDirectory() as folder:
+        for number, watch in enumerate((None, trace)):  # what is imported on the way is imported once
+            copy = Path(folder) / str(number)
+            shutil.copytree(project, copy)
+            sys.settrace(watch)
+            sink.publish(copy, staged, checkpoint)
+        sys.settrace(None)
+    last, lines = max(1, int(lines * share)), 0
+    sys.settrace(trace)
+    sink.publish(project, staged, checkpoint)
+
+
+def _checkpoint(name: str, day: int) -> Checkpoint:
+    return Checkpoint(name, "kit", f"run-{name}", datetime(2024, 1, 1, tzinfo=UTC) + timedelta(days=day))
+
+
+def _held(sink: Publisher, project: Path, checkpoint: Checkpoint) -> bool:
+    return any(c.name == checkpoint.name for c in sink.ledger(project))
+
+
+def _some_rows(columns: Mapping[str, str], number: int) -> list[Row]:
+    """Rows of which some keys stay from one number to the next, and some are new. Columns of other types are null."""
+    makers: dict[str, Callable[[int], Any]] = {
+        "int64": lambda n: n, "int32": lambda n: n, "string": lambda n: f"row {n} of {number}", "float64": lambda n: n / 4,
+        "decimal(10, 2)": lambda n: Decimal(n * 100 + number) / 100, "boolean": lambda n: n % 2 == 0,
+    }  # fmt: skip
+    return [
+        {name: makers[kind](n) if kind in makers else None for name, kind in columns.items()} for n in range(number, number + 5)
+    ]
