@@ -6,6 +6,7 @@ python bench/small.py [--rounds 5]
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import subprocess
 import sys
@@ -99,9 +100,9 @@ def median(command: list[str | Path], folder: Path, rounds: int) -> Cost:
 
 
 def scans(folder: Path) -> int:
-    """How often the statements of a plan read a file."""
+    """How often the statements of a plan read the file."""
     plan = subprocess.run([HEADRACE, "plan", "--json"], cwd=folder, capture_output=True, text=True, check=True).stdout
-    return plan.count("read_csv(")
+    return sum(statement["sql"].count("rows.csv") for statement in json.loads(plan)["statements"])
 
 
 def rows(rounds: int) -> Iterator[tuple[str, str, str]]:

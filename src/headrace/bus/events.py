@@ -170,7 +170,7 @@ class PipelineFailedEvent(Event):
 
 @dataclass(frozen=True, slots=True)
 class PipelineCancelledEvent(Event):
-    """A run was interrupted before it published; what was staged stays for the next."""
+    """A run was interrupted; what it had not published yet, the next does again."""
 
     written: ClassVar[str] = "pipeline.cancelled/1"
     pipeline: str

@@ -10,6 +10,17 @@ from pathlib import Path
 from headrace import bootstrap
 from headrace.business.engine import QuarantineTarget, Session
 from headrace.business.model.definition import Loaded
+from headrace.business.model.plugin import Plugin
+from headrace.testing.stand_ins import RowsSource, written
+
+
+def files_of(project: Path, **inputs: RowsSource) -> dict[str, Plugin]:
+    """The rows at rest, where an engine reads them by itself."""
+    file = bootstrap.catalog().source("file")
+    return {
+        name: file.model_validate({"path": str(written(rows, project / ".kit" / "inputs" / f"{name}.parquet"))})
+        for name, rows in inputs.items()
+    }
 
 
 @contextmanager

@@ -14,8 +14,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from headrace.business.model.plugin import Plugin
 from headrace.business.ports import Checkpoint, Publisher, Staged
+from headrace.testing.laws import demand
 from headrace.testing.stand_ins import Row, stage
 
 Look = Callable[[Path], Iterable[Any]]
@@ -24,21 +24,22 @@ _COLUMNS = {"id": "int64", "name": "string", "amount": "decimal(10, 2)"}
 
 
 def publisher_conforms(
-    sink: Plugin, project: Path, look: Look, *, columns: Mapping[str, str] = _COLUMNS, crashes: int = 6
+    sink: Any, project: Path, look: Look, *, columns: Mapping[str, str] = _COLUMNS, crashes: int = 6
 ) -> None:
     """A publication counts once, is known to everyone who opens the target, and dies anywhere without leaving half of itself.
 
     `look(project)` reads the rows as a stranger would, and gives none while the target does not exist; what it gives has to
     compare with `==`. The class has to be importable by its name, because crashes happen in processes of their own.
     """
-    assert isinstance(sink, Publisher), (
-        f"{type(sink).__name__} has not all that a publisher needs: target, problems, guarantee, ledger, publish"
+    demand(
+        isinstance(sink, Publisher),
+        f"{type(sink).__name__} has not all that a publisher needs: target, problems, guarantee, ledger, publish",
     )
     first, second = (stage(project / ".kit" / str(n), columns, _some_rows(columns, n)) for n in (1, 2))
-    assert not list(sink.problems(first.schema)), f"problems with a plain schema: {list(sink.problems(first.schema))}"
-    assert sink.target(project), "`target` says where the rows go"
-    assert sink.guarantee(), "`guarantee` says what a reader can count on"
-    assert not list(sink.ledger(project)), "the ledger of a target that does not exist is empty"
+    demand(not list(sink.problems(first.schema)), f"problems with a plain schema: {list(sink.problems(first.schema))}")
+    demand(sink.target(project), "`target` says where the rows go")
+    demand(sink.guarantee(), "`guarantee` says what a reader can count on")
+    demand(not list(sink.ledger(project)), "the ledger of a target that does not exist is empty")
     _publish_once(sink, project, look, first, _checkpoint("first", 1))
     _publish_once(sink, project, look, second, _checkpoint("second", 2))
     for number in range(crashes):
@@ -48,16 +49,16 @@ def publisher_conforms(
 
 def _publish_once(sink: Publisher, project: Path, look: Look, staged: Staged, checkpoint: Checkpoint) -> None:
     done = sink.publish(project, staged, checkpoint)
-    assert not done.already, "a checkpoint that is new was taken for one that is there"
-    assert _held(sink, project, checkpoint), "after a publication, the ledger has its checkpoint"
+    demand(not done.already, "a checkpoint that is new was taken for one that is there")
+    demand(_held(sink, project, checkpoint), "after a publication, the ledger has its checkpoint")
     rows, ledger = list(look(project)), list(sink.ledger(project))
-    assert rows, "after a publication, nothing can be read from the target"
+    demand(rows, "after a publication, nothing can be read from the target")
     anew = type(sink).model_validate(sink.model_dump(by_alias=True, exclude_unset=True))  # type: ignore[attr-defined]  # a Plugin is a model
-    assert _held(anew, project, checkpoint), "the ledger must live with the target and not in the object"
+    demand(_held(anew, project, checkpoint), "the ledger must live with the target and not in the object")
     again = anew.publish(project, staged, checkpoint)
-    assert again.already, "a publication that is repeated has to say so"
-    assert list(look(project)) == rows, "a publication that is repeated changed the rows"
-    assert list(sink.ledger(project)) == ledger, "a publication that is repeated changed the ledger"
+    demand(again.already, "a publication that is repeated has to say so")
+    demand(list(look(project)) == rows, "a publication that is repeated changed the rows")
+    demand(list(sink.ledger(project)) == ledger, "a publication that is repeated changed the ledger")
 
 
 def _crash(sink: Publisher, project: Path, look: Look, staged: Staged, checkpoint: Checkpoint, share: float) -> None:
@@ -74,13 +75,13 @@ def _crash(sink: Publisher, project: Path, look: Look, staged: Staged, checkpoin
         text=True,
         check=False,
     )
-    assert done.returncode == _DIED, f"the process that was to die ended with {done.returncode}: {done.stderr[-2000:]}"
+    demand(done.returncode == _DIED, f"the process that was to die ended with {done.returncode}: {done.stderr[-2000:]}")
     left, had = list(look(project)), _held(sink, project, checkpoint)
     again = sink.publish(project, staged, checkpoint)
     after = list(look(project))
-    assert left == (after if had else before), "a crash left rows that are neither those before nor those after"
-    assert again.already == had, "after a crash, rows and ledger do not agree"
-    assert _held(sink, project, checkpoint)
+    demand(left == (after if had else before), "a crash left rows that are neither those before nor those after")
+    demand(again.already == had, "after a crash, rows and ledger do not agree")
+    demand(_held(sink, project, checkpoint), "after it is published again, the ledger has its checkpoint")
 
 
 _DIED = 42

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from headrace.business.model.plugin import Plugin
 from headrace.business.ports import Source
-from headrace.infrastructure.foreign_types import arrow_type
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from headrace.testing.laws import demand
+from headrace.testing.stand_ins import from_python
 
 
-def source_conforms(source: Plugin, project: Path) -> None:
+def source_conforms(source: Any, project: Path) -> None:
     """All laws of sources."""
     for law in (source_names_its_partitions, source_has_its_schema, source_repeats, source_resumes, source_closes):
         law(source, project)
@@ -21,27 +19,25 @@ def source_conforms(source: Plugin, project: Path) -> None:
 
 def source_names_its_partitions(source: Any, project: Path) -> None:
     """There is at least one partition, all names differ, and they are the same when asked again."""
-    assert isinstance(source, Source), (
-        f"{type(source).__name__} has not all that a source needs: partitions, read, schema_of, bounded"
+    demand(
+        isinstance(source, Source),
+        f"{type(source).__name__} has not all that a source needs: partitions, read, schema_of, bounded",
     )
     names = list(source.partitions(project))
-    assert names, "there are no partitions: a source without any gives its only one a name"
-    assert len(set(names)) == len(names), f"two partitions have the same name: {names}"
-    assert list(source.partitions(project)) == names, "the partitions differ when they are asked for again"
+    demand(names, "there are no partitions: a source without any gives its only one a name")
+    demand(len(set(names)) == len(names), f"two partitions have the same name: {names}")
+    demand(list(source.partitions(project)) == names, "the partitions differ when they are asked for again")
 
 
 def source_has_its_schema(source: Any, project: Path) -> None:
     """The batches have the columns of the schema, in order, with their types."""
     schema = source.schema_of(project)
+    promised = [(c.name, str(c.type)) for c in schema]
     for partition in source.partitions(project):
         for batch in source.read(project, partition, None):
-            names = tuple(batch.rows.schema.names)
-            assert names == schema.names, f"a batch has the columns {names}, and the schema says {schema.names}"
-            for column in schema:
-                wanted, found = arrow_type(column.type), batch.rows.schema.field(column.name).type
-                assert found == wanted or str(wanted).startswith("extension") or _text_for(wanted, found), (
-                    f"`{column.name}` comes as {found}, and the schema says {column.type}, which is {wanted} in Arrow"
-                )
+            found = from_python(partial(list, [batch.rows])).schema_of(project)
+            came = [(c.name, str(c.type)) for c in found]
+            demand(came == promised, f"the schema promises {promised}, and a batch comes with {came}")
 
 
 def source_repeats(source: Any, project: Path) -> None:
@@ -52,7 +48,7 @@ def source_repeats(source: Any, project: Path) -> None:
         next(broken_off, None)
         broken_off.close()
         again = _rows_of(source, project, partition)
-        assert again == first, f"partition `{partition}` gives other rows, or other positions, when it is read again"
+        demand(again == first, f"partition `{partition}` gives other rows, or other positions, when it is read again")
 
 
 def source_resumes(source: Any, project: Path) -> None:
@@ -63,8 +59,9 @@ def source_resumes(source: Any, project: Path) -> None:
         for position, i in last.items():
             behind = [row for row, _ in everything[i + 1 :]]
             found = [row for row, _ in _rows_of(source, project, partition, position)]
-            assert found == behind, (
-                f"behind position {position!r} come {len(behind)} rows, and reading on from it gives {len(found)}"
+            demand(
+                found == behind,
+                f"behind position {position!r} come {len(behind)} rows, and reading on from it gives {len(found)}",
             )
 
 
@@ -76,17 +73,12 @@ def source_closes(source: Any, project: Path) -> None:
         next(reading, None)
         reading.close()
     left = _open_files() - before
-    assert not left, f"left open after reading was broken off: {', '.join(sorted(left))}"
+    demand(not left, f"left open after reading was broken off: {', '.join(sorted(left))}")
 
 
 def _rows_of(source: Any, project: Path, partition: str, after: Any = None) -> list[tuple[dict[str, Any], Any]]:
     """Each row with the position behind its batch."""
     return [(row, batch.position) for batch in source.read(project, partition, after) for row in batch.rows.to_pylist()]
-
-
-def _text_for(wanted: pa.DataType, found: pa.DataType) -> bool:
-    """Arrow has several forms of text and binary that mean the same."""
-    return str(found).removeprefix("large_").removesuffix("_view") == str(wanted).removeprefix("large_").removesuffix("_view")
 
 
 def _open_files() -> set[str]:

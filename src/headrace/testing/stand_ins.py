@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -22,12 +23,8 @@ from headrace.business.model.definition import (
 from headrace.business.model.plugin import Plugin
 from headrace.business.model.schema import Column, Schema
 from headrace.business.ports import Batch, Checkpoint, Position, Publication, Staged
-from headrace.infrastructure.connectors.row_batches import batches_of
-from headrace.infrastructure.foreign_types import arrow_type
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from headrace.application.queries.runs import RunView
 
 Row = Mapping[str, Any]
@@ -46,11 +43,11 @@ class RowsSource(Plugin):
     def partitions(self, project: Path) -> Sequence[str]:  # noqa: ARG002 - they are nowhere
         return ("all",)
 
-    def read(self, project: Path, partition: str, after: Position | None) -> Iterator[Batch]:  # noqa: ARG002
+    def read(self, project: Path, partition: str, after: Position | None) -> Iterator[Batch]:
         for start in range(int(after or 0), len(self.rows), self.batch_rows):
             some = self.rows[start : start + self.batch_rows]
-            for batch in batches_of([list(some)], _arrow_schema(self.columns), "the rows of the test"):
-                yield Batch(batch, Position(str(start + len(some))))
+            for batch in from_python(partial(list, some), self.columns).read(project, partition, None):
+                yield Batch(batch.rows, Position(str(start + len(some))))
 
     def schema_of(self, project: Path) -> Schema:  # noqa: ARG002
         return Schema(tuple(Column(name, kind) for name, kind in self.columns.items()))
@@ -111,14 +108,28 @@ def run_plugins(
 
 def stage(folder: Path, columns: Mapping[str, str], rows: Iterable[Row]) -> Staged:
     """Rows at rest, as a run hands them to a sink: `stage(tmp_path, {"id": "int64"}, [{"id": 1}])`."""
+    source = RowsSource.model_validate({"columns": columns, "rows": list(rows)})
+    file = written(source, folder / "staged.parquet")
+    return Staged((file,), source.schema_of(folder), len(source.rows), file.stat().st_size)
+
+
+def written(source: RowsSource, file: Path) -> Path:
+    """The rows as a Parquet file."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    source = RowsSource.model_validate({"columns": columns, "rows": list(rows)})
-    table = _table([b.rows for b in source.read(folder, "all", None)], _arrow_schema(source.columns))
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / "staged.parquet"
+    whole = source.model_copy(update={"batch_rows": max(1, len(source.rows))})
+    # Without a row there is no batch that would know the types: one of nulls is made, and taken away again.
+    data = whole if source.rows else source.model_copy(update={"rows": ({},)})
+    table = pa.Table.from_batches([batch.rows for batch in data.read(file.parent, "all", None)]).slice(0, len(source.rows))
+    file.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(table, file)
-    return Staged((file,), source.schema_of(folder), table.num_rows, file.stat().st_size)
+    return file
+
+
+def from_python(call: Callable[[], Any], columns: Mapping[str, Any] | None = None) -> Any:
+    """What a function gives, as our own source of such things reads it."""
+    return bootstrap.catalog().source("python").model_validate({"call": call, "schema": columns})
 
 
 def loaded_of(
@@ -139,15 +150,3 @@ def loaded_of(
         ),
     )
     return Loaded(definition=definition, project=project)
-
-
-def _arrow_schema(columns: Mapping[str, Any]) -> pa.Schema:
-    import pyarrow as pa
-
-    return pa.schema([pa.field(name, arrow_type(kind)) for name, kind in columns.items()])
-
-
-def _table(batches: Sequence[Any], schema: pa.Schema) -> pa.Table:
-    import pyarrow as pa
-
-    return pa.Table.from_batches(batches, schema=schema)

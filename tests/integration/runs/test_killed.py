@@ -45,7 +45,7 @@ from headrace.application.cli.invocation import invoke
 sys.exit(invoke(["run", str(file)], lambda: bootstrap))
 """
 POINTS = [
-    "before pipeline.started/1", "after pipeline.started/1", "after data.validated/1", "before data.staged/1", "after data.staged/1",
+    "before pipeline.started/1", "after pipeline.started/1", "after data.ingested/1", "before data.staged/1", "after data.staged/1",
     "before data.stored/1", "after data.stored/1", "before pipeline.completed/1", "after pipeline.completed/1",
 ]  # fmt: skip
 
@@ -91,6 +91,7 @@ def test_whenever_it_is_killed_the_next_run_puts_all_right(point: str, project: 
     assert killed(project, point).returncode == -signal.SIGKILL
     for rows in what_is_there(project):
         assert rows in (Counter(), expected), "a reader never sees a part"
+    assert project.cli("runs", "--project", str(project.folder)) == 0, "looking at it changes nothing"
     project.run()
     assert what_is_there(project) == [expected, expected]
     assert project.run().state == "unchanged"
@@ -101,7 +102,7 @@ def test_whenever_it_is_killed_the_next_run_puts_all_right(point: str, project: 
 
 def test_an_interruption_is_told_and_leaves_no_litter(project: Project) -> None:
     expected = define(project)
-    done = killed(project, "after data.validated/1", "SIGINT")
+    done = killed(project, "after data.ingested/1", "SIGINT")
     assert done.returncode == 1
     assert "interrupted" in done.stderr
     assert "headrace run" in done.stderr

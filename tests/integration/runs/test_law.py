@@ -87,7 +87,7 @@ def fate(broken: list[tuple[str, str]]) -> str:
     return next((a for a in ("quarantine", "drop") if a in actions), "good")
 
 
-@settings(max_examples=25, deadline=None, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=20, deadline=None, phases=[Phase.explicit, Phase.generate])
 @given(rows=ROWS, contract=CONTRACTS)
 def test_every_row_has_one_fate_and_all_its_reasons(rows: list[tuple[str, ...]], contract: dict[str, Any]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -12,7 +12,7 @@ from headrace.application.orchestrator.run import BatchRun, Order
 from headrace.application.orchestrator.settling import settle_runs
 from headrace.application.orchestrator.site import Site, new_run_id
 from headrace.application.orchestrator.sources import look_at_sources
-from headrace.application.queries.runs import RunView, fold
+from headrace.application.queries.runs import PROCESS_DIED, RunView, fold
 from headrace.bus.events import PipelineFailedEvent
 from headrace.business.model.definition import Definition
 from headrace.business.ports import Publisher
@@ -97,7 +97,7 @@ def bury_the_dead(site: Site) -> None:
         run = fold(run_id, site.bus.store.read(run_id))
         if run.state == "running" and run.pipeline:
             hint = "the next run does again what it had not published"
-            site.bus.publish(run_id, PipelineFailedEvent(run.pipeline, "ProcessDied", "the process of this run died", hint))
+            site.bus.publish(run_id, PipelineFailedEvent(run.pipeline, PROCESS_DIED, "the process of this run died", hint))
         site.workspaces.close(run_id)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from headrace.application.queries.runs import all_runs, find_run
+from headrace.application.queries.runs import PROCESS_DIED, RunView, all_runs, find_run
 from headrace.bus.bus import EventBus
 from headrace.bus.events import PipelineCompletedEvent, QuarantineReplayedEvent
 from headrace.bus.store import Envelope, EventStore
@@ -19,8 +19,12 @@ def settle_runs(bus: EventBus, pipeline: str, ledgers: Mapping[str, Sequence[Che
     published = {(name, c.run_id) for name, found in ledgers.items() for c in found}
     for run in all_runs(bus.store):
         sinks = [node["name"] for node in run.graph if node["part"] == "sink"]
-        mine = run.state == "running" and run.pipeline == pipeline
-        if mine and sinks and all(name in run.sinks or (name, run.id) in published for name in sinks):
+        if (
+            _unfinished(run)
+            and run.pipeline == pipeline
+            and sinks
+            and all(name in run.sinks or (name, run.id) in published for name in sinks)
+        ):
             bus.publish(run.id, PipelineCompletedEvent(pipeline, 0.0))
 
 
@@ -31,7 +35,7 @@ def settle_replays(bus: EventBus, sinks: Sequence[PlannedSink], project: Path) -
         names = event.data["checkpoints"]
         if names and all(name in present.get(sink, ()) for sink, name in names.items()):
             run = find_run(bus.store, event.stream)
-            if run.state == "running":
+            if _unfinished(run):
                 bus.publish(event.stream, PipelineCompletedEvent(run.pipeline, 0.0))
             bus.publish(
                 event.stream, QuarantineReplayedEvent(event.data["from_run"], event.data["dataset"], event.data["rows"])
@@ -51,6 +55,11 @@ def refuse_other_rows(
                 f"a replay of {len(data['rows'])} of these rows is half published, and other rows would be added twice",
                 hint="repeat that replay first, with the same rows as they were then",
             )
+
+
+def _unfinished(run: RunView) -> bool:
+    """Whether nothing is known of a run's end but, perhaps, that its process died."""
+    return run.state == "running" or (run.error is not None and run.error["error"] == PROCESS_DIED)
 
 
 def _present(sinks: Sequence[PlannedSink], project: Path) -> dict[str, set[str]]:

@@ -11,6 +11,9 @@ from headrace.bus.store import Envelope, EventStore
 from headrace.business.model.schema import did_you_mean
 from headrace.errors import UsageError
 
+#: The kind of error of a run whose process was gone before it said how it ended.
+PROCESS_DIED = "ProcessDied"
+
 
 @dataclass(slots=True)
 class RunView:
@@ -84,7 +87,7 @@ def _apply(run: RunView, event: Envelope) -> None:
             run.sinks[data["sink"]] = data
         case "pipeline.completed":
             run.state = "unchanged" if data["unchanged"] else "succeeded"
-            run.ended_at, run.seconds = event.at, data["seconds"]
+            run.ended_at, run.seconds, run.error = event.at, data["seconds"], None
         case "pipeline.failed":
             run.state, run.ended_at, run.seconds, run.error = "failed", event.at, data["seconds"], data
         case "pipeline.cancelled":

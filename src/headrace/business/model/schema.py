@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from headrace.business.model.types import DataType
 
@@ -22,7 +23,7 @@ class Column:
         return f"{self.name}: {self.type}" + ("" if self.nullable else " not null")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Schema:
     """Columns in order. Names are compared exactly; `resolve` also finds them without regard to case, as SQL does."""
 
@@ -43,13 +44,15 @@ class Schema:
         return len(self.columns)
 
     def __contains__(self, name: object) -> bool:
-        return any(c.name == name for c in self.columns)
+        return name in self._by_name
 
     def __getitem__(self, name: str) -> Column:
-        for column in self.columns:
-            if column.name == name:
-                return column
-        raise KeyError(name)
+        return self._by_name[name]
+
+    @cached_property
+    def _by_name(self) -> dict[str, Column]:
+        """The first of each name: whether names are unique is for others to judge."""
+        return {column.name: column for column in reversed(self.columns)}
 
     def resolve(self, name: str) -> Column | None:
         """The column of that name: the exact one, else the only one that differs in case alone."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from typing import Any, Literal
 
 from headrace.business.model.schema import Schema
@@ -21,19 +22,18 @@ class Expr:
     type: DataType
 
     def children(self) -> Iterator[Expr]:
-        for field in fields(self):
-            yield from _expressions(getattr(self, field.name))
+        return iter(_held(self))
 
     def walk(self) -> Iterator[Expr]:
-        yield self
-        for child in self.children():
-            yield from child.walk()
+        """This node and all below it, each before those that it holds."""
+        waiting: list[Expr] = [self]
+        while waiting:
+            yield (node := waiting.pop())
+            waiting.extend(reversed(_held(node)))
 
     def relations(self) -> Iterator[Relation]:
         """The relations that this node holds: that of a subquery. Not those of its children."""
-        for field in fields(self):
-            if isinstance(value := getattr(self, field.name), Relation):
-                yield value
+        return iter(())
 
     def columns(self) -> frozenset[str]:
         """The names of the columns of the relation below that this reads."""
@@ -85,26 +85,45 @@ class Relation:
 
 def expressions(relation: Relation) -> Iterator[Expr]:
     """The expressions of one node, not of those below it."""
-    for field in fields(relation):
-        yield from _expressions(getattr(relation, field.name))
+    return iter(_held(relation))
 
 
 def subqueries(relation: Relation) -> Iterator[Relation]:
     """The relations inside the expressions of one node."""
-    for expression in expressions(relation):
-        for node in expression.walk():
-            yield from node.relations()
+    waiting = _held(relation)[::-1]
+    while waiting:
+        node = waiting.pop()
+        yield from node.relations()
+        waiting.extend(reversed(_held(node)))
 
 
-def _expressions(value: Any) -> Iterator[Expr]:
+#: Types of fields, as they are written, that hold no expression.
+_PLAIN = {"DataType", "Schema", "str", "bool", "int", "int | None", "float | None", "CastFormat"}
+
+
+@cache
+def _holders(kind: Any) -> tuple[str, ...]:
+    """The fields in which nodes of a kind may hold expressions. Asked for millions of times when a pipeline has many steps."""
+    return tuple(field.name for field in fields(kind) if field.type not in _PLAIN)
+
+
+def _held(node: Expr | Part | Relation) -> list[Expr]:
+    found: list[Expr] = []
+    kind: Any = type(node)
+    for name in _holders(kind):
+        _gather(getattr(node, name), found)
+    return found
+
+
+def _gather(value: Any, found: list[Expr]) -> None:
     if isinstance(value, Expr):
-        yield value
-    elif isinstance(value, Part):
-        for field in fields(value):
-            yield from _expressions(getattr(value, field.name))
+        found.append(value)
     elif isinstance(value, tuple):
         for item in value:
-            yield from _expressions(item)
+            if type(item) is not str:
+                _gather(item, found)
+    elif isinstance(value, Part):
+        found.extend(_held(value))
 
 
 def _mapped(value: Any, change: Callable[[Expr], Expr]) -> Any:

@@ -21,12 +21,14 @@ class ParquetHeldRows:
     """Rows in quarantine, one Parquet file per run and dataset."""
 
     def rows(self, path: Path, reason: str | None, limit: int) -> Sequence[Mapping[str, Any]]:
+        _be_there(path)
         query = f"SELECT id, file, record, reasons, raw, text, note FROM read_parquet({_text(path)}){_having(reason)} LIMIT {int(limit)}"
         names = ("id", "file", "record", "reasons", "raw", "text", "note")
         with _connect() as con:
             return [dict(zip(names, row, strict=True)) for row in con.execute(query).fetchall()]
 
     def ids(self, path: Path, *, readable: bool = True) -> Sequence[str]:
+        _be_there(path)
         where = " WHERE raw IS NOT NULL" if readable else ""
         with _connect() as con:
             found = con.execute(f"SELECT id FROM read_parquet({_text(path)}){where}").fetchall()
@@ -80,6 +82,7 @@ class ParquetHeldRows:
 
     def columns(self, path: Path) -> Sequence[str]:
         """The columns that the rows had in the data, in order."""
+        _be_there(path)
         with _connect() as con:
             found = con.execute(
                 f"SELECT json_keys(raw) FROM read_parquet({_text(path)}) WHERE raw IS NOT NULL LIMIT 1"
@@ -101,6 +104,11 @@ def _connect() -> Any:
     import duckdb
 
     return duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
+
+
+def _be_there(path: Path) -> None:
+    if not path.exists():
+        raise UsageError(f"the rows that were held back are gone: there is no file {path}", hint="run the pipeline again")
 
 
 def _written(con: Any, query: str, columns: Sequence[str], out: Path) -> ParquetScan:

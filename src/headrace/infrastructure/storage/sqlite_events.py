@@ -6,7 +6,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ class SqliteEventStore:
         self.path = path
 
     def append(self, stream: str, events: Sequence[Event], expect: int | None = None) -> Sequence[Envelope]:
-        with closing(self._open(create=True)) as db, db:
+        with self._readable(), closing(self._open(create=True)) as db, db:
             try:
                 db.execute("begin immediate")
             except sqlite3.OperationalError as error:
@@ -67,10 +67,21 @@ class SqliteEventStore:
             where, values = [*where, "stream = ?"], [*values, stream]
         if types:
             where, values = [*where, f"type in ({', '.join('?' * len(types))})"], [*values, *types]
-        with closing(self._open()) as db:
+        with self._readable(), closing(self._open()) as db:
             query = f"select {_COLUMNS} from events where {' and '.join(where)} order by position"
             for position, name, number, kind, at, data, digest in db.execute(query, values):
                 yield Envelope(position, name, number, kind, datetime.fromisoformat(at), json.loads(data), digest)
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        """Says of a file that is no event log, or a damaged one, that it is."""
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            raise NonRetryableError(
+                f"the event log {self.path} cannot be read: {error}",
+                hint="move the file away to begin a new log, or bring it back from a backup; what was published is not touched by it",
+            ) from error
 
     def _open(self, *, create: bool = False) -> sqlite3.Connection:
         try:

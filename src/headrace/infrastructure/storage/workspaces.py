@@ -8,6 +8,8 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 
+from headrace.errors import NonRetryableError
+
 _OWNER = "owner"
 
 
@@ -20,8 +22,14 @@ class Workspaces:
     def open(self, run_id: str) -> Path:
         """A folder for a run of this process."""
         folder = self.root / run_id
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / _OWNER).write_text(f"{socket.gethostname()} {os.getpid()} {_started(os.getpid())}")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / _OWNER).write_text(f"{socket.gethostname()} {os.getpid()} {_started(os.getpid())}")
+        except OSError as error:
+            raise NonRetryableError(
+                f"there is no place to work in: {folder} cannot be made: {error.strerror}",
+                hint="see that the folder can be written to, or name another with `state` in headrace.toml",
+            ) from error
         return folder
 
     def close(self, run_id: str) -> None:

@@ -7,6 +7,7 @@ Every node knows its type. Functions are named entries of the closed catalogue i
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -121,3 +122,6 @@ class Subquery(Expr):
     kind: Literal["exists", "in", "scalar"]
     relation: Relation
     value: Expr | None = None
+
+    def relations(self) -> Iterator[Relation]:
+        yield self.relation

@@ -19,7 +19,8 @@ def call_function(
     con: duckdb.DuckDBPyConnection, relation: Function, project: Path, queries: Sequence[str], table: str, step: str
 ) -> None:
     """Give the inputs to the function as Arrow tables, and keep what it gives back as a table of the declared schema."""
-    tables = [con.execute(query).to_arrow_table() for query in queries]
+    con.complete()  # a count before it may have left its result half fetched
+    tables = [con.sql(query).to_arrow_table() for query in queries]
     call = relation.call.at(project) if isinstance(relation.call, UserFunction) else relation.call
     try:
         made = call(*tables)

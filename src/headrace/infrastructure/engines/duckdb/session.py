@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 
 from headrace.business.engine import Ingested, Limits, Progress, QuarantineTarget, RuleCount
+from headrace.business.model.contract import OnViolation
 from headrace.business.model.types import String
 from headrace.business.ports import Staged
 from headrace.business.processing.expressions.ir import Expr
@@ -117,23 +118,27 @@ class DuckDBSession:
         )
 
     def _counts(self, checked: Checked, late: Late, before: str) -> dict[str, Any]:
-        """All numbers of the verdict in one pass over the masks."""
-        fail = f"({checked.breaks(['fail'])} OR {late.breaks(['fail'])})"
-        hold = f"({checked.breaks(['quarantine'])} OR {late.breaks(['quarantine'])})"
-        drop = f"({checked.breaks(['drop'])} OR {late.breaks(['drop'])})"
+        """All numbers of the verdict: rows are grouped by what they broke, which is little, and the groups are added up."""
+        fail = f"({checked.breaks(['fail'])} OR late_fail)"
+        hold = f"({checked.breaks(['quarantine'])} OR late_hold)"
+        drop = f"({checked.breaks(['drop'])} OR late_drop)"
         bad = f"({fail} OR {hold} OR {drop})"
         conditions = [
-            f"NOT {bad} AND NOT {before}",
+            f"NOT {bad} AND NOT before",
             fail,
             f"{hold} AND NOT {fail}",
             f"{drop} AND NOT {hold} AND NOT {fail}",
-            f"NOT {bad} AND {before}",
+            f"NOT {bad} AND before",
             *(checked.bit(rule) for rule in checked.rules),
         ]
-        aggregates = ["count(*)", *(f"count(*) FILTER (WHERE {condition})" for condition in conditions)]
-        values = self.con.execute(f"SELECT {', '.join(aggregates)} FROM {checked.table}").fetchone() or ()
+        flags: dict[str, OnViolation] = {"late_fail": "fail", "late_hold": "quarantine", "late_drop": "drop"}
+        late_ones = ", ".join(f"{late.breaks([action])} AS {name}" for name, action in flags.items())
+        masks = "".join(f"{mask}, " for mask in checked.masks)
+        groups = f"SELECT {masks}{late_ones}, {before} AS before, count(*) AS n FROM {checked.table} GROUP BY ALL"
+        sums = ["coalesce(sum(n), 0)", *(f"coalesce(sum(n) FILTER (WHERE {condition}), 0)" for condition in conditions)]
+        values = self.con.execute(f"SELECT {', '.join(sums)} FROM ({groups})").fetchone() or ()
         rows, good, failed, quarantined, dropped, filtered, *rules = map(int, values)
-        names = [rule.name for rule in checked.rules]
+        rule_names = [rule.name for rule in checked.rules]
         return {
             "rows": rows,
             "good": good,
@@ -141,7 +146,7 @@ class DuckDBSession:
             "quarantine": quarantined + failed,
             "drop": dropped,
             "before": filtered,
-            "rules": dict(zip(names, rules, strict=True)),
+            "rules": dict(zip(rule_names, rules, strict=True)),
         }
 
     def _cursor(self, source: PlannedSource, checked: Checked) -> str | None:
