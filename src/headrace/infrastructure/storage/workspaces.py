@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
-import socket
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,7 +24,7 @@ class Workspaces:
         folder = self.root / run_id
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / _OWNER).write_text(f"{socket.gethostname()} {os.getpid()} {_started(os.getpid())}")
+            (folder / _OWNER).write_text(f"{platform.node()} {os.getpid()} {_started(os.getpid())}")
         except OSError as error:
             raise NonRetryableError(
                 f"there is no place to work in: {folder} cannot be made: {error.strerror}",
@@ -48,7 +48,7 @@ def _is_dead(owner: Path) -> bool:
         host, pid, started = owner.read_text().split()
     except (OSError, ValueError):
         return False
-    return host == socket.gethostname() and _started(int(pid)) != started
+    return host == platform.node() and _started(int(pid)) != started
 
 
 def _started(pid: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import pytest
+from tests.unit.application.orchestrator.stand_ins import StandInSink, StandInSource
 
 from headrace.application.orchestrator.accounting import check_source, rows_of_steps
 from headrace.business.engine import Ingested
@@ -18,7 +19,6 @@ from headrace.business.processing.steps.aggregate import AggregateStep
 from headrace.business.processing.steps.derive import DeriveStep
 from headrace.business.processing.steps.filter import FilterStep
 from headrace.errors import Unbalanced
-from tests.unit.application.orchestrator.stand_ins import StandInSink, StandInSource
 
 
 def plan_of(*steps: StepDefinition, sinks: Sequence[str] = ()) -> Plan:

@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tests.unit.application.orchestrator.stand_ins import StandInSink, StandInSource
+
 from headrace.application.orchestrator.increments import checkpoint_name, identity, outstanding
 from headrace.business.model.definition import Definition, Incremental, SinkDefinition, SourceDefinition
 from headrace.business.model.schema import Schema
@@ -14,7 +16,6 @@ from headrace.business.model.types import Integer
 from headrace.business.ports import Checkpoint, InputFile, ParquetScan
 from headrace.business.processing.plan import Plan, Resolved
 from headrace.business.processing.planning import build_plan
-from tests.unit.application.orchestrator.stand_ins import StandInSink, StandInSource
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 HERE = Path("/project")

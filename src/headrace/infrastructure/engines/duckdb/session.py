@@ -204,7 +204,7 @@ class DuckDBSession:
         digest = add_checksums(part, path)
         part.unlink()
         self.tables[dataset] = f"read_parquet({literal(str(path), String())})"
-        return Staged((path,), self.plan.schema(dataset), int(rows), digest.bytes)
+        return Staged((path,), self.plan.schema(dataset), int(rows), digest.bytes, {path: digest})
 
     def measure(self, dataset: str, measures: Mapping[str, Expr]) -> Mapping[str, Any]:
         if not measures:
