@@ -76,7 +76,7 @@ def test_the_plugin_of_the_how_to_works(tmp_path):
     env = {**environment(), "PYTHONPATH": str(tmp_path)}
     for words, marks in (
         (["headrace", "run", "pipeline.yaml"], ["2 read → 1 good, 1 quarantined", "100.0% of 1 good", "1 inserted"]),
-        (["headrace", "run", "pipeline.yaml"], ["already"]),
+        (["headrace", "run", "pipeline.yaml"], ["1 inserted, 1 deleted"]),
         (["headrace", "schema"], ["weblog", "answers", "How many lines make a batch"]),
         (["pytest", "-q", "-p", "no:randomly", "-p", "no:cacheprovider", "test_weblog.py"], ["3 passed"]),
     ):
@@ -107,3 +107,14 @@ def test_links_lead_somewhere(page):
     )
     dead = [link for link in links if not re.match(r"[a-z]+:", link) and not (page.parent / link).exists()]
     assert dead == []
+
+
+@pytest.mark.parametrize("page", [ROOT / "ARCHITECTURE.md", ROOT / "README.md", ROOT / "CONTRIBUTING.md"], ids=lambda p: p.name)
+def test_files_that_are_named_exist(page):
+    """A file is named by its path below the package or the project, or alone after its folder has been named."""
+    named = set(re.findall(r"`((?:[\w.]+/)*\w+\.(?:py|toml|yaml|md))`", page.read_text(encoding="utf-8")))
+    known = {str(p) for folder in ("src", "docs", "examples", "bench") for p in (ROOT / folder).rglob("*.*")}
+    known |= {str(p) for p in ROOT.glob("*.*")}
+    assert sorted(n for n in named if not any(path.endswith("/" + n) for path in known)) == ["orders.csv"] * (
+        "orders.csv" in named
+    )

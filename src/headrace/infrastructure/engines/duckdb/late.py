@@ -30,8 +30,8 @@ class Late:
         self.con.execute(f'CREATE TABLE {self.table} ("row" BIGINT, rule INTEGER)')
         for number, rule in enumerate(self.rules):
             query = self._repeated(rule) if isinstance(rule, KeyRule) else self._orphaned(rule, good[rule.dataset])
-            found = self.con.execute(f"INSERT INTO {self.table} SELECT r, {number} FROM ({query})").fetchone()
-            self.counts[rule.name] = int(found[0]) if found else 0
+            found = self.con.execute(f"INSERT INTO {self.table} SELECT r, {number} FROM ({query})").fetchall()
+            self.counts[rule.name] = int(found[0][0])
 
     @property
     def any(self) -> bool:

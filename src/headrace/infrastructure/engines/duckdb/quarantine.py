@@ -81,8 +81,8 @@ class Quarantine:
 
     def _recall_raw_text(self) -> None:
         """Read again the text of rows that only a late rule found: the scan had let go of it, because it had nothing against them."""
-        missing = self.con.execute(f"SELECT count(*) FROM {self.table} WHERE raw IS NULL").fetchone()
-        if not missing or not missing[0]:
+        missing = self.con.execute(f"SELECT 1 FROM {self.table} WHERE raw IS NULL LIMIT 1").fetchall()
+        if not missing:
             return
         cells = ", ".join(f"{literal(name, String())}, {identifier(name)}" for name in self.source.contract.raw_columns)
         self.con.execute(
@@ -103,7 +103,7 @@ class Quarantine:
             {literal(self.source.name, String())} AS dataset, {names}[coalesce(file, 0) + 1] AS file, record, reasons,
             list_transform(reasons, lambda r: {versions}[r]) AS versions, raw, text, note
             FROM {self.table} WHERE action IN ('quarantine', 'fail') ORDER BY file, record"""
-        rows = self.con.execute(f"SELECT count(*) FROM {self.table} WHERE action IN ('quarantine', 'fail')").fetchone()
+        rows = self.con.execute(f"SELECT count(*) FROM {self.table} WHERE action IN ('quarantine', 'fail')").fetchall()[0]
         if rows and rows[0]:
             target.path.parent.mkdir(parents=True, exist_ok=True)
             part = target.path.with_name(f".{target.path.name}.part")

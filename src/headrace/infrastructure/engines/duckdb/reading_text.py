@@ -185,16 +185,15 @@ class TextReading(ABC):
 
     def _place(self) -> Path | None:
         """Where DuckDB spills is the place that was given for large temporary files."""
-        found = self.con.execute("SELECT current_setting('temp_directory')").fetchone()
-        place = Path(found[0]) if found and found[0] else None
+        folder = self.con.execute("SELECT current_setting('temp_directory')").fetchall()[0][0]
+        place = Path(folder) if folder else None
         if place is None or not place.is_absolute():
             return None
         place.mkdir(parents=True, exist_ok=True)
         return place
 
     def _number(self, query: str) -> int:
-        found = self.con.execute(query).fetchone()
-        return int(found[0]) if found else 0
+        return int(self.con.execute(query).fetchall()[0][0])
 
 
 def _copied_rejects(index: int, copy: Tidied) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import duckdb
 
@@ -183,8 +183,7 @@ def _as_declared(column: ForeignColumn | None, name: str, kind: str, *, same: bo
 
 
 def _text(con: duckdb.DuckDBPyConnection, query: str) -> str:
-    found: Any = con.execute(query).fetchone()
-    return str(found[0])
+    return str(con.execute(query).fetchall()[0][0])
 
 
 def _first_line(error: Exception) -> str:

@@ -136,7 +136,7 @@ class DuckDBSession:
         masks = "".join(f"{mask}, " for mask in checked.masks)
         groups = f"SELECT {masks}{late_ones}, {before} AS before, count(*) AS n FROM {checked.table} GROUP BY ALL"
         sums = ["coalesce(sum(n), 0)", *(f"coalesce(sum(n) FILTER (WHERE {condition}), 0)" for condition in conditions)]
-        values = self.con.execute(f"SELECT {', '.join(sums)} FROM ({groups})").fetchone() or ()
+        values = self.con.execute(f"SELECT {', '.join(sums)} FROM ({groups})").fetchall()[0]
         rows, good, failed, quarantined, dropped, filtered, *rules = map(int, values)
         rule_names = [rule.name for rule in checked.rules]
         return {
@@ -152,8 +152,9 @@ class DuckDBSession:
     def _cursor(self, source: PlannedSource, checked: Checked) -> str | None:
         if source.cursor is None:
             return None
-        found = self.con.execute(f"SELECT CAST(max({stored(source.cursor)}) AS VARCHAR) FROM {checked.table}").fetchone()
-        return found[0] if found else None
+        query = f"SELECT CAST(max({stored(source.cursor)}) AS VARCHAR) FROM {checked.table}"
+        highest: str | None = self.con.execute(query).fetchall()[0][0]
+        return highest
 
     # Transform ---------------------------------------------------------------------------------------------------
 
@@ -255,10 +256,8 @@ class DuckDBSession:
         return "WITH " + ", ".join(parts)
 
     def _number(self, query: str) -> int:
-        found = self.con.execute(query).fetchone()
-        if found is None:
-            raise NonRetryableError("a count gave no row")
-        return int(found[0])
+        # All rows are fetched, though there is one: a result left open would keep other sources from being registered.
+        return int(self.con.execute(query).fetchall()[0][0])
 
 
 def _nodes(relation: Relation) -> list[Relation]:

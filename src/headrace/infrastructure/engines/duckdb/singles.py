@@ -20,11 +20,11 @@ def check_single(con: duckdb.DuckDBPyConnection, join: Join, right: str, step: s
     complete = " AND ".join(f"{identifier(k)} IS NOT NULL" for k in keys)
     found = con.execute(
         f"SELECT {columns}, count(*) FROM ({right}) WHERE {complete} GROUP BY ALL HAVING count(*) > 1 ORDER BY ALL LIMIT 1"
-    ).fetchone()
-    if found is not None:
-        shown = ", ".join(f"{k} = {v!r}" for k, v in zip(keys, found[:-1], strict=True))
+    ).fetchall()
+    for *values, count in found:
+        shown = ", ".join(f"{k} = {v!r}" for k, v in zip(keys, values, strict=True))
         raise NonRetryableError(
-            f"step `{step}`: {found[-1]} rows on the right side have {shown}, so the join would multiply rows",
+            f"step `{step}`: {count} rows on the right side have {shown}, so the join would multiply rows",
             hint="say `expect: any` if that is meant, or make the right side unique first (`clean: {dedupe: ...}`)",
         )
 
