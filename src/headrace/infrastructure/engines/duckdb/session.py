@@ -27,6 +27,7 @@ from headrace.infrastructure.engines.duckdb.quarantine import Quarantine
 from headrace.infrastructure.engines.duckdb.reading import OpenScan, open_scan
 from headrace.infrastructure.engines.duckdb.relations import RelationPrinter, with_clause
 from headrace.infrastructure.engines.duckdb.singles import check_single
+from headrace.infrastructure.engines.duckdb.tally import Tally, tally
 from headrace.infrastructure.engines.duckdb.types import duckdb_type
 
 
@@ -91,9 +92,9 @@ class DuckDBSession:
         before: str,
     ) -> Ingested:
         unreadable = self._number(f"SELECT count(*) FROM {rejected}") if rejected else 0
-        counts = self._counts(checked, late, before)
+        counts = self._tally(checked, late, before)
         held = Quarantine(self.con, source, checked, late, scan, self.project)
-        broken_any = any(counts["rules"].values()) or late.any or unreadable
+        broken_any = any(counts.rules) or late.any or unreadable
         examples: Sequence[Any] = ()
         written = 0
         if broken_any:
@@ -103,13 +104,13 @@ class DuckDBSession:
             examples = held.examples()
         return Ingested(
             dataset=source.name,
-            read=counts["rows"] + unreadable,
-            good=counts["good"],
-            quarantined=counts["quarantine"] + unreadable,
-            dropped=counts["drop"],
-            filtered=counts["before"],
-            broken=counts["fail"],
-            rules=_rule_counts(source, counts["rules"], late, unreadable),
+            read=counts.rows + unreadable,
+            good=counts.good,
+            quarantined=counts.fates["quarantine"] + counts.fates["fail"] + unreadable,
+            dropped=counts.fates["drop"],
+            filtered=counts.before,
+            broken=counts.fates["fail"],
+            rules=_rule_counts(source, counts.rules, late, unreadable),
             examples=examples,
             quarantine=target.path if written else None,
             files=getattr(source.scan, "files", ()),
@@ -117,37 +118,12 @@ class DuckDBSession:
             cursor=self._cursor(source, checked),
         )
 
-    def _counts(self, checked: Checked, late: Late, before: str) -> dict[str, Any]:
-        """All numbers of the verdict: rows are grouped by what they broke, which is little, and the groups are added up."""
-        fail = f"({checked.breaks(['fail'])} OR late_fail)"
-        hold = f"({checked.breaks(['quarantine'])} OR late_hold)"
-        drop = f"({checked.breaks(['drop'])} OR late_drop)"
-        bad = f"({fail} OR {hold} OR {drop})"
-        conditions = [
-            f"NOT {bad} AND NOT before",
-            fail,
-            f"{hold} AND NOT {fail}",
-            f"{drop} AND NOT {hold} AND NOT {fail}",
-            f"NOT {bad} AND before",
-            *(checked.bit(rule) for rule in checked.rules),
-        ]
-        flags: dict[str, OnViolation] = {"late_fail": "fail", "late_hold": "quarantine", "late_drop": "drop"}
-        late_ones = ", ".join(f"{late.breaks([action])} AS {name}" for name, action in flags.items())
+    def _tally(self, checked: Checked, late: Late, before: str) -> Tally:
+        flags: tuple[OnViolation, ...] = ("fail", "quarantine", "drop")
+        late_ones = ", ".join(late.breaks([action]) for action in flags)
         masks = "".join(f"{mask}, " for mask in checked.masks)
-        groups = f"SELECT {masks}{late_ones}, {before} AS before, count(*) AS n FROM {checked.table} GROUP BY ALL"
-        sums = ["coalesce(sum(n), 0)", *(f"coalesce(sum(n) FILTER (WHERE {condition}), 0)" for condition in conditions)]
-        values = self.con.execute(f"SELECT {', '.join(sums)} FROM ({groups})").fetchall()[0]
-        rows, good, failed, quarantined, dropped, filtered, *rules = map(int, values)
-        rule_names = [rule.name for rule in checked.rules]
-        return {
-            "rows": rows,
-            "good": good,
-            "fail": failed,
-            "quarantine": quarantined + failed,
-            "drop": dropped,
-            "before": filtered,
-            "rules": dict(zip(rule_names, rules, strict=True)),
-        }
+        groups = self.con.execute(f"SELECT {masks}{late_ones}, {before}, count(*) FROM {checked.table} GROUP BY ALL").fetchall()
+        return tally(checked.rules, len(checked.masks), groups)
 
     def _cursor(self, source: PlannedSource, checked: Checked) -> str | None:
         if source.cursor is None:
@@ -264,13 +240,14 @@ def _nodes(relation: Relation) -> list[Relation]:
     return list(relation.walk())
 
 
-def _rule_counts(source: PlannedSource, found: Mapping[str, int], late: Late, unreadable: int) -> list[RuleCount]:
+def _rule_counts(source: PlannedSource, found: Sequence[int], late: Late, unreadable: int) -> list[RuleCount]:
     names = {cell.column.name: cell.source for cell in source.contract.cells}
 
     def columns(rule: Rule | KeyRule | ReferenceRule) -> tuple[str, ...]:
         return tuple(names.get(name, name) for name in rule.columns)
 
-    counts = [RuleCount(r.name, r.version, r.action, found[r.name], columns(r)) for r in source.contract.rules]
+    pairs = zip(source.contract.rules, found, strict=True)
+    counts = [RuleCount(r.name, r.version, r.action, rows, columns(r)) for r, rows in pairs]
     counts += [RuleCount(r.name, r.version, r.action, late.counts.get(r.name, 0), columns(r)) for r in late.rules]
     if unreadable:
         counts.append(RuleCount(UNREADABLE, "1", source.contract.unreadable, unreadable))
