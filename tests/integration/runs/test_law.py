@@ -87,13 +87,14 @@ def fate(broken: list[tuple[str, str]]) -> str:
     return next((a for a in ("quarantine", "drop") if a in actions), "good")
 
 
-@settings(max_examples=20, deadline=None, phases=[Phase.explicit, Phase.generate])
+@settings(max_examples=20, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(rows=ROWS, contract=CONTRACTS)
 def test_every_row_has_one_fate_and_all_its_reasons(rows: list[tuple[str, ...]], contract: dict[str, Any]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         project = Project(Path(folder))
         project.data("in.csv", ["a", "b", "c"], rows)
-        project.one(contract | {"on_drift": "evolve"}, sinks=[{"name": "out", "file": {"path": "out.csv"}}])
+        written = {**contract, "columns": {**contract["columns"], "c": {"type": "string"}}, "on_drift": "evolve"}
+        project.one(written, sinks=[{"name": "out", "file": {"path": "out.csv"}}])
         run = project.run()
         verdicts = model(rows, contract)
         fates = [fate(broken) for broken in verdicts]
