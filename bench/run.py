@@ -30,12 +30,13 @@ def headrace(data: Path, out: Path) -> Command:
     return [HEADRACE, "run", out / "pipeline.yaml", "--param", f"data={data}"]
 
 
-def script(python: Path, name: str) -> Callable[[Path, Path], Command]:
-    return lambda data, out: [python, SCRIPTS / name, data, out]
+def script(python: Path, name: str, *options: str) -> Callable[[Path, Path], Command]:
+    return lambda data, out: [python, SCRIPTS / name, data, out, *options]
 
 
 CONTESTANTS: dict[str, tuple[str, Path, Callable[[Path, Path], Command]]] = {
     "hand-sql": ("DuckDB SQL by hand", PYTHON, script(PYTHON, "hand_sql.py")),
+    "strict-sql": ("DuckDB SQL by hand, casts as strict as ours", PYTHON, script(PYTHON, "hand_sql.py", "--strict")),
     "headrace": ("**Headrace**", HEADRACE, headrace),
     "polars": ("Polars + dataframely by hand", room("polars"), script(room("polars"), "polars_dataframely.py")),
     "pandera": ("pandas + Pandera", room("pandera"), script(room("pandera"), "pandas_pandera.py")),

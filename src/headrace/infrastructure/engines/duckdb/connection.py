@@ -32,8 +32,10 @@ def connect(plan: Plan, workspace: Path, limits: Limits) -> duckdb.DuckDBPyConne
     allowed += [path for s in plan.sources if (path := getattr(s.scan, "path", None))]
     paths = ", ".join(literal(p, String()) for p in allowed)
     con.execute(f"SET allowed_paths = [{paths}]")
-    folders = ", ".join(literal(str(folder.resolve()), String()) for folder in (workspace, workspace.parent.parent))
+    own = (workspace, workspace.parent.parent, *([limits.temp_directory] if limits.temp_directory else []))
+    folders = ", ".join(literal(str(folder.resolve()), String()) for folder in own)
     con.execute(f"SET allowed_directories = [{folders}]")
+    _lock(con)
     return con
 
 
@@ -52,8 +54,8 @@ def _config(workspace: Path, limits: Limits) -> dict[str, str | bool | int | flo
     return config
 
 
-def lock(con: duckdb.DuckDBPyConnection) -> None:
-    """From here on no statement can reach a file outside of the plan, nor change that."""
+def _lock(con: duckdb.DuckDBPyConnection) -> None:
+    """From here on no statement can reach a file outside of the plan, nor change that; whatever a definition makes us print."""
     con.execute("SET enable_external_access = false")
     con.execute("SET lock_configuration = true")
 
