@@ -177,7 +177,7 @@ def cleaned(good: pl.DataFrame) -> pl.LazyFrame:
 
 
 def main(data: Path, out: Path) -> None:
-    good, failure = Lineitem.filter(typed(data).collect())
+    good, failure = Lineitem.filter(typed(data)).collect_all()
     details = failure.details()
     reasons = pl.concat_list(
         *(pl.when(pl.col(rule).cast(pl.String) == "invalid").then(pl.lit(name)) for rule, name in REASONS.items())
