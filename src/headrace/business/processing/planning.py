@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -229,6 +229,7 @@ class _Planner:
             for name in self._reading_order()
         )
         notes = [f"{name}: {note}" for name, found in self.resolved.items() for note in found.notes]
+        notes += self._appended_anew()
         return Plan(
             self.definition,
             sources,
@@ -237,6 +238,13 @@ class _Planner:
             tuple(self.planned_sinks),
             tuple(notes),
         )
+
+    def _appended_anew(self) -> Iterator[str]:
+        """Rows of a source whose state cannot be told from an earlier one are new to an appending target each time."""
+        appending = [sink.name for sink in self.planned_sinks if getattr(sink.publisher, "mode", "replace") == "append"]
+        for name, source in self.definition.sources.items():
+            if appending and source.incremental is None and not getattr(self.resolved[name].scan, "files", ()):
+                yield f"{name}: each run appends its rows to {', '.join(appending)} again; say `incremental:` with a cursor, or merge"
 
     def _referred(self, name: str) -> frozenset[str]:
         """The columns of a dataset by which other datasets, or its own late rules, look it up."""
