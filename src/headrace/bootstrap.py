@@ -9,18 +9,19 @@ from typing import TYPE_CHECKING, Any
 from headrace.errors import DefinitionError, HeadraceError, Location, Problem
 
 if TYPE_CHECKING:
-    from headrace.application.orchestrator.batch import Prepared
+    from headrace.application.orchestrator.carrying import Prepared
+    from headrace.application.orchestrator.queue import KeptDefinition
     from headrace.application.orchestrator.rehearsal import Rehearsed
     from headrace.application.orchestrator.site import Busy, Site
     from headrace.application.queries.quarantine import Held
     from headrace.application.queries.runs import RunView
-    from headrace.bus.bus import EventBus
     from headrace.bus.store import Envelope, EventStore
     from headrace.business.engine import Engine, Statement
     from headrace.business.model.definition import Loaded
     from headrace.business.ports import InputFile
     from headrace.business.processing.plan import Plan
     from headrace.infrastructure.catalog import Catalog
+    from headrace.infrastructure.storage.database import Database
     from headrace.infrastructure.storage.held_rows import ParquetHeldRows
     from headrace.settings import Settings
 
@@ -73,11 +74,25 @@ def state_folder(project: Path) -> Path:
     return project / settings(project).state
 
 
+def database(project: Path) -> Database:
+    """Where a project keeps its state."""
+    from headrace.infrastructure.storage.sqlite_database import SqliteDatabase
+
+    chosen = settings(project)
+    if chosen.database_url is not None:
+        from headrace.infrastructure.storage.postgres_database import PostgresDatabase
+        from headrace.security.secrets import Secret, Vault
+
+        url = Secret(chosen.database_url, Vault.of(project))
+        return PostgresDatabase(url.reveal, str(url))
+    return SqliteDatabase(project / chosen.state / "headrace.db")
+
+
 def event_store(project: Path) -> EventStore:
     """The log of what happened in a project."""
-    from headrace.infrastructure.storage.sqlite_events import SqliteEventStore
+    from headrace.infrastructure.storage.event_log import EventLog
 
-    return SqliteEventStore(state_folder(project) / "headrace.db")
+    return EventLog(database(project))
 
 
 def held() -> ParquetHeldRows:
@@ -89,31 +104,34 @@ def held() -> ParquetHeldRows:
 
 def site(project: Path, busy: Busy | None = None, listen: Listener | None = None) -> Site:
     """Where the runs of a project take place."""
+    from headrace.application.orchestrator.queue import Worker
     from headrace.application.orchestrator.site import Site, silent
-    from headrace.infrastructure.storage.held_rows import write_texts
+    from headrace.bus.bus import EventBus
+    from headrace.infrastructure.storage.event_log import EventLog
+    from headrace.infrastructure.storage.held_rows import ParquetHeldRows, write_texts
+    from headrace.infrastructure.storage.processes import this_host, this_process
+    from headrace.infrastructure.storage.run_queue import DatabaseRunQueue
+    from headrace.infrastructure.storage.worker_registry import DatabaseWorkers
     from headrace.infrastructure.storage.workspaces import Workspaces
 
-    chosen = settings(project)
+    chosen, store = settings(project), database(project)
+    bus = EventBus(EventLog(store))
+    if listen is not None:
+        bus.subscribe((), listen)
     return Site(
         project=project,
         state=project / chosen.state,
         engine=engine(chosen),
-        bus=_bus(event_store(project), listen),
+        bus=bus,
+        queue=DatabaseRunQueue(store, bus.tell),
+        worker=Worker(this_process(), this_host(), chosen.slots, chosen.lease_seconds, chosen.attempts),
+        workers=DatabaseWorkers(store),
         hash_file=_hash_file,
-        held=held(),
+        held=ParquetHeldRows(),
         write_texts=write_texts,
         workspaces=Workspaces(project / chosen.state / "runs"),
         busy=busy or silent,
     )
-
-
-def _bus(store: EventStore, listen: Listener | None) -> EventBus:
-    from headrace.bus.bus import EventBus
-
-    bus = EventBus(store)
-    if listen is not None:
-        bus.subscribe(listen)
-    return bus
 
 
 def _hash_file(file: InputFile) -> InputFile:
@@ -174,25 +192,38 @@ def run(
     listen: Listener | None = None,
 ) -> RunView:
     """Run a pipeline to its end, and give what became of it. Raises what ended it."""
-    from headrace.application.orchestrator.batch import run_all
+    from headrace.application.orchestrator.batch import Wish, run_all
 
     where = site(loaded.project, busy, listen)
-    return run_all(where, prepare(loaded, where), {**(params or {}), **loaded.params}, force=force, full_refresh=full_refresh)
+    wish = Wish({**(params or {}), **loaded.params}, kept(loaded), force, full_refresh)
+    return run_all(where, prepare(loaded, where), wish)
+
+
+def kept(loaded: Loaded) -> KeptDefinition:
+    """The text that a run goes by, also when another process goes on with it and the file has changed."""
+    import hashlib
+    import json
+
+    from headrace.application.orchestrator.queue import KeptDefinition
+
+    text = loaded.file.read_text(encoding="utf-8-sig") if loaded.file else json.dumps(loaded.document, default=str)
+    project, file = str(loaded.project.resolve()), str(loaded.file) if loaded.file else None
+    fingerprint = hashlib.sha256(json.dumps([text, project, file]).encode()).hexdigest()[:16]
+    return KeptDefinition(fingerprint, loaded.definition.pipeline, project, file, text)
 
 
 def bury_the_dead(project: Path) -> None:
     """Close the books of runs whose process died, so that none of them stays `running`."""
-    from headrace.application.orchestrator.batch import bury_the_dead as bury
-
-    bury(site(project))
+    site(project).bury_the_dead()
 
 
 def replay(loaded: Loaded, wanted: Held, mended: Path | None, *, params: Mapping[str, Any] | None = None) -> RunView:
     """Let rows that were held back through the pipeline again, and publish those that now pass, once."""
+    from headrace.application.orchestrator.batch import Wish
     from headrace.application.orchestrator.replaying import replay as replay_rows
 
     where = site(loaded.project)
-    return replay_rows(where, prepare(loaded, where), wanted, mended, {**(params or {}), **loaded.params})
+    return replay_rows(where, prepare(loaded, where), wanted, mended, Wish({**(params or {}), **loaded.params}))
 
 
 def test(loaded: Loaded) -> Sequence[Rehearsed]:

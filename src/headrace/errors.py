@@ -8,6 +8,8 @@ HeadraceError
     └── NonRetryableError  the same attempt will fail again
         ├── ContractBroken a rule with `on_violation: fail` was violated
         ├── AuditFailed    a blocking check did not pass
+        ├── LeaseLost      another worker took the run over
+        ├── TimedOut       the run took longer than its `timeout`
         └── Unbalanced     rows went missing or appeared: read <> written + filtered + quarantined
 """
 
@@ -102,6 +104,14 @@ class ContractBroken(NonRetryableError):
 
 class AuditFailed(NonRetryableError):
     """A blocking check did not pass; no target was touched."""
+
+
+class LeaseLost(NonRetryableError):
+    """The run is no longer ours: its lease ran out, and another worker goes on with it or has ended it. Nothing more may be published."""
+
+
+class TimedOut(NonRetryableError):
+    """The run took longer than its `timeout` allows; it was stopped, and no target was left half written."""
 
 
 class Unbalanced(NonRetryableError):

@@ -4,6 +4,13 @@
     threads = 4                    HEADRACE_THREADS          at most this many threads
     temp_directory = "/scratch"    HEADRACE_TEMP_DIRECTORY   where spilled work goes
     state = ".headrace"            HEADRACE_STATE            runs, quarantine and history
+    database_url = "postgresql://app:${secret:env/PG_PASSWORD}@db/state"
+                                   HEADRACE_DATABASE_URL     the state database; SQLite in the state folder unless said
+    definitions = "pipelines"      HEADRACE_DEFINITIONS      the folder of definitions that `headrace serve` watches
+    lease_seconds = 30             HEADRACE_LEASE_SECONDS    how long a worker that is not heard of keeps its run
+    attempts = 3                   HEADRACE_ATTEMPTS         how many workers may be lost over one run
+    keep_days = 90                 HEADRACE_KEEP_DAYS        how long the events of ended runs are kept
+    slots = {warehouse = 2}        HEADRACE_SLOTS            named resources of all workers together: `warehouse=2,api=1`
 
 Not what a pipeline does: that is all in its definition.
 """
@@ -15,7 +22,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +30,11 @@ from headrace.errors import DefinitionError, Location, Problem
 
 FILE = "headrace.toml"
 _PREFIX = "HEADRACE_"
-_KEYS = ("memory_limit", "threads", "temp_directory", "state")
+_KEYS = (
+    "memory_limit", "threads", "temp_directory", "state", "database_url", "definitions", "lease_seconds", "attempts", "keep_days", "slots",
+)  # fmt: skip
+_PATHS = ("temp_directory", "state", "definitions")
+_COUNTS = ("threads", "attempts", "keep_days")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)")
 _UNITS = ("B", "KB", "MB", "GB", "TB", "KiB", "MiB", "GiB", "TiB")
 
@@ -36,6 +47,13 @@ class Settings:
     threads: int | None = None
     temp_directory: Path | None = None
     state: Path = Path(".headrace")
+    database_url: str | None = None
+    """May hold references to secrets, which are resolved when it is used."""
+    definitions: Path = Path()
+    lease_seconds: float = 30.0
+    attempts: int = 3
+    keep_days: int = 90
+    slots: Mapping[str, int] = field(default_factory=dict)
 
 
 def load_settings(project: Path, env: Mapping[str, str] | None = None) -> Settings:
@@ -86,24 +104,56 @@ def _environment(env: Mapping[str, str], problems: list[Problem]) -> dict[str, t
 
 
 def _value(key: str, value: Any, where: Location | None, project: Path, problems: list[Problem]) -> Any:
-    if (
-        key == "threads"
-        and (isinstance(value, int) or str(value).isdecimal())
-        and not isinstance(value, bool)
-        and int(value) > 0
-    ):
+    if key in _COUNTS and _is_count(value):
         return int(value)
+    if key == "lease_seconds" and (seconds := _seconds(value)) is not None:
+        return seconds
     if key == "memory_limit" and isinstance(value, str) and (found := _SIZE.fullmatch(value.strip())):
         units = {unit.lower(): unit for unit in _UNITS}
         if found[2].lower() in units and float(found[1]) > 0:
             return f"{found[1]}{units[found[2].lower()]}"
         problems.append(Problem(f"`{found[2]}` is not a unit of memory", (), "allowed: " + ", ".join(_UNITS), location=where))
         return None
-    if key in ("temp_directory", "state") and isinstance(value, str) and value:
+    if key in _PATHS and isinstance(value, str) and value:
         return project / value if key == "temp_directory" else Path(value)
-    wanted = {"threads": "a whole number above 0", "memory_limit": 'a size such as "1GB"'}.get(key, "a path")
-    problems.append(Problem(f"`{key}` must be {wanted}, not `{value}`", location=where))
+    if key == "database_url" and isinstance(value, str) and value.startswith(("postgresql://", "postgres://")):
+        return value
+    if key == "slots" and (slots := _slots(value)) is not None:
+        return slots
+    wanted = _WANTED.get(key, "a path")
+    shown = "what it is" if key == "database_url" else f"`{value}`"
+    problems.append(Problem(f"`{key}` must be {wanted}, not {shown}", location=where))
     return None
+
+
+_WANTED = {
+    **dict.fromkeys(_COUNTS, "a whole number above 0"),
+    "memory_limit": 'a size such as "1GB"',
+    "lease_seconds": "a number of seconds, at least 1",
+    "database_url": "an address such as `postgresql://user@host/database`",
+    "slots": "names with whole numbers, such as `{warehouse = 2}`",
+}
+
+
+def _is_count(value: Any) -> bool:
+    return (isinstance(value, int) or str(value).isdecimal()) and not isinstance(value, bool) and int(value) > 0
+
+
+def _seconds(value: Any) -> float | None:
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError):
+        return None
+    return seconds if 1 <= seconds < 1e6 and not isinstance(value, bool) else None
+
+
+def _slots(value: Any) -> dict[str, int] | None:
+    """A table of numbers; in the environment `name=number`, parted by commas."""
+    if isinstance(value, str):
+        value = {name.strip(): units for name, _, units in (item.partition("=") for item in value.split(","))}
+    if not isinstance(value, Mapping) or not all(name and _is_count(units) for name, units in value.items()):
+        return None
+    return {str(name): int(units) for name, units in value.items()}
 
 
 def _line(text: str, key: str) -> int:

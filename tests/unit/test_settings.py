@@ -40,7 +40,10 @@ def test_all_problems_are_told_with_their_lines(tmp_path):
         "headrace.toml:2:1: `threads` must be a whole number above 0, not `0`",
         "headrace.toml:3:1: unknown setting `memory_limt`\n    did you mean `memory_limit`?",
         "headrace.toml:4:1: `GG` is not a unit of memory\n    allowed: B, KB, MB, GB, TB, KiB, MiB, GiB, TiB",
-        "headrace.toml:5:1: unknown setting `engine`\n    allowed: memory_limit, threads, temp_directory, state",
+        (
+            "headrace.toml:5:1: unknown setting `engine`\n    allowed: memory_limit, threads, temp_directory, state, database_url, definitions, "
+            "lease_seconds, attempts, keep_days, slots"
+        ),
     ]
 
 
@@ -52,6 +55,15 @@ def test_all_problems_are_told_with_their_lines(tmp_path):
         ("memory_limit = 5\n", '`memory_limit` must be a size such as "1GB", not `5`'),
         ('memory_limit = "lots"\n', '`memory_limit` must be a size such as "1GB", not `lots`'),
         ("state = 5\n", "`state` must be a path, not `5`"),
+        ("lease_seconds = 0\n", "`lease_seconds` must be a number of seconds, at least 1, not `0`"),
+        (
+            'database_url = "mysql://secret"\n',
+            "`database_url` must be an address such as `postgresql://user@host/database`, not what it is",
+        ),
+        (
+            "slots = {warehouse = 0}\n",
+            "`slots` must be names with whole numbers, such as `{warehouse = 2}`, not `{'warehouse': 0}`",
+        ),
     ],
 )
 def test_wrong_values(tmp_path, text, said):
@@ -68,3 +80,9 @@ def test_a_misspelt_variable_is_told_and_a_foreign_one_left_alone(tmp_path):
         "unknown setting `HEADRACE_MEMORY_LIMT` in the environment\n    did you mean `HEADRACE_MEMORY_LIMIT`?"
     ]
     assert load_settings(tmp_path, {"HEADRACE_DB_PASSWORD": "x"}) == Settings()
+
+
+def test_slots_come_as_a_table_or_from_the_environment(tmp_path):
+    (tmp_path / "headrace.toml").write_text("lease_seconds = 2.5\n[slots]\nwarehouse = 2\n")
+    assert load_settings(tmp_path, {}) == Settings(lease_seconds=2.5, slots={"warehouse": 2})
+    assert load_settings(tmp_path, {"HEADRACE_SLOTS": "warehouse=3, api=1"}).slots == {"warehouse": 3, "api": 1}

@@ -12,30 +12,38 @@ from typing import Any, ClassVar
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A fact about a run."""
+    """A fact about a run. `pipeline_id` is the run's id, and with it the stream that the event belongs to."""
 
     written: ClassVar[str]
+    pipeline_id: str
 
     def data(self) -> dict[str, Any]:
-        return asdict(self)
+        """What is stored: all but the stream, which is known by where it is stored."""
+        found = asdict(self)
+        del found["pipeline_id"]
+        return found
 
 
 @dataclass(frozen=True, slots=True)
 class PipelineStartedEvent(Event):
-    """A run began, by this version (fingerprint) of the pipeline, with these parameters (never secrets)."""
+    """A run began, by this version (fingerprint) of the pipeline, with these parameters (never secrets).
+
+    `pipeline_config` is what a caller of the orchestrator handed in as plain data; runs of a file name it in `definition`.
+    """
 
     written: ClassVar[str] = "pipeline.started/1"
-    pipeline: str
-    fingerprint: str
-    params: Mapping[str, Any] = field(default_factory=dict)
-    definition: str | None = None
-    graph: Sequence[Mapping[str, Any]] = ()
-    trigger: str = "command"
+    pipeline_config: Mapping[str, Any] = field(default_factory=dict)
+    pipeline: str = field(default="", kw_only=True)
+    fingerprint: str = field(default="", kw_only=True)
+    params: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
+    definition: str | None = field(default=None, kw_only=True)
+    graph: Sequence[Mapping[str, Any]] = field(default=(), kw_only=True)
+    trigger: str = field(default="command", kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
 class DataIngestedEvent(Event):
-    """A source was read to its end: records seen, bytes, files, and where it stood."""
+    """A source was read to its end: records seen, bytes, files, and how long it took."""
 
     written: ClassVar[str] = "data.ingested/1"
     dataset: str
@@ -148,30 +156,32 @@ class QuarantineReplayedEvent(Event):
 
 @dataclass(frozen=True, slots=True)
 class PipelineCompletedEvent(Event):
-    """A run succeeded. `unchanged` says that all of it had been published before and nothing was done."""
+    """A run succeeded. `unchanged` says that all of it had been published before and nothing was done. `result` is plain data."""
 
     written: ClassVar[str] = "pipeline.completed/1"
-    pipeline: str
-    seconds: float
-    unchanged: bool = False
+    result: Any = None
+    pipeline: str = field(default="", kw_only=True)
+    seconds: float = field(default=0.0, kw_only=True)
+    unchanged: bool = field(default=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
 class PipelineFailedEvent(Event):
-    """A run failed: the kind of error, what went wrong and what to do. No target was left half written."""
+    """A run failed: what went wrong, the kind of error, and what to do. No target was left half written."""
 
     written: ClassVar[str] = "pipeline.failed/1"
-    pipeline: str
-    error: str
     message: str
-    hint: str | None = None
-    seconds: float = 0.0
+    pipeline: str = field(default="", kw_only=True)
+    error: str = field(default="Error", kw_only=True)
+    hint: str | None = field(default=None, kw_only=True)
+    seconds: float = field(default=0.0, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
 class PipelineCancelledEvent(Event):
-    """A run was interrupted; what it had not published yet, the next does again."""
+    """A run was interrupted or cancelled; what it had not published yet, the next does again."""
 
     written: ClassVar[str] = "pipeline.cancelled/1"
-    pipeline: str
-    seconds: float = 0.0
+    pipeline: str = field(default="", kw_only=True)
+    seconds: float = field(default=0.0, kw_only=True)
+    why: str = field(default="", kw_only=True)

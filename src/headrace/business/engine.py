@@ -101,6 +101,10 @@ class Session(Protocol):
 
     def stage(self, dataset: str, folder: Path, progress: Progress) -> Staged: ...
 
+    def adopt(self, dataset: str, staged: Staged) -> None:
+        """Take a dataset as an earlier session has staged it, instead of making it."""
+        ...
+
     def measure(self, dataset: str, measures: Mapping[str, Expr]) -> Mapping[str, Any]:
         """Aggregates over a dataset, in one pass."""
         ...
@@ -117,6 +121,10 @@ class Session(Protocol):
 
     def held(self, dataset: str) -> Sequence[Mapping[str, Any]]:
         """The rows of a source that broke rules: `record`, `reasons`, `action` and `cells`."""
+        ...
+
+    def interrupt(self) -> None:
+        """Make the statement that is carried out raise `KeyboardInterrupt`; may be called from another thread."""
         ...
 
     def close(self) -> None: ...

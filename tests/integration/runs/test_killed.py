@@ -22,7 +22,7 @@ SCRIPT = """
 import os, signal, sys
 from pathlib import Path
 from headrace import bootstrap
-from headrace.bus.bus import EventBus
+from headrace.infrastructure.storage.run_queue import DatabaseRunQueue
 
 file, point, name = Path(sys.argv[1]), sys.argv[2], getattr(signal, sys.argv[3])
 
@@ -30,13 +30,13 @@ def seen(what):
     if what == point:
         os.kill(os.getpid(), name)
 
-publish = EventBus.publish
-def told(bus, stream, *events):
+append = DatabaseRunQueue.append
+def told(queue, lease, events):
     seen("before " + events[0].written)
-    stored = publish(bus, stream, *events)
+    stored = append(queue, lease, events)
     seen("after " + events[0].written)
     return stored
-EventBus.publish = told
+DatabaseRunQueue.append = told
 
 from headrace.infrastructure.connectors import milestones
 milestones.reached = lambda where: seen("milestone " + where)
@@ -94,7 +94,7 @@ def test_whenever_it_is_killed_the_next_run_puts_all_right(point: str, project: 
     assert project.cli("runs", "--project", str(project.folder)) == 0, "looking at it changes nothing"
     project.run()
     assert what_is_there(project) == [expected, expected]
-    assert project.run().state == "unchanged"
+    assert project.run().unchanged
     assert what_is_there(project) == [expected, expected]
     assert sum(h.open_rows for h in held_rows(project.store)) == COUNT // 100, "rows that are held back are known, once"
     assert list((project.folder / ".headrace" / "runs").glob("*")) == [], "what a dead run left is gone"

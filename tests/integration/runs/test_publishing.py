@@ -45,9 +45,9 @@ def test_a_second_run_changes_nothing_also_on_a_fresh_disk(kind: str, mode: str,
     project.data("in.csv", ["id", "v"], [[1, "a"], [2, "b"]])
     project.one(sinks=[sink(kind, mode)])
     assert project.run().state == "succeeded"
-    assert project.run().state == "unchanged"
+    assert project.run().unchanged
     shutil.rmtree(bootstrap.state_folder(project.folder))
-    assert project.run().state == "unchanged"
+    assert project.run().unchanged
     assert rows_of(project, kind) == Counter([("1", "a"), ("2", "b")])
 
 
@@ -83,9 +83,9 @@ def test_by_file_reads_only_new_files_and_lets_a_late_sink_catch_up(kind: str, p
     everything = Counter([("1", "a"), ("2", "b"), ("3", "c")])
     assert rows_of(project, kind) == everything
     assert Counter((str(a), str(b)) for a, b in query(project.folder / "first.duckdb", "SELECT * FROM t")) == everything
-    assert project.run().state == "unchanged"
+    assert project.run().unchanged
     shutil.rmtree(bootstrap.state_folder(project.folder))
-    assert project.run().state == "unchanged"
+    assert project.run().unchanged
 
 
 def test_by_cursor_reads_what_is_behind_it(project: Project) -> None:
@@ -121,7 +121,7 @@ def test_a_full_refresh_rebuilds_what_was_added_to(project: Project) -> None:
     project.run()
     project.run(full_refresh=True)
     assert rows_of(project, "duckdb") == Counter([("1", "a"), ("2", "b")])
-    assert project.run().state == "unchanged"
+    assert project.run().unchanged
     assert rows_of(project, "duckdb") == Counter([("1", "a"), ("2", "b")])
 
 
@@ -147,4 +147,4 @@ def test_renamed_projects_go_on_where_they_were(tmp_path: Path) -> None:
     before.data("in.csv", ["id", "v"], [[1, "a"]])
     before.one(sinks=[sink("duckdb", "append")]).run()
     (tmp_path / "before").rename(tmp_path / "after")
-    assert Project(tmp_path / "after").run().state == "unchanged"
+    assert Project(tmp_path / "after").run().unchanged

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import os
+import signal
+import subprocess
+import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,6 @@ import pytest
 from tests.integration.runs.project import Project, query
 
 from headrace.application.queries.quarantine import find_held, held_rows
-from headrace.bus.bus import EventBus
-from headrace.bus.events import Event, QuarantineReplayedEvent
 from headrace.errors import UsageError
 
 ROWS = [[1, "a"], [2, "b"], [77, "c"], [88, "d"], ["x", "e"]]
@@ -117,41 +117,27 @@ def test_part_of_an_export_leaves_the_rest_open(project: Project) -> None:
     both(project, {(1, "a"), (2, "b"), (7, "c")})
 
 
-class Dies(Exception):
-    """Stands for a killed process: nothing of ours may handle it."""
+def dying(project: Project, point: str, mended: Path | None = None) -> None:
+    """A replay whose process is killed at a point."""
+    words = ["quarantine", "replay", str(project.file), *(["--from", str(mended)] if mended else [])]
+    done = subprocess.run(
+        [sys.executable, "-m", "headrace", *words],
+        env={**os.environ, "HEADRACE_FAILPOINTS": point},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
 
 
-@contextmanager
-def dying(when: type[Event] | str) -> Iterator[None]:
-    """Let the process end when this event would be told; or after the sink of this name told that it has stored."""
-    publish = EventBus.publish
-    dead: list[bool] = []
-
-    def told(bus: EventBus, stream: str, *events: Event) -> Any:
-        if dead or (not isinstance(when, str) and isinstance(events[0], when)):
-            raise Dies
-        stored = publish(bus, stream, *events)
-        if getattr(events[0], "sink", None) == when:
-            dead.append(True)
-            raise Dies
-        return stored
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(EventBus, "publish", told)
-        with pytest.raises(Dies):
-            yield
-
-
-@pytest.mark.parametrize("when", [QuarantineReplayedEvent, "two", "one"])
-def test_a_replay_that_was_killed_is_not_taken_twice(project: Project, when: Any) -> None:
+@pytest.mark.parametrize("point", ["pipeline.completed", "data.stored@2", "data.stored"])
+def test_a_replay_that_was_killed_is_not_taken_twice(project: Project, point: str) -> None:
     started(project)
     define(project, 80)
-    with dying(when):
-        project.replay()
+    dying(project, point)
     try:
         project.replay()
     except UsageError:
-        assert when != "one", "a half-published replay is carried to its end"
+        assert point != "data.stored", "a half-published replay is carried to its end"
     both(project, {(1, "a"), (2, "b"), (77, "c")})
     assert sum(h.open_rows for h in held_rows(project.store)) == 2, "rows that broke a rule again are still held back, once"
     define(project, 99)
@@ -161,8 +147,7 @@ def test_a_replay_that_was_killed_is_not_taken_twice(project: Project, when: Any
 
 def test_a_half_published_replay_cannot_go_on_with_other_rows(project: Project) -> None:
     numbered(project)
-    with dying("one"):
-        project.replay(export_and_mend(project, {"77": "7"}, keep=1))
+    dying(project, "data.stored", export_and_mend(project, {"77": "7"}, keep=1))
     with pytest.raises(UsageError, match="half"):
         project.replay(export_and_mend(project, {"77": "8"}, keep=2))
     project.replay(project.folder / "held1.csv")

@@ -25,7 +25,7 @@ def list_runs(system: System, project: Path, limit: int, *, as_json: bool) -> No
             r.id,
             r.pipeline,
             r.state,
-            f"{r.started_at:%Y-%m-%d %H:%M:%S}",
+            f"{r.started_at or r.queued_at:%Y-%m-%d %H:%M:%S}",
             duration(r.seconds),
             number(r.read),
             number(r.written),

@@ -16,7 +16,7 @@ from headrace.business.processing.plan import Plan, PlannedCheck
 from headrace.errors import HeadraceError
 
 
-def audit(plan: Plan, session: Session, history: History, now: datetime) -> Iterator[QualityCheckEvent]:
+def audit(run_id: str, plan: Plan, session: Session, history: History, now: datetime) -> Iterator[QualityCheckEvent]:
     """The outcome of every check, in the order of the definition."""
     measured, failures = _measure_all(plan, session)
     for check in plan.checks:
@@ -25,6 +25,7 @@ def audit(plan: Plan, session: Session, history: History, now: datetime) -> Iter
         else:
             verdict = _judge(check, measured[check.name], history, now)
         yield QualityCheckEvent(
+            run_id,
             check=check.name,
             kind=check.kind,
             dataset=check.dataset,

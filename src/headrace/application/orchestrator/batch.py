@@ -1,34 +1,37 @@
-"""Runs a pipeline until nothing is outstanding: plans it, decides what is left to do, and carries that out, run by run."""
+"""Runs a pipeline from a command, in this process: plans it, asks for a run, waits for its turn, and goes on until nothing is left."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from headrace.application.orchestrator.increments import Work, narrowed, outstanding
-from headrace.application.orchestrator.run import BatchRun, Order
-from headrace.application.orchestrator.settling import settle_runs
+from headrace.application.orchestrator.carrying import Assignment, Prepared, carry_out
+from headrace.application.orchestrator.increments import Work
+from headrace.application.orchestrator.queue import KeptDefinition, Lease, RunRequest
 from headrace.application.orchestrator.site import Site, new_run_id
 from headrace.application.orchestrator.sources import look_at_sources
-from headrace.application.queries.runs import PROCESS_DIED, RunView, fold
-from headrace.bus.events import PipelineFailedEvent
+from headrace.application.queries.runs import RunView
 from headrace.business.model.definition import Definition
 from headrace.business.ports import Publisher
-from headrace.business.processing.plan import Plan, Resolved
+from headrace.business.processing.plan import Plan
 from headrace.business.processing.planning import build_plan
 from headrace.errors import DefinitionError
 
+#: How often to see whether a run that has to wait may begin, in seconds.
+LOOK_EVERY = 0.2
+
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """A definition with its plan, ready to run."""
+class Wish:
+    """How somebody wants a pipeline to be run."""
 
-    definition: Definition
-    file: Path | None
-    resolved: Mapping[str, Resolved]
-    plan: Plan
+    params: Mapping[str, Any]
+    kept: KeptDefinition | None = None
+    force: bool = False
+    full_refresh: bool = False
 
 
 def prepare(site: Site, definition: Definition, file: Path | None = None) -> Prepared:
@@ -43,71 +46,50 @@ def prepare(site: Site, definition: Definition, file: Path | None = None) -> Pre
     return Prepared(definition, file, resolved, plan)
 
 
-def run_all(
-    site: Site, prepared: Prepared, params: Mapping[str, Any], *, force: bool = False, full_refresh: bool = False
-) -> RunView:
+def run_all(site: Site, prepared: Prepared, wish: Wish) -> RunView:
     """Run until every sink holds everything; the last run. Several are needed only when sinks had come apart."""
-    if full_refresh:
-        prepared = replace(prepared, plan=_rebuilding(prepared.plan))
-        return execute(site, prepared, Work({}, {}, prepared.plan.sinks), new_run_id(), params, force=True)
     while True:
-        ledgers = {s.name: s.publisher.ledger(site.project) for s in prepared.plan.sinks}
-        mine = {name: [c for c in found if c.pipeline == prepared.definition.pipeline] for name, found in ledgers.items()}
-        settle_runs(site.bus, prepared.definition.pipeline, mine)
-        work = outstanding(prepared.plan, mine, site.hash_file, site.project)
-        run = execute(site, _reading_only(prepared, work), work, new_run_id(), params, force=force)
-        if not work.more:
-            return run
+        carried = carry_out(site, take_turn(site, prepared.definition, wish), *assigned(prepared, wish))
+        if not carried.more:
+            return carried.run
 
 
-def execute(
-    site: Site,
-    prepared: Prepared,
-    work: Work,
-    run_id: str,
-    params: Mapping[str, Any],
-    *,
-    force: bool = False,
-    identity: Mapping[str, Any] | None = None,
-) -> RunView:
-    """One run. Raises what ended it; its workspace is gone afterwards either way."""
-    bury_the_dead(site)
-    order = Order(
-        run_id=run_id,
-        plan=prepared.plan,
-        project=site.project,
-        workspace=site.workspaces.open(run_id),
-        quarantine=site.quarantine(prepared.definition.pipeline),
-        work=work,
-        params=params,
-        definition=str(prepared.file) if prepared.file else None,
-        force=force,
-        identity=identity,
+def run_once(site: Site, prepared: Prepared, wish: Wish, assignment: Assignment, run_id: str) -> RunView:
+    """One run with an assignment of its own."""
+    return carry_out(site, take_turn(site, prepared.definition, wish, run_id), prepared, assignment).run
+
+
+def assigned(prepared: Prepared, wish: Wish) -> tuple[Prepared, Assignment]:
+    """What a wish comes to."""
+    if wish.full_refresh:
+        anew = replace(prepared, plan=_rebuilding(prepared.plan))
+        return anew, Assignment(wish.params, force=True, work=Work({}, {}, anew.plan.sinks))
+    return prepared, Assignment(wish.params, force=wish.force)
+
+
+def take_turn(site: Site, definition: Definition, wish: Wish, run_id: str | None = None) -> Lease:
+    """Ask for a run and wait until it may begin: no other run of the pipeline goes on, and its slots are free."""
+    request = RunRequest(
+        run_id or new_run_id(),
+        definition.pipeline,
+        str(site.project.resolve()),
+        definition=wish.kept,
+        params=wish.params,
+        options={"force": wish.force, "full_refresh": wish.full_refresh},
+        host=site.worker.host,
     )
+    site.bury_the_dead()
+    lease = site.queue.start(request, site.worker)
     try:
-        BatchRun(order, site.engine, site.bus, site.hash_file, site.busy).execute()
-    finally:
-        site.workspaces.close(run_id)
-    return fold(run_id, site.bus.store.read(run_id))
-
-
-def bury_the_dead(site: Site) -> None:
-    """Close the books of runs whose process died: nothing of theirs was published in part, and none of them stays `running`."""
-    for run_id in site.workspaces.abandoned():
-        run = fold(run_id, site.bus.store.read(run_id))
-        if run.state == "running" and run.pipeline:
-            hint = "the next run does again what it had not published"
-            site.bus.publish(run_id, PipelineFailedEvent(run.pipeline, PROCESS_DIED, "the process of this run died", hint))
-        site.workspaces.close(run_id)
-
-
-def _reading_only(prepared: Prepared, work: Work) -> Prepared:
-    """The same plan, reading only the files that are outstanding."""
-    sources = tuple(
-        replace(s, scan=narrowed(prepared.resolved[s.name], work.files[s.name]).scan) if s.name in work.files else s
-        for s in prepared.plan.sources
-    )
-    return replace(prepared, plan=replace(prepared.plan, sources=sources))
+        while lease is None:
+            site.busy("waiting for its turn", None)
+            time.sleep(LOOK_EVERY)
+            site.bury_the_dead()
+            lease = site.queue.claim(site.worker, request.run_id)
+    except KeyboardInterrupt:
+        site.queue.cancel(request.run_id, "interrupted")
+        raise
+    return lease
 
 
 def _rebuilding(plan: Plan) -> Plan:

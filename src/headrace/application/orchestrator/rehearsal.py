@@ -126,7 +126,7 @@ def _compared(plan: Plan, test: TestDefinition, session: Session) -> Iterator[st
         if found != count:
             yield f"{name}: {count} rows expected, {found} came"
     if expected.checks:
-        outcomes = {c.check: c.outcome for c in audit(plan, session, {}, datetime.now(UTC))}
+        outcomes = {c.check: c.outcome for c in audit("test", plan, session, {}, datetime.now(UTC))}
         for check, outcome in expected.checks.items():
             if outcomes.get(check) != outcome:
                 yield f"check {check}: {outcome} expected, {outcomes.get(check, 'no such check')} came"

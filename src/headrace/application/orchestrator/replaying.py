@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from headrace.application.orchestrator.batch import Prepared, execute, run_all
+from headrace.application.orchestrator.batch import Wish, run_all, run_once
+from headrace.application.orchestrator.carrying import Assignment, Prepared
 from headrace.application.orchestrator.increments import Work, checkpoint_name
 from headrace.application.orchestrator.replay import Replay, refuse_if_unfit
 from headrace.application.orchestrator.settling import refuse_other_rows, settle_replays
@@ -21,14 +20,15 @@ from headrace.business.processing.planning import build_plan
 from headrace.errors import UsageError
 
 
-def replay(site: Site, prepared: Prepared, wanted: Held, mended: Path | None, params: Mapping[str, Any]) -> RunView:
+def replay(site: Site, prepared: Prepared, wanted: Held, mended: Path | None, wish: Wish) -> RunView:
     """Publish those of the rows that pass now, each once. Where targets are built anew, that is an ordinary run.
 
     Rows that break a rule again are held back by this run, and no longer by the one they came from.
     """
+    site.bury_the_dead()
     store = site.bus.store
     if mended is None and all(getattr(s.publisher, "mode", "replace") == "replace" for s in prepared.plan.sinks):
-        return run_all(site, prepared, params, force=True)
+        return run_all(site, prepared, replace(wish, force=True))
     refuse_if_unfit(prepared.plan, wanted, mended=mended is not None)
     settle_replays(site.bus, prepared.plan.sinks, site.project)
     held = find_held(store, wanted.run_id, wanted.dataset)
@@ -49,7 +49,7 @@ def replay(site: Site, prepared: Prepared, wanted: Held, mended: Path | None, pa
                 "no row of it can go through as it is",
                 hint="rows that could not be read need mending: `headrace quarantine export`, then `replay --from`",
             )
-        return _carry_out(site, _reading(prepared, source, again), again, params)
+        return _carry_out(site, _reading(prepared, source, again), again, wish)
 
 
 def _chosen(site: Site, held: Held, source: PlannedSource, mended: Path | None, out: Path) -> Replay:
@@ -70,13 +70,17 @@ def _reading(prepared: Prepared, source: PlannedSource, again: Replay) -> Prepar
     return replace(prepared, resolved=resolved, plan=build_plan(prepared.definition, resolved))
 
 
-def _carry_out(site: Site, prepared: Prepared, again: Replay, params: Mapping[str, Any]) -> RunView:
+def _carry_out(site: Site, prepared: Prepared, again: Replay, wish: Wish) -> RunView:
     run_id, ids = new_run_id(), sorted(again.ids)
-    names = {s.name: checkpoint_name(prepared.plan, s, params, again.identity, run_id) for s in prepared.plan.sinks}
-    replayed = (again.held.run_id, again.held.dataset)
-    refuse_other_rows(site.bus.store, prepared.plan.sinks, site.project, replayed, set(ids), set(names.values()))
-    site.bus.publish(run_id, QuarantineReplayIntendedEvent(again.held.run_id, again.held.dataset, ids, names))
-    work = Work({}, {}, prepared.plan.sinks)
-    run = execute(site, prepared, work, run_id, params, identity=again.identity)
-    site.bus.publish(run_id, QuarantineReplayedEvent(again.held.run_id, again.held.dataset, ids))
+    names = {s.name: checkpoint_name(prepared.plan, s, wish.params, again.identity, run_id) for s in prepared.plan.sinks}
+    from_run, dataset = again.held.run_id, again.held.dataset
+    refuse_other_rows(site.bus.store, prepared.plan.sinks, site.project, (from_run, dataset), set(ids), set(names.values()))
+    assignment = Assignment(
+        wish.params,
+        work=Work({}, {}, prepared.plan.sinks),
+        identity=again.identity,
+        before=(QuarantineReplayIntendedEvent(run_id, from_run, dataset, ids, names),),
+    )
+    run = run_once(site, prepared, wish, assignment, run_id)
+    site.bus.record(QuarantineReplayedEvent(run_id, from_run, dataset, ids))
     return run

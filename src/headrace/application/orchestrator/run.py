@@ -1,23 +1,24 @@
 """Carries out one batch run: ingest and judge, transform, stage, audit, publish. It decides the order, and does none of it itself.
 
-Every stage is told as an event; nothing is published before every blocking check has passed, and then each sink once.
+Every stage is told as an event; nothing is published before every blocking check has passed, and then each sink once. What is
+staged is durable: a run that is gone on with begins behind it.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from headrace.application.orchestrator.accounting import check_source, rows_of_steps
 from headrace.application.orchestrator.audit import audit
 from headrace.application.orchestrator.graph import describe
 from headrace.application.orchestrator.increments import HashFile, Work, checkpoint_name, identity, inside
+from headrace.application.orchestrator.readiness import Ready
 from headrace.application.queries.quality import check_history
-from headrace.bus.bus import EventBus
 from headrace.bus.events import (
     DataIngestedEvent,
     DataProcessedEvent,
@@ -25,15 +26,14 @@ from headrace.bus.events import (
     DataStoredEvent,
     DataValidatedEvent,
     Event,
-    PipelineCancelledEvent,
-    PipelineCompletedEvent,
-    PipelineFailedEvent,
     PipelineStartedEvent,
 )
+from headrace.bus.lifecycle import PipelineResumedEvent
+from headrace.bus.store import EventStore
 from headrace.business.engine import Engine, Ingested, QuarantineTarget, Session
-from headrace.business.ports import Checkpoint, Position, Staged
+from headrace.business.ports import Checkpoint, Fence, Position, Staged
 from headrace.business.processing.plan import Plan, PlannedSink
-from headrace.errors import AuditFailed, ContractBroken, HeadraceError, Unbalanced
+from headrace.errors import AuditFailed, ContractBroken, Unbalanced
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,44 +48,83 @@ class Order:
     work: Work
     params: Mapping[str, Any] = field(default_factory=dict)
     definition: str | None = None
+    trigger: str = "command"
+    attempt: int = 1
     force: bool = False
     identity: Mapping[str, Any] | None = None
     """What the run's publications stand for, when that is not the state of its sources."""
 
 
-class BatchRun:
-    """One run. `execute` returns when it has ended, and raises what ended it; the event log has it either way."""
+class Surroundings(Protocol):
+    """What a run needs of the one who carries it out."""
 
-    def __init__(
-        self, order: Order, engine: Engine, bus: EventBus, hash_file: HashFile, busy: Callable[[str, float | None], None]
-    ) -> None:
-        self.order, self.engine, self.bus, self.hash_file, self.busy = order, engine, bus, hash_file, busy
+    store: EventStore
+    hash_file: HashFile
+    fence: Fence
+
+    def tell(self, *events: Event) -> None:
+        """Append what happened. Raises `LeaseLost` when the run is no longer ours."""
+        ...
+
+    def busy(self, what: str, share: float | None) -> None: ...
+
+    def keep(self, ready: Ready) -> None:
+        """Write down what lies ready, durably."""
+        ...
+
+    def before_publishing(self, sink: PlannedSink) -> None:
+        """Be sure that the run is still ours."""
+        ...
+
+    def reached(self, point: str) -> None:
+        """A named point was reached, at which tests and `headrace chaos` let the process die."""
+        ...
+
+
+class BatchRun:
+    """One run. `execute` returns when all is published, and raises what kept it from that."""
+
+    def __init__(self, order: Order, engine: Engine, around: Surroundings) -> None:
+        self.order, self.engine, self.around = order, engine, around
         self.plan = order.plan
-        self.started = time.monotonic()
         self.now = datetime.now(UTC)
+        self.cursors: dict[str, str] = {}
+        self.names: dict[str, str] = {}
         self.ingested: dict[str, Ingested] = {}
         self.staged: dict[str, Staged] = {}
+        self.session: Session | None = None
 
-    def execute(self) -> None:
-        pipeline = self.plan.definition.pipeline
-        graph = describe(replace(self.plan, sinks=self.order.work.sinks))
-        self._tell(PipelineStartedEvent(pipeline, self.plan.fingerprint, self.order.params, self.order.definition, graph))
-        try:
-            unchanged = self._nothing_to_do()
-            if not unchanged:
-                self._carry_out()
-        except KeyboardInterrupt:
-            self._tell(PipelineCancelledEvent(pipeline, self._seconds()))
-            raise
-        except HeadraceError as error:
-            self._tell(PipelineFailedEvent(pipeline, type(error).__name__, error.message, error.hint, self._seconds()))
-            raise
-        except Exception as error:
-            self._tell(PipelineFailedEvent(pipeline, type(error).__name__, str(error), None, self._seconds()))
-            raise
-        self._tell(PipelineCompletedEvent(pipeline, self._seconds(), unchanged))
+    def interrupt(self) -> None:
+        """Stop the statement that the engine is at, from another thread."""
+        if self.session is not None:
+            self.session.interrupt()
+
+    def execute(self, ready: Ready | None = None) -> bool:
+        """Carry it out, from the start or behind what lies ready. Whether there was anything to do."""
+        if ready is not None:
+            self._go_on(ready)
+            return True
+        self._tell_start()
+        if self._nothing_to_do():
+            return False
+        self._carry_out()
+        return True
 
     # The stages, in order --------------------------------------------------------------------------------------------
+
+    def _tell_start(self) -> None:
+        graph = describe(replace(self.plan, sinks=self.order.work.sinks))
+        self.around.tell(
+            PipelineStartedEvent(
+                self.order.run_id,
+                pipeline=self.plan.definition.pipeline,
+                fingerprint=self.plan.fingerprint,
+                params=self.order.params,
+                definition=self.order.definition,
+                graph=graph,
+                trigger=self.order.trigger,
+            )
+        )
 
     def _nothing_to_do(self) -> bool:
         """Whether every sink already holds what this run would give it."""
@@ -98,40 +137,70 @@ class BatchRun:
         return all(self._holds(sink) for sink in self.order.work.sinks)
 
     def _holds(self, sink: PlannedSink) -> bool:
-        name = self._checkpoint(sink).name
+        name = self._name(sink)
         return any(c.name == name for c in sink.publisher.ledger(self.order.project))
 
     def _carry_out(self) -> None:
-        session = self.engine.session(self.plan, self.order.workspace, self.order.project)
+        session = self._open()
         try:
             self._ingest(session)
-            self.busy("transforming", None)
-            session.prepare(lambda share: self.busy("transforming", share))
+            self.around.reached("ingested")
+            self.around.busy("transforming", None)
+            session.prepare(lambda share: self.around.busy("transforming", share))
             self._stage(session)
             self._account(session)
+            names = {sink.name: self._name(sink) for sink in self.order.work.sinks}
+            ready = Ready(self.order.work, self.staged, names, self.cursors)
+            self.around.keep(ready)
+            self.around.reached("staged")
             self._audit(session)
+            self.around.keep(ready.with_audit())
+            self.around.reached("audited")
         finally:
             session.close()
+        self._publish()
+
+    def _open(self) -> Session:
+        self.session = self.engine.session(self.plan, self.order.workspace, self.order.project)
+        return self.session
+
+    def _go_on(self, ready: Ready) -> None:
+        """What was staged is not made again, what was judged is not judged again, and what was published is found to be there."""
+        self.staged, self.names, self.cursors = dict(ready.staged), dict(ready.names), dict(ready.cursors)
+        self.around.tell(PipelineResumedEvent(self.order.run_id, "audited" if ready.audited else "staged", self.order.attempt))
+        if not ready.audited:
+            session = self._open()
+            try:
+                for name, staged in ready.staged.items():
+                    session.adopt(name, staged)
+                self._audit(session)
+            finally:
+                session.close()
+            self.around.keep(ready.with_audit())
+            self.around.reached("audited")
         self._publish()
 
     def _ingest(self, session: Session) -> None:
         for source in self.plan.sources:
             begun = time.monotonic()
             what = f"reading {source.name}"
-            self.busy(what, None)
+            self.around.busy(what, None)
             target = QuarantineTarget(
                 self.order.quarantine / source.name / f"{self.order.run_id}.parquet",
                 self.plan.definition.pipeline,
                 self.order.run_id,
             )
             after = self.order.work.cursors.get(source.name)
-            found = session.ingest(source, target, after=after, progress=lambda share, what=what: self.busy(what, share))  # type: ignore[misc]
+            found = session.ingest(source, target, after=after, progress=lambda share, what=what: self.around.busy(what, share))  # type: ignore[misc]
             check_source(found)
             self.ingested[source.name] = found
+            if found.cursor:
+                self.cursors[source.name] = found.cursor
             seconds = time.monotonic() - begun
-            self._tell(
-                DataIngestedEvent(source.name, source.origin, found.read, len(found.files), found.bytes, seconds),
-                _validated(found, seconds),
+            run_id, files = self.order.run_id, len(found.files)
+            self.around.tell(
+                DataIngestedEvent(run_id, source.name, source.origin, found.read, files, found.bytes, seconds),
+                _validated(run_id, found, seconds),
             )
             if found.broken:
                 raise _broken(found)
@@ -140,12 +209,13 @@ class BatchRun:
         for dataset in self.plan.staged:
             begun = time.monotonic()
             what = f"staging {dataset}"
-            self.busy(what, None)
+            self.around.busy(what, None)
             folder = self.order.workspace / "staged" / dataset
-            staged = session.stage(dataset, folder, lambda share, what=what: self.busy(what, share))  # type: ignore[misc]
+            staged = session.stage(dataset, folder, lambda share, what=what: self.around.busy(what, share))  # type: ignore[misc]
             self.staged[dataset] = staged
-            self._tell(
+            self.around.tell(
                 DataStagedEvent(
+                    self.order.run_id,
                     dataset,
                     staged.rows,
                     staged.bytes,
@@ -157,8 +227,12 @@ class BatchRun:
 
     def _account(self, session: Session) -> None:
         known = {name: found.good for name, found in self.ingested.items()} | {n: s.rows for n, s in self.staged.items()}
-        for rows in rows_of_steps(self.plan, known, session.filtered_by_key(), session.count):
-            self._tell(DataProcessedEvent(rows.step.name, rows.step.kind, rows.inputs, rows.rows, rows.filtered, rows.added))
+        self.around.tell(
+            *(
+                DataProcessedEvent(self.order.run_id, r.step.name, r.step.kind, r.inputs, r.rows, r.filtered, r.added)
+                for r in rows_of_steps(self.plan, known, session.filtered_by_key(), session.count)
+            )
+        )
         for name, found in self.ingested.items():
             if name in self.staged and self.staged[name].rows != found.good:
                 raise Unbalanced(f"{name}: {found.good} good rows, but {self.staged[name].rows} were staged")
@@ -166,10 +240,10 @@ class BatchRun:
     def _audit(self, session: Session) -> None:
         if not self.plan.checks:
             return
-        self.busy("auditing", None)
-        history = check_history(self.bus.store, self.plan.definition.pipeline)
-        outcomes = list(audit(self.plan, session, history, self.now))
-        self._tell(*outcomes)
+        self.around.busy("auditing", None)
+        history = check_history(self.around.store, self.plan.definition.pipeline)
+        outcomes = list(audit(self.order.run_id, self.plan, session, history, self.now))
+        self.around.tell(*outcomes)
         blocking = [c for c in outcomes if c.outcome in ("fail", "error") and c.on_fail == "block"]
         if blocking:
             shown = "; ".join(f"{c.check}: {c.observed}, expected {c.expected}" for c in blocking)
@@ -181,17 +255,21 @@ class BatchRun:
     def _publish(self) -> None:
         for sink in self.order.work.sinks:
             begun = time.monotonic()
-            self.busy(f"publishing {sink.name}", None)
+            self.around.busy(f"publishing {sink.name}", None)
+            self.around.before_publishing(sink)
+            self.around.reached(f"before publishing {sink.name}")
             staged = self.staged[sink.dataset]
             checkpoint = self._checkpoint(sink)
             done = sink.publisher.publish(self.order.project, staged, checkpoint)
+            self.around.reached(f"published {sink.name}")
             if not done.already and done.inserted + done.updated + done.unchanged != staged.rows:
                 raise Unbalanced(
                     f"sink `{sink.name}`: {staged.rows} rows were staged, but {done.inserted} inserted + {done.updated} updated + "
                     f"{done.unchanged} unchanged"
                 )
-            self._tell(
+            self.around.tell(
                 DataStoredEvent(
+                    self.order.run_id,
                     sink=sink.name,
                     kind=sink.kind,
                     dataset=sink.dataset,
@@ -207,34 +285,40 @@ class BatchRun:
                     seconds=time.monotonic() - begun,
                 )
             )
+            self.around.reached(f"told of {sink.name}")
 
     # What they need --------------------------------------------------------------------------------------------------
 
     def _checkpoint(self, sink: PlannedSink) -> Checkpoint:
-        append = getattr(sink.publisher, "mode", "replace") == "append"
-        cursors = {name: Position(found.cursor) for name, found in self.ingested.items() if found.cursor}
-        inputs = dict(self.order.identity or {})
-        for source in () if self.order.identity else self.plan.sources:
-            span = (self.order.work.cursors.get(source.name), cursors.get(source.name)) if source.cursor else None
-            inputs[source.name] = identity(source, span, self.hash_file, self.order.project, content=append)
-        name = checkpoint_name(self.plan, sink, self.order.params, inputs, self.order.run_id)
-        if self.order.force:
-            name = name[:16] + self.order.run_id.replace("-", "")[-16:]
         project = self.order.project
         read = {
             name: [replace(f, path=inside(f.path, project)) for f in files] for name, files in self.order.work.files.items()
         }
-        return Checkpoint(name, self.plan.definition.pipeline, self.order.run_id, self.now, read, cursors)
+        cursors = {name: Position(cursor) for name, cursor in self.cursors.items()}
+        return Checkpoint(
+            self._name(sink), self.plan.definition.pipeline, self.order.run_id, self.now, read, cursors, self.around.fence
+        )
 
-    def _tell(self, *events: Event) -> None:
-        self.bus.publish(self.order.run_id, *events)
+    def _name(self, sink: PlannedSink) -> str:
+        """What the publication to a sink stands for. Found once: whoever goes on with the run must not take newer files for those
+        that were read."""
+        if sink.name not in self.names:
+            self.names[sink.name] = self._found_name(sink)
+        return self.names[sink.name]
 
-    def _seconds(self) -> float:
-        return round(time.monotonic() - self.started, 6)
+    def _found_name(self, sink: PlannedSink) -> str:
+        append = getattr(sink.publisher, "mode", "replace") == "append"
+        inputs = dict(self.order.identity or {})
+        for source in () if self.order.identity else self.plan.sources:
+            span = (self.order.work.cursors.get(source.name), self.cursors.get(source.name)) if source.cursor else None
+            inputs[source.name] = identity(source, span, self.around.hash_file, self.order.project, content=append)
+        name = checkpoint_name(self.plan, sink, self.order.params, inputs, self.order.run_id)
+        return name[:16] + self.order.run_id.replace("-", "")[-16:] if self.order.force else name
 
 
-def _validated(found: Ingested, seconds: float) -> DataValidatedEvent:
+def _validated(run_id: str, found: Ingested, seconds: float) -> DataValidatedEvent:
     return DataValidatedEvent(
+        run_id,
         dataset=found.dataset,
         read=found.read,
         good=found.good,

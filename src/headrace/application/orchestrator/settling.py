@@ -25,7 +25,7 @@ def settle_runs(bus: EventBus, pipeline: str, ledgers: Mapping[str, Sequence[Che
             and sinks
             and all(name in run.sinks or (name, run.id) in published for name in sinks)
         ):
-            bus.publish(run.id, PipelineCompletedEvent(pipeline, 0.0))
+            bus.record(PipelineCompletedEvent(run.id, pipeline=pipeline))
 
 
 def settle_replays(bus: EventBus, sinks: Sequence[PlannedSink], project: Path) -> None:
@@ -36,10 +36,9 @@ def settle_replays(bus: EventBus, sinks: Sequence[PlannedSink], project: Path) -
         if names and all(name in present.get(sink, ()) for sink, name in names.items()):
             run = find_run(bus.store, event.stream)
             if _unfinished(run):
-                bus.publish(event.stream, PipelineCompletedEvent(run.pipeline, 0.0))
-            bus.publish(
-                event.stream, QuarantineReplayedEvent(event.data["from_run"], event.data["dataset"], event.data["rows"])
-            )
+                bus.record(PipelineCompletedEvent(event.stream, pipeline=run.pipeline))
+            data = event.data
+            bus.record(QuarantineReplayedEvent(event.stream, data["from_run"], data["dataset"], data["rows"]))
 
 
 def refuse_other_rows(
@@ -58,8 +57,8 @@ def refuse_other_rows(
 
 
 def _unfinished(run: RunView) -> bool:
-    """Whether nothing is known of a run's end but, perhaps, that its process died."""
-    return run.state == "running" or (run.error is not None and run.error["error"] == PROCESS_DIED)
+    """Whether nothing is known of a run's end but that its process died."""
+    return run.state == "failed" and run.error is not None and run.error["error"] == PROCESS_DIED
 
 
 def _present(sinks: Sequence[PlannedSink], project: Path) -> dict[str, set[str]]:

@@ -1,15 +1,16 @@
-"""The site of a project's runs: the engine, the event bus, the folders, and the few deeds of the world that runs need. No logic."""
+"""The site of a project's runs: engine, bus, queue, folders, and the few deeds of the world that runs need. No logic."""
 
 from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from headrace.application.orchestrator.increments import HashFile
+from headrace.application.orchestrator.queue import RunQueue, Worker
 from headrace.application.orchestrator.rehearsal import WriteTexts
 from headrace.application.orchestrator.replay import HeldRows
 from headrace.bus.bus import EventBus
@@ -20,13 +21,25 @@ Busy = Callable[[str, float | None], None]
 
 
 class Workspaces(Protocol):
-    """Folders for runs, which know whose process is alive."""
+    """Folders for runs, each with a note of what lies ready in it."""
 
     def open(self, run_id: str) -> Path: ...
 
     def close(self, run_id: str) -> None: ...
 
-    def abandoned(self) -> Sequence[str]: ...
+    def note(self, run_id: str, note: Mapping[str, Any]) -> None: ...
+
+    def noted(self, run_id: str) -> Mapping[str, Any] | None: ...
+
+    def tidy(self, outstanding: Collection[str], pipeline: str | None = None) -> None: ...
+
+
+class Workers(Protocol):
+    """Who carries runs out."""
+
+    def any_alive(self) -> bool:
+        """Whether a worker is there that goes on with what others leave."""
+        ...
 
 
 def silent(_what: str, _share: float | None) -> None:
@@ -42,6 +55,10 @@ class Site:
     """The folder for what belongs to runs: event log, workspaces, quarantine."""
     engine: Engine
     bus: EventBus
+    queue: RunQueue
+    worker: Worker
+    """This process."""
+    workers: Workers
     hash_file: HashFile
     held: HeldRows
     write_texts: WriteTexts
@@ -50,6 +67,12 @@ class Site:
 
     def quarantine(self, pipeline: str) -> Path:
         return self.state / "quarantine" / pipeline
+
+    def bury_the_dead(self) -> None:
+        """Close the books of runs whose process died, so that none stays `running`; unless there are workers, who go on with them."""
+        outstanding = self.queue.outstanding()
+        if any(run.worker for run in outstanding) and not self.workers.any_alive():
+            self.queue.reap(self.worker, resume=False)
 
 
 def new_run_id() -> str:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from headrace.bus.store import Envelope, EventStore
+from headrace.business.model.run import AFTER
 from headrace.business.model.schema import did_you_mean
 from headrace.errors import UsageError
 
@@ -21,7 +22,16 @@ class RunView:
 
     id: str
     pipeline: str = ""
-    state: str = "running"
+    state: str = ""
+    reason: str = ""
+    """Why it waits, while it does."""
+    trigger: str = ""
+    priority: int = 0
+    worker: str = ""
+    attempt: int = 0
+    unchanged: bool = False
+    """Whether it succeeded without doing anything: all of it had been published before."""
+    queued_at: datetime | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
     seconds: float | None = None
@@ -34,11 +44,10 @@ class RunView:
     staged: dict[str, dict[str, Any]] = field(default_factory=dict)
     checks: list[Mapping[str, Any]] = field(default_factory=list)
     sinks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    retries: list[Mapping[str, Any]] = field(default_factory=list)
     error: Mapping[str, Any] | None = None
-
-    @property
-    def unchanged(self) -> bool:
-        return self.state == "unchanged"
+    events: int = 0
+    """How many events it has."""
 
     @property
     def read(self) -> int:
@@ -65,16 +74,21 @@ def fold(run_id: str, events: Iterable[Envelope]) -> RunView:
     """The state of a run after these events."""
     run = RunView(run_id)
     for event in events:
-        _apply(run, event)
+        apply(run, event)
     return run
 
 
-def _apply(run: RunView, event: Envelope) -> None:
+def apply(run: RunView, event: Envelope) -> None:
+    """Let one more event change what is known of a run."""
     data = dict(event.data)
-    match event.type.partition("/")[0]:
-        case "pipeline.started":
-            run.pipeline, run.started_at, run.fingerprint = data["pipeline"], event.at, data["fingerprint"]
-            run.params, run.definition, run.graph = data["params"], data["definition"], list(data["graph"])
+    kind = event.kind
+    run.events = event.number
+    following = AFTER.get(kind, run.state)
+    if not (kind == "pipeline.started" and run.state == "cancelling"):
+        run.state = following
+    if kind.startswith("pipeline."):
+        _apply_to_life(run, kind, data, event.at)
+    match kind:
         case "data.ingested" | "data.validated":
             run.sources.setdefault(data["dataset"], {}).update(data)
         case "data.processed":
@@ -82,23 +96,43 @@ def _apply(run: RunView, event: Envelope) -> None:
         case "data.staged":
             run.staged[data["dataset"]] = data
         case "quality.checked":
-            run.checks.append(data)
+            run.checks = [c for c in run.checks if c["check"] != data["check"]] + [data]
         case "data.stored":
             run.sinks[data["sink"]] = data
+
+
+def _apply_to_life(run: RunView, kind: str, data: dict[str, Any], at: datetime) -> None:
+    match kind:
+        case "pipeline.queued":
+            run.pipeline, run.queued_at, run.trigger = data["pipeline"], at, data["trigger"]
+            run.priority, run.params = data["priority"], data["params"]
+        case "pipeline.waiting":
+            run.reason = data["reason"]
+        case "pipeline.lease_lost":
+            run.reason = f"taken from a worker that was lost: {data['why']}"
+        case "pipeline.claimed":
+            run.worker, run.attempt, run.reason = data["worker"], data["attempt"], ""
+        case "pipeline.started":
+            run.pipeline, run.started_at, run.fingerprint = data["pipeline"], run.started_at or at, data["fingerprint"]
+            run.params, run.definition, run.graph = data["params"], data["definition"], list(data["graph"])
+            run.trigger = run.trigger or data["trigger"]
+        case "pipeline.reopened":
+            run.error, run.ended_at, run.seconds = None, None, None
+        case "pipeline.retried":
+            run.retries.append(data)
         case "pipeline.completed":
-            run.state = "unchanged" if data["unchanged"] else "succeeded"
-            run.ended_at, run.seconds, run.error = event.at, data["seconds"], None
+            run.ended_at, run.seconds, run.error, run.unchanged = at, data["seconds"], None, data["unchanged"]
         case "pipeline.failed":
-            run.state, run.ended_at, run.seconds, run.error = "failed", event.at, data["seconds"], data
+            run.ended_at, run.seconds, run.error = at, data["seconds"], data
         case "pipeline.cancelled":
-            run.state, run.ended_at, run.seconds = "cancelled", event.at, data["seconds"]
+            run.ended_at, run.seconds = at, data["seconds"]
 
 
 def all_runs(store: EventStore) -> list[RunView]:
     """Every run of the project, the latest first."""
     runs: dict[str, RunView] = {}
     for event in store.read():
-        _apply(runs.setdefault(event.stream, RunView(event.stream)), event)
+        apply(runs.setdefault(event.stream, RunView(event.stream)), event)
     return [run for run in reversed(runs.values()) if run.pipeline]
 
 

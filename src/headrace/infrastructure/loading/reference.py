@@ -159,7 +159,7 @@ def _named(annotation: Any) -> str:
 
 
 def _event(event: type[Any]) -> str:
-    names = ", ".join(f"`{field.name}`" for field in fields(event))
+    names = ", ".join(f"`{field.name}`" for field in fields(event) if field.name != "pipeline_id")
     return f"## {event.written}\n\n`{event.__name__}`. {inspect.getdoc(event)}\n\n{names}\n"
 
 
@@ -188,11 +188,12 @@ def pages() -> Mapping[str, str]:
     import typer
 
     from headrace.application.cli.app import app
-    from headrace.bus import events
+    from headrace.bus import events, lifecycle
 
     ours = distribution("headrace").entry_points
     plugins = {group: [e.load() for e in ours if e.group == f"headrace.{group}"] for group in ("sources", "sinks")}
-    told = [e for e in vars(events).values() if isinstance(e, type) and issubclass(e, events.Event) and e is not events.Event]
+    inside = [e for e in vars(events).values() if isinstance(e, type) and issubclass(e, events.Event) and e is not events.Event]
+    told = [*lifecycle.LIFECYCLE, *inside]
     return {
         "definition.md": definition_page(plugins["sources"], plugins["sinks"]),
         "cli.md": cli_page(typer.main.get_command(app)),

@@ -1,30 +1,30 @@
-"""The folders in which runs work, each with the mark of the process that owns it; so that what a dead one left behind is known."""
+"""The folders in which runs work, each with a note of what lies ready in it, so that a run can be gone on with. Not what the note means."""
 
 from __future__ import annotations
 
+import json
 import os
-import platform
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 from headrace.errors import NonRetryableError
 
-_OWNER = "owner"
+_NOTE = "ready.json"
 
 
 class Workspaces:
-    """Folders under `root`, one for each run that is going on."""
+    """Folders under `root`, one for each run that is going on or may be gone on with."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
 
     def open(self, run_id: str) -> Path:
-        """A folder for a run of this process."""
+        """The folder of a run."""
         folder = self.root / run_id
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / _OWNER).write_text(f"{platform.node()} {os.getpid()} {_started(os.getpid())}")
         except OSError as error:
             raise NonRetryableError(
                 f"there is no place to work in: {folder} cannot be made: {error.strerror}",
@@ -36,30 +36,30 @@ class Workspaces:
         """Remove a run's folder with all that is in it."""
         shutil.rmtree(self.root / run_id, ignore_errors=True)
 
-    def abandoned(self) -> Sequence[str]:
-        """The runs whose process on this machine is no more. Those of other machines are left alone."""
+    def note(self, run_id: str, note: Mapping[str, Any]) -> None:
+        """Write down what lies ready, all or nothing; it is on the disk when this returns."""
+        path = self.root / run_id / _NOTE
+        part = path.with_suffix(".part")
+        with part.open("w", encoding="utf-8") as file:
+            json.dump(note, file, default=str)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+
+    def noted(self, run_id: str) -> Mapping[str, Any] | None:
+        """What was written down last; None when nothing was, or nothing that can be read."""
+        try:
+            found: Mapping[str, Any] = json.loads((self.root / run_id / _NOTE).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return found
+
+    def tidy(self, outstanding: Collection[str], pipeline: str | None = None) -> None:
+        """Remove what ended runs left: folders without a note, and with one those of this pipeline, which has a newer run."""
         if not self.root.is_dir():
-            return []
-        return [folder.name for folder in sorted(self.root.iterdir()) if folder.is_dir() and _is_dead(folder / _OWNER)]
-
-
-def _is_dead(owner: Path) -> bool:
-    try:
-        host, pid, started = owner.read_text().split()
-    except (OSError, ValueError):
-        return False
-    return host == platform.node() and _started(int(pid)) != started
-
-
-def _started(pid: int) -> str:
-    """When a process started, in the kernel's own count, so that a number given out again is not taken for it; or `-`, or `gone`."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return "gone"
-    except PermissionError:
-        return "-"
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except OSError:
-        return "-"
+            return
+        for folder in self.root.iterdir():
+            if folder.is_dir() and folder.name not in outstanding:
+                note = self.noted(folder.name)
+                if note is None or note.get("pipeline") == pipeline:
+                    self.close(folder.name)

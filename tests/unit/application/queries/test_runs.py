@@ -17,22 +17,25 @@ from headrace.bus.events import (
     PipelineStartedEvent,
 )
 from headrace.errors import UsageError
-from headrace.infrastructure.storage.sqlite_events import SqliteEventStore
+from headrace.infrastructure.storage.event_log import EventLog
+from headrace.infrastructure.storage.sqlite_database import SqliteDatabase
 
 
 @pytest.fixture
 def bus(tmp_path: Path) -> EventBus:
-    return EventBus(SqliteEventStore(tmp_path / "log.db"))
+    return EventBus(EventLog(SqliteDatabase(tmp_path / "log.db")))
 
 
 def test_a_run_is_what_its_events_say(bus: EventBus) -> None:
     graph = [{"name": "a", "part": "source", "kind": "file", "inputs": []}]
-    bus.publish("r1", PipelineStartedEvent("p", "f1", {"day": "1"}, "p.yaml", graph))
-    bus.publish("r1", DataValidatedEvent("a", read=10, good=7, quarantined=3))
-    bus.publish("r1", DataProcessedEvent("s", "filter", {"a": 7}, rows=5, filtered=2))
-    bus.publish("r1", DataStoredEvent("out", "file", "s", "x/", "c1", rows=5, inserted=5))
+    bus.record(
+        PipelineStartedEvent("r1", pipeline="p", fingerprint="f1", params={"day": "1"}, definition="p.yaml", graph=graph)
+    )
+    bus.record(DataValidatedEvent("r1", "a", read=10, good=7, quarantined=3))
+    bus.record(DataProcessedEvent("r1", "s", "filter", {"a": 7}, rows=5, filtered=2))
+    bus.record(DataStoredEvent("r1", "out", "file", "s", "x/", "c1", rows=5, inserted=5))
     assert fold("r1", bus.store.read("r1")).state == "running"
-    bus.publish("r1", PipelineCompletedEvent("p", 0.5))
+    bus.record(PipelineCompletedEvent("r1", pipeline="p", seconds=0.5))
     run = fold("r1", bus.store.read("r1"))
     assert (run.state, run.read, run.quarantined, run.written) == ("succeeded", 10, 3, 5)
     assert (run.rows("a"), run.rows("s"), run.rows("nothing")) == (7, 5, None)
@@ -41,8 +44,8 @@ def test_a_run_is_what_its_events_say(bus: EventBus) -> None:
 
 
 def test_a_failed_run_keeps_what_went_wrong(bus: EventBus) -> None:
-    bus.publish("r1", PipelineStartedEvent("p", "f"))
-    bus.publish("r1", PipelineFailedEvent("p", "AuditFailed", "too few", "mend it", 1.0))
+    bus.record(PipelineStartedEvent("r1", pipeline="p", fingerprint="f"))
+    bus.record(PipelineFailedEvent("r1", "too few", pipeline="p", error="AuditFailed", hint="mend it", seconds=1.0))
     run = fold("r1", bus.store.read("r1"))
     assert run.state == "failed"
     assert run.error is not None
@@ -51,7 +54,7 @@ def test_a_failed_run_keeps_what_went_wrong(bus: EventBus) -> None:
 
 def test_runs_are_found_by_the_beginning_of_their_id(bus: EventBus) -> None:
     for run_id in ("2026-a1", "2026-a2", "2027-b1"):
-        bus.publish(run_id, PipelineStartedEvent("p", "f"))
+        bus.record(PipelineStartedEvent(run_id, pipeline="p", fingerprint="f"))
     assert [r.id for r in all_runs(bus.store)] == ["2027-b1", "2026-a2", "2026-a1"]
     assert find_run(bus.store, "2027").id == "2027-b1"
     assert find_run(bus.store, "latest").id == "2027-b1"

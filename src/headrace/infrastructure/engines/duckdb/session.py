@@ -183,6 +183,10 @@ class DuckDBSession:
         self.tables[dataset] = f"read_parquet({literal(str(path), String())})"
         return Staged((path,), self.plan.schema(dataset), int(rows), digest.bytes, {path: digest})
 
+    def adopt(self, dataset: str, staged: Staged) -> None:
+        files = ", ".join(literal(str(path), String()) for path in staged.files)
+        self.tables[dataset] = f"read_parquet([{files}])"
+
     def measure(self, dataset: str, measures: Mapping[str, Expr]) -> Mapping[str, Any]:
         if not measures:
             return {}
@@ -201,6 +205,9 @@ class DuckDBSession:
 
     def held(self, dataset: str) -> Sequence[Mapping[str, Any]]:
         return self._held[dataset].rows() if dataset in self._held else []
+
+    def interrupt(self) -> None:
+        self.con.interrupt()
 
     def close(self) -> None:
         for scan in self._scans:

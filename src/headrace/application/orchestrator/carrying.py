@@ -1,0 +1,213 @@
+"""Carries a claimed run to its end: what is left to do, the work itself under the lease, and the event that says how it ended."""
+
+from __future__ import annotations
+
+import _thread
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from headrace.application.orchestrator.failpoints import Failpoints
+from headrace.application.orchestrator.increments import Work, narrowed, outstanding
+from headrace.application.orchestrator.lease import LeaseKeeper
+from headrace.application.orchestrator.queue import Lease
+from headrace.application.orchestrator.readiness import Ready, from_note
+from headrace.application.orchestrator.run import BatchRun, Order
+from headrace.application.orchestrator.settling import settle_runs
+from headrace.application.orchestrator.site import Site
+from headrace.application.queries.runs import RunView, fold
+from headrace.bus.events import Event, PipelineCancelledEvent, PipelineCompletedEvent, PipelineFailedEvent
+from headrace.business.model.definition import Definition
+from headrace.business.ports import Fence, Fenced
+from headrace.business.processing.plan import Plan, PlannedSink, Resolved
+from headrace.errors import HeadraceError, LeaseLost, TimedOut
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A definition with its plan, ready to run."""
+
+    definition: Definition
+    file: Path | None
+    resolved: Mapping[str, Resolved]
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """How a run is to be carried out. Without `work`, what is outstanding is found by asking the targets."""
+
+    params: Mapping[str, Any]
+    force: bool = False
+    work: Work | None = None
+    identity: Mapping[str, Any] | None = None
+    before: tuple[Event, ...] = ()
+    """What has to be on record before anything is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What became of a run, and whether another has to follow because some sinks were behind others."""
+
+    run: RunView
+    more: bool
+
+
+def carry_out(site: Site, lease: Lease, prepared: Prepared, assignment: Assignment) -> Carried:
+    """One run, from its claim to its end. Raises what ended it; the log has it either way, but when the lease was lost."""
+    carrier = _Carrier(site, lease, prepared, assignment)
+    with carrier.keeper:
+        more = carrier.carry_out()
+    return Carried(fold(lease.run_id, site.bus.store.read(lease.run_id)), more)
+
+
+class _Carrier:
+    """A run under its lease: what `BatchRun` needs of the world around it."""
+
+    def __init__(self, site: Site, lease: Lease, prepared: Prepared, assignment: Assignment) -> None:
+        self.site, self.lease, self.prepared, self.assignment = site, lease, prepared, assignment
+        self.store, self.hash_file, self.busy = site.bus.store, site.hash_file, site.busy
+        self.fence = Fence(lease.issuer, lease.token)
+        self.batch: BatchRun | None = None
+        self.keeper = LeaseKeeper(site.queue, lease, self._way_to_interrupt())
+        self.failpoints = Failpoints.of_environment()
+        self.pipeline = prepared.definition.pipeline
+        self.begun = time.monotonic()
+
+    def carry_out(self) -> bool:
+        run_id = self.lease.run_id
+        try:
+            self.reached("claimed")
+            more, done = self._work()
+            self.reached("before completed")
+            self.keeper.close()
+            self.tell(PipelineCompletedEvent(run_id, pipeline=self.pipeline, seconds=self._seconds(), unchanged=not done))
+        except LeaseLost:
+            raise
+        except KeyboardInterrupt:
+            self._interrupted()
+            raise
+        except HeadraceError as error:
+            self._failed(error, error.message, error.hint)
+            raise
+        except Exception as error:
+            self._failed(error, str(error), None)
+            raise
+        self.site.workspaces.close(run_id)
+        return more
+
+    def _work(self) -> tuple[bool, bool]:
+        """Whether more has to follow, and whether there was anything to do."""
+        prepared, workspaces = self.prepared, self.site.workspaces
+        if self.lease.attempt > 1:
+            self._fence_off()
+        ready = from_note(workspaces.noted(self.lease.run_id), prepared.plan)
+        if ready is None:
+            work = self.assignment.work or self._outstanding()
+            prepared = _reading_only(prepared, work)
+            if self.lease.attempt > 1:
+                workspaces.close(self.lease.run_id)
+        else:
+            work = ready.work
+        workspaces.tidy({o.run_id for o in self.site.queue.outstanding()} | {self.lease.run_id}, self.pipeline)
+        order = Order(
+            run_id=self.lease.run_id,
+            plan=prepared.plan,
+            project=self.site.project,
+            workspace=workspaces.open(self.lease.run_id),
+            quarantine=self.site.quarantine(self.pipeline),
+            work=work,
+            params=self.assignment.params,
+            definition=str(prepared.file) if prepared.file else None,
+            trigger=self.lease.request.trigger,
+            attempt=self.lease.attempt,
+            force=self.assignment.force,
+            identity=self.assignment.identity,
+        )
+        if self.assignment.before:
+            self.tell(*self.assignment.before)
+        self.batch = BatchRun(order, self.site.engine, self)
+        return work.more, self.batch.execute(ready)
+
+    def _outstanding(self) -> Work:
+        ledgers = {s.name: s.publisher.ledger(self.site.project) for s in self.prepared.plan.sinks}
+        mine = {name: [c for c in found if c.pipeline == self.pipeline] for name, found in ledgers.items()}
+        settle_runs(self.site.bus, self.pipeline, mine)
+        return outstanding(self.prepared.plan, mine, self.site.hash_file, self.site.project)
+
+    def _fence_off(self) -> None:
+        """Keep whoever held the run before from publishing, should it only have slept."""
+        for sink in self.prepared.plan.sinks:
+            if isinstance(sink.publisher, Fenced):
+                sink.publisher.fence(self.site.project, self.pipeline, self.fence)
+
+    # How it ends -----------------------------------------------------------------------------------------------------
+
+    def _way_to_interrupt(self) -> Callable[[], None]:
+        """In the main thread as Ctrl-C would; elsewhere the engine's statement is stopped, and the next event is not told."""
+        if threading.current_thread() is threading.main_thread():
+            return _thread.interrupt_main
+        return lambda: self.batch.interrupt() if self.batch is not None else None
+
+    def _interrupted(self) -> None:
+        """By hand, by somebody's wish, by its timeout; or because it is no longer ours, of which nothing may be said."""
+        self.keeper.close()
+        run_id, stopped = self.lease.run_id, self.keeper.stopped
+        if stopped == "lost":
+            raise LeaseLost(
+                f"run {run_id} is no longer ours: its lease was lost", hint="another worker goes on with it, or it has ended"
+            )
+        if stopped == "timed out":
+            error = TimedOut(
+                f"the run took longer than {self.lease.request.timeout_seconds:g} seconds",
+                hint="nothing half-done is visible anywhere; give it more time with `timeout`",
+            )
+            self._failed(error, error.message, error.hint)
+            raise error
+        why = "" if stopped == "cancelled" else "interrupted"
+        self._tell(PipelineCancelledEvent(run_id, pipeline=self.pipeline, seconds=self._seconds(), why=why))
+        self.site.workspaces.close(run_id)
+
+    def _failed(self, error: Exception, message: str, hint: str | None) -> None:
+        self.keeper.close()
+        kind, seconds = type(error).__name__, self._seconds()
+        self._tell(
+            PipelineFailedEvent(self.lease.run_id, message, pipeline=self.pipeline, error=kind, hint=hint, seconds=seconds)
+        )
+        if self.site.workspaces.noted(self.lease.run_id) is None:
+            self.site.workspaces.close(self.lease.run_id)
+
+    # What a run needs ------------------------------------------------------------------------------------------------
+
+    def tell(self, *events: Event) -> None:
+        self.keeper.look()
+        if events:
+            self._tell(*events)
+
+    def _tell(self, *events: Event) -> None:
+        self.site.queue.append(self.lease, events)
+        self.reached(events[-1].written.partition("/")[0])
+
+    def keep(self, ready: Ready) -> None:
+        self.site.workspaces.note(self.lease.run_id, ready.to_note(self.prepared.plan))
+
+    def before_publishing(self, sink: PlannedSink) -> None:  # noqa: ARG002 - each sink is asked for, whichever it is
+        self.keeper.check()
+
+    def reached(self, point: str) -> None:
+        self.failpoints.reached(point)
+
+    def _seconds(self) -> float:
+        return round(time.monotonic() - self.begun, 6)
+
+
+def _reading_only(prepared: Prepared, work: Work) -> Prepared:
+    """The same plan, reading only the files that are outstanding."""
+    sources = tuple(
+        replace(s, scan=narrowed(prepared.resolved[s.name], work.files[s.name]).scan) if s.name in work.files else s
+        for s in prepared.plan.sources
+    )
+    return replace(prepared, plan=replace(prepared.plan, sources=sources))

@@ -1,0 +1,74 @@
+"""What lies ready of a run: staged results, the outcome of the audit, and what they stand for, so that the run can be gone on with.
+
+It is written into the run's workspace behind each durable stage, and counts only for the same plan and the same files. Not where
+the files lie, nor who goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from headrace.application.orchestrator.increments import Work
+from headrace.business.ports import FileDigest, InputFile, Staged
+from headrace.business.processing.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The durable part of a run. `names` are what the publication to each sink will stand for, `cursors` how far each incremental
+    source was read; `audited` says that every check was judged."""
+
+    work: Work
+    staged: Mapping[str, Staged]
+    names: Mapping[str, str]
+    cursors: Mapping[str, str] = field(default_factory=dict)
+    audited: bool = False
+
+    def to_note(self, plan: Plan) -> dict[str, Any]:
+        return {
+            "pipeline": plan.definition.pipeline,
+            "plan": plan.fingerprint,
+            "audited": self.audited,
+            "names": dict(self.names),
+            "cursors": dict(self.cursors),
+            "work": {
+                "files": {name: [asdict(f) for f in files] for name, files in self.work.files.items()},
+                "cursors": dict(self.work.cursors),
+                "sinks": [sink.name for sink in self.work.sinks],
+                "more": self.work.more,
+            },
+            "staged": {
+                name: {
+                    "rows": s.rows,
+                    "bytes": s.bytes,
+                    "files": {str(f): asdict(s.digests[f]) if f in s.digests else None for f in s.files},
+                }
+                for name, s in self.staged.items()
+            },
+        }
+
+    def with_audit(self) -> Ready:
+        return replace(self, audited=True)
+
+
+def from_note(note: Mapping[str, Any] | None, plan: Plan) -> Ready | None:
+    """What lies ready by a note; None when it is of another plan, or its files are not there any more as they were."""
+    if note is None or note["plan"] != plan.fingerprint:
+        return None
+    staged: dict[str, Staged] = {}
+    for name, found in note["staged"].items():
+        digests = {Path(f): FileDigest(**digest) for f, digest in found["files"].items() if digest}
+        files = tuple(map(Path, found["files"]))
+        if not all(f.is_file() and (f not in digests or f.stat().st_size == digests[f].bytes) for f in files):
+            return None
+        staged[name] = Staged(files, plan.schema(name), found["rows"], found["bytes"], digests)
+    looked_at = set() if note["audited"] else {name for c in plan.checks for name in (c.dataset, c.other) if name}
+    if set(staged) != set(plan.staged) or not looked_at <= set(staged):
+        return None
+    work = note["work"]
+    sinks = tuple(sink for sink in plan.sinks if sink.name in work["sinks"])
+    files_of = {name: tuple(InputFile(**f) for f in files) for name, files in work["files"].items()}
+    return Ready(Work(files_of, work["cursors"], sinks, work["more"]), staged, note["names"], note["cursors"], note["audited"])

@@ -1,0 +1,127 @@
+"""What becomes of a run from the outside: asked for, waiting, claimed, lost, retried, cancelled. What happens inside stands in `events`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from headrace.bus.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineQueuedEvent(Event):
+    """A run was accepted, and from here on will end. `definition` is the fingerprint of the text it runs by, `key` what makes the
+    request the only one of its kind, `trigger` who asked: `command`, `schedule`, `file`, `pipeline`, `backfill`, `api`."""
+
+    written: ClassVar[str] = "pipeline.queued/1"
+    pipeline: str
+    trigger: str = "command"
+    definition: str | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    priority: int = 0
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineWaitingEvent(Event):
+    """A run cannot go on yet, and why; `until` where the time is known (ISO 8601, UTC)."""
+
+    written: ClassVar[str] = "pipeline.waiting/1"
+    reason: str
+    until: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineClaimedEvent(Event):
+    """A worker took the run, for the `attempt`th time, under a lease with this fencing token."""
+
+    written: ClassVar[str] = "pipeline.claimed/1"
+    worker: str
+    token: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseLostEvent(Event):
+    """The worker that held this token was not heard of any more; from here on it cannot publish."""
+
+    written: ClassVar[str] = "pipeline.lease_lost/1"
+    worker: str
+    token: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineResumedEvent(Event):
+    """A run went on from a durable stage instead of from its start: what was staged or published is not done again."""
+
+    written: ClassVar[str] = "pipeline.resumed/1"
+    stage: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineRetriedEvent(Event):
+    """A step failed in a way that may pass, and is tried again after this delay."""
+
+    written: ClassVar[str] = "pipeline.retried/1"
+    step: str
+    attempt: int
+    delay_seconds: float
+    error: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineReopenedEvent(Event):
+    """A run that had ended without success was put back into the queue by hand: `resumed` keeps what is staged, `retried` does not."""
+
+    written: ClassVar[str] = "pipeline.reopened/1"
+    how: str
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequestedEvent(Event):
+    """Somebody wants the run to stop."""
+
+    written: ClassVar[str] = "pipeline.cancel_requested/1"
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DataIndexedEvent(Event):
+    """The indexes that a sink asks for exist on its target."""
+
+    written: ClassVar[str] = "data.indexed/1"
+    sink: str
+    target: str
+    indexes: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationSentEvent(Event):
+    """People were told that something opened or closed; never how (addresses may be secret)."""
+
+    written: ClassVar[str] = "notification.sent/1"
+    pipeline: str
+    alert: str
+    change: str
+    channel: str
+    error: str | None = None
+
+
+LIFECYCLE: tuple[type[Event], ...] = (
+    PipelineQueuedEvent,
+    PipelineWaitingEvent,
+    PipelineClaimedEvent,
+    LeaseLostEvent,
+    PipelineResumedEvent,
+    PipelineRetriedEvent,
+    PipelineReopenedEvent,
+    CancelRequestedEvent,
+    DataIndexedEvent,
+    NotificationSentEvent,
+)
+"""All of them, in the order of a run."""

@@ -1,0 +1,176 @@
+-- Who made an event come about, and what it belongs to.
+alter table events add column actor text not null default '';
+alter table events add column correlation text not null default '';
+alter table events add column causation text not null default '';
+-- Counters and marks by name: the newest event, the newest fencing token, what the database issues tokens as, where the log begins.
+create table marks (
+    name text primary key,
+    number bigint not null default 0,
+    text text not null default ''
+);
+insert into marks (name, number, text) select 'head', position, hash from events order by position desc limit 1;
+insert into marks (name, number, text) select 'head', 0, '' where not exists (select 1 from events);
+insert into marks (name, number) values ('token', 0);
+insert into marks (name, text) values ('issuer', lower(hex(randomblob(8)))); -- sqlite
+insert into marks (name, text) values ('issuer', replace(gen_random_uuid()::text, '-', '')); -- postgres
+insert into marks (name, number, text) values ('anchor', 0, '');
+-- The texts that runs go by; a run in flight keeps the one that it began with.
+create table definitions (
+    fingerprint text primary key,
+    pipeline text not null,
+    project text not null,
+    file text,
+    text text not null,
+    at text not null
+);
+-- The runs that have not ended. Changed only together with the events that tell of it.
+create table queue (
+    run_id text primary key,
+    pipeline text not null,
+    state text not null,
+    reason text not null default '',
+    priority bigint not null default 0,
+    not_before double precision not null default 0,
+    queued_at text not null,
+    definition text,
+    project text not null,
+    host text,
+    params text not null,
+    options text not null,
+    trigger_ text not null,
+    slots text not null,
+    concurrency bigint not null default 1,
+    timeout_seconds double precision,
+    attempt bigint not null default 0,
+    token bigint not null default 0,
+    worker text not null default '',
+    claim text not null default '',
+    lease_clock text not null default '',
+    lease_until double precision not null default 0
+);
+-- Runs of which the log of an older version does not say how they ended: nobody holds them, so they are closed by the next who looks.
+insert into queue (run_id, pipeline, state, queued_at, project, params, options, trigger_, slots, attempt, worker) select s.stream, coalesce(json_extract(s.data, '$.pipeline'), ''), 'running', s.at, '', '{}', '{}', 'command', '{}', 1, '-' from events s where s.type = 'pipeline.started/1' and not exists (select 1 from events e where e.stream = s.stream and e.type in ('pipeline.completed/1', 'pipeline.failed/1', 'pipeline.cancelled/1')); -- sqlite
+create index queue_in_order on queue (state, not_before, priority);
+-- Requests that may be made once only, however often they are made.
+create table run_keys (
+    key text primary key,
+    run_id text not null,
+    at text not null
+);
+-- When each pipeline was last served, so that none is served twice while another waits.
+create table turns (
+    pipeline text primary key,
+    token bigint not null
+);
+create table paused (
+    pipeline text primary key,
+    by_ text not null,
+    at text not null
+);
+create table workers (
+    worker text primary key,
+    host text not null,
+    role text not null,
+    started_at text not null,
+    heard_at text not null,
+    lease_clock text not null,
+    lease_until double precision not null,
+    slots text not null
+);
+-- One holder at a time for what may be done by one process only, such as the ticks of the schedules.
+create table leaders (
+    name text primary key,
+    worker text not null,
+    token bigint not null,
+    lease_clock text not null,
+    lease_until double precision not null
+);
+-- How far each durable subscription has come. Changed in the transaction that writes what came of the events.
+create table subscriptions (
+    name text primary key,
+    position bigint not null,
+    failures bigint not null default 0,
+    next_at double precision not null default 0,
+    error text not null default ''
+);
+create table dead_letters (
+    subscription text not null,
+    position bigint not null,
+    error text not null,
+    at text not null,
+    primary key (subscription, position)
+);
+-- The read side: what questions are answered from. All of it can be dropped and built anew from the events.
+create table view_runs (
+    run_id text primary key,
+    pipeline text not null,
+    state text not null,
+    reason text not null default '',
+    trigger_ text not null default '',
+    priority bigint not null default 0,
+    queued_at text,
+    started_at text,
+    ended_at text,
+    seconds double precision,
+    attempt bigint not null default 0,
+    worker text not null default '',
+    rows_read bigint not null default 0,
+    rows_written bigint not null default 0,
+    rows_quarantined bigint not null default 0,
+    error text,
+    number bigint not null,
+    view text not null
+);
+create index view_runs_by_pipeline on view_runs (pipeline, run_id);
+create table view_steps (
+    run_id text not null,
+    part text not null,
+    name text not null,
+    kind text not null,
+    rows_in bigint,
+    rows_out bigint,
+    filtered bigint not null default 0,
+    quarantined bigint not null default 0,
+    seconds double precision,
+    primary key (run_id, part, name)
+);
+create table view_quality (
+    position bigint primary key,
+    run_id text not null,
+    pipeline text not null,
+    check_ text not null,
+    version text not null,
+    outcome text not null,
+    observed text not null,
+    at text not null,
+    data text not null
+);
+create index view_quality_by_check on view_quality (pipeline, check_, position);
+-- Schedules as the definitions in service say, and how far each has come.
+create table schedules (
+    pipeline text primary key,
+    definition text not null,
+    last_tick text,
+    next_tick text,
+    seen text not null default '{}'
+);
+create table alerts (
+    pipeline text not null,
+    alert text not null,
+    opened_at text not null,
+    run_id text not null,
+    primary key (pipeline, alert)
+);
+create table breakers (
+    system text primary key,
+    state text not null,
+    failures bigint not null,
+    since double precision not null
+);
+create table backfills (
+    backfill text primary key,
+    pipeline text not null,
+    spec text not null,
+    state text not null,
+    at text not null
+);

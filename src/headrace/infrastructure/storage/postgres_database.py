@@ -1,0 +1,217 @@
+"""The state database on PostgreSQL, in the schema `headrace`: for several workers on any machine. Not the place of the data.
+
+A connection that breaks is made anew, with growing pauses, until `PATIENCE` is over; a server that is restarted every few
+seconds slows the work down and stops none of it.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import lru_cache
+from typing import Any, Literal, TypeVar
+
+from headrace.errors import NonRetryableError, RetryableError
+from headrace.infrastructure.storage.database import Row, Transaction, Values
+from headrace.infrastructure.storage.migrating import migrate
+
+T = TypeVar("T")
+
+#: How long to try to reach a server that is away, in seconds.
+PATIENCE = 60.0
+_LONGEST_PAUSE = 1.0
+_CONNECT_SECONDS = 10
+#: Whoever holds this lock is the only writer.
+_NOW = "extract(epoch from clock_timestamp())"
+_WRITE = f"begin; set local lock_timeout = '60s'; select pg_advisory_xact_lock(7482), {_NOW}"
+_SCHEMA = "create schema if not exists headrace"
+#: Failures that a later attempt may not see: connections, shutdowns, too many connections, deadlocks and serialization, locks.
+_PASSING = ("08", "57P", "53", "40", "55P03")
+
+
+class PostgresDatabase:
+    """A server and a database in it. One connection for each process, used by its threads in turn."""
+
+    kind: Literal["postgres"] = "postgres"
+
+    def __init__(self, url: Callable[[], str], shown: str, patience: float = PATIENCE) -> None:
+        """`url` gives the address when it is needed, with its password; `shown` is the same for people."""
+        self._url, self._shown, self._patience = url, shown, patience
+        self._turn = threading.RLock()
+        self._opened: Any = None
+
+    @property
+    def shown(self) -> str:
+        return self._shown
+
+    def exists(self) -> bool:
+        return True
+
+    @contextmanager
+    def reading(self) -> Iterator[Transaction]:
+        with self._turn:
+            db = self._reached(lambda con: con.execute("begin isolation level repeatable read read only") and con)
+            try:
+                yield _Connected(db)
+            except self._errors() as error:
+                self.close()
+                raise self._fault(error) from error
+            finally:
+                if self._opened is not None:
+                    self._rollback()
+
+    def write(self, act: Callable[[Transaction], T], landed: Callable[[Transaction], T | None] | None = None) -> T:
+        with self._turn:
+            begun, unsure = time.monotonic(), False
+            for pause in _pauses():
+                try:
+                    db = self._connection()
+                    transaction = _Connected(db, _begun(db))
+                    done = landed(transaction) if unsure and landed is not None else None
+                    if done is None:
+                        done = act(transaction)
+                    unsure = True
+                    db.execute("commit")
+                except self._errors() as error:
+                    unsure = unsure and _is_connection(error)
+                    if not _passes(error) or time.monotonic() - begun > self._patience:
+                        raise self._fault(error) from error
+                    time.sleep(pause)
+                else:
+                    return done
+                finally:
+                    self._rollback()
+        raise AssertionError("pauses never end")
+
+    def close(self) -> None:
+        with self._turn:
+            if self._opened is not None:
+                self._opened.close()
+                self._opened = None
+
+    def _reached(self, use: Callable[[Any], Any]) -> Any:
+        begun = time.monotonic()
+        for pause in _pauses():
+            try:
+                return use(self._connection())
+            except self._errors() as error:
+                self.close()
+                if not _passes(error) or time.monotonic() - begun > self._patience:
+                    raise self._fault(error) from error
+                time.sleep(pause)
+        raise AssertionError("pauses never end")
+
+    def _connection(self) -> Any:
+        if self._opened is None or self._opened.closed:
+            self._opened = self._open()
+        return self._opened
+
+    def _open(self) -> Any:
+        import psycopg
+
+        db = psycopg.connect(
+            self._url(), autocommit=True, connect_timeout=_CONNECT_SECONDS, application_name="headrace", client_encoding="utf8"
+        )
+        with ExitStack() as unless_ready:
+            unless_ready.callback(db.close)
+            db.execute("set timezone = 'UTC'; set search_path = headrace; set statement_timeout = 0")
+            if not db.execute("select to_regnamespace('headrace') is not null").fetchall()[0][0]:
+                db.execute(_SCHEMA)
+            migrate(_Connected(db), "postgres", db.execute)
+            unless_ready.pop_all()
+        return db
+
+    def _rollback(self) -> None:
+        """End what was begun; a connection that cannot even do that is given up."""
+        db = self._opened
+        if db is None:
+            return
+        try:
+            if db.info.transaction_status.name != "IDLE":
+                db.execute("rollback")
+        except self._errors():
+            self.close()
+
+    def _errors(self) -> type[Exception]:
+        import psycopg
+
+        return psycopg.Error
+
+    def _fault(self, error: Any) -> RetryableError | NonRetryableError:
+        first = str(error).partition("\n")[0] or type(error).__name__
+        if _passes(error):
+            return RetryableError(
+                f"the state database {self._shown} cannot be reached: {first}", hint="see that the server runs"
+            )
+        return NonRetryableError(
+            f"the state database {self._shown}: {first}", hint="see the `database_url` and the rights of its user"
+        )
+
+
+def _begun(db: Any) -> float:
+    """Begin a transaction that is the only writer; the time at which it became so. One trip to the server."""
+    cursor = db.execute(_WRITE)
+    while cursor.nextset():
+        pass
+    return float(cursor.fetchone()[1])
+
+
+def _pauses() -> Iterator[float]:
+    pause = 0.02
+    while True:
+        yield pause * (0.5 + random.random() / 2)  # noqa: S311 - spreads workers, protects nothing
+        pause = min(pause * 2, _LONGEST_PAUSE)
+
+
+def _passes(error: Any) -> bool:
+    return _is_connection(error) or (error.sqlstate or "").startswith(_PASSING)
+
+
+def _is_connection(error: Any) -> bool:
+    """Whether the connection went away; what it was doing may have happened. Wrong names and passwords are no such case."""
+    state = error.sqlstate
+    if state is None:
+        return type(error).__name__ in ("OperationalError", "InterfaceError") and not re.search(
+            r"password authentication failed|does not exist|no pg_hba.conf entry", str(error)
+        )
+    return bool(state.startswith(("08", "57P")))
+
+
+@lru_cache(maxsize=512)
+def _translated(statement: str) -> str:
+    """`:name` as psycopg writes it."""
+    return re.sub(r"(?<![:\w]):([a-z_]\w*)", r"%(\1)s", statement.replace("%", "%%"))
+
+
+class _Connected:
+    """A transaction on a connection of psycopg."""
+
+    def __init__(self, db: Any, now: float | None = None) -> None:
+        self._db, self._now = db, now
+
+    def run(self, statement: str, values: Values | None = None) -> int:
+        changed: int = self._db.execute(_translated(statement), values or {}).rowcount
+        return max(0, changed)
+
+    def many(self, statement: str, values: Sequence[Values]) -> None:
+        with self._db.cursor() as cursor:
+            cursor.executemany(_translated(statement), values)
+
+    def rows(self, query: str, values: Values | None = None) -> Sequence[Row]:
+        found: list[Any] = self._db.execute(_translated(query), values or {}).fetchall()
+        return found
+
+    def lease_clock(self) -> tuple[str, float]:
+        """The server's clock, the one that all workers share."""
+        if self._now is None:
+            self._now = float(self.rows(f"select {_NOW}")[0][0])
+        return "server", self._now
+
+    def script(self, text: str) -> None:
+        for statement in text.split(";\n"):
+            if statement.strip():
+                self._db.execute(statement)

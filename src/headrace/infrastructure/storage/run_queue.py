@@ -1,0 +1,344 @@
+"""The queue of runs on the state database. Every decision is made in the only writing transaction, together with its events."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from headrace.application.orchestrator.queue import KeptDefinition, Lease, Outstanding, RunRequest, Worker
+from headrace.application.queries.runs import PROCESS_DIED
+from headrace.bus.events import Event, PipelineCancelledEvent, PipelineFailedEvent
+from headrace.bus.lifecycle import (
+    CancelRequestedEvent,
+    LeaseLostEvent,
+    PipelineClaimedEvent,
+    PipelineQueuedEvent,
+    PipelineReopenedEvent,
+    PipelineWaitingEvent,
+)
+from headrace.bus.store import UNKNOWN, Envelope, Origin
+from headrace.business.model.run import AFTER, ENDED, may_follow
+from headrace.errors import LeaseLost, NonRetryableError
+from headrace.infrastructure.storage.claiming import choose
+from headrace.infrastructure.storage.database import Database, Transaction, parameters
+from headrace.infrastructure.storage.event_log import append_in
+from headrace.infrastructure.storage.processes import is_gone
+
+T = TypeVar("T")
+
+_COLUMNS = (
+    "run_id", "pipeline", "state", "reason", "priority", "not_before", "queued_at", "definition", "project", "host", "params",
+    "options", "trigger_", "slots", "concurrency", "timeout_seconds", "attempt", "token", "worker", "claim", "lease_clock", "lease_until",
+)  # fmt: skip
+_INSERT = f"insert into queue ({', '.join(_COLUMNS)}) values ({parameters(_COLUMNS)})"
+
+
+class DatabaseRunQueue:
+    """See the port. `told` hears of every event that an operation has committed."""
+
+    def __init__(self, database: Database, told: Callable[[Sequence[Envelope]], object] = lambda _events: None) -> None:
+        self.database, self.told = database, told
+
+    # Asking for runs -------------------------------------------------------------------------------------------------
+
+    def submit(self, request: RunRequest) -> str:
+        return self._write(lambda tx: (tx.submit(request), tx.events))
+
+    def start(self, request: RunRequest, worker: Worker) -> Lease | None:
+        """Accept a run and take it, in one act; None when it has to wait for its turn."""
+        return self._write(lambda tx: (tx.claim(worker, tx.submit(request)), tx.events))
+
+    def claim(self, worker: Worker, run_id: str | None = None) -> Lease | None:
+        return self._write(lambda tx: (tx.claim(worker, run_id), tx.events))
+
+    def reopen(self, request: RunRequest, how: str, by: str) -> None:
+        def act(tx: _Writing) -> tuple[None, list[Envelope]]:
+            if tx.row(request.run_id) is not None:
+                raise NonRetryableError(f"run {request.run_id} has not ended", hint="`headrace runs cancel` stops it")
+            tx.insert(request, "queued")
+            tx.append(request.run_id, [PipelineReopenedEvent(request.run_id, how, by)], request.origin)
+            return None, tx.events
+
+        self._write(act)
+
+    # Carrying them out -----------------------------------------------------------------------------------------------
+
+    def renew(self, lease: Lease) -> bool:
+        def act(tx: _Writing) -> tuple[bool, list[Envelope]]:
+            row = tx.mine(lease)
+            tx.hold(lease)
+            return row["state"] == "cancelling", tx.events
+
+        return self._write(act)
+
+    def is_cancelling(self, lease: Lease) -> bool:
+        with self.database.reading() as db:
+            return bool(_Writing(db).mine(lease)["state"] == "cancelling")
+
+    def append(self, lease: Lease, events: Sequence[Event]) -> Sequence[Envelope]:
+        def act(tx: _Writing) -> tuple[list[Envelope], list[Envelope]]:
+            row = tx.mine(lease)
+            tx.hold(lease)
+            tx.tell(row, events)
+            return tx.events, tx.events
+
+        return self._write(act)
+
+    def postpone(self, lease: Lease, reason: str, not_before: float) -> None:
+        def act(tx: _Writing) -> tuple[None, list[Envelope]]:
+            row = tx.mine(lease)
+            tx.free(row, "waiting", reason, not_before)
+            until = datetime.fromtimestamp(not_before, UTC).isoformat() if not_before else None
+            tx.append(lease.run_id, [PipelineWaitingEvent(lease.run_id, reason, until)], lease.request.origin)
+            return None, tx.events
+
+        self._write(act)
+
+    # Stopping and burying --------------------------------------------------------------------------------------------
+
+    def cancel(self, run_id: str, by: str) -> str:
+        def act(tx: _Writing) -> tuple[str, list[Envelope]]:
+            row = tx.row(run_id)
+            if row is None:
+                return "", []
+            if row["state"] in ("queued", "waiting"):
+                tx.tell(row, [PipelineCancelledEvent(run_id, pipeline=row["pipeline"], why=f"by {by}")])
+                return "cancelled", tx.events
+            if row["state"] == "running":
+                tx.tell(row, [CancelRequestedEvent(run_id, by)])
+            return "cancelling", tx.events
+
+        return self._write(act)
+
+    def reap(self, worker: Worker, *, resume: bool) -> Sequence[str]:
+        def act(tx: _Writing) -> tuple[list[str], list[Envelope]]:
+            lost = [row for row in tx.held() if _is_lost(row, tx.clock, tx.now)]
+            for row in lost:
+                tx.take_away(row, worker, resume=resume)
+            return [row["run_id"] for row in lost], tx.events
+
+        with self.database.reading() as db:
+            any_held = db.rows("select count(*) from queue where state in ('running', 'cancelling')")[0][0]
+        return self._write(act) if any_held else []
+
+    # Asking ----------------------------------------------------------------------------------------------------------
+
+    def outstanding(self) -> Sequence[Outstanding]:
+        if not self.database.exists():
+            return []
+        with self.database.reading() as db:
+            query = "select run_id, pipeline, state, reason, worker, attempt, priority from queue order by queued_at, run_id"
+            return [Outstanding(*row) for row in db.rows(query)]
+
+    def request(self, run_id: str) -> RunRequest | None:
+        with self.database.reading() as db:
+            row = _Writing(db).row(run_id)
+            return _request(db, row) if row else None
+
+    def definition(self, fingerprint: str) -> KeptDefinition | None:
+        with self.database.reading() as db:
+            return kept_definition(db, fingerprint)
+
+    def _write(self, decide: Callable[[_Writing], tuple[T, list[Envelope]]]) -> T:
+        landed: list[tuple[T, list[Envelope]]] = []
+
+        def act(db: Transaction) -> tuple[T, list[Envelope]]:
+            landed.append(decide(_Writing(db)))
+            return landed[-1]
+
+        def is_there(db: Transaction) -> tuple[T, list[Envelope]] | None:
+            last = landed[-1][1][-1:] if landed else []
+            found = [db.rows("select hash from events where position = :position", {"position": e.position}) for e in last]
+            return landed[-1] if found and found[0] and found[0][0][0] == last[0].hash else None
+
+        result, events = self.database.write(act, is_there)
+        self.told(events)
+        return result
+
+
+class _Writing:
+    """One decision: the transaction, the time of the lease clock, and the events that were appended so far."""
+
+    def __init__(self, db: Transaction) -> None:
+        self.db = db
+        self.clock, self.now = db.lease_clock()
+        self.events: list[Envelope] = []
+
+    def submit(self, request: RunRequest) -> str:
+        if request.key is not None:
+            values = {"key": request.key, "run_id": request.run_id, "at": _utc()}
+            self.db.run(
+                "insert into run_keys (key, run_id, at) values (:key, :run_id, :at) on conflict (key) do nothing", values
+            )
+            first = str(self.db.rows("select run_id from run_keys where key = :key", values)[0][0])
+            if first != request.run_id:
+                return first
+        self.insert(request, "queued")
+        told = PipelineQueuedEvent(
+            request.run_id,
+            pipeline=request.pipeline,
+            trigger=request.trigger,
+            definition=request.definition.fingerprint if request.definition else None,
+            params=request.params,
+            priority=request.priority,
+            key=request.key,
+        )
+        self.append(request.run_id, [told], request.origin)
+        return request.run_id
+
+    def insert(self, request: RunRequest, state: str) -> None:
+        kept = request.definition
+        if kept is not None:
+            keep_definition(self.db, kept)
+        values: dict[str, Any] = dict.fromkeys(_COLUMNS)
+        values |= {name: getattr(request, name) for name in ("run_id", "pipeline", "priority", "not_before", "project", "host")}
+        values |= {"concurrency": request.concurrency, "timeout_seconds": request.timeout_seconds, "trigger_": request.trigger}
+        values |= {name: json.dumps(dict(getattr(request, name)), default=str) for name in ("params", "options", "slots")}
+        values |= {"state": state, "reason": "", "queued_at": _utc(), "definition": kept.fingerprint if kept else None}
+        values |= {"attempt": 0, "token": 0, "worker": "", "claim": "", "lease_clock": "", "lease_until": 0.0}
+        self.db.run(_INSERT, values)
+
+    def claim(self, worker: Worker, run_id: str | None) -> Lease | None:
+        chosen, blocked = choose(self.db, worker, run_id, time.time())
+        for waiting in blocked:
+            self.wait(waiting.run_id, waiting.reason)
+        if chosen is None:
+            return None
+        token = int(self.db.rows("update marks set number = number + 1 where name = 'token' returning number")[0][0])
+        row = self.row(chosen)
+        if row is None:
+            return None
+        attempt = row["attempt"] + 1
+        state = "cancelling" if row["state"] == "cancelling" else "running"
+        values = {"run_id": chosen, "worker": worker.name, "token": token, "attempt": attempt, "state": state}
+        held = {"clock": self.clock, "until": self.now + worker.lease_seconds}
+        self.db.run(
+            "update queue set state = :state, reason = '', worker = :worker, token = :token, attempt = :attempt, lease_clock = :clock, "
+            "lease_until = :until where run_id = :run_id",
+            values | held,
+        )
+        self.db.run(
+            "insert into turns (pipeline, token) values (:pipeline, :token) on conflict (pipeline) do update set token = excluded.token",
+            {"pipeline": row["pipeline"], "token": token},
+        )
+        request = _request(self.db, row)
+        self.append(chosen, [PipelineClaimedEvent(chosen, worker.name, token, attempt)], request.origin)
+        issuer = str(self.db.rows("select text from marks where name = 'issuer'")[0][0])
+        return Lease(request, worker.name, issuer, token, attempt, worker.lease_seconds)
+
+    def wait(self, run_id: str, reason: str) -> None:
+        """Say why a run waits, if it was not said before."""
+        changed = self.db.run(
+            "update queue set state = 'waiting', reason = :reason where run_id = :run_id and reason <> :reason",
+            {"run_id": run_id, "reason": reason},
+        )
+        if changed:
+            self.append(run_id, [PipelineWaitingEvent(run_id, reason)])
+
+    def mine(self, lease: Lease) -> dict[str, Any]:
+        row = self.row(lease.run_id)
+        if row is None or row["token"] != lease.token or row["state"] not in ("running", "cancelling"):
+            raise LeaseLost(
+                f"run {lease.run_id} is no longer ours: its lease was lost",
+                hint="another worker goes on with it, or it has ended; `headrace runs show` tells",
+            )
+        return row
+
+    def hold(self, lease: Lease) -> None:
+        values = {"run_id": lease.run_id, "clock": self.clock, "until": self.now + lease.seconds}
+        self.db.run("update queue set lease_clock = :clock, lease_until = :until where run_id = :run_id", values)
+
+    def tell(self, row: Mapping[str, Any], events: Sequence[Event]) -> None:
+        """Append events that may change the run's state; a terminal one ends it."""
+        state = row["state"]
+        for event in events:
+            following = AFTER.get(event.written.partition("/")[0], state)
+            if following == "running" and state == "cancelling":
+                continue
+            if following != state and not may_follow(state, following):
+                raise NonRetryableError(f"run {row['run_id']} is {state} and cannot become {following}")
+            state = following
+        self.append(row["run_id"], events)
+        if state in ENDED:
+            self.db.run("delete from queue where run_id = :run_id", {"run_id": row["run_id"]})
+        elif state != row["state"]:
+            self.db.run("update queue set state = :state where run_id = :run_id", {"state": state, "run_id": row["run_id"]})
+
+    def take_away(self, row: Mapping[str, Any], worker: Worker, *, resume: bool) -> None:
+        run_id = row["run_id"]
+        why = "its process is gone" if is_gone(row["worker"]) else "it was not heard of for the time of its lease"
+        self.append(run_id, [LeaseLostEvent(run_id, row["worker"], row["token"], why)])
+        if row["state"] == "cancelling":
+            self.free(row, "cancelling", "", 0.0)
+            self.tell({**row, "state": "cancelling"}, [PipelineCancelledEvent(run_id, pipeline=row["pipeline"], why=why)])
+        elif resume and row["definition"] and row["attempt"] < worker.attempts and row["host"] in (None, worker.host):
+            self.free(row, "waiting", "taken from a worker that was lost", 0.0)
+        else:
+            lost = (
+                "the process of this run died" if row["attempt"] == 1 else f"{row['attempt']} workers were lost over this run"
+            )
+            hint = "the next run does again what it had not published; `headrace runs resume` goes on with this one"
+            failed = PipelineFailedEvent(run_id, lost, pipeline=row["pipeline"], error=PROCESS_DIED, hint=hint)
+            self.tell({**row, "state": "running"}, [failed])
+
+    def free(self, row: Mapping[str, Any], state: str, reason: str, not_before: float) -> None:
+        """Nobody holds it from here on. The token stays, and is too small for whoever held it as soon as the next claim is made."""
+        values = {"run_id": row["run_id"], "state": state, "reason": reason, "not_before": not_before}
+        self.db.run(
+            "update queue set state = :state, reason = :reason, not_before = :not_before, worker = '', lease_until = 0 "
+            "where run_id = :run_id",
+            values,
+        )
+
+    def held(self) -> list[dict[str, Any]]:
+        query = f"select {', '.join(_COLUMNS)} from queue where state in ('running', 'cancelling') and worker <> ''"
+        return [dict(zip(_COLUMNS, row, strict=True)) for row in self.db.rows(query)]
+
+    def row(self, run_id: str) -> dict[str, Any] | None:
+        found = self.db.rows(f"select {', '.join(_COLUMNS)} from queue where run_id = :run_id", {"run_id": run_id})
+        return dict(zip(_COLUMNS, found[0], strict=True)) if found else None
+
+    def append(self, run_id: str, events: Sequence[Event], origin: Origin = UNKNOWN) -> None:
+        self.events += append_in(self.db, run_id, events, origin=origin)
+
+
+def keep_definition(db: Transaction, kept: KeptDefinition) -> None:
+    columns = ("fingerprint", "pipeline", "project", "file", "text")
+    db.run(
+        f"insert into definitions ({', '.join(columns)}, at) values ({parameters(columns)}, :at) on conflict (fingerprint) do nothing",
+        {name: getattr(kept, name) for name in columns} | {"at": _utc()},
+    )
+
+
+def kept_definition(db: Transaction, fingerprint: str | None) -> KeptDefinition | None:
+    query = "select fingerprint, pipeline, project, file, text from definitions where fingerprint = :fingerprint"
+    found = db.rows(query, {"fingerprint": fingerprint}) if fingerprint else []
+    return KeptDefinition(*found[0]) if found else None
+
+
+def _request(db: Transaction, row: Mapping[str, Any]) -> RunRequest:
+    return RunRequest(
+        run_id=row["run_id"],
+        pipeline=row["pipeline"],
+        project=row["project"],
+        definition=kept_definition(db, row["definition"]),
+        params=json.loads(row["params"]),
+        options=json.loads(row["options"]),
+        trigger=row["trigger_"],
+        priority=row["priority"],
+        host=row["host"],
+        slots=json.loads(row["slots"]),
+        concurrency=row["concurrency"],
+        timeout_seconds=row["timeout_seconds"],
+    )
+
+
+def _is_lost(row: Mapping[str, Any], clock: str, now: float) -> bool:
+    return row["lease_clock"] != clock or row["lease_until"] < now or is_gone(row["worker"])
+
+
+def _utc() -> str:
+    return datetime.now(UTC).isoformat()
