@@ -5,6 +5,7 @@ HeadraceError
 ├── UsageError             a command or call was asked for something that cannot be (exit code 2)
 └── RunError               a run could not be carried out (exit code 1)
     ├── RetryableError     the same attempt may succeed later: a server down, a lock held
+    │   └── CircuitBreakerOpenError  the call was not made: the system behind the breaker failed too often
     └── NonRetryableError  the same attempt will fail again
         ├── ContractBroken a rule with `on_violation: fail` was violated
         ├── AuditFailed    a blocking check did not pass
@@ -91,7 +92,30 @@ class RunError(HeadraceError):
 
 
 class RetryableError(RunError):
-    """The same attempt may succeed later: a server is down, a lock is held, a connection broke."""
+    """The same attempt may succeed later: a server is down, a lock is held, a connection broke.
+
+    `retry_after` is how many seconds whoever refused asks to wait, as the `Retry-After` of HTTP does; None if nothing was said.
+    """
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, location: Location | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, hint=hint, location=location)
+        self.retry_after = retry_after
+
+
+class CircuitBreakerOpenError(RetryableError):
+    """A circuit breaker let a call not through. `retry_after` is the seconds until one may be tried; None while one is being tried."""
+
+    def __init__(
+        self,
+        message: str = "the circuit breaker is open: the call was not made",
+        *,
+        hint: str | None = "the system behind it failed too often; call again when it has had time to recover",
+        location: Location | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, location=location, retry_after=retry_after)
 
 
 class NonRetryableError(RunError):

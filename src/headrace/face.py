@@ -20,7 +20,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, time
+from datetime import date, time, timedelta
 from decimal import Decimal
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
@@ -127,6 +127,22 @@ class Pipeline:
         given = _named(options) | ({} if default is None else {"default": _plain(default)})
         return self._with([(("params", name), given)])
 
+    def retry(
+        self,
+        *,
+        attempts: int | str | None = None,
+        base_delay: str | timedelta | None = None,
+        max_delay: str | timedelta | None = None,
+        budget: str | timedelta | None = None,
+    ) -> Pipeline:
+        """Say how often a run is tried again after an error that may pass: `retry(attempts=5, budget="1 hour")`."""
+        given = {"attempts": attempts, "base_delay": base_delay, "max_delay": max_delay, "budget": budget}
+        return self._with([(("retry",), {key: value for key, value in given.items() if value is not None})])
+
+    def timeout(self, length: str | timedelta) -> Pipeline:
+        """Say how long a run may take in all: `timeout("2 hours")`."""
+        return self._with([(("timeout",), length)])
+
     def test(
         self, name: str, *, rows: Mapping[str, Any], expect: Mapping[str, Any], params: Mapping[str, Any] | None = None
     ) -> Pipeline:
@@ -151,8 +167,10 @@ class Pipeline:
         head = {"pipeline": self.name, "description": self.description, "engine": self.engine}
         found: dict[str, Any] = {key: value for key, value in head.items() if value is not None}
         for path, written, _ in self._parts:
-            group, key = str(path[0]), path[1]
-            if isinstance(key, int):
+            group, key = str(path[0]), path[-1]
+            if len(path) == 1:
+                found[group] = written
+            elif isinstance(key, int):
                 found.setdefault(group, []).append(written)
             else:
                 found.setdefault(group, {})[key] = written

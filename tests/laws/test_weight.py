@@ -48,9 +48,16 @@ def loaded_by(code: str) -> set[str]:
         "import headrace",
         "import headrace.__main__",
         "import headrace.plugin",
+        "from headrace.orchestration import *",
         "import sys\nsys.argv = ['headrace', '--help']\nfrom headrace.__main__ import main\ntry: main()\nexcept SystemExit: pass",
     ],
-    ids=["import headrace", "import headrace.__main__", "import headrace.plugin", "headrace --help"],
+    ids=[
+        "import headrace",
+        "import headrace.__main__",
+        "import headrace.plugin",
+        "import headrace.orchestration",
+        "headrace --help",
+    ],
 )
 def test_nothing_heavy_is_loaded_at_start(code):
     assert loaded_by(code) == set()

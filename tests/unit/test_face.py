@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -32,6 +32,8 @@ def flights() -> Pipeline:
         Pipeline("flights", description="Departures")
         .param("day", type="date", default=date(2013, 1, 1))
         .param("top", 5)
+        .retry(attempts=5, base_delay=timedelta(seconds=2), budget="1 hour")
+        .timeout("90 minutes")
         .read(
             flights=source.file(path="data/${params.day}.csv", skip=1),
             contract=contract(
@@ -62,6 +64,8 @@ description: Departures
 params:
   day: {type: date, default: 2013-01-01}
   top: 5
+retry: {attempts: 5, base_delay: 2 seconds, budget: 1 hour}
+timeout: 90 minutes
 sources:
   flights:
     file: {path: 'data/${params.day}.csv', skip: 1}
@@ -130,6 +134,27 @@ def test_problems_are_told_with_the_line_of_the_call():
     assert [(Path(p.location.file).name, p.location.line - line, p.message, p.hint) for p in caught.value.problems] == [
         ("test_face.py", 2, "`limit` must be a whole number, not `many`", None),
         ("test_face.py", 3, "unknown key `mni`", "did you mean `min`?"),
+    ]
+
+
+def test_a_later_word_about_retries_or_time_takes_the_place_of_an_earlier_one():
+    pipeline = Pipeline("p").read(a=source.file("x")).retry(attempts=9).timeout("1 hour")
+    again = pipeline.retry(budget="1 minute").timeout("2 hours")
+    assert (again.definition.retry.attempts, again.definition.timeout) == (3, timedelta(hours=2))
+    assert pipeline.definition.retry.attempts == 9
+
+
+def test_wrong_words_about_retries_are_told_with_the_line_of_the_call():
+    line = sys._getframe().f_lineno
+    pipeline = Pipeline("p").read(a=source.file("x"))
+    pipeline = pipeline.retry(attempts=0, budget="soon")
+    pipeline = pipeline.timeout("2")
+    with pytest.raises(DefinitionError) as caught:
+        _ = pipeline.definition
+    assert [(p.location.line - line, p.message) for p in caught.value.problems] == [
+        (2, "`attempts` must be at least 1, not `0`"),
+        (2, "`soon` is not a duration"),
+        (3, "`2` has no unit"),
     ]
 
 

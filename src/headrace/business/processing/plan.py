@@ -153,8 +153,10 @@ class Plan:
 
 
 def fingerprint(definition: Definition, schemas: Mapping[str, Sequence[str]]) -> str:
-    """A hash of what the definition means: its words about people (descriptions, tests) left out, what the data look like put in."""
-    meaning = definition.model_dump(mode="json", by_alias=True, exclude={"description", "tests"}, exclude_none=True)
+    """A hash of what the definition means, with what the data look like. Its words about people (descriptions, tests) and about how
+    long it is tried are left out: they change nothing of what comes out."""
+    beside = {"description", "tests", "retry", "timeout"}
+    meaning = definition.model_dump(mode="json", by_alias=True, exclude=beside, exclude_none=True)
     return hashlib.sha256(json.dumps([meaning, schemas], sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 

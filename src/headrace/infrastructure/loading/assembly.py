@@ -115,6 +115,7 @@ class _Assembly:
             )
         parts: dict[str, Any] = {
             "params": self.declared,
+            **{key: self._replaced(key) for key in ("retry", "timeout")},
             "sources": {name: source for name, source in sources.items() if source},
             "steps": [StepDefinition(name=n, from_=f, plugin=p.plugin) for p, n, f in steps if p.plugin],
             "checks": [CheckDefinition(name=n, on=f, plugin=p.plugin) for p, n, f in checks if p.plugin],
@@ -122,6 +123,9 @@ class _Assembly:
             "tests": tests,
         }
         return self.options.model(Definition, {key: parts.get(key, value) for key, value in self.data.items()}, ())
+
+    def _replaced(self, key: str) -> Any:
+        return self.options.substitution.apply(self.data.get(key), (key,), sql=False)
 
     def _parameters(self) -> dict[str, Parameter]:
         written = self._mapping("params")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import TypeAdapter
 from pydantic.json_schema import models_json_schema
 
 from headrace.business.model.contract import Contract
 from headrace.business.model.definition import Definition, Incremental, Parameter, TestDefinition
+from headrace.business.model.durations import Duration
 from headrace.business.model.plugin import Plugin
+from headrace.business.model.retry import Retry
 from headrace.infrastructure.catalog import GROUPS, Catalog
 from headrace.infrastructure.loading.levels import PART
 
@@ -29,6 +32,7 @@ def definition_schema(catalog: Catalog) -> dict[str, Any]:
         Contract,
         Incremental,
         Parameter,
+        Retry,
         TestDefinition,
     ]
     refs, shared = models_json_schema(
@@ -56,6 +60,8 @@ def _properties(written: dict[Any, Any]) -> dict[str, Any]:
         "pipeline": {"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9_-]{0,62}$", "description": "The pipeline's name"},
         "description": {"type": "string"},
         "engine": {"enum": list(fields["engine"].annotation.__args__), "description": "What carries it out"},  # type: ignore[union-attr]
+        "retry": {**written[Retry], "description": fields["retry"].description},
+        "timeout": {**TypeAdapter(Duration).json_schema(), "description": fields["timeout"].description},
         "params": {
             "type": "object",
             "description": "Values that are given when the pipeline is run",

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from headrace.business.model.contract import ColumnContract, Contract, DatasetRule
 from headrace.business.model.definition import Definition
+from headrace.business.model.retry import Retry
 from headrace.business.model.schema import did_you_mean, suggest
 from headrace.errors import Path
 from headrace.infrastructure.catalog import Catalog
@@ -31,6 +32,7 @@ _FOREIGN = {
     "transformations": "steps", "inputs": "sources", "outputs": "sinks", "targets": "sinks", "destinations": "sinks",
     "expectations": "checks", "audits": "checks", "parameters": "params", "variables": "params", "input": "from", "fields": "columns",
     "schema": "contract", "severity": "on_violation", "sql": "expression", "check": "expression", "condition": "expression",
+    "retries": "retry", "max_retries": "attempts", "max_attempts": "attempts", "backoff": "base_delay", "deadline": "timeout",
 }  # fmt: skip
 
 _SURE = 0.85
@@ -80,12 +82,15 @@ def _levels(path: Path) -> dict[str, tuple[tuple[str, ...], str]]:
     top = {
         "top": (tuple(k for k in keys_of(Definition) if k not in ("description", "version")), "at the top level, not indented")
     }
+    top |= {"retry": (keys_of(Retry), "under `retry:`, at the top level")}
     return {**contract, **beside, **top} if group == "sources" and len(path) != 1 else {**beside, **top, **contract}
 
 
 def _level(path: Path) -> str:
     if not path:
         return "top"
+    if path == ("retry",):
+        return "retry"
     if path[0] == "sources" and "contract" in path[2:]:
         inside = path[path.index("contract") + 1 :]
         return {"columns": "column", "rules": "rule"}.get(str(inside[0]), "contract") if inside else "contract"

@@ -14,13 +14,15 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from headrace.business.model import contract, definition
+from headrace.business.model import contract, definition, retry
+from headrace.business.model.durations import format_duration
 from headrace.business.model.plugin import Plugin
 from headrace.business.model.types import DataType
 
 #: The parts of a definition in the order in which people meet them, with the keys under which each stands.
 PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("The pipeline", definition.Definition),
+    ("`retry:`", retry.Retry),
     ("`params:`, each", definition.Parameter),
     ("`sources:`, each", definition.SourceDefinition),
     ("`incremental:`", definition.Incremental),
@@ -119,6 +121,8 @@ def _default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True, validated_data={})
     if value is None or value in ((), {}) or isinstance(value, BaseModel):
         return ""
+    if isinstance(value, timedelta):
+        return f"`{format_duration(value)}`"
     shown = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value).lower() if isinstance(value, bool) else value
     return f"`{shown}`"
 
