@@ -122,6 +122,27 @@ class Pipeline:
         """Publish the result, or the dataset `from_`."""
         return self._listed("sinks", sinks, {"name": name, "from": from_})
 
+    def schedule(self, cron: str | None = None, **options: Any) -> Pipeline:
+        """Run it by itself: `schedule("0 6 * * *", timezone="Europe/Berlin")`, `schedule(every="15 minutes")`. The last call counts."""
+        given = _named(options) | ({} if cron is None else {"cron": cron})
+        return self._with([(("schedule",), given)])
+
+    def trigger(self, **options: Any) -> Pipeline:
+        """Run it when a file arrives or another pipeline has published: `trigger(file="in/*.csv")`, `trigger(pipeline="orders")`."""
+        return self._with([(("triggers", self._count("triggers")), _named(options))])
+
+    def notify(self, on: str | Iterable[str], **options: Any) -> Pipeline:
+        """Tell somebody: `notify(["failed", "recovered"], webhook="${secret:env/ALERT_URL}")`, or `email={...}`, or `command=[...]`."""
+        given = {"on": on if isinstance(on, str) else list(on), **_named(options)}
+        return self._with([(("notify", self._count("notify")), given)])
+
+    def queue(
+        self, *, priority: int | None = None, slots: Mapping[str, int] | None = None, concurrency: int | None = None
+    ) -> Pipeline:
+        """How its runs stand in line: which begins first, what each takes of shared resources, how many go on at once."""
+        given = {"priority": priority, "slots": slots, "concurrency": concurrency}
+        return self._with([((key,), _plain(value)) for key, value in given.items() if value is not None])
+
     def param(self, name: str, default: Any = None, **options: Any) -> Pipeline:
         """Declare a parameter: `param("day", type="date", required=True)`. Parts refer to it as `${params.day}`."""
         given = _named(options) | ({} if default is None else {"default": _plain(default)})
@@ -167,13 +188,13 @@ class Pipeline:
         head = {"pipeline": self.name, "description": self.description, "engine": self.engine}
         found: dict[str, Any] = {key: value for key, value in head.items() if value is not None}
         for path, written, _ in self._parts:
-            group, key = str(path[0]), path[-1]
-            if len(path) == 1:
-                found[group] = written
-            elif isinstance(key, int):
-                found.setdefault(group, []).append(written)
-            else:
-                found.setdefault(group, {})[key] = written
+            match path:
+                case (group,):
+                    found[str(group)] = written
+                case (group, int(), *_):
+                    found.setdefault(str(group), []).append(written)
+                case (group, key, *_):
+                    found.setdefault(str(group), {})[key] = written
         return found
 
     def plan(self, params: Mapping[str, Any] | None = None) -> Plan:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.corpus.mutations import GOOD, Case, keys_misspelt, spoilt, words_misspelt
 
 FLIGHTS, ORDERS, SENSORS, SMALL = "flights.yaml", "orders.yaml", "sensors.yaml", "small.yaml"
+SCHEDULED = "scheduled.yaml"
 
 WRONG_LEVEL = [
     spoilt(FLIGHTS, "      key: [carrier, origin, flown_on]\n", "        key: [carrier, origin, flown_on]\n", "move it out"),
@@ -226,6 +227,49 @@ FOREIGN_WORDS = [
     spoilt(ORDERS, "quantity: {type: int32", "quantity: {type: int31", "`int32`"),
 ]
 
+IN_TIME = [
+    spoilt(SCHEDULED, '"30 2 * * mon-fri"', '"30 2 * * mo-fri"', "`mon`"),
+    spoilt(SCHEDULED, '"30 2 * * mon-fri"', '"30 2 * * monday"', "`mon`"),
+    spoilt(SCHEDULED, '"30 2 * * mon-fri"', '"30 2 * * fri-mon"', "`fri-6,0-mon`"),
+    spoilt(SCHEDULED, '"30 2 * * mon-fri"', '"30 26 * * mon-fri"', "0 to 23"),
+    spoilt(SCHEDULED, '"30 2 * * mon-fri"', '"30 2 * *"', "five fields"),
+    spoilt(SCHEDULED, '"30 2 * * mon-fri"', '"0 30 2 * * mon-fri"', "five fields"),
+    spoilt(SCHEDULED, '"30 2 * * mon-fri"', '"0 2 30 2 *"', "28-31"),
+    spoilt(SCHEDULED, '"30 2 * * mon-fri"', '"0 2 ? * mon"', "`*`"),
+    spoilt(SCHEDULED, '"30 2 * * mon-fri"', '"@dialy"', "`@daily`"),
+    spoilt(SCHEDULED, '"30 2 * * mon-fri"', "30 2 * * mon-fir", "`fri`"),
+    spoilt(SCHEDULED, '"30 2 * * mon-fri"', "*/90 * * * *", "quotes"),
+    spoilt(SCHEDULED, '"30 2 * * mon-fri"', '"*/90 * * * *"', "`every: 90 minutes`"),
+    spoilt(SCHEDULED, 'cron: "30 2 * * mon-fri"', "every: 1 month", "days or weeks"),
+    spoilt(SCHEDULED, 'cron: "30 2 * * mon-fri"', "every: 15", "`90 minutes`"),
+    spoilt(SCHEDULED, 'cron: "30 2 * * mon-fri"', "interval: 15 minutes", "`every`"),
+    spoilt(SCHEDULED, '  cron: "30 2 * * mon-fri"\n', "", "`every: 15 minutes`"),
+    spoilt(SCHEDULED, '  cron: "30 2 * * mon-fri"\n', '  cron: "30 2 * * mon-fri"\n  every: 1 day\n', "two rhythms"),
+    spoilt(SCHEDULED, "Europe/Berlin", "Europe/Brelin", "`Europe/Berlin`"),
+    spoilt(SCHEDULED, "Europe/Berlin", "europe/berlin", "`Europe/Berlin`"),
+    spoilt(SCHEDULED, "start: 2024-01-01", "start: 01.01.2024", "2024-01-31"),
+    spoilt(SCHEDULED, "start: 2024-01-01", "end: 2024-02-30", "2024-01-31"),
+    spoilt(SCHEDULED, "{param: day, ago", "{param: dya, ago", "`day`"),
+    spoilt(SCHEDULED, "  expect_within: 30 minutes\n", "", "`expect_within: 30 minutes`", line=7),
+    spoilt(SCHEDULED, "{day: 2024-01-01}\n", "{dya: 2024-01-01}\n", "`day`"),
+    spoilt(SCHEDULED, "{day: 2024-01-01}\n", "{day: tomorrow}\n", "2013-01-31"),
+    spoilt(SCHEDULED, "pipeline: orders", "pipeline: scheduled", "whose data it reads"),
+    spoilt(SCHEDULED, "  - pipeline: orders\n", "  - pipeline: orders\n    file: x\n", "new item"),
+    spoilt(SCHEDULED, "late, recovered", "latest, recovered", "`late`"),
+    spoilt(SCHEDULED, "check_failed]", "checks_failed]", "`check_failed`"),
+    spoilt(SCHEDULED, "command: [./page.sh", "webhook: x\n    command: [./page.sh", "new item", line=-3),
+    spoilt(SCHEDULED, "ops@example.com", "ops at example.com", "name@example.com"),
+    spoilt(SCHEDULED, "${secret:env/ALERT_URL}", "${secret:envs/ALERT_URL}", "`env`"),
+    spoilt(SCHEDULED, "${secret:env/ALERT_URL}", "${ALERT_URL}", "${secret:env/NAME}"),
+    spoilt(SCHEDULED, "      server: smtp.example.com:587\n", "", "`server`", line=-3),
+    spoilt(SCHEDULED, "min_quarantined: 100", "min_quarantined: many", "whole number"),
+    spoilt(SCHEDULED, "priority: 5", "priority: high", "whole number"),
+    spoilt(SCHEDULED, "slots: {warehouse: 1}", "slots: warehouse", "a mapping"),
+    spoilt(SCHEDULED, "concurrency: 2", "concurrency: 0", "at least 1"),
+    spoilt(SCHEDULED, "concurrency: 2", "max_active_runs: 2", "`concurrency`"),
+    spoilt(SCHEDULED, "  start: 2024-01-01\n", "  priority: 4\n", "top level"),
+]
+
 PLANNING = [
     spoilt(FLIGHTS, "origin <> dest", "origin <> dset", "`dest`", planning=True),
     spoilt(FLIGHTS, "origin <> dest", "origin <>", None, planning=True),
@@ -296,9 +340,9 @@ PLANNING = [
 def corpus() -> list[Case]:
     """All cases."""
     ruled = []
-    for file in (FLIGHTS, ORDERS, SENSORS, SMALL):
+    for file in (FLIGHTS, ORDERS, SENSORS, SMALL, SCHEDULED):
         text = (GOOD / file).read_text()
         ruled += [*keys_misspelt(file, text), *words_misspelt(file, text)]
     return [
-        *ruled, *WRONG_LEVEL, *WRONG_TYPE, *UNITS, *NAMES, *REFERENCES, *FORM, *MISSING, *FOREIGN_WORDS, *PLANNING,
+        *ruled, *WRONG_LEVEL, *WRONG_TYPE, *UNITS, *NAMES, *REFERENCES, *FORM, *MISSING, *FOREIGN_WORDS, *IN_TIME, *PLANNING,
     ]  # fmt: skip

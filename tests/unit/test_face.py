@@ -54,6 +54,12 @@ def flights() -> Pipeline:
         .check(check.null_share(column="delay", max=0.03), on="top", name="delays")
         .write(sink.file(path="out/", partition_by=["year"]))
         .write(sink.postgres(url="${secret:env/PG}", table="t"), from_="filter")
+        .schedule("0 6 * * *", timezone="Europe/Berlin", start=date(2013, 1, 1), partition="day", expect_within="1 hour")
+        .trigger(file=Path("incoming/*.csv"))
+        .trigger(pipeline="airports", params={"top": 7})
+        .notify(["failed", "late"], webhook="${secret:env/ALERT_URL}", after=2)
+        .notify("recovered", email={"to": "a@example.com", "from": "b@example.com", "server": "mail:25"}, name="mail")
+        .queue(priority=5, slots={"warehouse": 1}, concurrency=2)
         .test("none", rows={"flights": [{"distance": -3}]}, expect={"quarantined": [{"reasons": ["distance.between"]}]})
     )
 
@@ -91,6 +97,16 @@ checks:
 sinks:
   - file: {path: out/, partition_by: [year]}
   - {from: filter, postgres: {url: '${secret:env/PG}', table: t}}
+schedule: {cron: 0 6 * * *, timezone: Europe/Berlin, start: 2013-01-01, partition: day, expect_within: 1 hour}
+triggers:
+  - file: incoming/*.csv
+  - {pipeline: airports, params: {top: 7}}
+notify:
+  - {on: [failed, late], webhook: '${secret:env/ALERT_URL}', after: 2}
+  - {on: recovered, email: {to: a@example.com, from: b@example.com, server: 'mail:25'}, name: mail}
+priority: 5
+slots: {warehouse: 1}
+concurrency: 2
 tests:
   - name: none
     rows: {flights: [{distance: -3}]}
@@ -156,6 +172,28 @@ def test_wrong_words_about_retries_are_told_with_the_line_of_the_call():
         (2, "`soon` is not a duration"),
         (3, "`2` has no unit"),
     ]
+
+
+def test_problems_of_schedules_are_told_with_the_line_of_the_call():
+    line = sys._getframe().f_lineno
+    pipeline = Pipeline("p").read(a=source.file("x")).schedule("0 6 * * *")
+    pipeline = pipeline.schedule(every="1 month")
+    pipeline = pipeline.trigger()
+    pipeline = pipeline.notify(on="failed")
+    pipeline = pipeline.queue(concurrency=0)
+    with pytest.raises(DefinitionError) as caught:
+        _ = pipeline.definition
+    assert [(p.location.line - line, p.message) for p in caught.value.problems] == [
+        (2, "a month has no fixed length"),
+        (3, "this trigger waits for nothing"),
+        (4, "this notification says not how"),
+        (5, "`concurrency` must be at least 1, not `0`"),
+    ]
+
+
+def test_the_last_schedule_counts():
+    pipeline = Pipeline("p").read(a=source.file("x")).schedule("0 6 * * *").schedule(every="1 day")
+    assert pipeline.definition.schedule == Pipeline("q").read(a=source.file("x")).schedule(every="1 day").definition.schedule
 
 
 def test_unknown_plugins_say_what_was_meant():

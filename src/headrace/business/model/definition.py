@@ -12,6 +12,8 @@ from pydantic import AfterValidator, Field, SerializeAsAny
 
 from headrace.business.model.contract import Contract, Model
 from headrace.business.model.durations import Duration
+from headrace.business.model.notifications import Notification
+from headrace.business.model.orchestration import Schedule, Trigger, schedule_options
 from headrace.business.model.plugin import Plugin
 from headrace.business.model.retry import Retry
 from headrace.business.model.shorthand import Shorthand
@@ -123,6 +125,14 @@ class Definition(Model):
     steps: tuple[StepDefinition, ...] = ()
     checks: tuple[CheckDefinition, ...] = ()
     sinks: tuple[SinkDefinition, ...] = ()
+    schedule: Annotated[Schedule, Shorthand(schedule_options, of="cron")] | None = None
+    triggers: tuple[Trigger, ...] = ()
+    notify: tuple[Notification, ...] = ()
+    priority: Annotated[int, Field(ge=-1000, le=1000)] = 0
+    slots: Mapping[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$")], Annotated[int, Field(ge=1)]] = Field(
+        default_factory=dict
+    )
+    concurrency: int = Field(1, ge=1)
     tests: tuple[TestDefinition, ...] = ()
 
     @property

@@ -152,11 +152,23 @@ class Plan:
             yield sink.dataset, f"sink {sink.name}"
 
 
+_NOT_ABOUT_DATA = (
+    "description",
+    "tests",
+    "schedule",
+    "triggers",
+    "notify",
+    "priority",
+    "slots",
+    "concurrency",
+    "retry",
+    "timeout",
+)
+
+
 def fingerprint(definition: Definition, schemas: Mapping[str, Sequence[str]]) -> str:
-    """A hash of what the definition means, with what the data look like. Its words about people (descriptions, tests) and about how
-    long it is tried are left out: they change nothing of what comes out."""
-    beside = {"description", "tests", "retry", "timeout"}
-    meaning = definition.model_dump(mode="json", by_alias=True, exclude=beside, exclude_none=True)
+    """A hash of what the definition does to data: what it says to people and when it runs left out, what the data look like put in."""
+    meaning = definition.model_dump(mode="json", by_alias=True, exclude={*_NOT_ABOUT_DATA}, exclude_none=True)
     return hashlib.sha256(json.dumps([meaning, schemas], sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 

@@ -28,6 +28,7 @@ from headrace.infrastructure.catalog import Catalog
 from headrace.infrastructure.loading.contracts import ForeignContract, read_contract, read_contract_file
 from headrace.infrastructure.loading.names import completed, foreign_references, name_problem, unknown_dataset
 from headrace.infrastructure.loading.options import Options
+from headrace.infrastructure.loading.orchestration import read_orchestration
 from headrace.infrastructure.loading.parameters import values_of
 from headrace.infrastructure.loading.parts import Part, read_part
 from headrace.infrastructure.loading.places import Places
@@ -121,6 +122,9 @@ class _Assembly:
             "checks": [CheckDefinition(name=n, on=f, plugin=p.plugin) for p, n, f in checks if p.plugin],
             "sinks": [SinkDefinition(name=n, from_=f, plugin=p.plugin) for p, n, f in sinks if p.plugin],
             "tests": tests,
+            **read_orchestration(
+                self.data, {k: self._list(k) for k in ("triggers", "notify")}, self.declared, self.options, self.lost
+            ),
         }
         return self.options.model(Definition, {key: parts.get(key, value) for key, value in self.data.items()}, ())
 
