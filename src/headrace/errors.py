@@ -8,6 +8,7 @@ HeadraceError
     └── NonRetryableError  the same attempt will fail again
         ├── ContractBroken a rule with `on_violation: fail` was violated
         ├── AuditFailed    a blocking check did not pass
+        ├── LeaseLost      another worker took the run over
         └── Unbalanced     rows went missing or appeared: read <> written + filtered + quarantined
 """
 
@@ -102,6 +103,10 @@ class ContractBroken(NonRetryableError):
 
 class AuditFailed(NonRetryableError):
     """A blocking check did not pass; no target was touched."""
+
+
+class LeaseLost(NonRetryableError):
+    """Another worker took the run over while this one was paused or cut off; what this one does counts no more."""
 
 
 class Unbalanced(NonRetryableError):

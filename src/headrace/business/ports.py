@@ -291,6 +291,15 @@ class Staged:
 
 
 @dataclass(frozen=True, slots=True)
+class Fence:
+    """The right to publish. Tokens of one issuer grow: whoever takes a run over holds a higher one than whoever had it before,
+    and a sink refuses a token below the highest that it has seen of this issuer for the pipeline."""
+
+    issuer: str
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
 class Checkpoint:
     """What a publication stands for. The name is derived from the data (pipeline, plan, parameters, inputs), never from the
     run, so a publication repeated after a crash, by whomever and from whatever disk, is recognised."""
@@ -303,6 +312,8 @@ class Checkpoint:
     """The files that went in, by source."""
     cursors: Mapping[str, Position] = field(default_factory=dict)
     """How far each incremental source was read."""
+    fence: Fence | None = None
+    """By what right it is published. It says nothing about the data, so ledgers need not give it back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,6 +353,24 @@ class Publisher(Protocol):
 
     def publish(self, project: Path, staged: Staged, checkpoint: Checkpoint) -> Publication:
         """Make the staged rows count, once, all or nothing. Does nothing but say `already` when the ledger has the checkpoint."""
+        ...
+
+
+@runtime_checkable
+class Fenced(Protocol):
+    """A publisher that whoever lost its lease cannot get past. Its `publish` raises `LeaseLost` when a higher token than the
+    checkpoint's is known here, and otherwise makes the checkpoint's token known, in the same atomic act in which it publishes.
+
+    This comes before the ledger is asked: also who wants to publish what is there already learns that its lease is lost. A
+    checkpoint without a fence is never refused, and forgets none.
+    """
+
+    def fence(self, project: Path, pipeline: str, fence: Fence) -> None:
+        """From now on refuse publications of this pipeline by a smaller token of this issuer. Changes nothing that readers see.
+
+        Called by a run that takes over another's work, before anything else; the target need not exist. Raises `LeaseLost` when
+        a higher token is known, and `RetryableError` when a publication is under way and does not end in time.
+        """
         ...
 
 
