@@ -76,6 +76,10 @@ def take_turn(site: Site, definition: Definition, wish: Wish, run_id: str | None
         definition=wish.kept,
         params=wish.params,
         options={"force": wish.force, "full_refresh": wish.full_refresh},
+        priority=definition.priority,
+        slots=definition.slots,
+        concurrency=definition.concurrency,
+        timeout_seconds=definition.timeout.total_seconds() if definition.timeout else None,
         host=site.worker.host,
     )
     site.bury_the_dead()

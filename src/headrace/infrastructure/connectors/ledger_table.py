@@ -26,6 +26,10 @@ class Statements(Protocol):
 
     def rows(self, query: str) -> Sequence[Sequence[Any]]: ...
 
+    def has(self, table: str) -> bool:
+        """Whether there is a table of this name where the target is, or would be."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class LedgerTable:
@@ -40,7 +44,8 @@ class LedgerTable:
         self.db.run(f"CREATE TABLE IF NOT EXISTS {self.table} ({kinds})")
 
     def read(self) -> Ledger:
-        return tuple(entry for _, entry in self._entries())
+        """Empty when there is no table of ledgers."""
+        return () if not self.db.has(NAME) else tuple(entry for _, entry in self._entries())
 
     def clear(self) -> None:
         """Forget all: the table that it told of is gone."""
