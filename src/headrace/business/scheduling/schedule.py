@@ -104,6 +104,17 @@ def deadline(schedule: Schedule, tick: Tick) -> datetime | None:
     return tick.at + schedule.expect_within if schedule.expect_within is not None else None
 
 
+def overdue(schedule: Schedule, covered: datetime, now: datetime) -> Tick | None:
+    """The first tick whose deadline has passed without published results, if there is one.
+
+    `covered` is the latest tick that has them, or when the schedule was first looked at: later results make good for missing ones.
+    """
+    for tick in next_ticks(schedule, covered, 1):
+        due_by = deadline(schedule, tick)
+        return tick if due_by is not None and due_by < now else None
+    return None
+
+
 def run_params(schedule: Schedule, tick: Tick, declared: Mapping[str, Parameter]) -> dict[str, Any]:
     """The parameters of the run of a tick: those that the schedule gives, and the date or time of its partition."""
     given = dict(schedule.params)
