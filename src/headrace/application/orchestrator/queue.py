@@ -101,6 +101,14 @@ class RunQueue(Protocol):
         """Accept a run and take it, in one act; None when it has to wait for its turn, or was asked for before."""
         ...
 
+    def has_ready(self, worker: Worker) -> bool:
+        """Whether there is any run that might be claimed. Only looks."""
+        ...
+
+    def abandon(self, lease: Lease, worker: Worker, why: str) -> bool:
+        """Take a run from a process that is known to have ended; False where it had ended the run, or lost it, before."""
+        ...
+
     def claim(self, worker: Worker, run_id: str | None = None) -> Lease | None:
         """The next run that may be carried out, or that one if it may; None when nothing can be done now. Runs that have to wait
         are told why, once for each reason."""

@@ -35,6 +35,17 @@ def choose(db: Transaction, worker: Worker, run_id: str | None, now: float) -> t
     return None, blocked
 
 
+def any_ready(db: Transaction, worker: Worker, now: float) -> bool:
+    """Whether it is worth while to choose."""
+    return bool(
+        db.rows(
+            "select 1 from queue where worker = '' and state in ('queued', 'waiting') and not_before <= :now "
+            "and (host is null or host = :host) limit 1",
+            {"now": now, "host": worker.host},
+        )
+    )
+
+
 def _in_order(db: Transaction, worker: Worker, run_id: str | None, now: float) -> Sequence[Row]:
     only = "and q.run_id = :run_id" if run_id else ""
     values = {"now": now, "host": worker.host} | ({"run_id": run_id} if run_id else {})
