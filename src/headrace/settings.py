@@ -1,4 +1,4 @@
-"""How much a run may use and where it keeps its state: `headrace.toml` beside the definition, and the environment above it.
+"""How much a run may use and where it keeps its state: `headrace.toml` beside the definition or above it, and the environment over it.
 
     memory_limit = "1GB"           HEADRACE_MEMORY_LIMIT     at most this much memory; larger work spills to disk
     threads = 4                    HEADRACE_THREADS          at most this many threads
@@ -54,6 +54,28 @@ class Settings:
     attempts: int = 3
     keep_days: int = 90
     slots: Mapping[str, int] = field(default_factory=dict)
+
+
+def home(project: Path) -> Path:
+    """The folder whose `headrace.toml` holds for a project: its own, or the next above it that belongs to the same user; without any,
+    its own. Beyond the folder of a repository and the user's home nothing is looked for."""
+    folder = project.resolve()
+    owner = _owner(folder)
+    for above in (folder, *folder.parents):
+        if _owner(above) != owner:
+            break
+        if (above / FILE).is_file():
+            return above
+        if (above / ".git").exists() or above == Path.home():
+            break
+    return project
+
+
+def _owner(folder: Path) -> int | None:
+    try:
+        return folder.stat().st_uid
+    except OSError:
+        return None
 
 
 def load_settings(project: Path, env: Mapping[str, str] | None = None) -> Settings:

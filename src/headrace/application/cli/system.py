@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,6 +27,27 @@ class KeptRows(Protocol):
     def columns(self, path: Path) -> Sequence[str]: ...
 
     def export(self, path: Path, reason: str | None, columns: Sequence[str], out: Path) -> int: ...
+
+
+class Loop(Protocol):
+    """A process that carries runs out."""
+
+    stopping: threading.Event
+
+    def run(self, drain_seconds: float) -> None: ...
+
+
+class Serving(Protocol):
+    """A composed process: what it works for, its loop, and the duties beside it, which run within their context."""
+
+    @property
+    def home(self) -> Path: ...
+
+    @property
+    def loop(self) -> Loop: ...
+
+    @property
+    def duties(self) -> AbstractContextManager[object] | None: ...
 
 
 class System(Protocol):
@@ -60,6 +83,10 @@ class System(Protocol):
     def contract_as_standard(self, loaded: Loaded, dataset: str) -> str: ...
 
     def contract_from_standard(self, file: Path) -> tuple[str, Sequence[str]]: ...
+
+    def serve(self, project: Path, parallel: int, told: Callable[[str], None]) -> Serving: ...
+
+    def worker(self, project: Path, parallel: int, told: Callable[[str], None]) -> Serving: ...
 
     def bury_the_dead(self, project: Path) -> None: ...
 

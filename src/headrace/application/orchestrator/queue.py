@@ -6,8 +6,11 @@ the same transaction. So two workers never believe the same, and a run that was 
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from headrace.bus.events import Event
@@ -23,6 +26,13 @@ class KeptDefinition:
     project: str
     file: str | None
     text: str
+
+
+def keep(text: str, pipeline: str, project: Path, file: Path | None) -> KeptDefinition:
+    """A text as it is kept: with the folder that its paths are meant from, which makes it another version in another place."""
+    folder, name = str(project.resolve()), str(file) if file else None
+    fingerprint = hashlib.sha256(json.dumps([text, folder, name]).encode()).hexdigest()[:16]
+    return KeptDefinition(fingerprint, pipeline, folder, name, text)
 
 
 @dataclass(frozen=True, slots=True)

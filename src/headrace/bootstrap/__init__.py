@@ -10,11 +10,12 @@ from headrace.errors import DefinitionError, HeadraceError, Location, Problem
 
 if TYPE_CHECKING:
     from headrace.application.orchestrator.carrying import Prepared
-    from headrace.application.orchestrator.queue import KeptDefinition
+    from headrace.application.orchestrator.queue import KeptDefinition, Worker
     from headrace.application.orchestrator.rehearsal import Rehearsed
     from headrace.application.orchestrator.site import Busy, Site
     from headrace.application.queries.quarantine import Held
     from headrace.application.queries.runs import RunView
+    from headrace.bootstrap.serving import Serving
     from headrace.bus.store import Envelope, EventStore
     from headrace.business.engine import Engine, Statement
     from headrace.business.model.definition import Loaded
@@ -60,7 +61,7 @@ def missing_library(error: ImportError) -> HeadraceError | None:
 def settings(project: Path) -> Settings:
     from headrace.settings import load_settings
 
-    return load_settings(project)
+    return load_settings(state_home(project))
 
 
 def engine(chosen: Settings) -> Engine:
@@ -71,7 +72,7 @@ def engine(chosen: Settings) -> Engine:
 
 
 def state_folder(project: Path) -> Path:
-    return project / settings(project).state
+    return state_home(project) / settings(project).state
 
 
 def database(project: Path) -> Database:
@@ -83,9 +84,16 @@ def database(project: Path) -> Database:
         from headrace.infrastructure.storage.postgres_database import PostgresDatabase
         from headrace.security.secrets import Secret, Vault
 
-        url = Secret(chosen.database_url, Vault.of(project))
+        url = Secret(chosen.database_url, Vault.of(state_home(project)))
         return PostgresDatabase(url.reveal, str(url))
-    return SqliteDatabase(project / chosen.state / "headrace.db")
+    return SqliteDatabase(state_folder(project) / "headrace.db")
+
+
+def state_home(project: Path) -> Path:
+    """The folder that holds the settings and the state of a project: its own, or the next above it with a `headrace.toml`."""
+    from headrace.settings import home
+
+    return home(project)
 
 
 def event_store(project: Path) -> EventStore:
@@ -102,36 +110,44 @@ def held() -> ParquetHeldRows:
     return ParquetHeldRows()
 
 
-def site(project: Path, busy: Busy | None = None, listen: Listener | None = None) -> Site:
-    """Where the runs of a project take place."""
-    from headrace.application.orchestrator.queue import Worker
+def site(project: Path, busy: Busy | None = None, listen: Listener | None = None, home: Path | None = None) -> Site:
+    """Where the runs of a project take place. `home` has the settings and the state, where that is not the project's own."""
     from headrace.application.orchestrator.site import Site, silent
     from headrace.bus.bus import EventBus
     from headrace.infrastructure.storage.event_log import EventLog
     from headrace.infrastructure.storage.held_rows import ParquetHeldRows, write_texts
-    from headrace.infrastructure.storage.processes import this_host, this_process
     from headrace.infrastructure.storage.run_queue import DatabaseRunQueue
     from headrace.infrastructure.storage.worker_registry import DatabaseWorkers
     from headrace.infrastructure.storage.workspaces import Workspaces
 
-    chosen, store = settings(project), database(project)
+    home = home or state_home(project)
+    chosen, store, state = settings(home), database(home), state_folder(home)
     bus = EventBus(EventLog(store))
     if listen is not None:
         bus.subscribe((), listen)
     return Site(
         project=project,
-        state=project / chosen.state,
+        state=state,
         engine=engine(chosen),
         bus=bus,
         queue=DatabaseRunQueue(store, bus.tell),
-        worker=Worker(this_process(), this_host(), chosen.slots, chosen.lease_seconds, chosen.attempts),
+        worker=this_worker(home),
         workers=DatabaseWorkers(store),
         hash_file=_hash_file,
         held=ParquetHeldRows(),
         write_texts=write_texts,
-        workspaces=Workspaces(project / chosen.state / "runs"),
+        workspaces=Workspaces(state / "runs"),
         busy=busy or silent,
     )
+
+
+def this_worker(project: Path) -> Worker:
+    """This process, as one that carries runs out."""
+    from headrace.application.orchestrator.queue import Worker
+    from headrace.infrastructure.storage.processes import this_host, this_process
+
+    chosen = settings(project)
+    return Worker(this_process(), this_host(), chosen.slots, chosen.lease_seconds, chosen.attempts)
 
 
 def _hash_file(file: InputFile) -> InputFile:
@@ -148,6 +164,22 @@ def load(file: Path, params: Mapping[str, str] | None = None) -> Loaded:
     from headrace.infrastructure.loader import load as load_definition
 
     return load_definition(file, params=params or {}, catalog=catalog())
+
+
+def load_kept(kept: KeptDefinition, params: Mapping[str, Any], *, stand_ins: bool = False) -> Loaded:
+    """Read a definition as it was kept, whatever its file says now."""
+    from headrace.infrastructure.loader import load_text
+
+    file = Path(kept.file) if kept.file else None
+    return load_text(
+        kept.text,
+        kept.file or f"{kept.pipeline} (kept)",
+        catalog=catalog(),
+        project=Path(kept.project),
+        file=file,
+        params=params,
+        stand_ins=stand_ins,
+    )
 
 
 def prepare(loaded: Loaded, where: Site | None = None) -> Prepared:
@@ -201,15 +233,26 @@ def run(
 
 def kept(loaded: Loaded) -> KeptDefinition:
     """The text that a run goes by, also when another process goes on with it and the file has changed."""
-    import hashlib
     import json
 
-    from headrace.application.orchestrator.queue import KeptDefinition
+    from headrace.application.orchestrator.queue import keep
 
     text = loaded.file.read_text(encoding="utf-8-sig") if loaded.file else json.dumps(loaded.document, default=str)
-    project, file = str(loaded.project.resolve()), str(loaded.file) if loaded.file else None
-    fingerprint = hashlib.sha256(json.dumps([text, project, file]).encode()).hexdigest()[:16]
-    return KeptDefinition(fingerprint, loaded.definition.pipeline, project, file, text)
+    return keep(text, loaded.definition.pipeline, loaded.project, loaded.file)
+
+
+def serve(project: Path, parallel: int, told: Callable[[str], None]) -> Serving:
+    """Everything in one process: runs, schedules, triggers, the folder of definitions."""
+    from headrace.bootstrap.serving import serve as compose
+
+    return compose(project, parallel, told)
+
+
+def worker(project: Path, parallel: int, told: Callable[[str], None]) -> Serving:
+    """A process that carries out runs."""
+    from headrace.bootstrap.serving import worker as compose
+
+    return compose(project, parallel, told)
 
 
 def bury_the_dead(project: Path) -> None:
