@@ -24,6 +24,7 @@ CATALOG = OnlyThese()
 
 @pytest.fixture(autouse=True)
 def plugins(monkeypatch):
+    monkeypatch.setattr(parts, "catalog", lambda: CATALOG)
     monkeypatch.setattr(bootstrap, "catalog", lambda: CATALOG)
 
 
