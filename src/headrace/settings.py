@@ -13,7 +13,6 @@ from __future__ import annotations
 import difflib
 import os
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,11 +48,13 @@ def load_settings(project: Path, env: Mapping[str, str] | None = None) -> Settin
 
 
 def _file(file: Path, problems: list[Problem]) -> dict[str, tuple[Any, Location]]:
+    if not file.exists():
+        return {}
+    import tomllib
+
     try:
         text = file.read_text(encoding="utf-8")
         written = tomllib.loads(text)
-    except FileNotFoundError:
-        return {}
     except tomllib.TOMLDecodeError as error:
         place = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
         line, column = (int(place[1]), int(place[2])) if place else (len(text.splitlines()) or 1, 1)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from headrace.application.orchestrator.rehearsal import Rehearsed
 from headrace.application.orchestrator.site import Busy
 from headrace.application.queries.quarantine import Held
 from headrace.application.queries.runs import RunView
@@ -15,6 +14,9 @@ from headrace.business.engine import Statement
 from headrace.business.model.definition import Loaded
 from headrace.business.processing.plan import Plan
 from headrace.errors import HeadraceError
+
+if TYPE_CHECKING:
+    from headrace.application.orchestrator.rehearsal import Rehearsed
 
 
 class KeptRows(Protocol):
