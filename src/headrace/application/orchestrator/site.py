@@ -7,13 +7,15 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from headrace.application.orchestrator.increments import HashFile
-from headrace.application.orchestrator.rehearsal import WriteTexts
 from headrace.application.orchestrator.replay import HeldRows
 from headrace.bus.bus import EventBus
 from headrace.business.engine import Engine
+
+if TYPE_CHECKING:
+    from headrace.application.orchestrator.rehearsal import WriteTexts
 
 #: Told what a run is busy with and, where known, how far it is: (what, share).
 Busy = Callable[[str, float | None], None]

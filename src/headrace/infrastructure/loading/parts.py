@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from headrace.business.model.plugin import Plugin
@@ -12,9 +11,10 @@ from headrace.errors import HeadraceError, Path, Problem
 from headrace.infrastructure.loading.levels import BESIDE, PART, hint_for
 from headrace.infrastructure.loading.options import Options
 from headrace.infrastructure.loading.shapes import keys_of
+from headrace.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Part:
     """An item: its plugin, if there is nothing wrong with it, and what stands beside it."""
 
