@@ -140,6 +140,7 @@ def _loop(home: Path, parallel: int, role: str, told: Told) -> WorkerLoop:
 
     database = parts.database(home)
     children, logs = Children(PRELOAD), parts.state_folder(home) / "logs"
+    children.prepare()
     return WorkerLoop(
         parts.this_worker(home),
         DatabaseRunQueue(database),

@@ -33,6 +33,9 @@ class ChildProcess:
             return f"killed by {signal.Signals(-code).name}"
         return f"exit code {code}"
 
+    def join(self) -> None:
+        self._process.join()
+
     def kill(self) -> None:
         for end in (lambda: os.killpg(self._process.pid, signal.SIGKILL), self._process.kill):
             try:
@@ -48,6 +51,10 @@ class Children:
     def __init__(self, preload: Sequence[str]) -> None:
         self._preload = list(preload)
         self._server: ForkServerContext | None = None
+
+    def prepare(self) -> None:
+        """Have everything loaded, which takes a while, before there is a run that waits for it and a lease that runs out."""
+        self.start(_nothing, log=Path(os.devnull)).join()
 
     def start(self, task: Callable[..., None], *arguments: Any, log: Path) -> ChildProcess:
         """Let a process carry out `task`, a function that is found by its name. What it prints goes to `log`."""
@@ -67,6 +74,10 @@ def _begin(task: Callable[..., None], arguments: Sequence[Any], log: str) -> Non
         task(*arguments)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _nothing() -> None:
+    return
 
 
 def _end_with_parent() -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from headrace.application.orchestrator.failpoints import Failpoints
+from headrace.application.orchestrator import failpoints
 from headrace.application.orchestrator.increments import Work, narrowed, outstanding
 from headrace.application.orchestrator.lease import LeaseKeeper
 from headrace.application.orchestrator.queue import Lease
@@ -78,7 +78,6 @@ class _Carrier:
         self.fence = Fence(lease.issuer, lease.token)
         self.batch: BatchRun | None = None
         self.keeper = LeaseKeeper(site.queue, lease, self._way_to_interrupt())
-        self.failpoints = Failpoints.of_environment()
         self.pipeline = prepared.definition.pipeline
         self.begun = time.monotonic()
 
@@ -210,7 +209,7 @@ class _Carrier:
         return retrying(self.prepared.definition.retry.policy, operation, wait=self.keeper.wait, told=told)
 
     def reached(self, point: str) -> None:
-        self.failpoints.reached(point)
+        failpoints.reached(point)
 
     def _seconds(self) -> float:
         return round(time.monotonic() - self.begun, 6)

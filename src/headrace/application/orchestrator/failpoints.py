@@ -1,17 +1,31 @@
-"""Named points at which a run can be made to die, by tests and by `headrace chaos`. In every other run they cost one comparison.
+"""Named points at which a process can be made to die, by tests and by `headrace chaos`. In every other run they cost one comparison.
 
 HEADRACE_FAILPOINTS="staged"            kill this process when it comes there
 HEADRACE_FAILPOINTS="staged=stop"       stop it there (SIGSTOP), until somebody wakes it
 HEADRACE_FAILPOINTS="appended@3"        the third time that it comes there
+HEADRACE_FAILPOINTS_SPENT="/folder"     each happens once, whichever process comes first: a file of its name there holds that process's id
 """
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 
 VARIABLE = "HEADRACE_FAILPOINTS"
+SPENT = "HEADRACE_FAILPOINTS_SPENT"
 _DEEDS = {"kill": "SIGKILL", "stop": "SIGSTOP", "interrupt": "SIGINT"}
+
+#: Where a worker can be made to die.
+OF_WORKERS = ("claiming", "claim made", "child started", "child ended")
+#: Where the process of a run can be made to die, in the order in which it passes them. Each sink has three more, and passes its own.
+OF_RUNS = (
+    "claimed", "pipeline.started", "data.validated", "ingested", "data.staged", "data.processed", "staged", "quality.checked", "audited",
+    "appending", "appended", "before completed", "pipeline.completed",
+)  # fmt: skip
+#: The same for the publication to a sink.
+OF_PUBLICATIONS = ("before publishing {}", "published {}", "told of {}")
 
 
 @dataclass(slots=True)
@@ -19,6 +33,7 @@ class Failpoints:
     """What is to happen where: by point, the deed and at which passing."""
 
     wanted: dict[str, tuple[str, int]] = field(default_factory=dict)
+    spent: Path | None = None
     passed: dict[str, int] = field(default_factory=dict)
 
     @classmethod
@@ -29,14 +44,35 @@ class Failpoints:
             place, _, deed = item.partition("=")
             point, _, nth = place.partition("@")
             found[point] = (deed or "kill", int(nth or 1))
-        return cls(found)
+        folder = os.environ.get(SPENT)
+        return cls(found, Path(folder) if folder else None)
 
     def reached(self, point: str) -> None:
         if point not in self.wanted:
             return
         self.passed[point] = self.passed.get(point, 0) + 1
         deed, nth = self.wanted[point]
-        if self.passed[point] == nth:
+        if self.passed[point] == nth and self._is_first(point):
             import signal
 
             os.kill(os.getpid(), getattr(signal, _DEEDS[deed]))
+
+    def _is_first(self, point: str) -> bool:
+        if self.spent is None:
+            return True
+        try:
+            with (self.spent / point).open("x") as mark:
+                mark.write(str(os.getpid()))
+        except FileExistsError:
+            return False
+        return True
+
+
+@cache
+def _of_this_process() -> Failpoints:
+    return Failpoints.of_environment()
+
+
+def reached(point: str) -> None:
+    """This process came to a point."""
+    _of_this_process().reached(point)

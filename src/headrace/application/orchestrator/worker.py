@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from headrace.application.orchestrator import failpoints
 from headrace.application.orchestrator.queue import Lease, RunQueue, Worker
 from headrace.bus.events import PipelineFailedEvent
 from headrace.errors import LeaseLost, RetryableError
@@ -107,7 +108,9 @@ class WorkerLoop:
         self.told(f"run {lease.run_id} of {lease.request.pipeline}: attempt {lease.attempt}")
         limit = lease.request.timeout_seconds
         stop_by = time.monotonic() + limit + GRACE if limit else None
+        failpoints.reached("claim made")
         self._charges.append(_Charge(lease, self.start(lease), stop_by))
+        failpoints.reached("child started")
         return True
 
     def _be_heard(self) -> bool:
@@ -125,6 +128,7 @@ class WorkerLoop:
             self._mind_at = time.monotonic() + LOOK_AGAIN
         for charge in list(self._charges):
             if charge.child.ended():
+                failpoints.reached("child ended")
                 self._charges.remove(charge)
                 self._claim_at = float("-inf")
                 self._while_reachable(lambda charge=charge: self._give_back(charge, charge.child.outcome()))  # type: ignore[misc]

@@ -1,7 +1,10 @@
-"""The points of a publication that must survive a crash, by name, so that a test can stop the process at each. Nothing else."""
+"""The points of a publication that must survive a crash, by name, so that the process can be stopped at each. Nothing else."""
 
 from __future__ import annotations
 
+from headrace.application.orchestrator import failpoints
+
 
 def reached(point: str) -> None:
-    """A publication came to `point`. Does nothing: tests put a function here that ends the process."""
+    """A publication came to `point`, which is the failpoint `sink {point}`."""
+    failpoints.reached(f"sink {point}")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from headrace.application.orchestrator import failpoints
 from headrace.application.orchestrator.queue import KeptDefinition, Lease, Outstanding, RunRequest, Worker
 from headrace.application.queries.runs import PROCESS_DIED
 from headrace.bus.events import Event, PipelineCancelledEvent, PipelineFailedEvent
@@ -58,7 +59,13 @@ class DatabaseRunQueue:
             return any_ready(db, worker, time.time())
 
     def claim(self, worker: Worker, run_id: str | None = None) -> Lease | None:
-        return self._write(lambda tx: (tx.claim(worker, run_id), tx.events))
+        def act(tx: _Writing) -> tuple[Lease | None, list[Envelope]]:
+            lease = tx.claim(worker, run_id)
+            if lease is not None:
+                failpoints.reached("claiming")
+            return lease, tx.events
+
+        return self._write(act)
 
     def reopen(self, request: RunRequest, how: str, by: str) -> None:
         def act(tx: _Writing) -> tuple[None, list[Envelope]]:
@@ -89,9 +96,12 @@ class DatabaseRunQueue:
             row = tx.mine(lease)
             tx.hold(lease)
             tx.tell(row, events)
+            failpoints.reached("appending")
             return tx.events, tx.events
 
-        return self._write(act)
+        appended = self._write(act)
+        failpoints.reached("appended")
+        return appended
 
     def postpone(self, lease: Lease, reason: str, not_before: float) -> None:
         def act(tx: _Writing) -> tuple[None, list[Envelope]]:
