@@ -58,11 +58,13 @@ class Crew:
         self.all.append(Started(process, log))
         return self.all[-1]
 
-    def dying_at(self, points: str, **options: int) -> Started:
+    def dying_at(self, points: str) -> Started:
         """A worker that passes failpoints, each of which happens once."""
-        spent = self.spent
-        spent.mkdir(exist_ok=True)
-        return self.start(env={"HEADRACE_FAILPOINTS": points, "HEADRACE_FAILPOINTS_SPENT": str(spent)}, **options)
+        return self.start(env=self.failpoints(points))
+
+    def failpoints(self, points: str) -> dict[str, str]:
+        self.spent.mkdir(exist_ok=True)
+        return {"HEADRACE_FAILPOINTS": points, "HEADRACE_FAILPOINTS_SPENT": str(self.spent)}
 
     @property
     def spent(self) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -101,6 +102,7 @@ def carry_out_claimed(home: Path, lease: Lease) -> None:
     """Carry out a run that a worker has claimed. The log has how it ended; this returns in any case."""
     from headrace.application.orchestrator.batch import Wish, assigned
     from headrace.application.orchestrator.carrying import carry_out
+    from headrace.application.orchestrator.lease import LeaseKeeper
     from headrace.application.orchestrator.site import new_run_id
     from headrace.bus.events import PipelineFailedEvent
     from headrace.errors import LeaseLost
@@ -109,8 +111,9 @@ def carry_out_claimed(home: Path, lease: Lease) -> None:
     site = parts.site(Path(request.project), home=home)
     begun = False
     try:
-        loaded = _load(request.definition, request.params)
-        prepared = parts.prepare(loaded, site)
+        with LeaseKeeper(site.queue, lease, _thread.interrupt_main):  # Looking at sources may take longer than a lease.
+            loaded = _load(request.definition, request.params)
+            prepared = parts.prepare(loaded, site)
         options = request.options
         wish = Wish(
             {**request.params, **loaded.params},

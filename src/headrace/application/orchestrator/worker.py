@@ -53,7 +53,9 @@ class _Charge:
 
     lease: Lease
     child: Child
-    stop_by: float | None = None
+    stop_by: float
+    timed_out: bool = True
+    """Whether it is its time that is over then, and not somebody's wish or another's claim."""
 
 
 @dataclass
@@ -107,7 +109,7 @@ class WorkerLoop:
             return False
         self.told(f"run {lease.run_id} of {lease.request.pipeline}: attempt {lease.attempt}")
         limit = lease.request.timeout_seconds
-        stop_by = time.monotonic() + limit + GRACE if limit else None
+        stop_by = time.monotonic() + limit + GRACE if limit else float("inf")
         failpoints.reached("claim made")
         self._charges.append(_Charge(lease, self.start(lease), stop_by))
         failpoints.reached("child started")
@@ -131,21 +133,23 @@ class WorkerLoop:
                 failpoints.reached("child ended")
                 self._charges.remove(charge)
                 self._claim_at = float("-inf")
+                charge.child.kill()  # What the run's own code has started may still be there.
                 self._while_reachable(lambda charge=charge: self._give_back(charge, charge.child.outcome()))  # type: ignore[misc]
-            elif charge.stop_by is not None and time.monotonic() > charge.stop_by:
+            elif time.monotonic() > charge.stop_by:
                 charge.child.kill()
                 self._charges.remove(charge)
-                self._while_reachable(lambda charge=charge: self._time_out(charge.lease))  # type: ignore[misc]
-            elif minding and charge.stop_by is None:
+                self._while_reachable(lambda charge=charge: self._end(charge))  # type: ignore[misc]
+            elif minding and charge.timed_out:
                 self._while_reachable(lambda charge=charge: self._mind_cancelling(charge))  # type: ignore[misc]
 
     def _mind_cancelling(self, charge: _Charge) -> bool:
-        """A run that is asked to stop gets its grace from now on."""
+        """A run that is asked to stop, or that is somebody else's now, gets its grace from now on."""
         try:
-            if self.queue.is_cancelling(charge.lease):
-                charge.stop_by = time.monotonic() + GRACE
+            stopping = self.queue.is_cancelling(charge.lease)
         except LeaseLost:
-            charge.stop_by = time.monotonic() + GRACE
+            stopping = True
+        if stopping:
+            charge.timed_out, charge.stop_by = False, min(charge.stop_by, time.monotonic() + GRACE)
         return False
 
     def _give_back(self, charge: _Charge, why: str) -> bool:
@@ -154,10 +158,11 @@ class WorkerLoop:
             self.told(f"run {charge.lease.run_id}: its process ended: {why}")
         return False
 
-    def _time_out(self, lease: Lease) -> bool:
-        limit = lease.request.timeout_seconds
-        if limit is None:
-            return self._give_back(_Charge(lease, _Killed()), "it did not stop when it was asked to")
+    def _end(self, charge: _Charge) -> bool:
+        """Say of a run what its process was not there to say any more."""
+        lease, limit = charge.lease, charge.lease.request.timeout_seconds
+        if limit is None or not charge.timed_out:
+            return self._give_back(charge, "it did not stop when it was asked to")
         message = f"the run took longer than {limit:g} seconds, and did not stop when it was asked to"
         failed = PipelineFailedEvent(lease.run_id, message, pipeline=lease.request.pipeline, error="TimedOut", seconds=limit)
         with suppress(LeaseLost):  # It ended by itself in the last moment, or is somebody else's.
@@ -171,16 +176,3 @@ class WorkerLoop:
         except RetryableError as error:
             self.told(error.message)
             return False
-
-
-class _Killed:
-    """A process that was killed."""
-
-    def ended(self) -> bool:
-        return True
-
-    def outcome(self) -> str:
-        return "killed"
-
-    def kill(self) -> None:
-        return
