@@ -67,6 +67,24 @@ class Counted:
         }
         self.file.write_text(yaml.safe_dump(definition | parts, sort_keys=False))
 
+    def by_part(self) -> None:
+        """Let each run read one file, the one that it is asked for, so that several may go on at once."""
+        document = yaml.safe_load(self.file.read_text())
+        source = document["sources"]["rows"]
+        del source["incremental"]
+        source["file"]["path"] = "in/${params.part}.csv"
+        self.define(
+            sources={"rows": source},
+            params={"part": {"type": "string", "required": True}},
+            concurrency=6,
+            retry={"attempts": 50},
+        )
+
+    def feed_and_ask(self) -> str:
+        """Another file, and a run for it."""
+        self.feed()
+        return self.ask(part=f"{self.fed:04}")
+
     def sinks(self) -> list[dict[str, Any]]:
         options: dict[str, dict[str, Any]] = {
             "files": {"file": {"path": "out/files/", "format": "parquet"}},
@@ -113,10 +131,10 @@ class Counted:
             out.writerows((i, "bad" if i % BAD_EVERY == 0 else i % 7) for i in range(first, first + rows))
         part.rename(self.folder / "in" / f"{self.fed:04}.csv")
 
-    def ask(self, key: str | None = None, **changes: Any) -> str:
+    def ask(self, **params: str) -> str:
         """A run that any worker may carry out; its id."""
-        loaded = bootstrap.load(self.file)
-        request = request_for(loaded.definition, loaded.project, bootstrap.kept(loaded), {}, "command", key, UNKNOWN)
+        loaded = bootstrap.load(self.file, params)
+        request = request_for(loaded.definition, loaded.project, bootstrap.kept(loaded), params, "command", None, UNKNOWN)
         return self.queue.submit(request)
 
     # What there is, and what there should be -------------------------------------------------------------------------

@@ -43,11 +43,21 @@ class PostgresServer:
         self.folder.chmod(0o700)
         data = self.folder / "data"
         self._run("initdb", "-D", str(data), "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--no-locale").wait()
+        return self.resume()
+
+    def resume(self) -> PostgresServer:
+        """Start it on what is there already."""
         self._process = self._run(
-            "postgres", "-D", str(data), "-h", "127.0.0.1", "-p", str(self.port), "-k", str(self.folder), "-c", "fsync=off"
+            "postgres", "-D", str(self.folder / "data"), "-h", "127.0.0.1", "-p", str(self.port), "-k", str(self.folder), "-c", "fsync=off"
         )  # fmt: skip
         self._wait_until_ready()
         return self
+
+    def crash(self) -> None:
+        """Stop it at once, with everything that goes on; what was committed is there when it is started again."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGQUIT)  # "immediate"
+            self._process.wait(timeout=STARTUP_SECONDS)
 
     def url(self, database: str = "postgres") -> str:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-import _thread
+import signal
+import sys
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -109,9 +111,13 @@ def carry_out_claimed(home: Path, lease: Lease) -> None:
 
     request = lease.request
     site = parts.site(Path(request.project), home=home)
-    begun = False
+    main, begun = threading.get_ident(), False
+
+    def interrupt() -> None:
+        signal.pthread_kill(main, signal.SIGINT)
+
     try:
-        with LeaseKeeper(site.queue, lease, _thread.interrupt_main):  # Looking at sources may take longer than a lease.
+        with LeaseKeeper(site.queue, lease, interrupt):  # Looking at sources may take longer than a lease.
             loaded = _load(request.definition, request.params)
             prepared = parts.prepare(loaded, site)
         options = request.options
@@ -125,8 +131,8 @@ def carry_out_claimed(home: Path, lease: Lease) -> None:
         carried = carry_out(site, lease, *assigned(prepared, wish))
         if carried.more:
             site.queue.submit(replace(request, run_id=new_run_id(), key=None))
-    except LeaseLost:
-        return
+    except LeaseLost as error:
+        sys.stderr.write(f"{error}\n")  # Into the log of the run's process: its events are another's now.
     except HeadraceError as error:
         if not begun:
             failed = PipelineFailedEvent(

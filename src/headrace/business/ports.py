@@ -297,6 +297,7 @@ class Fence:
     and a sink refuses a token below the highest that it has seen of this issuer for the pipeline."""
 
     issuer: str
+    """A state database; or `database/run`, where runs of the pipeline may go on beside each other."""
     token: int
 
 

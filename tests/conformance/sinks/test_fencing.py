@@ -10,6 +10,7 @@ from tests.conformance.sinks.targets import Target, checkpoint, row, stage
 
 from headrace.business.ports import Checkpoint, Fence, Fenced, Publication, Publisher
 from headrace.errors import LeaseLost
+from headrace.infrastructure.connectors.fences import FAR_BEHIND
 
 Publish = Callable[[Checkpoint], Publication]
 
@@ -56,6 +57,19 @@ def test_other_issuers_and_other_pipelines_are_let_alone(way: Target, tmp_path: 
     for late in (mine("d", 4), mine("e", 0, issuer="there"), mine("f", 1, pipeline="trains")):
         with pytest.raises(LeaseLost):
             publish(late)
+
+
+def test_runs_beside_each_other_count_for_themselves_and_are_forgotten_when_long_past(way: Target, tmp_path: Path) -> None:
+    publish = publishing(way, tmp_path)
+    publish(mine("a", 7, issuer="here/second"))
+    assert publish(mine("b", 5, issuer="here/first")).inserted == 1
+    with pytest.raises(LeaseLost):
+        publish(mine("c", 6, issuer="here/second"))
+    far = 5 + FAR_BEHIND + 1
+    publish(mine("d", far, issuer="here/third"))
+    with pytest.raises(LeaseLost):
+        publish(mine("e", 6, issuer="here/second"))
+    assert publish(mine("f", 4, issuer="here/first")).inserted == 1, "the count of a run that ended long ago is forgotten"
 
 
 def test_names_may_have_quotes_and_any_letters(way: Target, tmp_path: Path) -> None:

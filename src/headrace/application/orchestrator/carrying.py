@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -75,7 +76,7 @@ class _Carrier:
     def __init__(self, site: Site, lease: Lease, prepared: Prepared, assignment: Assignment) -> None:
         self.site, self.lease, self.prepared, self.assignment = site, lease, prepared, assignment
         self.store, self.hash_file, self.busy = site.bus.store, site.hash_file, site.busy
-        self.fence = Fence(lease.issuer, lease.token)
+        self.fence = Fence(_issuer(lease), lease.token)
         self.batch: BatchRun | None = None
         self.keeper = LeaseKeeper(site.queue, lease, self._way_to_interrupt())
         self.pipeline = prepared.definition.pipeline
@@ -137,16 +138,20 @@ class _Carrier:
         return work.more, self.batch.execute(ready)
 
     def _outstanding(self) -> Work:
-        ledgers = {s.name: s.publisher.ledger(self.site.project) for s in self.prepared.plan.sinks}
+        project = self.site.project
+        ledgers = {
+            s.name: self.attempted(f"asking {s.name}", partial(s.publisher.ledger, project)) for s in self.prepared.plan.sinks
+        }
         mine = {name: [c for c in found if c.pipeline == self.pipeline] for name, found in ledgers.items()}
         settle_runs(self.site.bus, self.pipeline, mine)
-        return outstanding(self.prepared.plan, mine, self.site.hash_file, self.site.project)
+        return outstanding(self.prepared.plan, mine, self.site.hash_file, project)
 
     def _fence_off(self) -> None:
         """Keep whoever held the run before from publishing, should it only have slept."""
         for sink in self.prepared.plan.sinks:
             if isinstance(sink.publisher, Fenced):
-                sink.publisher.fence(self.site.project, self.pipeline, self.fence)
+                fencing = partial(sink.publisher.fence, self.site.project, self.pipeline, self.fence)
+                self.attempted(f"taking over {sink.name}", fencing)
 
     # How it ends -----------------------------------------------------------------------------------------------------
 
@@ -213,6 +218,12 @@ class _Carrier:
 
     def _seconds(self) -> float:
         return round(time.monotonic() - self.begun, 6)
+
+
+def _issuer(lease: Lease) -> str:
+    """Who counts the tokens: the state database; or the run for itself, where runs of one pipeline may go on beside each other and
+    must not keep one another out."""
+    return lease.issuer if lease.request.concurrency == 1 else f"{lease.issuer}/{lease.run_id}"
 
 
 def _reading_only(prepared: Prepared, work: Work) -> Prepared:

@@ -12,6 +12,7 @@ from pathlib import Path
 from headrace.business.ports import Fence
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.connectors import atomic_files
+from headrace.infrastructure.connectors.fences import FAR_BEHIND, counts_of_runs
 
 VERSION = 1
 
@@ -30,7 +31,12 @@ class FenceFile:
         return self._read().get((pipeline, issuer))
 
     def remember(self, pipeline: str, fence: Fence) -> None:
-        known = self._read() | {(pipeline, fence.issuer): fence.token}
+        beside, old = counts_of_runs(fence), fence.token - FAR_BEHIND
+        known = {
+            (p, issuer): token
+            for (p, issuer), token in self._read().items()
+            if not (beside and p == pipeline and issuer.startswith(beside) and token < old)
+        } | {(pipeline, fence.issuer): fence.token}
         fences = [{"pipeline": p, "issuer": i, "token": token} for (p, i), token in known.items()]
         data = json.dumps({"headrace": VERSION, "fences": fences}, indent=1, ensure_ascii=False).encode() + b"\n"
         atomic_files.write_whole(self.path, data, atomic_files.new_beside(self.target))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from headrace.business.ports import Fence
+from headrace.infrastructure.connectors.fences import FAR_BEHIND, counts_of_runs
 from headrace.infrastructure.connectors.ledger_table import Statements
 from headrace.infrastructure.connectors.sql_text import literal
 
@@ -29,12 +30,16 @@ class FenceTable:
     def remember(self, pipeline: str, fence: Fence) -> None:
         if self.db.has(NAME):
             self.db.run(f"DELETE FROM {self.table} WHERE {self._of(pipeline, fence.issuer)}")
+            if beside := counts_of_runs(fence):
+                beginning = f'substr("issuer", 1, {len(beside)}) = {literal(beside)}'
+                old = f'{beginning} AND "token" < {fence.token - FAR_BEHIND:d}'
+                self.db.run(f"DELETE FROM {self.table} WHERE {self._of(pipeline)} AND {old}")
         else:
             texts = ", ".join(f'"{name}" TEXT NOT NULL' for name in ("target", "pipeline", "issuer"))
             self.db.run(f'CREATE TABLE {self.table} ({texts}, "token" BIGINT NOT NULL)')
         values = ", ".join(map(literal, (self.target, pipeline, fence.issuer)))
         self.db.run(f"INSERT INTO {self.table} VALUES ({values}, {fence.token:d})")
 
-    def _of(self, pipeline: str, issuer: str) -> str:
-        wanted = {"target": self.target, "pipeline": pipeline, "issuer": issuer}
+    def _of(self, pipeline: str, issuer: str | None = None) -> str:
+        wanted = {"target": self.target, "pipeline": pipeline} | ({} if issuer is None else {"issuer": issuer})
         return " AND ".join(f'"{name}" = {literal(value)}' for name, value in wanted.items())

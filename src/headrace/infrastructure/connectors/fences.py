@@ -12,6 +12,9 @@ from headrace.business.ports import Fence
 from headrace.errors import LeaseLost
 from headrace.infrastructure.connectors import milestones
 
+#: A run whose token is so far behind the newest has ended long ago: its own count (see `Fence.issuer`) need not be kept.
+FAR_BEHIND = 10_000
+
 
 class Fences(Protocol):
     """The tokens that one target has seen. Whoever holds this keeps all others from changing them."""
@@ -19,7 +22,7 @@ class Fences(Protocol):
     def highest(self, pipeline: str, issuer: str) -> int | None: ...
 
     def remember(self, pipeline: str, fence: Fence) -> None:
-        """Put this token in the place of the highest."""
+        """Put this token in the place of the highest, and forget the counts of other runs of this pipeline that are far behind."""
         ...
 
 
@@ -28,6 +31,12 @@ def admit(fences: Fences, pipeline: str, fence: Fence | None, target: str) -> No
     if fence is not None and is_news(fences, pipeline, fence, target):
         fences.remember(pipeline, fence)
         milestones.reached("fence written")
+
+
+def counts_of_runs(fence: Fence) -> str | None:
+    """How the issuers begin that are runs beside this one; None where there are none."""
+    database, _, run = fence.issuer.partition("/")
+    return f"{database}/" if run else None
 
 
 def is_news(fences: Fences, pipeline: str, fence: Fence | None, target: str) -> bool:

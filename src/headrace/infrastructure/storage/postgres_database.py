@@ -54,30 +54,29 @@ class PostgresDatabase:
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
         with self._turn:
-            db = self._reached(lambda con: con.execute("begin isolation level repeatable read read only") and con)
             try:
-                yield _Connected(db)
+                yield _Reading(self._reached)
             except self._errors() as error:
                 self.close()
                 raise self._fault(error) from error
             finally:
-                if self._opened is not None:
-                    self._rollback()
+                self._rollback()
 
     def write(self, act: Callable[[Transaction], T], landed: Callable[[Transaction], T | None] | None = None) -> T:
         with self._turn:
-            begun, unsure = time.monotonic(), False
+            begun, unsure, committing = time.monotonic(), False, False
             for pause in _pauses():
                 try:
                     db = self._connection()
                     transaction = _Connected(db, _begun(db))
                     done = landed(transaction) if unsure and landed is not None else None
+                    unsure = False  # Whoever began to commit before us has come to an end: his lock is ours.
                     if done is None:
                         done = act(transaction)
-                    unsure = True
+                    committing = True
                     db.execute("commit")
                 except self._errors() as error:
-                    unsure = unsure and _is_connection(error)
+                    unsure, committing = unsure or (committing and _is_connection(error)), False
                     if not _passes(error) or time.monotonic() - begun > self._patience:
                         raise self._fault(error) from error
                     time.sleep(pause)
@@ -215,3 +214,23 @@ class _Connected:
         for statement in text.split(";\n"):
             if statement.strip():
                 self._db.execute(statement)
+
+
+class _Reading(_Connected):
+    """A transaction that only reads. Until it has given anything away, it may begin anew on another connection."""
+
+    def __init__(self, reached: Callable[[Callable[[Any], Any]], Any]) -> None:
+        super().__init__(None)
+        self._reached = reached
+
+    def rows(self, query: str, values: Values | None = None) -> Sequence[Row]:
+        if self._db is not None:
+            return super().rows(query, values)
+        self._db, found = self._reached(lambda db: _first(db, query, values))
+        rows: Sequence[Row] = found
+        return rows
+
+
+def _first(db: Any, query: str, values: Values | None) -> tuple[Any, Sequence[Row]]:
+    db.execute("begin isolation level repeatable read read only")
+    return db, _Connected(db).rows(query, values)
