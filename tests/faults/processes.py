@@ -45,6 +45,7 @@ class Crew:
     """The processes of one test."""
 
     folder: Path
+    patience: float = PATIENCE
     all: list[Started] = field(default_factory=list)
 
     def start(self, command: str = "worker", parallel: int = 1, env: Mapping[str, str] | None = None) -> Started:
@@ -78,7 +79,7 @@ class Crew:
 
     def until(self, condition: Callable[[], object]) -> None:
         """Wait for something that has to come; what the processes said is told when it does not."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + self.patience
         while not condition():
             if time.monotonic() > deadline:
                 raise AssertionError("waited in vain:\n" + "\n".join(started.words() for started in self.all))
@@ -86,9 +87,9 @@ class Crew:
 
 
 @contextmanager
-def crew(folder: Path) -> Iterator[Crew]:
+def crew(folder: Path, patience: float = PATIENCE) -> Iterator[Crew]:
     """Processes that are gone behind this, whatever becomes of the test."""
-    made = Crew(folder)
+    made = Crew(folder, patience)
     try:
         yield made
     finally:

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from tests.faults.counted import Counted
 from tests.faults.oracle import prove, prove_no_litter
-from tests.faults.processes import crew
+from tests.faults.processes import PATIENCE, crew
 from tests.integration.postgres_server import PostgresServer
 
 RUNS = 20
@@ -80,13 +80,17 @@ def test_all_runs_end_once(trouble: Callable[[PostgresServer, threading.Event], 
 
 
 def go_through(
-    server: PostgresServer, trouble: Callable[[PostgresServer, threading.Event], None], folder: Path, runs: int
+    server: PostgresServer,
+    trouble: Callable[[PostgresServer, threading.Event], None],
+    folder: Path,
+    runs: int,
+    patience: float = PATIENCE,
 ) -> float:
     """Let runs go through three workers under trouble, and judge; the seconds that it took."""
     counted = Counted(folder, server.url(), "postgres", {"files": "append", "sqlite": "append"})
     counted.by_part()
     begun = time.monotonic()
-    with crew(folder) as processes:
+    with crew(folder, patience) as processes:
         for _ in range(3):
             processes.start(parallel=2)
         with troubled(server, trouble) as wrong:

@@ -174,7 +174,7 @@ class BatchRun:
         return self.session
 
     def _go_on(self, ready: Ready) -> None:
-        """What was staged is not made again, what was judged is not judged again, and what was published is found to be there."""
+        """What was staged is not made again, what was judged is not judged again, and what was published and told of is left alone."""
         self.staged, self.names, self.cursors = dict(ready.staged), dict(ready.names), dict(ready.cursors)
         stored = self.around.store.read(self.order.run_id, types=(DataStoredEvent.written,))
         self.told = frozenset(str(event.data["sink"]) for event in stored)
@@ -270,6 +270,8 @@ class BatchRun:
 
     def _publish(self) -> None:
         for sink in self.order.work.sinks:
+            if sink.name in self.told:
+                continue  # An earlier attempt published it; a later run may have merged more into it since, which would be undone.
             begun = time.monotonic()
             self.around.busy(f"publishing {sink.name}", None)
             self.around.before_publishing(sink)
@@ -279,8 +281,6 @@ class BatchRun:
             publishing = partial(sink.publisher.publish, self.order.project, staged, checkpoint)
             done = self.around.attempted(f"publishing {sink.name}", publishing)
             self.around.reached(f"published {sink.name}")
-            if done.already and sink.name in self.told:
-                continue  # What an earlier attempt has published and told of. The target was asked all the same: it is the truth.
             if not done.already and done.inserted + done.updated + done.unchanged != staged.rows:
                 raise Unbalanced(
                     f"sink `{sink.name}`: {staged.rows} rows were staged, but {done.inserted} inserted + {done.updated} updated + "
