@@ -71,6 +71,9 @@ class DatabaseRunQueue:
         def act(tx: _Writing) -> tuple[None, list[Envelope]]:
             if tx.row(request.run_id) is not None:
                 raise NonRetryableError(f"run {request.run_id} has not ended", hint="`headrace runs cancel` stops it")
+            state = tx.state_on_record(request.run_id)
+            if not may_follow(state, "queued"):
+                raise NonRetryableError(f"run {request.run_id} has {state} and is not run again", hint="ask for a new run")
             tx.insert(request, "queued")
             tx.append(request.run_id, [PipelineReopenedEvent(request.run_id, how, by)], request.origin)
             return None, tx.events
@@ -327,6 +330,13 @@ class _Writing:
     def row(self, run_id: str) -> dict[str, Any] | None:
         found = self.db.rows(f"select {', '.join(_COLUMNS)} from queue where run_id = :run_id", {"run_id": run_id})
         return dict(zip(_COLUMNS, found[0], strict=True)) if found else None
+
+    def state_on_record(self, run_id: str) -> str:
+        """What its events have made of a run; empty for one that never was."""
+        state = ""
+        for (kind,) in self.db.rows("select type from events where stream = :run_id order by number", {"run_id": run_id}):
+            state = AFTER.get(kind.partition("/")[0], state)
+        return state
 
     def append(self, run_id: str, events: Sequence[Event], origin: Origin = UNKNOWN) -> None:
         self.events += append_in(self.db, run_id, events, origin=origin)
