@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -40,7 +41,6 @@ class Rampage:
             self._man()
             while len(self.counted.queue.outstanding()) < GOING_ON:
                 self.counted.feed_and_ask()
-            time.sleep(self.random.random() * 0.6)
             self._kill()
         self._man()
         self.crew.until(lambda: not self.counted.queue.outstanding())
@@ -58,17 +58,21 @@ class Rampage:
             self.workers.append(self.crew.start(parallel=2, env={VARIABLE: points, SPENT: str(spent)}))
 
     def _kill(self) -> None:
-        worker = self.random.choice(self.workers)
-        children = runs_of(worker)
-        if children and self.random.random() < 0.7:
-            try:
-                os.kill(self.random.choice(children), signal.SIGKILL)
-            except ProcessLookupError:
-                return
+        """One process at a moment of its work: most often that of a run, now and then the worker with all of its runs."""
+        self.crew.until(lambda: any(map(runs_of, self.workers)) or not self.counted.queue.outstanding())
+        time.sleep(self.random.random() * 0.5)
+        at_work = [(worker, runs) for worker in self.workers if (runs := runs_of(worker))]
+        if not at_work:
+            return
+        worker, runs = self.random.choice(at_work)
+        if self.random.random() < 0.2:
+            if worker.process.poll() is None:
+                worker.kill()
+                self.made["a worker"] += 1
+            return
+        with suppress(ProcessLookupError):
+            os.kill(self.random.choice(runs), signal.SIGKILL)
             self.made["a run's process"] += 1
-        elif worker.process.poll() is None:
-            worker.kill()
-            self.made["a worker"] += 1
 
 
 def runs_of(worker: Started) -> list[int]:

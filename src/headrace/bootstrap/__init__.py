@@ -27,6 +27,7 @@ from headrace.bootstrap.parts import (
 from headrace.errors import DefinitionError, Problem
 
 if TYPE_CHECKING:
+    from headrace.application.orchestrator.chaos import Proof, Trial, Wanted
     from headrace.application.orchestrator.rehearsal import Rehearsed
     from headrace.application.orchestrator.site import Busy
     from headrace.application.queries.quarantine import Held
@@ -43,6 +44,7 @@ __all__ = [
     "build",
     "bury_the_dead",
     "catalog",
+    "chaos",
     "check",
     "contract_as_standard",
     "contract_from_standard",
@@ -149,6 +151,13 @@ def test(loaded: Loaded) -> Sequence[Rehearsed]:
         return list(
             rehearse(loaded.definition, prepared.resolved, where.engine, loaded.project, Path(folder), where.write_texts)
         )
+
+
+def chaos(loaded: Loaded, params: Mapping[str, str], wanted: Wanted, told: Callable[[int, Trial], None]) -> Proof:
+    """Run copies of a pipeline while its processes are killed, and compare what comes out."""
+    from headrace.bootstrap.proving import chaos as prove
+
+    return prove(loaded, params, wanted, told)
 
 
 def schema() -> Mapping[str, Any]:

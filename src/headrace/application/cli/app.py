@@ -92,6 +92,22 @@ def rehearse(file: File = DEFAULT_FILE, param: Params = None, as_json: AsJson = 
 
 
 @app.command()
+def chaos(
+    file: File = DEFAULT_FILE,
+    kills: Annotated[int, typer.Option("--kills", "-n", help="How many processes to kill in all.", min=1)] = 20,
+    seed: Annotated[int, typer.Option("--seed", help="The same number kills at the same points.")] = 1,
+    allow_remote: Annotated[bool, typer.Option("--allow-remote", help="Also publish to sinks outside of the project.")] = False,
+    param: Params = None,
+    as_json: AsJson = False,
+) -> None:
+    """Prove a pipeline against deaths: run copies of it while its processes are killed, and compare what comes out."""
+    from headrace.application.cli.chaos import prove_file
+    from headrace.application.orchestrator.chaos import Wanted
+
+    prove_file(system(), file, param, Wanted(kills, seed, allow_remote), as_json=as_json)
+
+
+@app.command()
 def schema(out: Annotated[Path | None, typer.Option("--out", "-o", help="Write to this file.")] = None) -> None:
     """Print the JSON Schema of definitions, for completion in editors."""
     from headrace.application.cli.inspecting import print_schema

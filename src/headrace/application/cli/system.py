@@ -18,6 +18,7 @@ from headrace.business.processing.plan import Plan
 from headrace.errors import HeadraceError
 
 if TYPE_CHECKING:
+    from headrace.application.orchestrator.chaos import Proof, Trial, Wanted
     from headrace.application.orchestrator.rehearsal import Rehearsed
 
 
@@ -73,6 +74,8 @@ class System(Protocol):
     ) -> RunView: ...
 
     def test(self, loaded: Loaded) -> Sequence[Rehearsed]: ...
+
+    def chaos(self, loaded: Loaded, params: Mapping[str, str], wanted: Wanted, told: Callable[[int, Trial], None]) -> Proof: ...
 
     def held(self) -> KeptRows: ...
 
