@@ -60,7 +60,7 @@ class Rampage:
     def _kill(self) -> None:
         """One process at a moment of its work: most often that of a run, now and then the worker with all of its runs."""
         self.crew.until(lambda: any(map(runs_of, self.workers)) or not self.counted.queue.outstanding())
-        time.sleep(self.random.random() * 0.5)
+        time.sleep(self.random.random() * 1.2)
         at_work = [(worker, runs) for worker in self.workers if (runs := runs_of(worker))]
         if not at_work:
             return
