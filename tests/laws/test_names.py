@@ -20,7 +20,9 @@ PLUGIN = {
     *("DefinitionError", "LeaseLost", "NonRetryableError", "Problem", "RetryableError"),
 }
 ORCHESTRATION = {
-    *("ELTPipeline", "ETLPipeline"),
+    *("Config", "PipelineOrchestrator", "ExecutionResult", "ELTPipeline", "ETLPipeline", "EventBus", "event_bus"),
+    *("PipelineStartedEvent", "PipelineCompletedEvent", "PipelineFailedEvent", "PipelineCancelledEvent", "QualityCheckEvent"),
+    *("DataIngestedEvent", "DataProcessedEvent", "DataStagedEvent", "DataStoredEvent", "DataValidatedEvent"),
     *("CircuitBreaker", "CircuitBreakerOpenError"),
     *("NonRetryableError", "RetryPolicy", "RetryableError", "execute_with_retry"),
 }

@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headrace.errors import DefinitionError, HeadraceError, Location
+from headrace.errors import DefinitionError, HeadraceError, Location, UsageError
 
 if TYPE_CHECKING:
     from headrace.application.orchestrator.carrying import Prepared
     from headrace.application.orchestrator.queue import KeptDefinition, Worker
     from headrace.application.orchestrator.site import Busy, Site
+    from headrace.bus.bus import EventBus
     from headrace.bus.store import Envelope, EventStore
     from headrace.business.engine import Engine
     from headrace.business.model.definition import Loaded
@@ -102,8 +103,15 @@ def held() -> ParquetHeldRows:
     return ParquetHeldRows()
 
 
-def site(project: Path, busy: Busy | None = None, listen: Listener | None = None, home: Path | None = None) -> Site:
-    """Where the runs of a project take place. `home` has the settings and the state, where that is not the project's own."""
+def site(
+    project: Path,
+    busy: Busy | None = None,
+    listen: Listener | None = None,
+    home: Path | None = None,
+    bus: EventBus | None = None,
+) -> Site:
+    """Where the runs of a project take place. `home` has the settings and the state, where that is not the project's own; `bus` is
+    one that a caller listens on already."""
     from headrace.application.orchestrator.site import Site, silent
     from headrace.bus.bus import EventBus
     from headrace.infrastructure.storage.event_log import EventLog
@@ -113,8 +121,11 @@ def site(project: Path, busy: Busy | None = None, listen: Listener | None = None
     from headrace.infrastructure.storage.workspaces import Workspaces
 
     home = home or state_home(project)
-    chosen, store, state = settings(home), database(home), state_folder(home)
-    bus = EventBus(EventLog(store))
+    chosen, state = settings(home), state_folder(home)
+    bus = bus or EventBus(EventLog(database(home)))
+    if not isinstance(bus.store, EventLog):
+        raise UsageError("runs need a bus of a project's log", hint="make it with `headrace.orchestration.event_bus(project)`")
+    store = bus.store.database
     if listen is not None:
         bus.subscribe((), listen)
     return Site(

@@ -24,7 +24,7 @@ from headrace.bus.lifecycle import PipelineRetriedEvent
 from headrace.business.model.definition import Definition
 from headrace.business.ports import Fence, Fenced
 from headrace.business.processing.plan import Plan, PlannedSink, Resolved
-from headrace.errors import HeadraceError, LeaseLost, RetryableError, TimedOut
+from headrace.errors import HeadraceError, LeaseLost, NonRetryableError, RetryableError, TimedOut
 from headrace.records import record
 from headrace.resilience.retry import retrying
 
@@ -95,11 +95,12 @@ class _Carrier:
         except KeyboardInterrupt:
             self._interrupted()
             raise
-        except HeadraceError as error:
-            self._failed(error, error.message, error.hint)
-            raise
         except Exception as error:
-            self._failed(error, str(error), None)
+            if self.keeper.stopped:  # What breaks when it is stopped is no failure of the run.
+                self._interrupted()
+                raise KeyboardInterrupt from error
+            told = error if isinstance(error, HeadraceError) else NonRetryableError(str(error))
+            self._failed(error, told.message, told.hint)
             raise
         self.site.workspaces.close(run_id)
         return more
