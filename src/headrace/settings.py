@@ -20,13 +20,13 @@ from __future__ import annotations
 import difflib
 import os
 import re
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from headrace.errors import DefinitionError, Location, Problem
+from headrace.records import record
 
 FILE = "headrace.toml"
 _PREFIX = "HEADRACE_"
@@ -39,7 +39,7 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)")
 _UNITS = ("B", "KB", "MB", "GB", "TB", "KiB", "MiB", "GiB", "TiB")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Settings:
     """What was set; None leaves the choice to the engine. Relative paths are meant from the project folder."""
 
@@ -89,11 +89,13 @@ def load_settings(project: Path, env: Mapping[str, str] | None = None) -> Settin
 
 
 def _file(file: Path, problems: list[Problem]) -> dict[str, tuple[Any, Location]]:
+    if not file.exists():
+        return {}
+    import tomllib
+
     try:
         text = file.read_text(encoding="utf-8")
         written = tomllib.loads(text)
-    except FileNotFoundError:
-        return {}
     except tomllib.TOMLDecodeError as error:
         place = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
         line, column = (int(place[1]), int(place[2])) if place else (len(text.splitlines()) or 1, 1)

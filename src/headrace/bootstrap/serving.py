@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headrace import bootstrap
+from headrace.bootstrap import parts
 from headrace.errors import HeadraceError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Serving:
 
 def worker(project: Path, parallel: int, told: Told) -> Serving:
     """A worker of a project's state database."""
-    home = bootstrap.state_home(project).resolve()
+    home = parts.state_home(project).resolve()
     return Serving(home, _loop(home, parallel, "worker", told))
 
 
@@ -62,10 +62,10 @@ def serve(project: Path, parallel: int, told: Told) -> Serving:
     from headrace.infrastructure.storage.run_queue import DatabaseRunQueue
     from headrace.infrastructure.storage.service_records import DatabaseServiceRecords
 
-    home = bootstrap.state_home(project).resolve()
+    home = parts.state_home(project).resolve()
     loop = _loop(home, parallel, "serve", told)
     # Duties have a connection of their own, so that none of them holds up the worker's.
-    database = bootstrap.database(home)
+    database = parts.database(home)
     records = DatabaseServiceRecords(database)
     folder = definitions_folder(home, told)
     scheduler = Scheduler(
@@ -77,7 +77,7 @@ def serve(project: Path, parallel: int, told: Told) -> Serving:
         lambda: datetime.now(UTC),
         told,
     )
-    leadership = DatabaseLeadership(bootstrap.database(home), seconds=loop.worker.lease_seconds / 2)
+    leadership = DatabaseLeadership(parts.database(home), seconds=loop.worker.lease_seconds / 2)
     duties = [
         Duty("definitions", 1.0, folder.turn, leading=True),
         Duty("scheduler", 0.5, scheduler.turn, leading=True),
@@ -95,8 +95,8 @@ def definitions_folder(project: Path, told: Told) -> DefinitionsFolder:
     def kept(file: Path, text: str, definition: Definition | None) -> KeptDefinition:
         return keep(text, definition.pipeline if definition else "", file.parent, file)
 
-    folder = (bootstrap.state_home(project) / bootstrap.settings(project).definitions).resolve()
-    return DefinitionsFolder(folder, DatabaseServiceRecords(bootstrap.database(project)), _look_at, kept, told)
+    folder = (parts.state_home(project) / parts.settings(project).definitions).resolve()
+    return DefinitionsFolder(folder, DatabaseServiceRecords(parts.database(project)), _look_at, kept, told)
 
 
 def notifications(project: Path, definitions: Callable[[], Mapping[str, Loaded]]) -> Notifications:
@@ -129,11 +129,11 @@ def carry_out_claimed(home: Path, lease: Lease) -> None:
     from headrace.errors import LeaseLost
 
     request = lease.request
-    site = bootstrap.site(Path(request.project), home=home)
+    site = parts.site(Path(request.project), home=home)
     begun = False
     try:
         loaded = _load(request.definition, request.params)
-        prepared = bootstrap.prepare(loaded, site)
+        prepared = parts.prepare(loaded, site)
         options = request.options
         wish = Wish(
             {**request.params, **loaded.params},
@@ -161,10 +161,10 @@ def _loop(home: Path, parallel: int, role: str, told: Told) -> WorkerLoop:
     from headrace.infrastructure.storage.run_queue import DatabaseRunQueue
     from headrace.infrastructure.storage.worker_registry import DatabaseWorkers
 
-    database = bootstrap.database(home)
-    children, logs = Children(PRELOAD), bootstrap.state_folder(home) / "logs"
+    database = parts.database(home)
+    children, logs = Children(PRELOAD), parts.state_folder(home) / "logs"
     return WorkerLoop(
-        bootstrap.this_worker(home),
+        parts.this_worker(home),
         DatabaseRunQueue(database),
         DatabaseWorkers(database),
         lambda lease: children.start(carry_out_claimed, home, lease, log=logs / f"{lease.run_id}.log"),
@@ -179,9 +179,9 @@ def _load(kept: KeptDefinition | None, params: Mapping[str, Any]) -> Loaded:
 
     if kept is None:
         raise NonRetryableError("the definition of this run was not kept", hint="run it anew with `headrace run FILE`")
-    return bootstrap.load_kept(kept, params)
+    return parts.load_kept(kept, params)
 
 
 def _look_at(kept: KeptDefinition) -> Loaded:
     """A definition as far as it can be looked at without the values of its parameters."""
-    return bootstrap.load_kept(kept, {}, stand_ins=True)
+    return parts.load_kept(kept, {}, stand_ins=True)

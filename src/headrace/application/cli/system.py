@@ -6,9 +6,8 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from headrace.application.orchestrator.rehearsal import Rehearsed
 from headrace.application.orchestrator.site import Busy
 from headrace.application.queries.quarantine import Held
 from headrace.application.queries.runs import RunView
@@ -17,6 +16,9 @@ from headrace.business.engine import Statement
 from headrace.business.model.definition import Loaded
 from headrace.business.processing.plan import Plan
 from headrace.errors import HeadraceError
+
+if TYPE_CHECKING:
+    from headrace.application.orchestrator.rehearsal import Rehearsed
 
 
 class KeptRows(Protocol):

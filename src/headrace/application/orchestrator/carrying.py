@@ -6,7 +6,7 @@ import _thread
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,12 +25,13 @@ from headrace.business.model.definition import Definition
 from headrace.business.ports import Fence, Fenced
 from headrace.business.processing.plan import Plan, PlannedSink, Resolved
 from headrace.errors import HeadraceError, LeaseLost, RetryableError, TimedOut
+from headrace.records import record
 from headrace.resilience.retry import retrying
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Prepared:
     """A definition with its plan, ready to run."""
 
@@ -40,7 +41,7 @@ class Prepared:
     plan: Plan
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Assignment:
     """How a run is to be carried out. Without `work`, what is outstanding is found by asking the targets."""
 
@@ -52,7 +53,7 @@ class Assignment:
     """What has to be on record before anything is done."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Carried:
     """What became of a run, and whether another has to follow because some sinks were behind others."""
 

@@ -9,15 +9,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Protocol
 
 from headrace.bus.events import Event
 from headrace.bus.store import UNKNOWN, Envelope, Origin
+from headrace.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KeptDefinition:
     """The text of a definition as a run goes by it, whatever becomes of the file meanwhile."""
 
@@ -35,7 +36,7 @@ def keep(text: str, pipeline: str, project: Path, file: Path | None) -> KeptDefi
     return KeptDefinition(fingerprint, pipeline, folder, name, text)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RunRequest:
     """A run that somebody wants. `key` makes it the only one of its kind: a second request with the same key gives the first's run."""
 
@@ -59,7 +60,7 @@ class RunRequest:
     origin: Origin = UNKNOWN
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Worker:
     """A process that carries runs out: its name (`host/pid/start`), its machine, and how many units of each slot all workers share."""
 
@@ -71,7 +72,7 @@ class Worker:
     """How many workers may be lost over one run before it is given up."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Lease:
     """The right to carry a run out and to append to its stream, until it is lost. Tokens of one issuer only grow."""
 
@@ -87,7 +88,7 @@ class Lease:
         return self.request.run_id
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Outstanding:
     """A run that has not ended, as the queue sees it."""
 

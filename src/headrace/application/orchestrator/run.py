@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -35,11 +35,12 @@ from headrace.business.engine import Engine, Ingested, QuarantineTarget, Session
 from headrace.business.ports import Checkpoint, Fence, Position, Staged
 from headrace.business.processing.plan import Plan, PlannedSink, PlannedSource
 from headrace.errors import AuditFailed, ContractBroken, Unbalanced
+from headrace.records import record
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Order:
     """What is to be run, and on what."""
 

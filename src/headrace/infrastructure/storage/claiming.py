@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from headrace.application.orchestrator.queue import Worker
 from headrace.infrastructure.storage.database import Row, Transaction
+from headrace.records import record
 
 #: How many runs are looked at, of each pipeline and in all, before the queue counts as blocked. Those of one pipeline share a fate.
 _OF_ONE, _IN_ALL = 5, 500
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Candidate:
     """A run that cannot go on, and why."""
 
