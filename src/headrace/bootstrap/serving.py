@@ -108,13 +108,13 @@ def notifications(project: Path, definitions: Callable[[], Mapping[str, Loaded]]
     from headrace.infrastructure.storage.event_log import EventLog
     from headrace.infrastructure.storage.notification_records import DatabaseNotificationRecords
 
-    home = bootstrap.state_home(project).resolve()
+    home = parts.state_home(project).resolve()
     # A connection of its own: nobody else waits for it, and it waits for nobody.
-    database = bootstrap.database(home)
+    database = parts.database(home)
     ways: Mapping[str, Notifier] = {
         "webhook": WebhookNotifier(),
         "email": EmailNotifier(),
-        "command": CommandNotifier(bootstrap.state_folder(home) / "logs" / "notifications"),
+        "command": CommandNotifier(parts.state_folder(home) / "logs" / "notifications"),
     }
     records = DatabaseNotificationRecords(database)
     return Notifications(EventLog(database), records, ways, definitions, lambda: datetime.now(UTC))
