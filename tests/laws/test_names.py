@@ -13,7 +13,7 @@ FACE = {"Pipeline", "check", "contract", "plan", "run", "sink", "source", "step"
 PLUGIN = {
     *("Batch", "Column", "Duration", "Misworded", "Position", "Relation", "Schema", "Sql"),
     *("Plugin", "Source", "Scannable", "Step", "Check", "Measured", "Verdict", "Sink"),
-    *("Publisher", "Publication", "Checkpoint", "Staged"),
+    *("Publisher", "Publication", "Readable", "Checkpoint", "Staged"),
     *("DefinitionError", "NonRetryableError", "Problem", "RetryableError"),
 }
 

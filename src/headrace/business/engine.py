@@ -63,6 +63,16 @@ class Ingested:
 
 
 @dataclass(frozen=True, slots=True)
+class Meeting:
+    """Rows that a target holds, and how a dataset comes to them: not at all, or beside them, or, with a key, in the place of
+    those that have the same."""
+
+    held: Staged
+    joined: bool = True
+    key: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class QuarantineTarget:
     """Where the rows that are held back go, and what is written beside each."""
 
@@ -101,8 +111,8 @@ class Session(Protocol):
 
     def stage(self, dataset: str, folder: Path, progress: Progress) -> Staged: ...
 
-    def measure(self, dataset: str, measures: Mapping[str, Expr]) -> Mapping[str, Any]:
-        """Aggregates over a dataset, in one pass."""
+    def measure(self, dataset: str, measures: Mapping[str, Expr], meeting: Meeting | None = None) -> Mapping[str, Any]:
+        """Aggregates over a dataset, in one pass; with a meeting over what comes of it and the rows that a target holds."""
         ...
 
     def count(self, datasets: Sequence[str]) -> Mapping[str, int]: ...

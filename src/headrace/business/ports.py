@@ -256,13 +256,22 @@ class Check(Protocol):
     def judge(self, measured: Measured) -> Verdict: ...
 
 
+#: Of a target: what it holds before the rows of a run come to it, or what it will hold after.
+When = Literal["before", "after"]
+
+
 @runtime_checkable
 class Comparing(Protocol):
-    """A check that looks at another dataset as well: `other` names it. What it measures there comes to `judge` beside its own
-    measures, so the names must differ."""
+    """A check that looks at another dataset as well, or at the target of a sink: `other` names it. What it measures there comes to
+    `judge` beside its own measures, so the names must differ. Of a target that does not exist nothing is measured."""
 
     @property
     def other(self) -> str: ...
+
+    @property
+    def of_target(self) -> When | None:
+        """Which state of a target is meant; None when the options do not say, which for a dataset they must not."""
+        ...
 
     def other_measures(self, schema: Schema) -> Mapping[str, Expr]: ...
 
@@ -342,6 +351,16 @@ class Publisher(Protocol):
 
     def publish(self, project: Path, staged: Staged, checkpoint: Checkpoint) -> Publication:
         """Make the staged rows count, once, all or nothing. Does nothing but say `already` when the ledger has the checkpoint."""
+        ...
+
+
+@runtime_checkable
+class Readable(Protocol):
+    """A publisher that can say what its target holds, for checks that compare with it."""
+
+    def snapshot(self, project: Path, columns: Schema, folder: Path) -> Staged | None:
+        """Copy the rows that count in the target now, of scd2 the versions in force, to Parquet in the folder: these columns, in
+        these types, null where the target lacks one. None when there is no target."""
         ...
 
 

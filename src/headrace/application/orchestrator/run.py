@@ -16,6 +16,7 @@ from headrace.application.orchestrator.accounting import check_source, rows_of_s
 from headrace.application.orchestrator.audit import audit
 from headrace.application.orchestrator.graph import describe
 from headrace.application.orchestrator.increments import HashFile, Work, checkpoint_name, identity, inside
+from headrace.application.orchestrator.targets import Targets
 from headrace.application.queries.quality import check_history
 from headrace.bus.bus import EventBus
 from headrace.bus.events import (
@@ -168,7 +169,8 @@ class BatchRun:
             return
         self.busy("auditing", None)
         history = check_history(self.bus.store, self.plan.definition.pipeline)
-        outcomes = list(audit(self.plan, session, history, self.now))
+        targets = Targets(self.plan, session, self.order.project, self.order.workspace / "targets", self._holds)
+        outcomes = list(audit(self.plan, session, targets.measure, history, self.now))
         self._tell(*outcomes)
         blocking = [c for c in outcomes if c.outcome in ("fail", "error") and c.on_fail == "block"]
         if blocking:

@@ -26,7 +26,9 @@ from headrace.infrastructure.connectors import milestones, table_publication
 from headrace.infrastructure.connectors.ledger import checkpoints
 from headrace.infrastructure.connectors.ledger_table import NAME, LedgerTable
 from headrace.infrastructure.connectors.publishing import TableOptions, shown_path
+from headrace.infrastructure.connectors.snapshots import copied_arrow
 from headrace.infrastructure.connectors.sql_text import literal, quoted, quoted_list
+from headrace.infrastructure.connectors.sqlite_source import SQLiteSource
 from headrace.infrastructure.connectors.staged_rows import INCOMING, check_key, define_incoming, reader
 
 if TYPE_CHECKING:
@@ -64,6 +66,18 @@ class SQLiteSink(TableOptions):
         with _faults(self.target(project)), closing(self._connect(path, "ro")) as con:
             db = _Database(con, self.table)
             return checkpoints(db.ledger.read()) if db.columns() is not None and db.columns_of(NAME) else ()
+
+    def snapshot(self, project: Path, columns: Schema, folder: Path) -> Staged | None:
+        path = project / self.path
+        if not path.exists():
+            return None
+        with _faults(self.target(project)), closing(self._connect(path, "ro")) as con:
+            there = _Database(con, self.table).columns()
+        if there is None:
+            return None
+        names = quoted_list(c for c in columns.names if c in there) or 'NULL AS "no column"'
+        rows = SQLiteSource(path=self.path, query=f"SELECT {names} FROM {quoted(self.table)}{self.in_force}")
+        return copied_arrow(rows.scan(project), columns, folder)
 
     def publish(self, project: Path, staged: Staged, checkpoint: Checkpoint) -> Publication:
         path, shown = project / self.path, self.target(project)
