@@ -144,6 +144,10 @@ class Engine(Protocol):
 
     def statements(self, plan: Plan) -> Sequence[Statement]: ...
 
+    def verify(self, staged: Staged) -> None:
+        """Raises when what was staged is not any more what was written."""
+        ...
+
     def session(self, plan: Plan, workspace: Path, project: Path) -> Session:
         """A run's work. Python functions are looked for from the project folder."""
         ...

@@ -181,6 +181,8 @@ class BatchRun:
             )
 
     def _publish(self) -> None:
+        for staged in self.staged.values():
+            self.engine.verify(staged)
         for sink in self.order.work.sinks:
             begun = time.monotonic()
             self.busy(f"publishing {sink.name}", None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -14,6 +15,7 @@ from headrace.infrastructure.engines.duckdb.literals import identifier, text
 from headrace.infrastructure.engines.duckdb.reading_text import paths, record_numbers, unchanged
 from headrace.infrastructure.engines.duckdb.types import duckdb_type
 from headrace.infrastructure.foreign_types import ForeignColumn, describe
+from headrace.infrastructure.formats.parquet_verification import verify_pages
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,7 +31,9 @@ class TypedReading:
         self.bytes_total = sum(file.bytes for file in files)
 
     def load(self, build: Callable[[str], object], table: str, file_column: str = PROVENANCE) -> None:  # noqa: ARG002
-        """There is nothing to count again: what is read, is right."""
+        """There is nothing to count again: what is read, is right, once its checksums agree."""
+        for file in self.files if self._table is None else ():
+            verify_pages(Path(file.path))
         try:
             build(self.relation)
         except duckdb.Error:
