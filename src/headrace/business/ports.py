@@ -133,10 +133,9 @@ class DelimitedScan(FileScan):
 
 @dataclass(frozen=True, slots=True)
 class JsonScan(FileScan):
-    """JSON: one object per line, or one array of objects. Scalars arrive as text, nested values as JSON text."""
+    """JSON: one object per line, an array of objects, or one object. Scalars arrive as text, nested values as JSON text."""
 
     text: ClassVar[bool] = True
-    layout: Literal["lines", "array"] = "lines"
     keys: tuple[str, ...] = ()
     """The key in the objects of each column, in the order of the schema."""
     plain: frozenset[str] = frozenset()

@@ -44,8 +44,9 @@ class FileSource(Plugin):
     columns: tuple[str, ...] = Field((), description="csv, tsv, excel: the column names, when there is no header")
     skip: int = Field(0, description="csv, tsv, excel: how many lines or rows at the start to skip")
     comment: str | None = Field(None, description="csv, tsv: what a line starts with that is a comment")
-    layout: Literal["lines", "array"] | None = Field(
-        None, description="json: one object per line, or one array; found out when left out"
+    layout: Literal["lines", "array", "object"] | None = Field(
+        None,
+        description="json: one object per line, one array, or one object over many lines; found out for each file when left out",
     )
     sheet: str | int = Field(1, description="excel: the sheet, by name or by number from 1 on")
 
