@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NewType, Protocol, runtime_checkable
 
 from headrace.business.model.plugin import Plugin as Plugin
-from headrace.business.model.schema import Schema
+from headrace.business.model.schema import Column, Schema
 from headrace.business.processing.expressions.ir import Expr
 from headrace.business.processing.relation import Relation
 
@@ -80,8 +80,19 @@ class Scan:
 
 
 @dataclass(frozen=True, slots=True)
+class Folders:
+    """Columns that stand in the names of folders, such as `month=1`: their types by all their values, and the values of each file."""
+
+    columns: tuple[Column, ...]
+    values: Mapping[str, tuple[str | None, ...]]
+    """By the path of the file, in the order of the columns."""
+
+
+@dataclass(frozen=True, slots=True)
 class FileScan(Scan):
     files: tuple[InputFile, ...]
+    folders: Folders | None = field(default=None, kw_only=True)
+    """Its columns come last in the schema; they are in no file."""
 
 
 @dataclass(frozen=True, slots=True)

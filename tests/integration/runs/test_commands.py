@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 
 import pytest
+import yaml
 from tests.integration.runs.project import Project
 
 HOSTILE = "<script>alert(1)</script>&\"'"
@@ -199,3 +200,13 @@ def test_graphs_are_well_formed_and_hostile_names_are_only_text(project: Project
     tags.feed(html.read_text())
     assert "script" not in tags.scripts
     assert HOSTILE in "".join(tags.words)
+
+
+def test_an_exported_contract_has_the_types_of_the_data_where_it_leaves_them_open(project: Project) -> None:
+    project.data("in.csv", ["n", "day", "s"], [[1, "2024-01-01", "x"]])
+    project.one({"columns": {"n": {"required": True}, "day": {}, "s": {"type": "string"}, "gone": {}}})
+    out = project.folder / "out.yaml"
+    assert project.cli("contract", "export", str(project.file), "--out", str(out)) == 0
+    properties = yaml.safe_load(out.read_text())["schema"][0]["properties"]
+    assert [p.get("physicalType") for p in properties] == ["int64", "date", "string", None]
+    assert "null" not in out.read_text()

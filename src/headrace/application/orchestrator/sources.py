@@ -54,7 +54,9 @@ def _guesses(scan: Scan, source: SourceDefinition, engine: Engine) -> dict[str, 
         {column.source or name for name, column in source.contract.columns.items() if column.type} if source.contract else set()
     )
     unknown = [column.name for column in scan.schema if column.name not in declared]
-    return dict(engine.infer(scan, unknown)) if unknown else {}
+    folders = getattr(scan, "folders", None)
+    known = {c.name: c.type for c in folders.columns if c.name in unknown} if folders else {}
+    return {**engine.infer(scan, unknown), **known} if unknown else {}
 
 
 def _batches(source: Source, project: Path) -> ArrowScan:

@@ -201,7 +201,7 @@ def _copied_rejects(index: int, copy: Tidied) -> str:
     path = text(str(copy.rejects))
     return (
         f'SELECT {index}::INTEGER AS "file", record, text, reason, message FROM read_json({path}, '
-        f"format = 'newline_delimited', columns = {columns}, maximum_object_size = 1048576)"
+        f"format = 'newline_delimited', hive_partitioning = false, columns = {columns}, maximum_object_size = 1048576)"
     )
 
 

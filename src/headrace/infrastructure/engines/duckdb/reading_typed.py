@@ -46,7 +46,9 @@ class TypedReading:
         """Say which file is damaged, if one is; if none is, it was not the reading that failed."""
         for file in self.files if self._table is None else ():
             try:
-                self.con.execute(f"SELECT bit_xor(hash(f)) FROM read_parquet({paths([file.path])}) AS f").fetchall()
+                self.con.execute(
+                    f"SELECT bit_xor(hash(f)) FROM read_parquet({paths([file.path])}, hive_partitioning = false) AS f"
+                ).fetchall()
             except (duckdb.OutOfMemoryException, duckdb.InterruptException):
                 raise
             except duckdb.Error as error:

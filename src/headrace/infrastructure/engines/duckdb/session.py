@@ -181,7 +181,7 @@ class DuckDBSession:
         )
         digest = add_checksums(part, path)
         part.unlink()
-        self.tables[dataset] = f"read_parquet({literal(str(path), String())})"
+        self.tables[dataset] = f"read_parquet({literal(str(path), String())}, hive_partitioning = false)"
         return Staged((path,), self.plan.schema(dataset), int(rows), digest.bytes, {path: digest})
 
     def measure(self, dataset: str, measures: Mapping[str, Expr], meeting: Meeting | None = None) -> Mapping[str, Any]:
