@@ -33,7 +33,7 @@ from headrace.bus.events import (
 )
 from headrace.business.engine import Engine, Ingested, QuarantineTarget, Session
 from headrace.business.ports import Checkpoint, Position, Staged
-from headrace.business.processing.plan import Plan, PlannedSink
+from headrace.business.processing.plan import Plan, PlannedSink, PlannedSource
 from headrace.errors import AuditFailed, ContractBroken, HeadraceError, Unbalanced
 
 
@@ -66,6 +66,7 @@ class BatchRun:
         self.now = datetime.now(UTC)
         self.ingested: dict[str, Ingested] = {}
         self.staged: dict[str, Staged] = {}
+        self.states: dict[tuple[str, bool], Any] = {}
 
     def execute(self) -> None:
         pipeline = self.plan.definition.pipeline
@@ -103,6 +104,8 @@ class BatchRun:
         return any(c.name == name for c in sink.publisher.ledger(self.order.project))
 
     def _carry_out(self) -> None:
+        for sink in self.order.work.sinks:
+            self._checkpoint(sink)
         session = self.engine.session(self.plan, self.order.workspace, self.order.project)
         try:
             self._ingest(session)
@@ -220,7 +223,7 @@ class BatchRun:
         inputs = dict(self.order.identity or {})
         for source in () if self.order.identity else self.plan.sources:
             span = (self.order.work.cursors.get(source.name), cursors.get(source.name)) if source.cursor else None
-            inputs[source.name] = identity(source, span, self.hash_file, self.order.project, content=append)
+            inputs[source.name] = list(span) if span else self._state_of(source, content=append)
         name = checkpoint_name(self.plan, sink, self.order.params, inputs, self.order.run_id)
         if self.order.force:
             name = name[:16] + self.order.run_id.replace("-", "")[-16:]
@@ -229,6 +232,14 @@ class BatchRun:
             name: [replace(f, path=inside(f.path, project)) for f in files] for name, files in self.order.work.files.items()
         }
         return Checkpoint(name, self.plan.definition.pipeline, self.order.run_id, self.now, read, cursors)
+
+    def _state_of(self, source: PlannedSource, *, content: bool) -> Any:
+        """What tells the state of a source that was read from others. It is found out once, before the reading, which fails when the
+        files have changed by then: what comes into them later must not pass for what was read."""
+        key = (source.name, content)
+        if key not in self.states:
+            self.states[key] = identity(source, self.hash_file, self.order.project, content=content)
+        return self.states[key]
 
     def _tell(self, *events: Event) -> None:
         self.bus.publish(self.order.run_id, *events)

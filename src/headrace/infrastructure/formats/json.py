@@ -162,7 +162,8 @@ def _key_lists(con: duckdb.DuckDBPyConnection, path: str) -> Sequence[tuple[list
         f"""SELECT keys, bool_or(long_number) FROM (
             SELECT CASE WHEN json_valid(line) THEN json_keys(line) END AS keys, {_LONG_NUMBER} AS long_number
             FROM read_csv($path, auto_detect = false, hive_partitioning = false, columns = {{line: 'VARCHAR'}}, header = false,
-                delim = chr(1), quote = '', escape = '', new_line = '\\n', ignore_errors = true, max_line_size = {LONGEST}, buffer_size = {4 * LONGEST})
+                delim = chr(1), quote = '', escape = '', new_line = '\\n', ignore_errors = true,
+                max_line_size = {LONGEST}, buffer_size = {4 * LONGEST})
             WHERE starts_with(ltrim(line, chr(32) || chr(9)), '{{')
         ) WHERE keys IS NOT NULL GROUP BY keys ORDER BY count(*) DESC, keys""",
         {"path": escaped},

@@ -53,12 +53,7 @@ class DuckDBSession:
         scan.load(lambda relation: watched(self.con, checked.create(relation), progress), checked.table, "#file")
         rejected = scan.rejected()
         late = Late(self.con, source, checked)
-        late.find(
-            {
-                **self.tables,
-                source.name: f"(SELECT * FROM {checked.table} WHERE NOT {checked.breaks(('fail', 'quarantine', 'drop'))})",
-            }
-        )
+        late.find(self.tables)
         before = self._before(source, after)
         good = f"NOT ({checked.breaks(('fail', 'quarantine', 'drop'))} OR {late.breaks(('fail', 'quarantine', 'drop'))})"
         self._serve(source, checked, f"{good} AND NOT {before}")
