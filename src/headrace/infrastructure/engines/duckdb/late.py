@@ -82,5 +82,5 @@ class Late:
         if self.counts.get(rule.name):
             complete += f' AND c.rowid NOT IN (SELECT "row" FROM {self.table} WHERE rule = {number})'
         same = " AND ".join(f"c.{c} = p.{p}" for c, p in zip(mine, theirs, strict=True))
-        rows = f'SELECT c.rowid AS "#r", c.* FROM {self.checked.table} AS c WHERE {complete}'
-        return f'SELECT "#r" AS r FROM ({rows}) AS c ANTI JOIN {parents} AS p ON {same}'
+        rows = f'SELECT c.rowid AS "#:r", c.* FROM {self.checked.table} AS c WHERE {complete}'
+        return f'SELECT "#:r" AS r FROM ({rows}) AS c ANTI JOIN {parents} AS p ON {same}'
