@@ -108,6 +108,18 @@ def runs(
 
 
 @app.command()
+def problems(
+    project: Project = Path(),
+    limit: Annotated[int, typer.Option("--limit", "-n", help="How many.", min=1)] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List the checks that failed, the latest first: which run opened each problem, and which closed it."""
+    from headrace.application.cli.history import list_problems
+
+    list_problems(system(), project, limit, as_json=as_json)
+
+
+@app.command()
 def show(
     run_id: Annotated[str, typer.Argument(help="The run's id or the beginning of it.", metavar="RUN")] = "latest",
     project: Project = Path(),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from headrace.application.cli.arguments import definition_file, parameters
-from headrace.application.cli.console import number, paint, say, say_json, table
+from headrace.application.cli.console import number, paint, printable, say, say_json, table
 from headrace.application.cli.summary import summary
 from headrace.application.cli.system import System
 from headrace.application.queries.quarantine import find_held, held_rows
@@ -66,7 +66,7 @@ def show_held(
     for name, count in sorted(held.reasons.items(), key=lambda item: -item[1]):
         say(f"  {number(count):>9}  {name}")
     for row in rows:
-        place = f"{row['file']}" + (f", record {row['record']:,}" if row["record"] else "")
+        place = printable(str(row["file"])) + (f", record {row['record']:,}" if row["record"] else "")
         say("")
         say(f"{paint(', '.join(row['reasons']), 'yellow')}  {paint(place, 'dim')}")
         if row["raw"]:

@@ -13,7 +13,7 @@ from headrace.business.engine import Limits, Progress
 from headrace.business.model.types import String
 from headrace.business.processing.plan import Plan
 from headrace.errors import NonRetryableError, RetryableError
-from headrace.infrastructure.engines.duckdb.literals import identifier, literal
+from headrace.infrastructure.engines.duckdb.literals import exactly, identifier, literal
 
 #: Inputs up to this size are worked on in memory; larger ones in a file, which is smaller and faster than spilled tables.
 IN_MEMORY_BYTES = 1 << 30
@@ -30,8 +30,9 @@ def connect(plan: Plan, workspace: Path, limits: Limits) -> duckdb.DuckDBPyConne
     con.execute("SET disabled_optimizers = 'in_clause'")
     allowed = [f.path for s in plan.sources for f in getattr(s.scan, "files", ())]
     allowed += [path for s in plan.sources if (path := getattr(s.scan, "path", None))]
-    paths = ", ".join(literal(p, String()) for p in allowed)
-    con.execute(f"SET allowed_paths = [{paths}]")
+    # A name with a wild card is read by a pattern that means it alone, and both have to be allowed.
+    spelt = dict.fromkeys(spelling for path in allowed for spelling in (path, exactly(path)))
+    con.execute(f"SET allowed_paths = [{', '.join(literal(path, String()) for path in spelt)}]")
     own = (workspace, workspace.parent.parent, *([limits.temp_directory] if limits.temp_directory else []))
     folders = ", ".join(literal(str(folder.resolve()), String()) for folder in own)
     con.execute(f"SET allowed_directories = [{folders}]")
