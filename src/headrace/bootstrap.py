@@ -89,9 +89,11 @@ def held() -> ParquetHeldRows:
 
 def site(project: Path, busy: Busy | None = None, listen: Listener | None = None) -> Site:
     """Where the runs of a project take place."""
+    from headrace.application.orchestrator.keeping import Keeping
     from headrace.application.orchestrator.site import Site, silent
     from headrace.infrastructure.storage.held_rows import write_texts
     from headrace.infrastructure.storage.workspaces import Workspaces
+    from headrace.settings import in_bytes
 
     chosen = settings(project)
     return Site(
@@ -104,6 +106,11 @@ def site(project: Path, busy: Busy | None = None, listen: Listener | None = None
         write_texts=write_texts,
         workspaces=Workspaces(project / chosen.state / "runs"),
         busy=busy or silent,
+        keeping=Keeping(
+            project / chosen.state / "quarantine",
+            chosen.quarantine_days,
+            in_bytes(chosen.quarantine_max) if chosen.quarantine_max else None,
+        ),
     )
 
 

@@ -4,6 +4,8 @@
     threads = 4                    HEADRACE_THREADS          at most this many threads
     temp_directory = "/scratch"    HEADRACE_TEMP_DIRECTORY   where spilled work goes
     state = ".headrace"            HEADRACE_STATE            runs, quarantine and history
+    quarantine_days = 90           HEADRACE_QUARANTINE_DAYS  rows that are held back are kept so long, for ever when not set
+    quarantine_max = "10GB"        HEADRACE_QUARANTINE_MAX   a run that would hold back more than fits fails
 
 Not what a pipeline does: that is all in its definition.
 """
@@ -23,7 +25,9 @@ from headrace.errors import DefinitionError, Location, Problem
 
 FILE = "headrace.toml"
 _PREFIX = "HEADRACE_"
-_KEYS = ("memory_limit", "threads", "temp_directory", "state")
+_KEYS = ("memory_limit", "threads", "temp_directory", "state", "quarantine_days", "quarantine_max")
+_NUMBERS = ("threads", "quarantine_days")
+_SIZES = ("memory_limit", "quarantine_max")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)")
 _UNITS = ("B", "KB", "MB", "GB", "TB", "KiB", "MiB", "GiB", "TiB")
 
@@ -36,6 +40,8 @@ class Settings:
     threads: int | None = None
     temp_directory: Path | None = None
     state: Path = Path(".headrace")
+    quarantine_days: int | None = None
+    quarantine_max: str | None = None
 
 
 def load_settings(project: Path, env: Mapping[str, str] | None = None) -> Settings:
@@ -87,23 +93,31 @@ def _environment(env: Mapping[str, str], problems: list[Problem]) -> dict[str, t
 
 def _value(key: str, value: Any, where: Location | None, project: Path, problems: list[Problem]) -> Any:
     if (
-        key == "threads"
+        key in _NUMBERS
         and (isinstance(value, int) or str(value).isdecimal())
         and not isinstance(value, bool)
         and int(value) > 0
     ):
         return int(value)
-    if key == "memory_limit" and isinstance(value, str) and (found := _SIZE.fullmatch(value.strip())):
+    if key in _SIZES and isinstance(value, str) and (found := _SIZE.fullmatch(value.strip())):
         units = {unit.lower(): unit for unit in _UNITS}
         if found[2].lower() in units and float(found[1]) > 0:
             return f"{found[1]}{units[found[2].lower()]}"
-        problems.append(Problem(f"`{found[2]}` is not a unit of memory", (), "allowed: " + ", ".join(_UNITS), location=where))
+        problems.append(Problem(f"`{found[2]}` is not a unit of size", (), "allowed: " + ", ".join(_UNITS), location=where))
         return None
     if key in ("temp_directory", "state") and isinstance(value, str) and value:
         return project / value if key == "temp_directory" else Path(value)
-    wanted = {"threads": "a whole number above 0", "memory_limit": 'a size such as "1GB"'}.get(key, "a path")
+    wanted = "a whole number above 0" if key in _NUMBERS else 'a size such as "1GB"' if key in _SIZES else "a path"
     problems.append(Problem(f"`{key}` must be {wanted}, not `{value}`", location=where))
     return None
+
+
+def in_bytes(size: str) -> int:
+    """A size that was read as a setting: units of a thousand, and of 1024 with an `i`."""
+    amount = re.match(r"[\d.]+", size)
+    unit = size[amount.end() :] if amount else ""
+    power = ("", "K", "M", "G", "T").index(unit.rstrip("iB"))
+    return int(float(size.removesuffix(unit)) * (1024 if "i" in unit else 1000) ** power)
 
 
 def _line(text: str, key: str) -> int:

@@ -135,7 +135,9 @@ def show(
 @quarantine.command("list")
 def quarantine_list(
     project: Project = Path(),
-    every: Annotated[bool, typer.Option("--all", help="Also rows that were replayed or replaced by a later run.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Also rows that were replayed, replaced by a later run, or kept long enough.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """List what is held back, by run, dataset and reason."""

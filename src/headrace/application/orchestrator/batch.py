@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,8 @@ def execute(
 ) -> RunView:
     """One run. Raises what ended it; its workspace is gone afterwards either way."""
     bury_the_dead(site)
+    if site.keeping:
+        site.keeping.expire(datetime.now(UTC))
     order = Order(
         run_id=run_id,
         plan=prepared.plan,
@@ -83,6 +86,7 @@ def execute(
         definition=str(prepared.file) if prepared.file else None,
         force=force,
         identity=identity,
+        keeping=site.keeping,
     )
     try:
         BatchRun(order, site.engine, site.bus, site.hash_file, site.busy).execute()

@@ -16,6 +16,7 @@ from headrace.application.orchestrator.accounting import check_source, rows_of_s
 from headrace.application.orchestrator.audit import audit
 from headrace.application.orchestrator.graph import describe
 from headrace.application.orchestrator.increments import HashFile, Work, checkpoint_name, identity, inside
+from headrace.application.orchestrator.keeping import Keeping
 from headrace.application.orchestrator.targets import Targets
 from headrace.application.queries.quality import check_history
 from headrace.bus.bus import EventBus
@@ -52,6 +53,7 @@ class Order:
     force: bool = False
     identity: Mapping[str, Any] | None = None
     """What the run's publications stand for, when that is not the state of its sources."""
+    keeping: Keeping | None = None
 
 
 class BatchRun:
@@ -109,6 +111,8 @@ class BatchRun:
         session = self.engine.session(self.plan, self.order.workspace, self.order.project)
         try:
             self._ingest(session)
+            if self.order.keeping and any(found.quarantine for found in self.ingested.values()):
+                self.order.keeping.demand_room()
             self.busy("transforming", None)
             session.prepare(lambda share: self.busy("transforming", share))
             self._stage(session)

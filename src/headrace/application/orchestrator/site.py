@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from headrace.application.orchestrator.increments import HashFile
+from headrace.application.orchestrator.keeping import Keeping
 from headrace.application.orchestrator.rehearsal import WriteTexts
 from headrace.application.orchestrator.replay import HeldRows
 from headrace.bus.bus import EventBus
@@ -47,6 +48,7 @@ class Site:
     write_texts: WriteTexts
     workspaces: Workspaces
     busy: Busy = silent
+    keeping: Keeping | None = None
 
     def quarantine(self, pipeline: str) -> Path:
         return self.state / "quarantine" / pipeline

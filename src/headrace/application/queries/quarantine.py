@@ -15,7 +15,8 @@ from headrace.errors import UsageError
 class Held:
     """The rows of one dataset that one run held back.
 
-    `state` is `open`, `replayed` (all of them went through again), or `replaced` (a later run read the same source whole, so
+    `state` is `open`, `replayed` (all of them went through again), `expired` (they were kept as long as `quarantine_days` says, or
+    their file was removed), or `replaced` (a later run read the same source whole, so
     that what is wrong with it now stands in that run's quarantine).
     """
 
@@ -48,6 +49,8 @@ def held_rows(store: EventStore) -> list[Held]:
                 held.state = "replayed"
             elif (run.pipeline, dataset) in seen_whole:
                 held.state = "replaced"
+            elif not held.path.exists():
+                held.state = "expired"
             elif run.state != "succeeded":
                 held.state = run.state
             found.append(held)
