@@ -83,3 +83,22 @@ def test_sizes(written: str, size: int) -> None:
 def test_settings_that_mean_nothing_are_refused(settings: str, project: Project) -> None:
     with pytest.raises(DefinitionError, match=r"quarantine_|unit of size"):
         define(project, settings).run()
+
+
+def test_what_is_held_is_found_from_everywhere_and_after_a_move(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home = project.folder / "home"
+    home.mkdir()
+    define(Project(home), "")
+    monkeypatch.chdir(home)
+    assert project.cli("run", "pipeline.yaml", "--quiet") == 0
+    monkeypatch.chdir(project.folder)
+    home.rename(project.folder / "moved")
+    capsys.readouterr()
+    assert project.cli("quarantine", "list", "--project", "moved") == 0
+    assert "open" in capsys.readouterr().out
+    assert project.cli("quarantine", "show", "--project", "moved") == 0
+    assert "bad 0 of them" in capsys.readouterr().out
+    assert project.cli("quarantine", "replay", "moved/pipeline.yaml") in (0, 1)
+    assert "are gone" not in capsys.readouterr().err
