@@ -147,6 +147,7 @@ def _keys_of(paths: Sequence[str]) -> tuple[dict[str, None], frozenset[str]]:
 
     doubtful: set[str] = set()
     with duckdb.connect() as con:
+        con.execute("SET enable_progress_bar_print = false")  # standard output belongs to the command
         for path in paths:
             for found, long_number in _key_lists(con, path):
                 if long_number or len({key.lower() for key in found}) < len(found):

@@ -106,7 +106,9 @@ def write_texts(folder: Path, name: str, columns: Sequence[str], rows: Sequence[
 def _connect() -> Any:
     import duckdb
 
-    return duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
+    con = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
+    con.execute("SET enable_progress_bar_print = false")  # standard output belongs to the command
+    return con
 
 
 def _be_there(path: Path) -> None:

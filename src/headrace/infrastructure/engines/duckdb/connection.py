@@ -26,6 +26,8 @@ def connect(plan: Plan, workspace: Path, limits: Limits) -> duckdb.DuckDBPyConne
     database = ":memory:" if size <= IN_MEMORY_BYTES and limits.memory is None else str(workspace / "work.duckdb")
     con = duckdb.connect(database, config=_config(workspace, limits))
     con.execute("SET TimeZone = 'UTC'")
+    # DuckDB would draw a bar on standard output, which belongs to the command; how far it is can still be asked.
+    con.execute("SET enable_progress_bar_print = false")
     # A list after IN would become a join, and a join does not keep rows in the order of the file, by which records are numbered.
     con.execute("SET disabled_optimizers = 'in_clause'")
     allowed = [f.path for s in plan.sources for f in getattr(s.scan, "files", ())]

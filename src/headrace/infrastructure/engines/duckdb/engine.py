@@ -28,6 +28,7 @@ class DuckDBEngine:
         from headrace.infrastructure.engines.duckdb.reading_types import infer
 
         with duckdb.connect() as con:
+            con.execute("SET enable_progress_bar_print = false")  # standard output belongs to the command
             found = infer(con, scan)
         return {name: kind for name, kind in found.items() if name in columns}
 
