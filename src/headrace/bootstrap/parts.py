@@ -112,6 +112,7 @@ def site(
 ) -> Site:
     """Where the runs of a project take place. `home` has the settings and the state, where that is not the project's own; `bus` is
     one that a caller listens on already."""
+    from headrace.application.orchestrator.keeping import Keeping
     from headrace.application.orchestrator.site import Site, silent
     from headrace.bus.bus import EventBus
     from headrace.infrastructure.storage.event_log import EventLog
@@ -119,6 +120,7 @@ def site(
     from headrace.infrastructure.storage.run_queue import DatabaseRunQueue
     from headrace.infrastructure.storage.worker_registry import DatabaseWorkers
     from headrace.infrastructure.storage.workspaces import Workspaces
+    from headrace.settings import in_bytes
 
     home = home or state_home(project)
     chosen, state = settings(home), state_folder(home)
@@ -141,6 +143,11 @@ def site(
         write_texts=write_texts,
         workspaces=Workspaces(state / "runs"),
         busy=busy or silent,
+        keeping=Keeping(
+            state / "quarantine",
+            chosen.quarantine_days,
+            in_bytes(chosen.quarantine_max) if chosen.quarantine_max else None,
+        ),
     )
 
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -108,6 +109,8 @@ class _Carrier:
     def _work(self) -> tuple[bool, bool]:
         """Whether more has to follow, and whether there was anything to do."""
         prepared, workspaces = self.prepared, self.site.workspaces
+        if self.site.keeping:
+            self.site.keeping.expire(datetime.now(UTC))
         if self.lease.attempt > 1:
             self._fence_off()
         ready = from_note(workspaces.noted(self.lease.run_id), prepared.plan)
@@ -132,6 +135,7 @@ class _Carrier:
             attempt=self.lease.attempt,
             force=self.assignment.force,
             identity=self.assignment.identity,
+            keeping=self.site.keeping,
         )
         if self.assignment.before:
             self.tell(*self.assignment.before)

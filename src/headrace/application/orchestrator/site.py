@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from headrace.application.orchestrator.increments import HashFile
+from headrace.application.orchestrator.keeping import Keeping
 from headrace.application.orchestrator.queue import RunQueue, Worker
 from headrace.application.orchestrator.replay import HeldRows
 from headrace.bus.bus import EventBus
@@ -66,6 +67,7 @@ class Site:
     write_texts: WriteTexts
     workspaces: Workspaces
     busy: Busy = silent
+    keeping: Keeping | None = None
 
     def quarantine(self, pipeline: str) -> Path:
         return self.state / "quarantine" / pipeline
