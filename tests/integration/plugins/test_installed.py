@@ -49,7 +49,13 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def headrace(installed: Path, project: Path, *words: str) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "PYTHONPATH": str(installed), "NO_COLOR": "1"}
     return subprocess.run(
-        [sys.executable, "-m", "headrace", *words], cwd=project, env=env, capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, "-m", "headrace", *words],
+        cwd=project,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import _thread
+import signal
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -159,7 +159,8 @@ class _Carrier:
     def _way_to_interrupt(self) -> Callable[[], None]:
         """In the main thread as Ctrl-C would; elsewhere the engine's statement is stopped, and the next event is not told."""
         if threading.current_thread() is threading.main_thread():
-            return _thread.interrupt_main
+            main = threading.get_ident()
+            return lambda: signal.pthread_kill(main, signal.SIGINT)
         return lambda: self.batch.interrupt() if self.batch is not None else None
 
     def _interrupted(self) -> None:
