@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from headrace.application.orchestrator.rehearsal import Rehearsed
     from headrace.application.orchestrator.site import Busy, Site
     from headrace.application.queries.quarantine import Held
+    from headrace.application.queries.records import Records
     from headrace.application.queries.runs import RunView
-    from headrace.bus.store import Envelope, EventStore
+    from headrace.bus.store import Envelope
     from headrace.business.engine import Engine, Statement
     from headrace.business.model.definition import Loaded
     from headrace.business.ports import InputFile
@@ -88,8 +89,8 @@ def database(project: Path) -> Database:
     return SqliteDatabase(project / chosen.state / "headrace.db")
 
 
-def event_store(project: Path) -> EventStore:
-    """The log of what happened in a project."""
+def event_store(project: Path) -> Records:
+    """The log of what happened in a project, with its read side."""
     from headrace.infrastructure.storage.event_log import EventLog
 
     return EventLog(database(project))
@@ -115,7 +116,8 @@ def site(project: Path, busy: Busy | None = None, listen: Listener | None = None
     from headrace.infrastructure.storage.workspaces import Workspaces
 
     chosen, store = settings(project), database(project)
-    bus = EventBus(EventLog(store))
+    log = EventLog(store)
+    bus = EventBus(log)
     if listen is not None:
         bus.subscribe((), listen)
     return Site(
@@ -123,6 +125,7 @@ def site(project: Path, busy: Busy | None = None, listen: Listener | None = None
         state=project / chosen.state,
         engine=engine(chosen),
         bus=bus,
+        records=log,
         queue=DatabaseRunQueue(store, bus.tell),
         worker=Worker(this_process(), this_host(), chosen.slots, chosen.lease_seconds, chosen.attempts),
         workers=DatabaseWorkers(store),

@@ -91,7 +91,16 @@ class RunError(HeadraceError):
 
 
 class RetryableError(RunError):
-    """The same attempt may succeed later: a server is down, a lock is held, a connection broke."""
+    """The same attempt may succeed later: a server is down, a lock is held, a connection broke.
+
+    `retry_after` is how many seconds whoever refused asks to wait, as the `Retry-After` of HTTP does; None if nothing was said.
+    """
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, location: Location | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message, hint=hint, location=location)
+        self.retry_after = retry_after
 
 
 class NonRetryableError(RunError):

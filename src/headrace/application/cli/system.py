@@ -9,8 +9,8 @@ from typing import Any, Protocol
 from headrace.application.orchestrator.rehearsal import Rehearsed
 from headrace.application.orchestrator.site import Busy
 from headrace.application.queries.quarantine import Held
+from headrace.application.queries.records import Records
 from headrace.application.queries.runs import RunView
-from headrace.bus.store import EventStore
 from headrace.business.engine import Statement
 from headrace.business.model.definition import Loaded
 from headrace.business.processing.plan import Plan
@@ -63,7 +63,7 @@ class System(Protocol):
 
     def bury_the_dead(self, project: Path) -> None: ...
 
-    def event_store(self, project: Path) -> EventStore: ...
+    def event_store(self, project: Path) -> Records: ...
 
     def missing_library(self, error: ImportError) -> HeadraceError | None:
         """What to install, when an optional library is what could not be imported."""

@@ -19,6 +19,7 @@ from headrace.application.orchestrator.graph import describe
 from headrace.application.orchestrator.increments import HashFile, Work, checkpoint_name, identity, inside
 from headrace.application.orchestrator.readiness import Ready
 from headrace.application.queries.quality import check_history
+from headrace.application.queries.records import Records
 from headrace.bus.events import (
     DataIngestedEvent,
     DataProcessedEvent,
@@ -29,7 +30,6 @@ from headrace.bus.events import (
     PipelineStartedEvent,
 )
 from headrace.bus.lifecycle import PipelineResumedEvent
-from headrace.bus.store import EventStore
 from headrace.business.engine import Engine, Ingested, QuarantineTarget, Session
 from headrace.business.ports import Checkpoint, Fence, Position, Staged
 from headrace.business.processing.plan import Plan, PlannedSink
@@ -58,7 +58,7 @@ class Order:
 class Surroundings(Protocol):
     """What a run needs of the one who carries it out."""
 
-    store: EventStore
+    records: Records
     hash_file: HashFile
     fence: Fence
 
@@ -241,7 +241,7 @@ class BatchRun:
         if not self.plan.checks:
             return
         self.around.busy("auditing", None)
-        history = check_history(self.around.store, self.plan.definition.pipeline)
+        history = check_history(self.around.records, self.plan.definition.pipeline)
         outcomes = list(audit(self.order.run_id, self.plan, session, history, self.now))
         self.around.tell(*outcomes)
         blocking = [c for c in outcomes if c.outcome in ("fail", "error") and c.on_fail == "block"]
