@@ -10,6 +10,7 @@ from typing import Any
 from headrace.bus.chain import Anchor, digest
 from headrace.bus.events import Event
 from headrace.bus.store import UNKNOWN, Envelope, Origin
+from headrace.bus.upcasting import lifted, stored_names
 from headrace.errors import RetryableError
 from headrace.infrastructure.storage.database import Row, Transaction, parameters
 
@@ -49,6 +50,12 @@ def is_there(db: Transaction, event: Envelope) -> bool:
 
 
 def read_in(db: Transaction, stream: str | None, after: int, types: Sequence[str], limit: int) -> list[Envelope]:
+    """Events as this version of Headrace knows them: those of older versions are lifted."""
+    return [lifted(e) for e in stored_in(db, stream, after, stored_names(types), limit)]
+
+
+def stored_in(db: Transaction, stream: str | None, after: int, types: Sequence[str], limit: int) -> list[Envelope]:
+    """Events as they were written, which is what their hashes tell of."""
     where, values = ["position > :after"], {"after": after, "limit": limit}
     if stream is not None:
         where.append("stream = :stream")
@@ -61,7 +68,8 @@ def read_in(db: Transaction, stream: str | None, after: int, types: Sequence[str
 
 
 def every_in(db: Transaction, after: int) -> Iterator[Envelope]:
-    while page := read_in(db, None, after, (), PAGE):
+    """All that are kept, as they were written."""
+    while page := stored_in(db, None, after, (), PAGE):
         yield from page
         after = page[-1].position
 
