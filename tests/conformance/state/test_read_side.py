@@ -53,7 +53,7 @@ TABLES = {"view_runs": "run_id", "view_steps": "run_id, part, name", "view_quali
 
 def an_event(run: str, which: int, n: int) -> Event:
     """One of the facts of a run, with numbers that differ."""
-    p = PIPELINES[run]
+    p = PIPELINES[run.partition(".")[0]]
     makers: list[Event] = [
         PipelineQueuedEvent(run, p, params={"n": n}, priority=n % 3),
         PipelineWaitingEvent(run, f"because {n}"),

@@ -24,7 +24,7 @@ def append_in(
     db: Transaction, stream: str, events: Sequence[Event], *, expect: int | None = None, origin: Origin = UNKNOWN
 ) -> Sequence[Envelope]:
     """Append in a writing transaction, so that events commit together with what they tell of. Raises `RetryableError`."""
-    number = int(db.rows("select coalesce(max(number), 0) from events where stream = :stream", {"stream": stream})[0][0])
+    number = _length(db, stream)
     if expect is not None and number != expect:
         raise RetryableError(f"run {stream} has {number} events, not {expect}: someone else went on with it")
     head = mark(db, "head")
@@ -42,6 +42,15 @@ def append_in(
             {"position": stored[-1].position, "hash": stored[-1].hash},
         )
     return stored
+
+
+def _length(db: Transaction, stream: str) -> int:
+    """How many events a stream has, with those that are no longer kept: of them the read side knows."""
+    kept = db.rows("select max(number) from events where stream = :stream", {"stream": stream})[0][0]
+    if kept is None and mark(db, "anchor").position:
+        found = db.rows("select number from view_runs where run_id = :stream", {"stream": stream})
+        return int(found[0][0]) if found else 0
+    return int(kept or 0)
 
 
 def is_there(db: Transaction, event: Envelope) -> bool:
