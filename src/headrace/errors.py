@@ -5,6 +5,7 @@ HeadraceError
 ├── UsageError             a command or call was asked for something that cannot be (exit code 2)
 └── RunError               a run could not be carried out (exit code 1)
     ├── RetryableError     the same attempt may succeed later: a server down, a lock held
+    │   └── CircuitBreakerOpenError  the call was not made: the system behind the breaker failed too often
     └── NonRetryableError  the same attempt will fail again
         ├── ContractBroken a rule with `on_violation: fail` was violated
         ├── AuditFailed    a blocking check did not pass
@@ -17,6 +18,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+from headrace.records import record
 
 Path = tuple[str | int, ...]
 
@@ -33,7 +36,7 @@ class Location:
         return f"{self.file}:{self.line}:{self.column}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Problem:
     """One thing wrong with a definition.
 
@@ -101,6 +104,20 @@ class RetryableError(RunError):
     ) -> None:
         super().__init__(message, hint=hint, location=location)
         self.retry_after = retry_after
+
+
+class CircuitBreakerOpenError(RetryableError):
+    """A circuit breaker let a call not through. `retry_after` is the seconds until one may be tried; None while one is being tried."""
+
+    def __init__(
+        self,
+        message: str = "the circuit breaker is open: the call was not made",
+        *,
+        hint: str | None = "the system behind it failed too often; call again when it has had time to recover",
+        location: Location | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, location=location, retry_after=retry_after)
 
 
 class NonRetryableError(RunError):

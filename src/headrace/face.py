@@ -19,13 +19,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from datetime import date, time
+from dataclasses import replace
+from datetime import date, time, timedelta
 from decimal import Decimal
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from headrace.errors import Location, UsageError
+from headrace.records import record
 
 if TYPE_CHECKING:
     from headrace.application.queries.runs import RunView
@@ -37,7 +38,7 @@ __all__ = ["Pipeline", "check", "contract", "plan", "run", "sink", "source", "st
 _Place = tuple[str | int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Part:
     """A source, step, check or sink by the name of its plugin, with its options as they were written."""
 
@@ -86,7 +87,7 @@ def contract(**options: Any) -> dict[str, Any]:
     return _named(options)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pipeline:
     """A pipeline in the making. Each method gives a new one, so that several can grow out of one beginning.
 
@@ -122,10 +123,47 @@ class Pipeline:
         """Publish the result, or the dataset `from_`."""
         return self._listed("sinks", sinks, {"name": name, "from": from_})
 
+    def schedule(self, cron: str | None = None, **options: Any) -> Pipeline:
+        """Run it by itself: `schedule("0 6 * * *", timezone="Europe/Berlin")`, `schedule(every="15 minutes")`. The last call counts."""
+        given = _named(options) | ({} if cron is None else {"cron": cron})
+        return self._with([(("schedule",), given)])
+
+    def trigger(self, **options: Any) -> Pipeline:
+        """Run it when a file arrives or another pipeline has published: `trigger(file="in/*.csv")`, `trigger(pipeline="orders")`."""
+        return self._with([(("triggers", self._count("triggers")), _named(options))])
+
+    def notify(self, on: str | Iterable[str], **options: Any) -> Pipeline:
+        """Tell somebody: `notify(["failed", "recovered"], webhook="${secret:env/ALERT_URL}")`, or `email={...}`, or `command=[...]`."""
+        given = {"on": on if isinstance(on, str) else list(on), **_named(options)}
+        return self._with([(("notify", self._count("notify")), given)])
+
+    def queue(
+        self, *, priority: int | None = None, slots: Mapping[str, int] | None = None, concurrency: int | None = None
+    ) -> Pipeline:
+        """How its runs stand in line: which begins first, what each takes of shared resources, how many go on at once."""
+        given = {"priority": priority, "slots": slots, "concurrency": concurrency}
+        return self._with([((key,), _plain(value)) for key, value in given.items() if value is not None])
+
     def param(self, name: str, default: Any = None, **options: Any) -> Pipeline:
         """Declare a parameter: `param("day", type="date", required=True)`. Parts refer to it as `${params.day}`."""
         given = _named(options) | ({} if default is None else {"default": _plain(default)})
         return self._with([(("params", name), given)])
+
+    def retry(
+        self,
+        *,
+        attempts: int | str | None = None,
+        base_delay: str | timedelta | None = None,
+        max_delay: str | timedelta | None = None,
+        budget: str | timedelta | None = None,
+    ) -> Pipeline:
+        """Say how often a run is tried again after an error that may pass: `retry(attempts=5, budget="1 hour")`."""
+        given = {"attempts": attempts, "base_delay": base_delay, "max_delay": max_delay, "budget": budget}
+        return self._with([(("retry",), {key: value for key, value in given.items() if value is not None})])
+
+    def timeout(self, length: str | timedelta) -> Pipeline:
+        """Say how long a run may take in all: `timeout("2 hours")`."""
+        return self._with([(("timeout",), length)])
 
     def test(
         self, name: str, *, rows: Mapping[str, Any], expect: Mapping[str, Any], params: Mapping[str, Any] | None = None
@@ -151,11 +189,13 @@ class Pipeline:
         head = {"pipeline": self.name, "description": self.description, "engine": self.engine}
         found: dict[str, Any] = {key: value for key, value in head.items() if value is not None}
         for path, written, _ in self._parts:
-            group, key = str(path[0]), path[1]
-            if isinstance(key, int):
-                found.setdefault(group, []).append(written)
-            else:
-                found.setdefault(group, {})[key] = written
+            match path:
+                case (group,):
+                    found[str(group)] = written
+                case (group, int(), *_):
+                    found.setdefault(str(group), []).append(written)
+                case (group, key, *_):
+                    found.setdefault(str(group), {})[key] = written
         return found
 
     def plan(self, params: Mapping[str, Any] | None = None) -> Plan:

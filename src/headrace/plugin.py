@@ -15,6 +15,8 @@ from headrace.business.ports import (
     Batch,
     Check,
     Checkpoint,
+    Fence,
+    Fenced,
     Measured,
     Position,
     Publication,
@@ -27,7 +29,7 @@ from headrace.business.ports import (
     Verdict,
 )
 from headrace.business.processing.relation import Relation
-from headrace.errors import DefinitionError, NonRetryableError, Problem, RetryableError
+from headrace.errors import DefinitionError, LeaseLost, NonRetryableError, Problem, RetryableError
 
 __all__ = [
     "Batch",
@@ -36,6 +38,9 @@ __all__ = [
     "Column",
     "DefinitionError",
     "Duration",
+    "Fence",
+    "Fenced",
+    "LeaseLost",
     "Measured",
     "Misworded",
     "NonRetryableError",

@@ -1,4 +1,4 @@
-"""How much a run may use and where it keeps its state: `headrace.toml` beside the definition, and the environment above it.
+"""How much a run may use and where it keeps its state: `headrace.toml` beside the definition or above it, and the environment over it.
 
     memory_limit = "1GB"           HEADRACE_MEMORY_LIMIT     at most this much memory; larger work spills to disk
     threads = 4                    HEADRACE_THREADS          at most this many threads
@@ -20,13 +20,13 @@ from __future__ import annotations
 import difflib
 import os
 import re
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from headrace.errors import DefinitionError, Location, Problem
+from headrace.records import record
 
 FILE = "headrace.toml"
 _PREFIX = "HEADRACE_"
@@ -39,7 +39,7 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)")
 _UNITS = ("B", "KB", "MB", "GB", "TB", "KiB", "MiB", "GiB", "TiB")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Settings:
     """What was set; None leaves the choice to the engine. Relative paths are meant from the project folder."""
 
@@ -56,6 +56,28 @@ class Settings:
     slots: Mapping[str, int] = field(default_factory=dict)
 
 
+def home(project: Path) -> Path:
+    """The folder whose `headrace.toml` holds for a project: its own, or the next above it that belongs to the same user; without any,
+    its own. Beyond the folder of a repository and the user's home nothing is looked for."""
+    folder = project.resolve()
+    owner = _owner(folder)
+    for above in (folder, *folder.parents):
+        if _owner(above) != owner:
+            break
+        if (above / FILE).is_file():
+            return above
+        if (above / ".git").exists() or above == Path.home():
+            break
+    return project
+
+
+def _owner(folder: Path) -> int | None:
+    try:
+        return folder.stat().st_uid
+    except OSError:
+        return None
+
+
 def load_settings(project: Path, env: Mapping[str, str] | None = None) -> Settings:
     """The settings of a project. Raises `DefinitionError` with every problem."""
     problems: list[Problem] = []
@@ -67,11 +89,13 @@ def load_settings(project: Path, env: Mapping[str, str] | None = None) -> Settin
 
 
 def _file(file: Path, problems: list[Problem]) -> dict[str, tuple[Any, Location]]:
+    if not file.exists():
+        return {}
+    import tomllib
+
     try:
         text = file.read_text(encoding="utf-8")
         written = tomllib.loads(text)
-    except FileNotFoundError:
-        return {}
     except tomllib.TOMLDecodeError as error:
         place = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
         line, column = (int(place[1]), int(place[2])) if place else (len(text.splitlines()) or 1, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.corpus.mutations import GOOD, Case, keys_misspelt, spoilt, words_misspelt
 
 FLIGHTS, ORDERS, SENSORS, SMALL = "flights.yaml", "orders.yaml", "sensors.yaml", "small.yaml"
+SCHEDULED = "scheduled.yaml"
 
 WRONG_LEVEL = [
     spoilt(FLIGHTS, "      key: [carrier, origin, flown_on]\n", "        key: [carrier, origin, flown_on]\n", "move it out"),
@@ -26,6 +27,10 @@ WRONG_LEVEL = [
     spoilt(SENSORS, "      on_drift: {columns: discard_value, types: quarantine_row}\n", "      between: [1, 2]\n", "under a column"),
     spoilt(SENSORS, "cursor: at, lag: 2 days}", "cursor: at, lag: 2 days, contract: {}}", "beside"),
     spoilt(SMALL, "pipeline: small\n", "pipeline: small\nfrom: people\n", "in a", line=1),
+    spoilt(SMALL, "pipeline: small\n", "pipeline: small\nattempts: 5\n", "under `retry:`", line=1),
+    spoilt(SMALL, "{path: data/people.csv}\n", "{path: data/people.csv}\n    retry: {attempts: 5}\n", "top level", line=1),
+    spoilt(SMALL, "{path: out/people/}", "{path: out/people/, timeout: 1 hour}", "top level"),
+    spoilt(SENSORS, "budget: 30 minutes}", "timeout: 30 minutes}", "top level"),
     spoilt(SMALL, "{path: out/people/}", "{path: out/people/, steps: []}", "top level"),
     spoilt(SMALL, "  - row_count: {min: 1}\n", "  - row_count: {min: 1}\n    sinks: []\n", "top level", line=1),
 ]  # fmt: skip
@@ -67,6 +72,13 @@ WRONG_TYPE = [
     spoilt(ORDERS, "type: 'decimal(10, 2)'", "type: {decimal: 10}", "a type is a word"),
     spoilt(ORDERS, "url: ${secret:env/BOOKS_URL}", "url: [a]", "text"),
     spoilt(ORDERS, "table: books.orders", "table: ${secret:env/TABLE}", "a secret cannot stand"),
+    spoilt(SENSORS, "attempts: 5", "attempts: five", "whole number"),
+    spoilt(SENSORS, "attempts: 5", "attempts: 2.5", "whole number"),
+    spoilt(SENSORS, "attempts: 5", "attempts: 0", "at least 1"),
+    spoilt(SENSORS, "attempts: 5", "attempts: true", "whole number"),
+    spoilt(SENSORS, "attempts: 5", "attempts: ${params.tries}", "declare it"),
+    spoilt(SMALL, "pipeline: small\n", "pipeline: small\nretry: 5\n", "a mapping", line=1),
+    spoilt(SMALL, "pipeline: small\n", "pipeline: small\nretry: [5]\n", "a mapping", line=1),
     spoilt(SENSORS, "header: true", "header: perhaps", "true or false"),
     spoilt(SENSORS, "type: 'enum(ok, low, broken)'", "type: 'enm(ok, low)'", "`enum(a, b, ...)`"),
     spoilt(SENSORS, "required: true}\n        at", "required: {is: true, on_violation: shout}}\n        at", "`drop`"),
@@ -94,6 +106,17 @@ UNITS = [
     spoilt(SENSORS, "2 hours", "2 years", "days"),
     spoilt(SENSORS, "lag: 2 days", "lag: 2 dayz", "`day`"),
     spoilt(SENSORS, "lag: 2 days", "lag: two days", "`8 weeks`"),
+    spoilt(SENSORS, "base_delay: 500 ms", "base_delay: 500 miliseconds", "`milliseconds`"),
+    spoilt(SENSORS, "base_delay: 500 ms", "base_delay: 0.5 s", "whole numbers"),
+    spoilt(SENSORS, "base_delay: 500 ms", "base_delay: 500", "seconds"),
+    spoilt(SENSORS, "base_delay: 500 ms", "base_delay: 1 hour", "`max_delay`"),
+    spoilt(SENSORS, "max_delay: 2 minutes", "max_delay: 2 minuets", "`minutes`"),
+    spoilt(SENSORS, "budget: 30 minutes", "budget: 1 month", "days"),
+    spoilt(SENSORS, "budget: 30 minutes", "budget: -30 minutes", "`8 weeks`"),
+    spoilt(SENSORS, "timeout: 90 minutes", "timeout: 90", "minutes"),
+    spoilt(SENSORS, "timeout: 90 minutes", "timeout: 90 minuts", "`minutes`"),
+    spoilt(SENSORS, "timeout: 90 minutes", "timeout: 0 minutes", "leave `timeout` out"),
+    spoilt(SENSORS, "timeout: 90 minutes", "timeout: [90 minutes]", "whole numbers"),
 ]
 
 NAMES = [
@@ -193,11 +216,58 @@ FOREIGN_WORDS = [
     spoilt(FLIGHTS, "      key: [carrier, origin, flown_on]", "      primary_key: [carrier, origin, flown_on]", "`key`"),
     spoilt(FLIGHTS, "steps:\n", "transforms:\n", "`steps`"),
     spoilt(SMALL, "sinks:\n", "outputs:\n", "`sinks`"),
+    spoilt(SMALL, "pipeline: small\n", "pipeline: small\nretries: {attempts: 5}\n", "`retry`", line=1),
+    spoilt(SENSORS, "timeout: 90 minutes", "deadline: 90 minutes", "`timeout`"),
+    spoilt(SENSORS, "attempts: 5", "max_retries: 5", "`attempts`"),
+    spoilt(SENSORS, "base_delay: 500 ms", "backoff: 500 ms", "`base_delay`"),
     spoilt(SMALL, "checks:\n", "expectations:\n", "`checks`"),
     spoilt(SENSORS, "type: float64", "type: double_precision", None),
     spoilt(SENSORS, "type: float64", "type: flaot64", "`float64`"),
     spoilt(SENSORS, "type: timestamp,", "type: timestmp,", "`timestamp`"),
     spoilt(ORDERS, "quantity: {type: int32", "quantity: {type: int31", "`int32`"),
+]
+
+IN_TIME = [
+    spoilt(SCHEDULED, '"30 2 * * mon-fri"', '"30 2 * * mo-fri"', "`mon`"),
+    spoilt(SCHEDULED, '"30 2 * * mon-fri"', '"30 2 * * monday"', "`mon`"),
+    spoilt(SCHEDULED, '"30 2 * * mon-fri"', '"30 2 * * fri-mon"', "`fri-6,0-mon`"),
+    spoilt(SCHEDULED, '"30 2 * * mon-fri"', '"30 26 * * mon-fri"', "0 to 23"),
+    spoilt(SCHEDULED, '"30 2 * * mon-fri"', '"30 2 * *"', "five fields"),
+    spoilt(SCHEDULED, '"30 2 * * mon-fri"', '"0 30 2 * * mon-fri"', "five fields"),
+    spoilt(SCHEDULED, '"30 2 * * mon-fri"', '"0 2 30 2 *"', "28-31"),
+    spoilt(SCHEDULED, '"30 2 * * mon-fri"', '"0 2 ? * mon"', "`*`"),
+    spoilt(SCHEDULED, '"30 2 * * mon-fri"', '"@dialy"', "`@daily`"),
+    spoilt(SCHEDULED, '"30 2 * * mon-fri"', "30 2 * * mon-fir", "`fri`"),
+    spoilt(SCHEDULED, '"30 2 * * mon-fri"', "*/90 * * * *", "quotes"),
+    spoilt(SCHEDULED, '"30 2 * * mon-fri"', '"*/90 * * * *"', "`every: 90 minutes`"),
+    spoilt(SCHEDULED, 'cron: "30 2 * * mon-fri"', "every: 1 month", "days or weeks"),
+    spoilt(SCHEDULED, 'cron: "30 2 * * mon-fri"', "every: 15", "`90 minutes`"),
+    spoilt(SCHEDULED, 'cron: "30 2 * * mon-fri"', "interval: 15 minutes", "`every`"),
+    spoilt(SCHEDULED, '  cron: "30 2 * * mon-fri"\n', "", "`every: 15 minutes`"),
+    spoilt(SCHEDULED, '  cron: "30 2 * * mon-fri"\n', '  cron: "30 2 * * mon-fri"\n  every: 1 day\n', "two rhythms"),
+    spoilt(SCHEDULED, "Europe/Berlin", "Europe/Brelin", "`Europe/Berlin`"),
+    spoilt(SCHEDULED, "Europe/Berlin", "europe/berlin", "`Europe/Berlin`"),
+    spoilt(SCHEDULED, "start: 2024-01-01", "start: 01.01.2024", "2024-01-31"),
+    spoilt(SCHEDULED, "start: 2024-01-01", "end: 2024-02-30", "2024-01-31"),
+    spoilt(SCHEDULED, "{param: day, ago", "{param: dya, ago", "`day`"),
+    spoilt(SCHEDULED, "  expect_within: 30 minutes\n", "", "`expect_within: 30 minutes`", line=7),
+    spoilt(SCHEDULED, "{day: 2024-01-01}\n", "{dya: 2024-01-01}\n", "`day`"),
+    spoilt(SCHEDULED, "{day: 2024-01-01}\n", "{day: tomorrow}\n", "2013-01-31"),
+    spoilt(SCHEDULED, "pipeline: orders", "pipeline: scheduled", "whose data it reads"),
+    spoilt(SCHEDULED, "  - pipeline: orders\n", "  - pipeline: orders\n    file: x\n", "new item"),
+    spoilt(SCHEDULED, "late, recovered", "latest, recovered", "`late`"),
+    spoilt(SCHEDULED, "check_failed]", "checks_failed]", "`check_failed`"),
+    spoilt(SCHEDULED, "command: [./page.sh", "webhook: x\n    command: [./page.sh", "new item", line=-3),
+    spoilt(SCHEDULED, "ops@example.com", "ops at example.com", "name@example.com"),
+    spoilt(SCHEDULED, "${secret:env/ALERT_URL}", "${secret:envs/ALERT_URL}", "`env`"),
+    spoilt(SCHEDULED, "${secret:env/ALERT_URL}", "${ALERT_URL}", "${secret:env/NAME}"),
+    spoilt(SCHEDULED, "      server: smtp.example.com:587\n", "", "`server`", line=-3),
+    spoilt(SCHEDULED, "min_quarantined: 100", "min_quarantined: many", "whole number"),
+    spoilt(SCHEDULED, "priority: 5", "priority: high", "whole number"),
+    spoilt(SCHEDULED, "slots: {warehouse: 1}", "slots: warehouse", "a mapping"),
+    spoilt(SCHEDULED, "concurrency: 2", "concurrency: 0", "at least 1"),
+    spoilt(SCHEDULED, "concurrency: 2", "max_active_runs: 2", "`concurrency`"),
+    spoilt(SCHEDULED, "  start: 2024-01-01\n", "  priority: 4\n", "top level"),
 ]
 
 PLANNING = [
@@ -270,9 +340,9 @@ PLANNING = [
 def corpus() -> list[Case]:
     """All cases."""
     ruled = []
-    for file in (FLIGHTS, ORDERS, SENSORS, SMALL):
+    for file in (FLIGHTS, ORDERS, SENSORS, SMALL, SCHEDULED):
         text = (GOOD / file).read_text()
         ruled += [*keys_misspelt(file, text), *words_misspelt(file, text)]
     return [
-        *ruled, *WRONG_LEVEL, *WRONG_TYPE, *UNITS, *NAMES, *REFERENCES, *FORM, *MISSING, *FOREIGN_WORDS, *PLANNING,
+        *ruled, *WRONG_LEVEL, *WRONG_TYPE, *UNITS, *NAMES, *REFERENCES, *FORM, *MISSING, *FOREIGN_WORDS, *IN_TIME, *PLANNING,
     ]  # fmt: skip

@@ -41,7 +41,7 @@ def misspell(word: str, number: int) -> str:
 
 
 #: What stands under these is named by the user; a slip there is another name and no mistake.
-_FREE = {"params", "sources", "columns", "rules", "derive", "rename", "cast", "fill", "measures", "count"}
+_FREE = {"params", "sources", "columns", "rules", "derive", "rename", "cast", "fill", "measures", "count", "slots"}
 _ENUMERATED = {
     "type",
     "format",
@@ -57,6 +57,8 @@ _ENUMERATED = {
     "on_violation",
     "on_drift",
     "types",
+    "catch_up",
+    "security",
 }
 
 

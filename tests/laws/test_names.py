@@ -1,20 +1,28 @@
-"""Names say what is inside: no drawers, no generations side by side, and two public faces with the documented names only."""
+"""Names say what is inside: no drawers, no generations side by side, and three public faces with the documented names only."""
 
 from __future__ import annotations
 
+import pytest
+
 import headrace
 import headrace.face
+import headrace.orchestration
 import headrace.plugin
 
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "base", "misc", "manager", "context", "tools", "shared", "core"}
 
-#: What the two faces show. A name more or less is a promise more or less to people outside: change it on purpose, here too.
+#: What the faces show. A name more or less is a promise more or less to people outside: change it on purpose, here too.
 FACE = {"Pipeline", "check", "contract", "plan", "run", "sink", "source", "step"}
 PLUGIN = {
     *("Batch", "Column", "Duration", "Misworded", "Position", "Relation", "Schema", "Sql"),
     *("Plugin", "Source", "Scannable", "Step", "Check", "Measured", "Verdict", "Sink"),
-    *("Publisher", "Publication", "Checkpoint", "Staged"),
-    *("DefinitionError", "NonRetryableError", "Problem", "RetryableError"),
+    *("Publisher", "Publication", "Checkpoint", "Staged", "Fence", "Fenced"),
+    *("DefinitionError", "LeaseLost", "NonRetryableError", "Problem", "RetryableError"),
+}
+ORCHESTRATION = {
+    *("ELTPipeline", "ETLPipeline"),
+    *("CircuitBreaker", "CircuitBreakerOpenError"),
+    *("NonRetryableError", "RetryPolicy", "RetryableError", "execute_with_retry"),
 }
 
 
@@ -46,3 +54,13 @@ def test_the_package_is_a_lazy_door_to_the_same_names():
 def test_the_face_for_plugins_shows_the_documented_names():
     assert set(headrace.plugin.__all__) == PLUGIN
     assert all(hasattr(headrace.plugin, name) for name in PLUGIN)
+
+
+def test_the_face_for_orchestration_shows_the_documented_names():
+    assert set(dir(headrace.orchestration)) == set(headrace.orchestration.__all__) == ORCHESTRATION
+    assert {n: getattr(headrace.orchestration, n).__name__ for n in ORCHESTRATION} == {n: n for n in ORCHESTRATION}
+
+
+def test_a_face_has_no_other_names():
+    with pytest.raises(AttributeError, match="nothing_of_the_kind"):
+        _ = headrace.orchestration.nothing_of_the_kind

@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 import headrace.face
+import headrace.orchestration
 import headrace.plugin
 
 UNFINISHED = re.compile(r"\b(TODO|FIXME|NotImplementedError|coming soon)\b")
@@ -27,7 +28,7 @@ def test_every_room_says_in_a_sentence_what_it_is_for(rooms):
 def test_everything_public_has_a_docstring():
     silent = [
         f"{face.__name__}.{name}"
-        for face in (headrace.face, headrace.plugin)
+        for face in (headrace.face, headrace.orchestration, headrace.plugin)
         for name in face.__all__
         if callable(thing := getattr(face, name)) and not getattr(thing, "__doc__", None)
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from tests.definitions.reading import read
 
 import headrace
 from headrace import Pipeline, bootstrap, check, contract, sink, source, step
+from headrace.bootstrap import parts
 from headrace.errors import DefinitionError, UsageError
 from headrace.infrastructure.loader import build, load_text
 
@@ -24,6 +25,7 @@ CATALOG = OnlyThese()
 
 @pytest.fixture(autouse=True)
 def plugins(monkeypatch):
+    monkeypatch.setattr(parts, "catalog", lambda: CATALOG)
     monkeypatch.setattr(bootstrap, "catalog", lambda: CATALOG)
 
 
@@ -32,6 +34,8 @@ def flights() -> Pipeline:
         Pipeline("flights", description="Departures")
         .param("day", type="date", default=date(2013, 1, 1))
         .param("top", 5)
+        .retry(attempts=5, base_delay=timedelta(seconds=2), budget="1 hour")
+        .timeout("90 minutes")
         .read(
             flights=source.file(path="data/${params.day}.csv", skip=1),
             contract=contract(
@@ -52,6 +56,12 @@ def flights() -> Pipeline:
         .check(check.null_share(column="delay", max=0.03), on="top", name="delays")
         .write(sink.file(path="out/", partition_by=["year"]))
         .write(sink.postgres(url="${secret:env/PG}", table="t"), from_="filter")
+        .schedule("0 6 * * *", timezone="Europe/Berlin", start=date(2013, 1, 1), partition="day", expect_within="1 hour")
+        .trigger(file=Path("incoming/*.csv"))
+        .trigger(pipeline="airports", params={"top": 7})
+        .notify(["failed", "late"], webhook="${secret:env/ALERT_URL}", after=2)
+        .notify("recovered", email={"to": "a@example.com", "from": "b@example.com", "server": "mail:25"}, name="mail")
+        .queue(priority=5, slots={"warehouse": 1}, concurrency=2)
         .test("none", rows={"flights": [{"distance": -3}]}, expect={"quarantined": [{"reasons": ["distance.between"]}]})
     )
 
@@ -62,6 +72,8 @@ description: Departures
 params:
   day: {type: date, default: 2013-01-01}
   top: 5
+retry: {attempts: 5, base_delay: 2 seconds, budget: 1 hour}
+timeout: 90 minutes
 sources:
   flights:
     file: {path: 'data/${params.day}.csv', skip: 1}
@@ -87,6 +99,16 @@ checks:
 sinks:
   - file: {path: out/, partition_by: [year]}
   - {from: filter, postgres: {url: '${secret:env/PG}', table: t}}
+schedule: {cron: 0 6 * * *, timezone: Europe/Berlin, start: 2013-01-01, partition: day, expect_within: 1 hour}
+triggers:
+  - file: incoming/*.csv
+  - {pipeline: airports, params: {top: 7}}
+notify:
+  - {on: [failed, late], webhook: '${secret:env/ALERT_URL}', after: 2}
+  - {on: recovered, email: {to: a@example.com, from: b@example.com, server: 'mail:25'}, name: mail}
+priority: 5
+slots: {warehouse: 1}
+concurrency: 2
 tests:
   - name: none
     rows: {flights: [{distance: -3}]}
@@ -131,6 +153,49 @@ def test_problems_are_told_with_the_line_of_the_call():
         ("test_face.py", 2, "`limit` must be a whole number, not `many`", None),
         ("test_face.py", 3, "unknown key `mni`", "did you mean `min`?"),
     ]
+
+
+def test_a_later_word_about_retries_or_time_takes_the_place_of_an_earlier_one():
+    pipeline = Pipeline("p").read(a=source.file("x")).retry(attempts=9).timeout("1 hour")
+    again = pipeline.retry(budget="1 minute").timeout("2 hours")
+    assert (again.definition.retry.attempts, again.definition.timeout) == (3, timedelta(hours=2))
+    assert pipeline.definition.retry.attempts == 9
+
+
+def test_wrong_words_about_retries_are_told_with_the_line_of_the_call():
+    line = sys._getframe().f_lineno
+    pipeline = Pipeline("p").read(a=source.file("x"))
+    pipeline = pipeline.retry(attempts=0, budget="soon")
+    pipeline = pipeline.timeout("2")
+    with pytest.raises(DefinitionError) as caught:
+        _ = pipeline.definition
+    assert [(p.location.line - line, p.message) for p in caught.value.problems] == [
+        (2, "`attempts` must be at least 1, not `0`"),
+        (2, "`soon` is not a duration"),
+        (3, "`2` has no unit"),
+    ]
+
+
+def test_problems_of_schedules_are_told_with_the_line_of_the_call():
+    line = sys._getframe().f_lineno
+    pipeline = Pipeline("p").read(a=source.file("x")).schedule("0 6 * * *")
+    pipeline = pipeline.schedule(every="1 month")
+    pipeline = pipeline.trigger()
+    pipeline = pipeline.notify(on="failed")
+    pipeline = pipeline.queue(concurrency=0)
+    with pytest.raises(DefinitionError) as caught:
+        _ = pipeline.definition
+    assert [(p.location.line - line, p.message) for p in caught.value.problems] == [
+        (2, "a month has no fixed length"),
+        (3, "this trigger waits for nothing"),
+        (4, "this notification says not how"),
+        (5, "`concurrency` must be at least 1, not `0`"),
+    ]
+
+
+def test_the_last_schedule_counts():
+    pipeline = Pipeline("p").read(a=source.file("x")).schedule("0 6 * * *").schedule(every="1 day")
+    assert pipeline.definition.schedule == Pipeline("q").read(a=source.file("x")).schedule(every="1 day").definition.schedule
 
 
 def test_unknown_plugins_say_what_was_meant():

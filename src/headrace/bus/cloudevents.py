@@ -11,12 +11,13 @@ import binascii
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any, NoReturn
 
 from headrace.bus.store import Envelope, Origin
 from headrace.errors import NonRetryableError
+from headrace.records import record
 
 MEDIA_TYPE = "application/cloudevents+json; charset=UTF-8"
 _PREFIX = "headrace."
@@ -32,7 +33,7 @@ _NO_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff
 _LARGEST = 2_147_483_647
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CloudEvent:
     """An event of anybody's. `data` is what it holds: plain JSON data, or bytes."""
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from fnmatch import fnmatchcase
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from headrace.bus.store import Envelope
 from headrace.errors import HeadraceError, RetryableError
+from headrace.records import record
 
 #: Does something outside of the state database; may be a coroutine function. It may hear of an event twice, when its process dies between
 #: its deed and the note of it; the id of the event tells.
@@ -54,7 +55,7 @@ class Projection(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Backoff:
     """Pauses between attempts, in seconds: each twice the one before, up to the longest, with up to half of it left to chance."""
 
@@ -67,7 +68,7 @@ class Backoff:
         return whole * (1 + chance) / 2
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Subscription:
     """A named place in the log, and who is told of what comes behind it."""
 
@@ -97,7 +98,7 @@ class Subscription:
         return max(min(asked or 0.0, LONGEST_ASKED), self.backoff.pause(failures, chance))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DeadLetter:
     """An event that was given up, or that waits behind one of the same run that was: the order within a run is kept."""
 
@@ -110,7 +111,7 @@ class DeadLetter:
     """Whether somebody asked to try it again."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Standing:
     """How a subscription stands."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,12 +10,13 @@ from headrace.business.model.types import DataType
 from headrace.business.ports import InputFile, Scan, Staged
 from headrace.business.processing.expressions.ir import Expr
 from headrace.business.processing.plan import Plan, PlannedSource
+from headrace.records import record
 
 #: Told now and then how far a long statement is, from 0 to 1, or None where that cannot be known.
 Progress = Callable[[float | None], None]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RuleCount:
     """How many rows broke a rule, and what happens to them."""
 
@@ -28,7 +28,7 @@ class RuleCount:
     """The columns of the data that the rule looks at."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Example:
     """One row that broke a rule: where it stands, and what the data held there."""
 
@@ -39,7 +39,7 @@ class Example:
     text: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ingested:
     """A source after reading and judging: `read = good + quarantined + dropped + filtered`.
 
@@ -62,7 +62,7 @@ class Ingested:
     """The highest value of the cursor column among the rows read, as text."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class QuarantineTarget:
     """Where the rows that are held back go, and what is written beside each."""
 
@@ -71,7 +71,7 @@ class QuarantineTarget:
     run_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Statement:
     """What an engine will run, for people to read."""
 
@@ -79,7 +79,7 @@ class Statement:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Limits:
     """The resources of a run."""
 

@@ -8,7 +8,7 @@ their validation, the JSON Schema and the reference pages. Making one does no I/
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NewType, Protocol, runtime_checkable
@@ -17,6 +17,7 @@ from headrace.business.model.plugin import Plugin as Plugin
 from headrace.business.model.schema import Schema
 from headrace.business.processing.expressions.ir import Expr
 from headrace.business.processing.relation import Relation
+from headrace.records import record
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,7 +33,7 @@ PROVENANCE = "_file"
 # Reading -------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Batch:
     """Arrow rows on their way, with the position that follows them: `read(partition, after=position)` goes on behind them."""
 
@@ -56,7 +57,7 @@ class Source(Protocol):
     def schema_of(self, project: Path) -> Schema: ...
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class InputFile:
     """A file that a run reads: where it is, how large, when changed, and its content hash where that decides what was loaded."""
 
@@ -66,7 +67,7 @@ class InputFile:
     sha256: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Scan:
     """What an engine can read by itself: columns by the names that the data give, in order, and their types there.
 
@@ -79,12 +80,12 @@ class Scan:
     text: ClassVar[bool] = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FileScan(Scan):
     files: tuple[InputFile, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tidied:
     """What came of copying the readable records of a text file into a form that every reader reads alike: UTF-8, one line end,
     no preamble. `rejects` is a file of JSON lines `{record, text, reason, message}`; records count from 1, the rejected too."""
@@ -104,7 +105,7 @@ class Tidy(Protocol):
     def __call__(self, file: InputFile, folder: Path, *, sample: bool = False) -> Tidied: ...
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Head:
     """What a look at the start of a delimited file showed."""
 
@@ -117,7 +118,7 @@ class Head:
     """Whether an engine may try to read the file by itself; otherwise it has to be tidied."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DelimitedScan(FileScan):
     """Delimited text (RFC 4180 and its many relatives). The schema is the union of the columns of all files, by name."""
 
@@ -131,7 +132,7 @@ class DelimitedScan(FileScan):
     tidy: Tidy | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class JsonScan(FileScan):
     """JSON: one object per line, or one array of objects. Scalars arrive as text, nested values as JSON text."""
 
@@ -144,14 +145,14 @@ class JsonScan(FileScan):
     tidy: Tidy | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ParquetScan(FileScan):
     """Parquet files, joined by column name. With `all_text`, their columns are texts to be cast, as in a text scan."""
 
     all_text: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ArrowFileScan(FileScan):
     """Files that are read into Arrow one by one. With `all_text`, all columns are text to be cast."""
 
@@ -160,7 +161,7 @@ class ArrowFileScan(FileScan):
     all_text: bool = field(default=False, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DuckDBScan(Scan):
     """A query on a DuckDB file, which is opened read-only and only while its rows are taken. It names tables as that file does,
     was checked to be a single SELECT, and has exactly the columns of the schema."""
@@ -169,7 +170,7 @@ class DuckDBScan(Scan):
     query: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ArrowScan(Scan):
     """Anything that comes as Arrow. `open` starts reading anew each time; `origin` names it in quarantine and errors.
 
@@ -222,7 +223,7 @@ class Step(Protocol):
 Outcome = Literal["pass", "fail", "error", "learning", "skipped"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Verdict:
     """What became of a check: the outcome, what was observed, what was expected, both in words."""
 
@@ -232,7 +233,7 @@ class Verdict:
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Measured:
     """What a check may look at: its own measures, those of earlier runs (oldest first), and the time that the run is for.
 
@@ -270,7 +271,7 @@ class Comparing(Protocol):
 # Publishing ----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FileDigest:
     """What a file holds, in short: its SHA-256 in hexadecimal, and its size."""
 
@@ -278,7 +279,7 @@ class FileDigest:
     bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Staged:
     """A result at rest, not yet published: Parquet files, their schema, rows and bytes."""
 
@@ -290,7 +291,7 @@ class Staged:
     """Of the files whose content hash is known already, so that a sink need not read them for it."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fence:
     """The right to publish. Tokens of one issuer grow: whoever takes a run over holds a higher one than whoever had it before,
     and a sink refuses a token below the highest that it has seen of this issuer for the pipeline."""
@@ -299,7 +300,7 @@ class Fence:
     token: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Checkpoint:
     """What a publication stands for. The name is derived from the data (pipeline, plan, parameters, inputs), never from the
     run, so a publication repeated after a crash, by whomever and from whatever disk, is recognised."""
@@ -316,7 +317,7 @@ class Checkpoint:
     """By what right it is published. It says nothing about the data, so ledgers need not give it back."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Publication:
     """What a publication did to its target."""
 

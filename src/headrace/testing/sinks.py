@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import pickle
-import shutil
-import subprocess
-import sys
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from headrace.business.ports import Checkpoint, Publisher, Staged
+from headrace.business.ports import Checkpoint, Fenced, Publisher, Staged
+from headrace.testing.dying import die_within
+from headrace.testing.fencing import fence_stands_first, fences_hold
 from headrace.testing.laws import demand
 from headrace.testing.stand_ins import Row, stage
 
@@ -27,6 +23,7 @@ def publisher_conforms(
     sink: Any, project: Path, look: Look, *, columns: Mapping[str, str] = _COLUMNS, crashes: int = 6
 ) -> None:
     """A publication counts once, is known to everyone who opens the target, and dies anywhere without leaving half of itself.
+    A sink that is `Fenced` also keeps out whoever lost its lease.
 
     `look(project)` reads the rows as a stranger would, and gives none while the target does not exist; what it gives has to
     compare with `==`. The class has to be importable by its name, because crashes happen in processes of their own.
@@ -35,16 +32,20 @@ def publisher_conforms(
         isinstance(sink, Publisher),
         f"{type(sink).__name__} has not all that a publisher needs: target, problems, guarantee, ledger, publish",
     )
-    first, second = (stage(project / ".kit" / str(n), columns, _some_rows(columns, n)) for n in (1, 2))
+    first, second, third = (stage(project / ".kit" / str(n), columns, _some_rows(columns, n)) for n in (1, 2, 3))
     demand(not list(sink.problems(first.schema)), f"problems with a plain schema: {list(sink.problems(first.schema))}")
     demand(sink.target(project), "`target` says where the rows go")
     demand(sink.guarantee(), "`guarantee` says what a reader can count on")
     demand(not list(sink.ledger(project)), "the ledger of a target that does not exist is empty")
+    if isinstance(sink, Fenced):
+        fence_stands_first(sink, project, look, first, _checkpoint("first", 1))
     _publish_once(sink, project, look, first, _checkpoint("first", 1))
     _publish_once(sink, project, look, second, _checkpoint("second", 2))
+    if isinstance(sink, Fenced):
+        fences_hold(sink, project, look, third, _checkpoint("third", 3), crashes)
     for number in range(crashes):
-        staged = stage(project / ".kit" / f"crash-{number}", columns, _some_rows(columns, number + 3))
-        _crash(sink, project, look, staged, _checkpoint(f"crash-{number}", number + 3), (number + 0.5) / crashes)
+        staged = stage(project / ".kit" / f"crash-{number}", columns, _some_rows(columns, number + 4))
+        _crash(sink, project, look, staged, _checkpoint(f"crash-{number}", number + 4), (number + 0.5) / crashes)
 
 
 def _publish_once(sink: Publisher, project: Path, look: Look, staged: Staged, checkpoint: Checkpoint) -> None:
@@ -64,54 +65,13 @@ def _publish_once(sink: Publisher, project: Path, look: Look, staged: Staged, ch
 def _crash(sink: Publisher, project: Path, look: Look, staged: Staged, checkpoint: Checkpoint, share: float) -> None:
     """Publish in a process that dies after this share of the lines of the sink's own code, then publish again."""
     before = list(look(project))
-    job = project / ".kit" / "job.pickle"
-    job.write_bytes(pickle.dumps((sink, project, staged, checkpoint, share)))
-    code = "import pickle, sys\nfrom headrace.testing.sinks import die_on_the_way\ndie_on_the_way(pickle.load(open(sys.argv[1], 'rb')))"
-    paths = os.pathsep.join(path for path in sys.path if path)
-    done = subprocess.run(  # noqa: S603 - our own interpreter and our own words
-        [sys.executable, "-c", code, str(job)],
-        env={**os.environ, "PYTHONPATH": paths},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    demand(done.returncode == _DIED, f"the process that was to die ended with {done.returncode}: {done.stderr[-2000:]}")
+    die_within(sink, project, "publish", (staged, checkpoint), share)
     left, had = list(look(project)), _held(sink, project, checkpoint)
     again = sink.publish(project, staged, checkpoint)
     after = list(look(project))
     demand(left == (after if had else before), "a crash left rows that are neither those before nor those after")
     demand(again.already == had, "after a crash, rows and ledger do not agree")
     demand(_held(sink, project, checkpoint), "after it is published again, the ledger has its checkpoint")
-
-
-_DIED = 42
-
-
-def die_on_the_way(job: tuple[Any, Path, Staged, Checkpoint, float]) -> None:
-    """Count the lines that a publication runs in the sink's own package, on a copy; then die there after a share of them."""
-    sink, project, staged, checkpoint, share = job
-    home = str(Path(str(sys.modules[type(sink).__module__].__file__)).parent)
-    lines, last = 0, -1
-
-    def trace(frame: Any, event: str, _argument: Any) -> Any:
-        nonlocal lines
-        if not frame.f_code.co_filename.startswith(home):
-            return None
-        lines += event == "line"
-        if lines == last:
-            os._exit(_DIED)
-        return trace
-
-    with tempfile.TemporaryDirectory() as folder:
-        for number, watch in enumerate((None, trace)):  # what is imported on the way is imported once
-            copy = Path(folder) / str(number)
-            shutil.copytree(project, copy)
-            sys.settrace(watch)
-            sink.publish(copy, staged, checkpoint)
-        sys.settrace(None)
-    last, lines = max(1, int(lines * share)), 0
-    sys.settrace(trace)
-    sink.publish(project, staged, checkpoint)
 
 
 def _checkpoint(name: str, day: int) -> Checkpoint:

@@ -22,7 +22,8 @@ from headrace.business.model.definition import (
 )
 from headrace.business.model.plugin import Plugin
 from headrace.business.model.schema import Column, Schema
-from headrace.business.ports import Batch, Checkpoint, Position, Publication, Staged
+from headrace.business.ports import Batch, Checkpoint, Fence, Position, Publication, Staged
+from headrace.errors import LeaseLost
 
 if TYPE_CHECKING:
     from headrace.application.queries.runs import RunView
@@ -76,21 +77,35 @@ class MemoryPublisher(Plugin):
 
         rows = tuple(row for file in staged.files for row in pq.read_table(file).to_pylist())
         with _LOCK:
+            self._admit(project, checkpoint.pipeline, checkpoint.fence)
             done = tuple(self.ledger(project))
             if any(c.name == checkpoint.name for c in done):
                 return Publication(self.target(project), unchanged=staged.rows, already=True)
             _MEMORY[self._place(project)] = (rows, (*done, checkpoint))
         return Publication(self.target(project), inserted=len(rows))
 
+    def fence(self, project: Path, pipeline: str, fence: Fence) -> None:
+        with _LOCK:
+            self._admit(project, pipeline, fence)
+
     def rows(self, project: Path) -> Sequence[Row]:
         """What was published last."""
         return _MEMORY.get(self._place(project), ((), ()))[0]
+
+    def _admit(self, project: Path, pipeline: str, fence: Fence | None) -> None:
+        if fence is None:
+            return
+        known = _FENCES.setdefault((self._place(project), pipeline, fence.issuer), fence.token)
+        if fence.token < known:
+            raise LeaseLost(f"{self.target(project)}: another worker took this run of `{pipeline}` over")
+        _FENCES[self._place(project), pipeline, fence.issuer] = fence.token
 
     def _place(self, project: Path) -> tuple[str, str]:
         return str(project.resolve()), self.name
 
 
 _LOCK = threading.Lock()
+_FENCES: dict[tuple[tuple[str, str], str, str], int] = {}
 _MEMORY: dict[tuple[str, str], tuple[tuple[Row, ...], tuple[Checkpoint, ...]]] = {}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -146,6 +147,19 @@ def test_sinks(kind, written, look, mode, tmp_path):
 def test_a_target_in_memory_is_a_sink_too(tmp_path):
     sink = testing.MemoryPublisher(name="orders")
     testing.publisher_conforms(sink, tmp_path, sink.rows, crashes=2)
+
+
+class Forgetful(testing.MemoryPublisher):
+    """Has fences, and does not look at them when it publishes."""
+
+    def publish(self, project, staged, checkpoint):
+        return super().publish(project, staged, replace(checkpoint, fence=None))
+
+
+def test_a_sink_whose_fences_do_not_hold_is_found_out(tmp_path):
+    sink = Forgetful(name="forgetful")
+    with pytest.raises(AssertionError, match="a lower token was let in before there was a target"):
+        testing.publisher_conforms(sink, tmp_path, sink.rows, crashes=0)
 
 
 def test_plugins_run_as_a_pipeline(tmp_path):

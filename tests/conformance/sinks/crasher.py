@@ -1,4 +1,4 @@
-"""A process that publishes in children of its own, and ends them where it is told to: between two steps, or at any moment.
+"""A process that publishes in children of its own, and ends or stops them where it is told to: between two steps, or at any moment.
 
 Each child is forked from a process that has loaded everything and started nothing, so that a hundred crashes take seconds.
 """
@@ -12,11 +12,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-CRASHED, LATER = 42, 75
+CRASHED, LATER, LOST = 42, 75, 76
+STOPPED = "stopped"
 
 
 @dataclass
@@ -34,16 +37,39 @@ class Crasher:
         )
         return cls(process, folder)
 
-    def publish(self, job: Any, *, stop_at: int = 0, kill_after: float = 0) -> tuple[int, float]:
-        """Publish in a child that ends at its `stop_at`-th milestone or is killed after some seconds: how it ended, how long it took."""
+    def carry_out(self, job: Any, *, stop_at: int = 0, kill_after: float = 0) -> tuple[int, float]:
+        """Do it in a child that ends at its `stop_at`-th milestone or is killed after some seconds: how it ended, how long it took."""
+        status, seconds = self._ask([self._written(job), stop_at, kill_after, ""])
+        return status, seconds
+
+    @contextmanager
+    def paused(self, job: Any, at: str) -> Iterator[Callable[[], int]]:
+        """Do it in a child that stops at a milestone. What this gives wakes it, and says how it ended."""
+        status, _ = self._ask([self._written(job), 0, 0, at])
+        assert status == STOPPED, f"it never came to `{at}`, but ended with {status}"
+        ended: list[int] = []
+
+        def wake() -> int:
+            if not ended:
+                ended.append(self._ask("wake")[0])
+            return ended[0]
+
+        try:
+            yield wake
+        finally:
+            wake()
+
+    def _written(self, job: Any) -> str:
         path = self.folder / "job.pickle"
         path.write_bytes(pickle.dumps(job))
+        return str(path)
+
+    def _ask(self, words: Any) -> Any:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        self.process.stdin.write(json.dumps([str(path), stop_at, kill_after]) + "\n")
+        self.process.stdin.write(json.dumps(words) + "\n")
         self.process.stdin.flush()
-        status, seconds = json.loads(self.process.stdout.readline())
-        return status, seconds
+        return json.loads(self.process.stdout.readline())
 
     def stop(self) -> None:
         assert self.process.stdin is not None
@@ -53,8 +79,8 @@ class Crasher:
         self.process.stdout.close()
 
 
-def _child(path: str, stop_at: int) -> None:
-    from headrace.errors import RetryableError
+def _child(path: str, stop_at: int, pause_at: str) -> None:
+    from headrace.errors import LeaseLost, RetryableError
     from headrace.infrastructure.connectors import milestones
 
     passed = 0
@@ -64,13 +90,17 @@ def _child(path: str, stop_at: int) -> None:
         passed += 1
         if passed == stop_at:
             os._exit(CRASHED)
+        if point == pause_at:
+            os.kill(os.getpid(), signal.SIGSTOP)
 
     milestones.reached = reached
-    plugin, spec, home, staged, checkpoint = pickle.loads(Path(path).read_bytes())
+    plugin, spec, home, act, arguments = pickle.loads(Path(path).read_bytes())
     try:
-        plugin.model_validate(spec).publish(home, staged, checkpoint)
+        getattr(plugin.model_validate(spec), act)(home, *arguments)
     except RetryableError:
         os._exit(LATER)
+    except LeaseLost:
+        os._exit(LOST)
 
 
 def _serve() -> None:
@@ -80,13 +110,13 @@ def _serve() -> None:
     from tests.conformance.sinks import targets  # noqa: F401
 
     for line in sys.stdin:
-        path, stop_at, kill_after = json.loads(line)
+        path, stop_at, kill_after, pause_at = json.loads(line)
         begun = time.monotonic()
         pid = os.fork()
         if pid == 0:
             status = 1
             try:
-                _child(path, stop_at)
+                _child(path, stop_at, pause_at)
                 status = 0
             finally:
                 sys.stderr.flush()
@@ -94,7 +124,12 @@ def _serve() -> None:
         if kill_after:
             time.sleep(kill_after)
             os.kill(pid, signal.SIGKILL)
-        _, ended = os.waitpid(pid, 0)
+        _, ended = os.waitpid(pid, os.WUNTRACED)
+        if os.WIFSTOPPED(ended):
+            print(json.dumps([STOPPED, 0]), flush=True)
+            sys.stdin.readline()
+            os.kill(pid, signal.SIGCONT)
+            _, ended = os.waitpid(pid, 0)
         print(json.dumps([os.waitstatus_to_exitcode(ended), time.monotonic() - begun]), flush=True)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,7 +20,7 @@ import pyarrow.parquet as pq
 
 from headrace.business.model.schema import Schema
 from headrace.business.model.types import Boolean, Date, Decimal, Float, Integer, String, Timestamp
-from headrace.business.ports import Checkpoint, InputFile, Position, Publisher, Staged
+from headrace.business.ports import Checkpoint, Fence, InputFile, Position, Publisher, Staged
 from headrace.infrastructure.connectors.duckdb_sink import DuckDBSink
 from headrace.infrastructure.connectors.duckdb_types import duckdb_type
 from headrace.infrastructure.connectors.file_sink import FileSink
@@ -77,7 +78,7 @@ def stage(folder: Path, rows: list[Row], schema: Schema = SCHEMA, files: int = 1
     return Staged(tuple(made), schema, len(rows), sum(p.stat().st_size for p in made))
 
 
-def checkpoint(name: str, *, pipeline: str = "flights", day: int = 1) -> Checkpoint:
+def checkpoint(name: str, *, pipeline: str = "flights", day: int = 1, fence: Fence | None = None) -> Checkpoint:
     at = datetime(2024, 1, 1, 12, tzinfo=UTC) + timedelta(days=day)
     return Checkpoint(
         name,
@@ -86,6 +87,7 @@ def checkpoint(name: str, *, pipeline: str = "flights", day: int = 1) -> Checkpo
         at,
         {"source": (InputFile(f"in/{name}.csv", 10, 1, "ab" * 32),)},
         {"cursor": Position(name)},
+        fence,
     )
 
 
@@ -96,6 +98,13 @@ class Target(ABC):
     home: Path
     options: Mapping[str, Any] = field(default_factory=dict)
     plugin: ClassVar[type[Any]]
+    impatient: ClassVar[Mapping[str, Any]] = {}
+    """The options with which the sink waits for nobody."""
+
+    def anew(self, home: Path) -> Target:
+        """A target of the same kind of which nothing is there yet."""
+        home.mkdir()
+        return replace(self, home=home)
 
     def sink(self, mode: str, **more: Any) -> Publisher:
         made: Publisher = self.plugin.model_validate(self.spec(mode, **more))
@@ -114,8 +123,16 @@ class Target(ABC):
         """Rows of `SELECT ... FROM rows`."""
 
     @abstractmethod
+    def remove(self) -> None:
+        """Let the rows be gone, as a person would."""
+
+    @abstractmethod
     def state(self) -> Any:
         """All that must not change when nothing is published."""
+
+    def shown(self) -> Any:
+        """All of the state that readers see."""
+        return self.state()
 
     def rows(self, columns: str = "id, name, CAST(amount AS VARCHAR)") -> list[Row]:
         return sorted(self.query(f"SELECT {columns} FROM rows"), key=repr)
@@ -140,6 +157,10 @@ class FileTarget(Target):
         if self.path.is_file():
             return [self.path]
         return sorted(p for p in self.path.rglob("*") if p.is_file() and p.name[0] not in "._")
+
+    def remove(self) -> None:
+        for path in (self.path, self.path.with_name(f".{self.path.name}.manifest.json")):
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
     def query(self, sql: str) -> list[Row]:
         """Reads as a stranger does: by a pattern, knowing nothing of the manifest."""
@@ -200,6 +221,13 @@ class DuckDBTarget(Target):
     def place(self) -> dict[str, Any]:
         return {"path": str(self.path), "table": "analytics.flights"}
 
+    def remove(self) -> None:
+        with duckdb.connect(str(self.path)) as con:
+            con.execute("DROP TABLE analytics.flights")
+
+    def shown(self) -> Any:
+        return self.state()[:2]
+
     def query(self, sql: str) -> list[Row]:
         if not self.path.exists():
             return []
@@ -211,7 +239,7 @@ class DuckDBTarget(Target):
                 return []
 
     def state(self) -> Any:
-        ledger = [] if not self.path.exists() else self.sink("append").ledger(self.home)
+        ledger = list(self.sink("append").ledger(self.home))
         return (
             self.query("SELECT COLUMNS(*)::VARCHAR FROM rows ORDER BY ALL"),
             ledger,
@@ -221,6 +249,7 @@ class DuckDBTarget(Target):
 
 class SQLiteTarget(Target):
     plugin = SQLiteSink
+    impatient: ClassVar[Mapping[str, Any]] = {"busy_seconds": 0}
 
     @property
     def path(self) -> Path:
@@ -228,6 +257,13 @@ class SQLiteTarget(Target):
 
     def place(self) -> dict[str, Any]:
         return {"path": str(self.path), "table": "flights"}
+
+    def remove(self) -> None:
+        with closing(sqlite3.connect(self.path)) as con:
+            con.execute("DROP TABLE flights")
+
+    def shown(self) -> Any:
+        return self.state()[:2]
 
     def query(self, sql: str) -> list[Row]:
         if not self.path.exists():
@@ -238,7 +274,7 @@ class SQLiteTarget(Target):
             return con.execute(f"WITH rows AS (SELECT * FROM flights) {sql}").fetchall()
 
     def state(self) -> Any:
-        ledger = [] if not self.path.exists() else self.sink("append").ledger(self.home)
+        ledger = list(self.sink("append").ledger(self.home))
         return sorted(self.query("SELECT * FROM rows"), key=repr), ledger, self.path.exists() and self.path.stat().st_mtime_ns
 
 
@@ -249,6 +285,15 @@ class PostgresTarget(Target):
 
     def place(self) -> dict[str, Any]:
         return {"url": self.url, "table": "analytics.flights"}
+
+    def anew(self, home: Path) -> Target:
+        with psycopg.connect(self.url) as con:
+            con.execute("DROP SCHEMA IF EXISTS analytics CASCADE")
+        return super().anew(home)
+
+    def remove(self) -> None:
+        with psycopg.connect(self.url) as con:
+            con.execute("DROP TABLE analytics.flights")
 
     def query(self, sql: str) -> list[Row]:
         with psycopg.connect(self.url) as con:

@@ -21,7 +21,7 @@ def rows_of_round(number: int) -> list[Row]:
 
 
 def job(target: Target, mode: str, staged: Staged, done: Checkpoint) -> tuple[Any, ...]:
-    return target.plugin, target.spec(mode), target.home, staged, done
+    return target.plugin, target.spec(mode), target.home, "publish", (staged, done)
 
 
 def look(target: Target) -> list[Row]:
@@ -48,7 +48,7 @@ def test_a_crash_between_any_two_steps(way: Target, crasher: Crasher, tmp_path: 
     while status == CRASHED:
         step += 1
         staged, done = stage(tmp_path / f"staged-{step}", rows_of_round(step)), checkpoint(f"c{step}", day=step)
-        status, _ = crasher.publish(job(way, mode, staged, done), stop_at=step)
+        status, _ = crasher.carry_out(job(way, mode, staged, done), stop_at=step)
         check_and_mend(way, mode, staged, done, before)
         before = look(way)
     assert status == 0
@@ -60,12 +60,12 @@ def test_a_crash_between_any_two_steps(way: Target, crasher: Crasher, tmp_path: 
 def test_a_kill_at_any_moment(way: Target, crasher: Crasher, tmp_path: Path, mode: str) -> None:
     chance = random.Random(mode)
     first = stage(tmp_path / "first", rows_of_round(0))
-    status, seconds = crasher.publish(job(way, mode, first, checkpoint("c0")))
+    status, seconds = crasher.carry_out(job(way, mode, first, checkpoint("c0")))
     assert status == 0
     before = look(way)
     for number in range(1, 5):
         staged, done = stage(tmp_path / f"staged-{number}", rows_of_round(number)), checkpoint(f"c{number}", day=number + 1)
-        status, _ = crasher.publish(job(way, mode, staged, done), kill_after=chance.uniform(0.001, seconds))
+        status, _ = crasher.carry_out(job(way, mode, staged, done), kill_after=chance.uniform(0.001, seconds))
         assert status in (0, KILLED)
         check_and_mend(way, mode, staged, done, before)
         before = look(way)
@@ -76,4 +76,5 @@ def litter(target: Target) -> list[str]:
     """What lies beside the target and is not its own."""
     if not isinstance(target, FileTarget):
         return []
-    return [p.name for p in target.home.iterdir() if p != target.path and p.name != f".{target.path.name}.manifest.json"]
+    own = {target.path.name, f".{target.path.name}.manifest.json", f".{target.path.name}.headrace-fences"}
+    return [p.name for p in target.home.iterdir() if p.name not in own]

@@ -60,7 +60,7 @@ def test_a_reader_never_sees_a_part(way: Target, crasher: Crasher, tmp_path: Pat
             staged = stage(tmp_path / str(number), [row(n, f"round {number}") for n in range(50)])
             status = LATER
             while status == LATER:  # DuckDB lets no one publish while another process reads
-                status, _ = crasher.publish(job(way, mode, staged, checkpoint(f"c{number}", day=number + 1)))
+                status, _ = crasher.carry_out(job(way, mode, staged, checkpoint(f"c{number}", day=number + 1)))
             assert status == 0
             states.append(quiet(way))
     finally:

@@ -199,3 +199,26 @@ def test_graphs_are_well_formed_and_hostile_names_are_only_text(project: Project
     tags.feed(html.read_text())
     assert "script" not in tags.scripts
     assert HOSTILE in "".join(tags.words)
+
+
+def test_the_next_three_ticks_are_shown(ready: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    definition = ready.file.read_text()
+    ready.file.write_text(
+        f'{definition}schedule: {{cron: "0 6 29 2 *", timezone: Europe/Berlin, start: 2096-01-01}}\ntriggers: [{{pipeline: orders}}]\n'
+    )
+    expected = ["2096-02-29T05:00:00+00:00", "2104-02-29T05:00:00+00:00", "2108-02-29T05:00:00+00:00"]
+    for command in ("validate", "plan"):
+        assert ready.cli(command, str(ready.file), "--json") == 0
+        assert json.loads(capsys.readouterr().out)["next_ticks"] == expected
+        assert ready.cli(command, str(ready.file)) == 0
+        out = capsys.readouterr().out
+        assert "2096-02-29 06:00:00 (05:00:00 UTC), 2104-02-29 06:00:00" in out
+    assert "cron 0 6 29 2 *, Europe/Berlin" in out
+    assert "when orders has published" in out
+    ready.file.write_text(f"{definition}schedule: {{every: 1 day, end: 2001-01-01}}\n")
+    for command in ("validate", "plan"):
+        assert ready.cli(command, str(ready.file)) == 0
+        assert "the schedule is over" in capsys.readouterr().out
+    ready.file.write_text(definition)
+    assert ready.cli("plan", str(ready.file)) == 0
+    assert "Runs by itself" not in capsys.readouterr().out

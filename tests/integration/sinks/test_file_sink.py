@@ -14,6 +14,7 @@ from tests.conformance.sinks.targets import SCHEMA, checkpoint, row, stage
 
 from headrace.business.model.schema import Schema
 from headrace.business.model.types import Integer, String
+from headrace.business.ports import Fence
 from headrace.errors import NonRetryableError, RetryableError
 from headrace.infrastructure.connectors import atomic_files
 from headrace.infrastructure.connectors.file_sink import FileSink
@@ -150,6 +151,31 @@ def test_a_manifest_that_cannot_be_read_stops_everything(tmp_path: Path, text: s
 
 
 FORMULAS = ["=1+1", "+1", "-1", "@x", "\tx", "'=1", "''=1", "'plain", "plain", "", None, "a=1"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"headrace": 99, "fences": []}', '{"headrace": 1, "fences": [{"token": 1}]}', "\\xff", "null"]
+)
+@pytest.mark.parametrize("path", ["out", "out.csv"])
+def test_fences_that_cannot_be_read_let_nobody_in(tmp_path: Path, path: str, text: str) -> None:
+    sink = FileSink(path=path)
+    sink.fence(tmp_path, "flights", Fence("here", 1))
+    (beside,) = tmp_path.glob(".*-fences")
+    beside.write_text(text)
+    with pytest.raises(NonRetryableError, match="cannot tell who may publish") as caught:
+        sink.publish(tmp_path, stage(tmp_path / "a", [row(1)]), checkpoint("a", fence=Fence("here", 2)))
+    assert str(beside) in caught.value.message
+    assert not (tmp_path / path).exists()
+
+
+def test_fences_lie_hidden_beside_the_target_and_are_few(tmp_path: Path) -> None:
+    sink, staged = FileSink(path="deep/out"), stage(tmp_path / "a", [row(1)])
+    sink.fence(tmp_path, "flights", Fence("here", 1))
+    assert [p.name for p in (tmp_path / "deep").iterdir()] == [".out.headrace-fences"]
+    for token in range(1, 5):
+        sink.publish(tmp_path, staged, checkpoint(f"c{token}", fence=Fence("here", token)))
+    written = json.loads((tmp_path / "deep" / ".out.headrace-fences").read_text())
+    assert written == {"headrace": 1, "fences": [{"pipeline": "flights", "issuer": "here", "token": 4}]}
 
 
 def test_formulas_are_escaped_and_come_back(tmp_path: Path) -> None:

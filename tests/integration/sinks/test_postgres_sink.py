@@ -12,8 +12,9 @@ from tests.conformance.sinks.test_schemas import stage_every_type
 
 from headrace.business.model.schema import Schema
 from headrace.business.model.types import Integer, Json, String
-from headrace.errors import NonRetryableError, RetryableError
-from headrace.infrastructure.connectors import milestones
+from headrace.business.ports import Fence
+from headrace.errors import LeaseLost, NonRetryableError, RetryableError
+from headrace.infrastructure.connectors import milestones, postgres_sink
 from headrace.infrastructure.connectors.postgres_sink import PostgresSink
 
 
@@ -83,15 +84,13 @@ def test_readers_see_the_last_state_until_the_commit(
         milestones, "reached", lambda point: seen.append((point, query(postgres, "SELECT name FROM analytics.flights")))
     )
     target.publish(tmp_path, stage(tmp_path / "b", [row(1, "new"), row(3, "new")]), checkpoint("b", day=2))
-    assert [names for point, names in seen if point != "committed"] == [[("old",), ("old",)]] * 3
+    assert [names for point, names in seen if point != "committed"] == [[("old",), ("old",)]] * 4
     assert ("new",) in dict(seen)["committed"]
 
 
 def test_who_waits_too_long_for_another_is_told_to_try_again(
     postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from headrace.infrastructure.connectors import postgres_sink
-
     sink(postgres).publish(tmp_path, stage(tmp_path / "a", [row(1)]), checkpoint("a"))
     monkeypatch.setitem(postgres_sink._SETTINGS, "lock_timeout", "10ms")
     with psycopg.connect(postgres) as other:
@@ -154,6 +153,43 @@ def test_a_user_without_rights_is_told_so(postgres: str, tmp_path: Path) -> None
     assert sink(guest).publish(tmp_path, stage(tmp_path / "b", [row(2)]), checkpoint("b")).deleted == 1, (
         "and needs no right to create"
     )
+
+
+def test_who_waited_for_another_sees_what_that_one_fenced(
+    postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the server would have every transaction see one state alone, from before the waiting."""
+    late = sink(postgres + "?options=-c%20default_transaction_isolation%3Drepeatable%5C%20read", table="plain")
+    staged = stage(tmp_path / "a", [row(1)])
+    late.publish(tmp_path, staged, checkpoint("a", fence=Fence("here", 1)))
+    asked: list[str] = []
+    run = postgres_sink._Database.run
+
+    def slowly(self: postgres_sink._Database, statement: str) -> int:
+        """Between the first look at the server and the lock, another takes over."""
+        if "advisory" in statement and not asked:
+            asked.append(statement)
+            sink(postgres, table="plain").fence(tmp_path, "flights", Fence("here", 2))
+        return run(self, statement)
+
+    monkeypatch.setattr(postgres_sink._Database, "run", slowly)
+    with pytest.raises(LeaseLost):
+        late.publish(tmp_path, staged, checkpoint("b", fence=Fence("here", 1)))
+    assert asked
+
+
+def test_one_token_is_kept_of_each_issuer_and_pipeline(postgres: str, tmp_path: Path) -> None:
+    staged = stage(tmp_path / "a", [row(1)])
+    for token in range(1, 5):
+        sink(postgres).publish(tmp_path, staged, checkpoint(f"c{token}", fence=Fence("here", token)))
+    sink(postgres).fence(tmp_path, "trains", Fence("here", 1))
+    found = query(postgres, 'SELECT * FROM analytics."_headrace_fences" ORDER BY pipeline')
+    assert found == [("flights", "flights", "here", 4), ("flights", "trains", "here", 1)]
+
+
+def test_without_fences_there_is_no_table_of_them(postgres: str, tmp_path: Path) -> None:
+    sink(postgres).publish(tmp_path, stage(tmp_path / "a", [row(1)]), checkpoint("a"))
+    assert query(postgres, "SELECT to_regclass('analytics._headrace_fences')") == [(None,)]
 
 
 def test_constraints_and_types_of_the_table_have_the_last_word(postgres: str, tmp_path: Path) -> None:

@@ -33,6 +33,10 @@ File = Annotated[Path, typer.Argument(help="The definition of the pipeline.", sh
 Params = Annotated[list[str] | None, typer.Option("--param", "-p", help="A parameter, as name=value; may be repeated.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 Project = Annotated[Path, typer.Option("--project", help="The folder that holds the definition.")]
+Parallel = Annotated[int, typer.Option("--parallel", "-n", help="How many runs at once.", min=1)]
+Drain = Annotated[
+    float, typer.Option("--drain", help="Seconds that runs may take to come to their end when it is told to stop.", min=0)
+]
 
 
 @app.command()
@@ -93,6 +97,30 @@ def schema(out: Annotated[Path | None, typer.Option("--out", "-o", help="Write t
     from headrace.application.cli.inspecting import print_schema
 
     print_schema(system(), out)
+
+
+@app.command()
+def serve(
+    project: Project = Path(),
+    parallel: Parallel = 2,
+    drain: Drain = 600.0,
+) -> None:
+    """Serve everything in one process: runs, schedules, triggers, the folder of definitions."""
+    from headrace.application.cli.serving import work
+
+    work(system(), project, parallel, drain, serving=True)
+
+
+@app.command()
+def worker(
+    project: Project = Path(),
+    parallel: Parallel = 2,
+    drain: Drain = 600.0,
+) -> None:
+    """Carry out runs of a state database, beside as many other workers as are wanted."""
+    from headrace.application.cli.serving import work
+
+    work(system(), project, parallel, drain, serving=False)
 
 
 @app.command()

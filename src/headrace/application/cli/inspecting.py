@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from headrace.application.cli.arguments import definition_file, parameters
+from headrace.application.cli.composed import settle
 from headrace.application.cli.console import number, paint, say, say_json, size, table
 from headrace.application.cli.system import System
 from headrace.application.orchestrator.graph import describe
+from headrace.business.model.definition import Definition
+from headrace.business.model.durations import format_duration
 from headrace.business.processing.plan import Plan, PlannedSource
+from headrace.business.scheduling.schedule import Tick, next_ticks
 from headrace.errors import DefinitionError
 
 
@@ -23,10 +28,37 @@ def validate_file(system: System, file: Path, param: Sequence[str] | None, *, as
             say_json({"valid": False, "problems": [_problem(p) for p in error.problems]})
         raise
     if as_json:
-        say_json({"valid": True, "pipeline": plan.definition.pipeline, "fingerprint": plan.fingerprint})
+        found = {"valid": True, "pipeline": plan.definition.pipeline, "fingerprint": plan.fingerprint}
+        say_json({**found, "next_ticks": _ticks_as_data(plan.definition, datetime.now(UTC))})
         return
     parts = f"{len(plan.sources)} sources, {len(plan.steps)} steps, {len(plan.checks)} checks, {len(plan.sinks)} sinks"
     say(f"{paint('valid', 'green')}  {plan.definition.pipeline}: {parts}")
+    if loaded.definition.schedule is not None:
+        ticks = next_ticks(loaded.definition.schedule, datetime.now(UTC))
+        say(f"       next ticks: {', '.join(map(_shown, ticks)) or 'none, the schedule is over'}")
+
+
+def _shown(tick: Tick) -> str:
+    return f"{tick.local:%Y-%m-%d %H:%M:%S} ({tick.at:%H:%M:%S} UTC)"
+
+
+def _ticks_as_data(definition: Definition, now: datetime) -> list[str]:
+    return [tick.at.isoformat() for tick in next_ticks(definition.schedule, now)] if definition.schedule else []
+
+
+def _schedule_lines(definition: Definition, now: datetime) -> Iterator[str]:
+    """What starts the pipeline by itself, and when next."""
+    schedule = definition.schedule
+    if schedule is None and not definition.triggers:
+        return
+    yield from ("", paint("Runs by itself", "bold"))
+    if schedule is not None:
+        rhythm = f"cron {schedule.cron}" if schedule.cron else f"every {format_duration(schedule.every or timedelta())}"
+        yield f"  {rhythm}, {schedule.timezone}, catches up: {schedule.catch_up}"
+        ticks = next_ticks(schedule, now)
+        yield f"      next: {', '.join(map(_shown, ticks)) or 'none, the schedule is over'}"
+    for trigger in definition.triggers:
+        yield f"  when {trigger.file} arrives" if trigger.file else f"  when {trigger.pipeline} has published"
 
 
 def _problem(problem: Any) -> dict[str, Any]:
@@ -42,6 +74,7 @@ def _problem(problem: Any) -> dict[str, Any]:
 
 def show_plan(system: System, file: Path, param: Sequence[str] | None, *, as_json: bool, sql: bool) -> None:
     loaded = system.load(definition_file(file), parameters(param))
+    settle()
     plan = system.plan(loaded)
     statements = system.statements(loaded, plan)
     if as_json:
@@ -77,6 +110,7 @@ def _as_data(plan: Plan, project: Path, statements: list[dict[str, str]]) -> dic
             {"sink": s.name, "from": s.dataset, "target": s.publisher.target(project), "guarantee": s.publisher.guarantee()}
             for s in plan.sinks
         ],
+        "next_ticks": _ticks_as_data(plan.definition, datetime.now(UTC)),
         "notes": list(plan.notes),
         "statements": statements,
     }
@@ -103,6 +137,7 @@ def _lines(plan: Plan, project: Path) -> Iterator[str]:
     for sink in plan.sinks:
         yield f"  {paint(sink.name, 'bold')} ({sink.kind}) ← {sink.dataset}: {sink.publisher.target(project)}"
         yield f"      {sink.publisher.guarantee()}"
+    yield from _schedule_lines(plan.definition, datetime.now(UTC))
     for note in plan.notes:
         yield paint(f"  note: {note}", "yellow")
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from headrace.application.cli.arguments import definition_file, parameters
+from headrace.application.cli.composed import settle
 from headrace.application.cli.console import duration, number, paint, say, say_json, warn
 from headrace.application.cli.summary import summary
 from headrace.application.cli.system import System
@@ -23,6 +24,7 @@ def run_file(
 ) -> None:
     given = parameters(param)
     loaded = system.load(definition_file(file), given)
+    settle()
     silent = quiet or as_json
     try:
         with _live(silent) as (busy, listen):

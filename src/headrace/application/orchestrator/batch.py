@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,13 @@ from headrace.business.ports import Publisher
 from headrace.business.processing.plan import Plan
 from headrace.business.processing.planning import build_plan
 from headrace.errors import DefinitionError
+from headrace.records import record
 
 #: How often to see whether a run that has to wait may begin, in seconds.
 LOOK_EVERY = 0.2
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Wish:
     """How somebody wants a pipeline to be run."""
 
@@ -76,6 +77,10 @@ def take_turn(site: Site, definition: Definition, wish: Wish, run_id: str | None
         definition=wish.kept,
         params=wish.params,
         options={"force": wish.force, "full_refresh": wish.full_refresh},
+        priority=definition.priority,
+        slots=definition.slots,
+        concurrency=definition.concurrency,
+        timeout_seconds=definition.timeout.total_seconds() if definition.timeout else None,
         host=site.worker.host,
     )
     site.bury_the_dead()

@@ -6,9 +6,9 @@ import _thread
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from headrace.application.orchestrator.failpoints import Failpoints
 from headrace.application.orchestrator.increments import Work, narrowed, outstanding
@@ -20,13 +20,18 @@ from headrace.application.orchestrator.settling import settle_runs
 from headrace.application.orchestrator.site import Site
 from headrace.application.queries.runs import RunView, fold
 from headrace.bus.events import Event, PipelineCancelledEvent, PipelineCompletedEvent, PipelineFailedEvent
+from headrace.bus.lifecycle import PipelineRetriedEvent
 from headrace.business.model.definition import Definition
 from headrace.business.ports import Fence, Fenced
 from headrace.business.processing.plan import Plan, PlannedSink, Resolved
-from headrace.errors import HeadraceError, LeaseLost, TimedOut
+from headrace.errors import HeadraceError, LeaseLost, RetryableError, TimedOut
+from headrace.records import record
+from headrace.resilience.retry import retrying
+
+T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Prepared:
     """A definition with its plan, ready to run."""
 
@@ -36,7 +41,7 @@ class Prepared:
     plan: Plan
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Assignment:
     """How a run is to be carried out. Without `work`, what is outstanding is found by asking the targets."""
 
@@ -48,7 +53,7 @@ class Assignment:
     """What has to be on record before anything is done."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Carried:
     """What became of a run, and whether another has to follow because some sinks were behind others."""
 
@@ -196,6 +201,13 @@ class _Carrier:
 
     def before_publishing(self, sink: PlannedSink) -> None:  # noqa: ARG002 - each sink is asked for, whichever it is
         self.keeper.check()
+
+    def attempted(self, step: str, operation: Callable[[], T]) -> T:
+        def told(attempt: int, delay: float, error: RetryableError) -> None:
+            kind = type(error).__name__
+            self.tell(PipelineRetriedEvent(self.lease.run_id, step, attempt, round(delay, 3), kind, error.message))
+
+        return retrying(self.prepared.definition.retry.policy, operation, wait=self.keeper.wait, told=told)
 
     def reached(self, point: str) -> None:
         self.failpoints.reached(point)

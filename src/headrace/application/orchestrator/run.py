@@ -7,11 +7,12 @@ staged is durable: a run that is gone on with begins behind it.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from headrace.application.orchestrator.accounting import check_source, rows_of_steps
 from headrace.application.orchestrator.audit import audit
@@ -32,11 +33,14 @@ from headrace.bus.events import (
 from headrace.bus.lifecycle import PipelineResumedEvent
 from headrace.business.engine import Engine, Ingested, QuarantineTarget, Session
 from headrace.business.ports import Checkpoint, Fence, Position, Staged
-from headrace.business.processing.plan import Plan, PlannedSink
+from headrace.business.processing.plan import Plan, PlannedSink, PlannedSource
 from headrace.errors import AuditFailed, ContractBroken, Unbalanced
+from headrace.records import record
+
+T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Order:
     """What is to be run, and on what."""
 
@@ -74,6 +78,10 @@ class Surroundings(Protocol):
 
     def before_publishing(self, sink: PlannedSink) -> None:
         """Be sure that the run is still ours."""
+        ...
+
+    def attempted(self, step: str, operation: Callable[[], T]) -> T:
+        """What an operation gives, which is tried again when it fails in a way that may pass, as the definition says."""
         ...
 
     def reached(self, point: str) -> None:
@@ -191,7 +199,7 @@ class BatchRun:
                 self.order.run_id,
             )
             after = self.order.work.cursors.get(source.name)
-            found = session.ingest(source, target, after=after, progress=lambda share, what=what: self.around.busy(what, share))  # type: ignore[misc]
+            found = self.around.attempted(what, partial(self._read, session, source, target, after, what))
             check_source(found)
             self.ingested[source.name] = found
             if found.cursor:
@@ -204,6 +212,11 @@ class BatchRun:
             )
             if found.broken:
                 raise _broken(found)
+
+    def _read(
+        self, session: Session, source: PlannedSource, target: QuarantineTarget, after: str | None, what: str
+    ) -> Ingested:
+        return session.ingest(source, target, after=after, progress=lambda share: self.around.busy(what, share))
 
     def _stage(self, session: Session) -> None:
         for dataset in self.plan.staged:
@@ -260,7 +273,8 @@ class BatchRun:
             self.around.reached(f"before publishing {sink.name}")
             staged = self.staged[sink.dataset]
             checkpoint = self._checkpoint(sink)
-            done = sink.publisher.publish(self.order.project, staged, checkpoint)
+            publishing = partial(sink.publisher.publish, self.order.project, staged, checkpoint)
+            done = self.around.attempted(f"publishing {sink.name}", publishing)
             self.around.reached(f"published {sink.name}")
             if not done.already and done.inserted + done.updated + done.unchanged != staged.rows:
                 raise Unbalanced(

@@ -5,17 +5,19 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from headrace.application.orchestrator.increments import HashFile
 from headrace.application.orchestrator.queue import RunQueue, Worker
-from headrace.application.orchestrator.rehearsal import WriteTexts
 from headrace.application.orchestrator.replay import HeldRows
 from headrace.application.queries.records import Records
 from headrace.bus.bus import EventBus
 from headrace.business.engine import Engine
+from headrace.records import record
+
+if TYPE_CHECKING:
+    from headrace.application.orchestrator.rehearsal import WriteTexts
 
 #: Told what a run is busy with and, where known, how far it is: (what, share).
 Busy = Callable[[str, float | None], None]
@@ -47,7 +49,7 @@ def silent(_what: str, _share: float | None) -> None:
     """For runs that nobody watches."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Site:
     """Where the runs of one project take place."""
 

@@ -10,6 +10,7 @@ from typing import Any
 from headrace.application.queries.records import ReplayNote
 from headrace.application.queries.runs import RunView, apply
 from headrace.bus.store import Envelope
+from headrace.records import record
 
 _TIMES = ("queued_at", "started_at", "ended_at")
 _NOTES = {"quarantine.replay_intended": "intended", "quarantine.replayed": "replayed"}
@@ -23,7 +24,7 @@ class RunRow:
     began: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StepRow:
     """The balance of a part of a run: `rows_in + added = rows_out + filtered + quarantined + dropped`, where all are known."""
 
@@ -39,7 +40,7 @@ class StepRow:
     seconds: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class QualityRow:
     """The outcome of a check in a run."""
 

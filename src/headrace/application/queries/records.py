@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
 from headrace.application.queries.runs import RunTable
 from headrace.bus.store import EventStore
+from headrace.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Measurement:
     """What a check measured in a run, and whether that run was published."""
 
@@ -23,7 +23,7 @@ class Measurement:
     published: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ReplayNote:
     """Rows that were about to leave quarantine (`intended`), or left it (`replayed`)."""
 

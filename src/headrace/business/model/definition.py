@@ -4,15 +4,20 @@ and not what it comes to (see `processing.plan`)."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SerializeAsAny
+from pydantic import AfterValidator, Field, SerializeAsAny
 
 from headrace.business.model.contract import Contract, Model
 from headrace.business.model.durations import Duration
+from headrace.business.model.notifications import Notification
+from headrace.business.model.orchestration import Schedule, Trigger, schedule_options
 from headrace.business.model.plugin import Plugin
+from headrace.business.model.retry import Retry
 from headrace.business.model.shorthand import Shorthand
+from headrace.business.model.wording import Misworded
 
 EngineName = Literal["duckdb"]
 
@@ -98,6 +103,12 @@ class TestDefinition(Model):
     expect: Expectation
 
 
+def _lasting(length: timedelta) -> timedelta:
+    if not length:
+        raise Misworded("a run needs some time", "leave `timeout` out for no limit")
+    return length
+
+
 class Definition(Model):
     """A pipeline."""
 
@@ -105,11 +116,23 @@ class Definition(Model):
     pipeline: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$")]
     description: str | None = None
     engine: EngineName = "duckdb"
+    retry: Retry = Field(Retry(), description="What happens after an error that may pass; unless said, as its own defaults are")
+    timeout: Annotated[Duration, AfterValidator(_lasting)] | None = Field(
+        None, description="How long a run may take in all, waits between attempts included"
+    )
     params: Mapping[str, Annotated[Parameter, Shorthand(parameter_options, of="default")]] = Field(default_factory=dict)
     sources: Mapping[str, SourceDefinition]
     steps: tuple[StepDefinition, ...] = ()
     checks: tuple[CheckDefinition, ...] = ()
     sinks: tuple[SinkDefinition, ...] = ()
+    schedule: Annotated[Schedule, Shorthand(schedule_options, of="cron")] | None = None
+    triggers: tuple[Trigger, ...] = ()
+    notify: tuple[Notification, ...] = ()
+    priority: Annotated[int, Field(ge=-1000, le=1000)] = 0
+    slots: Mapping[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$")], Annotated[int, Field(ge=1)]] = Field(
+        default_factory=dict
+    )
+    concurrency: int = Field(1, ge=1)
     tests: tuple[TestDefinition, ...] = ()
 
     @property

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 
 from headrace.business.model.definition import Definition
@@ -18,9 +18,10 @@ from headrace.business.ports import Check, Plugin, Publisher, Scan
 from headrace.business.processing.expressions.ir import Expr
 from headrace.business.processing.relation import Dataset, Filter, Project, Relation, Rows
 from headrace.business.validation.compiled import CompiledContract
+from headrace.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Resolved:
     """What a source turned out to be: how to read it, the types guessed for its columns, and what there is to notice."""
 
@@ -30,7 +31,7 @@ class Resolved:
     notes: Sequence[str] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PlannedSource:
     """A dataset that comes in: how it is read, how it is judged, and which of its columns anything needs afterwards."""
 
@@ -49,7 +50,7 @@ class PlannedSource:
         return self.contract.schema
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PlannedStep:
     name: str
     kind: str
@@ -77,7 +78,7 @@ class PlannedStep:
         return all(isinstance(node, Project | Filter | Dataset) for node in self.relation.walk())
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PlannedCheck:
     name: str
     kind: str
@@ -94,7 +95,7 @@ class PlannedCheck:
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PlannedSink:
     name: str
     kind: str
@@ -102,7 +103,7 @@ class PlannedSink:
     publisher: Publisher
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Plan:
     """What a run will do."""
 
@@ -152,9 +153,23 @@ class Plan:
             yield sink.dataset, f"sink {sink.name}"
 
 
+_NOT_ABOUT_DATA = (
+    "description",
+    "tests",
+    "schedule",
+    "triggers",
+    "notify",
+    "priority",
+    "slots",
+    "concurrency",
+    "retry",
+    "timeout",
+)
+
+
 def fingerprint(definition: Definition, schemas: Mapping[str, Sequence[str]]) -> str:
-    """A hash of what the definition means: its words about people (descriptions, tests) left out, what the data look like put in."""
-    meaning = definition.model_dump(mode="json", by_alias=True, exclude={"description", "tests"}, exclude_none=True)
+    """A hash of what the definition does to data: what it says to people and when it runs left out, what the data look like put in."""
+    meaning = definition.model_dump(mode="json", by_alias=True, exclude={*_NOT_ABOUT_DATA}, exclude_none=True)
     return hashlib.sha256(json.dumps([meaning, schemas], sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 

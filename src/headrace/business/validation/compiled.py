@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from headrace.business.model.contract import OnViolation
 from headrace.business.model.schema import Column, Schema
 from headrace.business.processing.expressions.ir import Expr
+from headrace.records import record
 
 #: From the heaviest: what happens to a row that breaks several rules.
 SEVERITY: tuple[OnViolation, ...] = ("fail", "quarantine", "drop", "warn")
@@ -31,7 +32,7 @@ def tidy(name: str) -> str:
     return f"^{name}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Cell:
     """One column of a dataset: its name in the data, and the expression that makes its value.
 
@@ -44,7 +45,7 @@ class Cell:
     value: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rule:
     """A rule of one row. `violated` is true for a row that breaks it; null counts as kept."""
 
@@ -60,7 +61,7 @@ class Rule:
         return hashlib.sha256(f"{self.name}: {self.text}".encode()).hexdigest()[:12]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KeyRule:
     """No two rows share these values. Every row of a value that repeats breaks it; a row with a null among them does not."""
 
@@ -77,7 +78,7 @@ class KeyRule:
         return hashlib.sha256(f"{self.name}: {self.text}".encode()).hexdigest()[:12]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ReferenceRule:
     """These values stand among those of the good rows of another dataset. A row with a null among them does not break it."""
 
@@ -96,7 +97,7 @@ class ReferenceRule:
         return hashlib.sha256(f"{self.name}: {self.text}".encode()).hexdigest()[:12]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CompiledContract:
     """All that an engine needs to judge the rows of one dataset."""
 

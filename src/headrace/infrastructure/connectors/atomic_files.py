@@ -7,7 +7,6 @@ crashed publication left behind has a name that `tidy` knows.
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import shutil
@@ -25,7 +24,8 @@ _EXCHANGE = 2
 _UNSUPPORTED = {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 
-def _hidden(target: Path, role: str) -> str:
+def hidden(target: Path, role: str) -> str:
+    """The name of what lies beside a target to serve it."""
     return f".{target.name}.headrace-{role}"
 
 
@@ -34,7 +34,7 @@ def publishing_lock(target: Path) -> Iterator[None]:
     """Keep other publications away from `target`. The lock goes with its process, and leaves no file behind."""
     import fcntl
 
-    path = target.with_name(_hidden(target, "lock"))
+    path = target.with_name(hidden(target, "lock"))
     while True:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
@@ -62,14 +62,14 @@ def _is_open_file(path: Path, handle: int) -> bool:
 
 def new_beside(target: Path) -> Path:
     """A free hidden name beside the target."""
-    return target.with_name(f"{_hidden(target, 'new')}-{uuid.uuid4().hex[:12]}")
+    return target.with_name(f"{hidden(target, 'new')}-{uuid.uuid4().hex[:12]}")
 
 
 def tidy(target: Path) -> None:
     """Remove what crashed publications left beside the target, and put it back if one of them had just moved it away."""
-    left = [p for p in target.parent.iterdir() if p.name.startswith((_hidden(target, "new"), _hidden(target, "old")))]
+    left = [p for p in target.parent.iterdir() if p.name.startswith((hidden(target, "new"), hidden(target, "old")))]
     for path in left:
-        if path.name.startswith(_hidden(target, "old")) and not os.path.lexists(target):
+        if path.name.startswith(hidden(target, "old")) and not os.path.lexists(target):
             path.rename(target)
         else:
             remove(path)
@@ -79,7 +79,7 @@ def aside(target: Path) -> Path | None:
     """Where the target stands if a publication crashed after it had moved it away, for those that only read."""
     if os.path.lexists(target) or not target.parent.is_dir():
         return None
-    return next((p for p in target.parent.iterdir() if p.name.startswith(_hidden(target, "old"))), None)
+    return next((p for p in target.parent.iterdir() if p.name.startswith(hidden(target, "old"))), None)
 
 
 def put_folder(new: Path, target: Path) -> None:
@@ -90,7 +90,7 @@ def put_folder(new: Path, target: Path) -> None:
             sync_folder(target.parent)
             return
         if not exchange(new, target):
-            old = target.with_name(f"{_hidden(target, 'old')}-{uuid.uuid4().hex[:12]}")
+            old = target.with_name(f"{hidden(target, 'old')}-{uuid.uuid4().hex[:12]}")
             target.rename(old)
             milestones.reached("moved away")
             new.rename(target)
@@ -107,6 +107,8 @@ def put_folder(new: Path, target: Path) -> None:
 
 def exchange(a: Path, b: Path) -> bool:
     """Let two paths change places in one act. False where this system or file system cannot."""
+    import ctypes
+
     libc = ctypes.CDLL(None, use_errno=True)
     first, second = os.fsencode(a), os.fsencode(b)
     if sys.platform == "darwin":

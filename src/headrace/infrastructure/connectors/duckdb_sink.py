@@ -13,14 +13,15 @@ from pydantic import Field
 
 from headrace.business.model.schema import Schema
 from headrace.business.model.types import DataType
-from headrace.business.ports import Checkpoint, Publication, Staged
+from headrace.business.ports import Checkpoint, Fence, Publication, Staged
 from headrace.errors import NonRetryableError, RetryableError
-from headrace.infrastructure.connectors import milestones, table_publication
+from headrace.infrastructure.connectors import fence_table, fences, ledger_table, milestones, table_publication
 from headrace.infrastructure.connectors.duckdb_types import duckdb_type, type_in_duckdb
 from headrace.infrastructure.connectors.evolution import fits
+from headrace.infrastructure.connectors.fence_table import FenceTable
 from headrace.infrastructure.connectors.history import instant
 from headrace.infrastructure.connectors.ledger import checkpoints
-from headrace.infrastructure.connectors.ledger_table import NAME, LedgerTable
+from headrace.infrastructure.connectors.ledger_table import LedgerTable
 from headrace.infrastructure.connectors.publishing import TableOptions, shown_path
 from headrace.infrastructure.connectors.sql_text import literal, quoted, quoted_list
 from headrace.infrastructure.connectors.staged_rows import INCOMING, check_key, define_incoming, reader
@@ -51,31 +52,53 @@ class DuckDBSink(TableOptions):
         return "exactly once: rows and ledger change in one transaction"
 
     def ledger(self, project: Path) -> Sequence[Checkpoint]:
-        path = project / self.path
-        if not path.exists():
-            return ()
-        with reader(Path(tempfile.gettempdir())) as con:
-            _attach(con, path, read_only=True)
+        with self._reading(project) as db:
+            return checkpoints(db.ledger.read()) if db and db.columns() is not None else ()
+
+    def fence(self, project: Path, pipeline: str, fence: Fence) -> None:
+        with reader(Path(tempfile.gettempdir())) as con, self._writing(project, con):
             db = _Table(con, self.table)
-            return checkpoints(db.ledger.read()) if db.columns() is not None and db.has_ledger() else ()
+            db.make_home()
+            fences.admit(db.fences, pipeline, fence, self.target(project))
 
     def publish(self, project: Path, staged: Staged, checkpoint: Checkpoint) -> Publication:
-        path, shown = project / self.path, self.target(project)
-        if path.exists() and any(c.name == checkpoint.name for c in self.ledger(project)):
-            return Publication(shown, already=True)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        shown = self.target(project)
+        with self._reading(project) as there:
+            if there and table_publication.needless(there, checkpoint, shown):
+                return Publication(shown, already=True)
         with tempfile.TemporaryDirectory(prefix="headrace-") as spill, reader(Path(spill)) as con, _faults(shown):
             define_incoming(con, staged)
             if self.key:
                 check_key(con, INCOMING, self.key)
+            milestones.reached("about to publish")
+            with self._writing(project, con):
+                db = _Table(con, self.table, staged.schema.names)
+                db.make_home()
+                db.ledger.create()
+                return table_publication.publish(db, self, staged, checkpoint, shown)
+
+    @contextmanager
+    def _reading(self, project: Path) -> Iterator[_Table | None]:
+        """What is there, unless there is no file yet."""
+        path = project / self.path
+        if not path.exists():
+            yield None
+            return
+        with reader(Path(tempfile.gettempdir())) as con:
+            _attach(con, path, read_only=True)
+            yield _Table(con, self.table)
+
+    @contextmanager
+    def _writing(self, project: Path, con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+        """A transaction on the file, which no one else has open. It counts unless something is raised in it."""
+        path = project / self.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _faults(self.target(project)):
             _attach(con, path, read_only=False)
             con.execute("BEGIN")
-            db = _Table(con, self.table, staged.schema.names)
-            db.prepare()
-            done = table_publication.publish(db, self, staged, checkpoint, shown)
+            yield
             con.execute("COMMIT")
             milestones.reached("committed")
-        return done
 
 
 @dataclass
@@ -92,14 +115,14 @@ class _Table:
         self.schema = schema or "main"
         self.home = f"{DATABASE}.{quoted(self.schema)}"
         self.table = f"{self.home}.{quoted(self.bare)}"
-        self.ledger = LedgerTable(self, f"{self.home}.{quoted(NAME)}", self.bare)
+        self.ledger = LedgerTable(self, f"{self.home}.{quoted(ledger_table.NAME)}", self.bare)
+        self.fences = FenceTable(self, f"{self.home}.{quoted(fence_table.NAME)}", self.bare)
 
-    def prepare(self) -> None:
+    def make_home(self) -> None:
         self.con.execute(f"CREATE SCHEMA IF NOT EXISTS {self.home}")
-        self.ledger.create()
 
-    def has_ledger(self) -> bool:
-        return bool(self._columns_of(NAME))
+    def has(self, table: str) -> bool:
+        return bool(self._columns_of(table))
 
     def run(self, statement: str) -> int:
         rows = self.con.execute(statement).fetchall()

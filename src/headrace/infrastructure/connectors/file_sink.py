@@ -14,9 +14,10 @@ from pydantic import Field, model_validator
 
 from headrace.business.model.schema import Schema
 from headrace.business.model.types import Boolean, Date, Integer, String, Timestamp
-from headrace.business.ports import Checkpoint, Publication, Staged
+from headrace.business.ports import Checkpoint, Fence, Publication, Staged
 from headrace.errors import NonRetryableError, RetryableError
-from headrace.infrastructure.connectors import atomic_files
+from headrace.infrastructure.connectors import atomic_files, fences, milestones
+from headrace.infrastructure.connectors.fence_file import FenceFile
 from headrace.infrastructure.connectors.file_layout import COMPRESSIONS, Compression, FileLayout, Format
 from headrace.infrastructure.connectors.file_state import FileState
 from headrace.infrastructure.connectors.file_target import FileTarget, FolderTarget, SingleFileTarget
@@ -126,17 +127,30 @@ class FileSink(PublishingOptions):
             last = self._place(project).last()
         return checkpoints(last.ledger) if last else ()
 
+    def fence(self, project: Path, pipeline: str, fence: Fence) -> None:
+        with self._alone(project) as place:
+            fences.admit(FenceFile(place.path), pipeline, fence, self.target(project))
+
     def publish(self, project: Path, staged: Staged, checkpoint: Checkpoint) -> Publication:
-        place, shown = self._place(project), self.target(project)
-        with _faults(shown):
+        shown = self.target(project)
+        milestones.reached("about to publish")
+        with self._alone(project) as place:
+            fences.admit(FenceFile(place.path), checkpoint.pipeline, checkpoint.fence, shown)
+            atomic_files.tidy(place.path)
+            last = place.last()
+            if last and holds(last.ledger, checkpoint):
+                return Publication(shown, already=True)
+            place.check(last, self.mode)
+            return replace(self._publish(place, last, staged, checkpoint), target=shown)
+
+    @contextmanager
+    def _alone(self, project: Path) -> Iterator[FileTarget]:
+        """The place, where nobody else publishes meanwhile."""
+        place = self._place(project)
+        with _faults(self.target(project)):
             place.path.parent.mkdir(parents=True, exist_ok=True)
             with atomic_files.publishing_lock(place.path):
-                atomic_files.tidy(place.path)
-                last = place.last()
-                if last and holds(last.ledger, checkpoint):
-                    return Publication(shown, already=True)
-                place.check(last, self.mode)
-                return replace(self._publish(place, last, staged, checkpoint), target=shown)
+                yield place
 
     def _publish(self, place: FileTarget, last: Manifest | None, staged: Staged, checkpoint: Checkpoint) -> Publication:
         work = atomic_files.new_beside(place.path)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from headrace.business.ports import Checkpoint
 from headrace.infrastructure.connectors.ledger import Entry, Ledger, Mode, from_json, remainder, to_json
 from headrace.infrastructure.connectors.sql_text import literal
+from headrace.records import record
 
 #: The name of the table that holds the ledgers of all tables beside it.
 NAME = "_headrace_ledger"
@@ -26,8 +26,12 @@ class Statements(Protocol):
 
     def rows(self, query: str) -> Sequence[Sequence[Any]]: ...
 
+    def has(self, table: str) -> bool:
+        """Whether there is a table of this name where the target is, or would be."""
+        ...
 
-@dataclass(frozen=True, slots=True)
+
+@record
 class LedgerTable:
     """The ledger of `target` in the table `table`, written as SQL."""
 
@@ -40,7 +44,8 @@ class LedgerTable:
         self.db.run(f"CREATE TABLE IF NOT EXISTS {self.table} ({kinds})")
 
     def read(self) -> Ledger:
-        return tuple(entry for _, entry in self._entries())
+        """Empty when there is no table of ledgers."""
+        return () if not self.db.has(NAME) else tuple(entry for _, entry in self._entries())
 
     def clear(self) -> None:
         """Forget all: the table that it told of is gone."""

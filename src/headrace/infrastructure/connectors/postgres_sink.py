@@ -18,12 +18,13 @@ from pydantic import Field
 
 from headrace.business.model.schema import Schema
 from headrace.business.model.types import DataType, Enum, Json, String
-from headrace.business.ports import Checkpoint, Publication, Staged
+from headrace.business.ports import Checkpoint, Fence, Publication, Staged
 from headrace.errors import NonRetryableError
-from headrace.infrastructure.connectors import milestones, table_publication
+from headrace.infrastructure.connectors import fence_table, fences, ledger_table, milestones, table_publication
+from headrace.infrastructure.connectors.fence_table import FenceTable
 from headrace.infrastructure.connectors.history import instant
 from headrace.infrastructure.connectors.ledger import checkpoints
-from headrace.infrastructure.connectors.ledger_table import NAME, LedgerTable
+from headrace.infrastructure.connectors.ledger_table import LedgerTable
 from headrace.infrastructure.connectors.postgres_copy import copy_rows
 from headrace.infrastructure.connectors.postgres_faults import explained, postgres_faults
 from headrace.infrastructure.connectors.postgres_types import copy_cell, postgres_type, takes
@@ -38,8 +39,12 @@ if TYPE_CHECKING:
     import psycopg
 
 CONNECT_SECONDS = 15
-#: For the transaction alone, so that a connection that a pool lends us goes back as it was.
-_SETTINGS = {"timezone": "UTC", "datestyle": "ISO", "standard_conforming_strings": "on", "lock_timeout": "60s"}
+#: For the transaction alone, so that a connection that a pool lends us goes back as it was. Whoever waited for another must see
+#: what that one wrote in its ledger and its fences, and not the state before: so each statement reads anew.
+_SETTINGS = {
+    "timezone": "UTC", "datestyle": "ISO", "standard_conforming_strings": "on", "lock_timeout": "60s",
+    "transaction_isolation": "read committed",
+}  # fmt: skip
 
 #: A character that is not valid in its encoding, and an escape in JSON that cannot be stored.
 _UNSTORABLE = {"22021", "22P05"}
@@ -71,7 +76,16 @@ class PostgresSink(TableOptions):
     def ledger(self, project: Path) -> Sequence[Checkpoint]:
         with postgres_faults(self.target(project)), self._connect() as connection:
             db = _Database(connection, self.table)
-            return checkpoints(db.ledger.read()) if db.columns() is not None and db.has_ledger() else ()
+            return checkpoints(db.ledger.read()) if db.columns() is not None else ()
+
+    def fence(self, project: Path, pipeline: str, fence: Fence) -> None:
+        shown = self.target(project)
+        with postgres_faults(shown), self._connect() as connection:
+            db = _Database(connection, self.table)
+            db.alone()
+            fences.admit(db.fences, pipeline, fence, shown)
+            connection.commit()
+            milestones.reached("committed")
 
     def publish(self, project: Path, staged: Staged, checkpoint: Checkpoint) -> Publication:
         shown = self.target(project)
@@ -79,6 +93,7 @@ class PostgresSink(TableOptions):
             define_incoming(rows, staged)
             if self.key:
                 check_key(rows, INCOMING, self.key)
+            milestones.reached("about to publish")
             with _faults(shown, rows, staged.schema), self._connect() as connection:
                 db = _Table(connection, self.table, rows, staged.schema)
                 db.prepare()
@@ -104,7 +119,7 @@ class PostgresSink(TableOptions):
 
 @dataclass
 class _Database:
-    """The table and its ledger on a connection."""
+    """The table with its ledger and fences on a connection."""
 
     connection: psycopg.Connection[tuple[Any, ...]]
     table_name: str
@@ -112,8 +127,15 @@ class _Database:
     def __post_init__(self) -> None:
         schema, _, self.bare = self.table_name.rpartition(".")
         self.schema = schema or str(self.rows("SELECT coalesce(current_schema(), 'public')")[0][0])
-        self.table = f"{quoted(self.schema)}.{quoted(self.bare)}"
-        self.ledger = LedgerTable(self, f"{quoted(self.schema)}.{quoted(NAME)}", self.bare)
+        self.table = self._beside(self.bare)
+        self.ledger = LedgerTable(self, self._beside(ledger_table.NAME), self.bare)
+        self.fences = FenceTable(self, self._beside(fence_table.NAME), self.bare)
+
+    def alone(self) -> None:
+        """Be the only one who publishes here until the commit."""
+        self.run(f"SELECT pg_advisory_xact_lock(hashtextextended({literal('headrace ' + self.schema)}, 0))")
+        if not self.rows(f"SELECT to_regnamespace({literal(quoted(self.schema))}) IS NOT NULL")[0][0]:
+            self.run(f"CREATE SCHEMA {quoted(self.schema)}")
 
     def run(self, statement: str) -> int:
         return max(0, self.connection.execute(statement.encode()).rowcount)
@@ -121,8 +143,8 @@ class _Database:
     def rows(self, query: str) -> Sequence[Sequence[Any]]:
         return self.connection.execute(query.encode()).fetchall()
 
-    def has_ledger(self) -> bool:
-        return bool(self._exists(self.ledger.table))
+    def has(self, table: str) -> bool:
+        return self._exists(self._beside(table))
 
     def columns(self) -> Mapping[str, str] | None:
         if not self._exists(self.table):
@@ -132,6 +154,9 @@ class _Database:
             "AND attnum > 0 AND NOT attisdropped ORDER BY attnum"
         )
         return {str(name): str(kind) for name, kind in found}
+
+    def _beside(self, table: str) -> str:
+        return f"{quoted(self.schema)}.{quoted(table)}"
 
     def _exists(self, table: str) -> bool:
         return self.rows(f"SELECT to_regclass({literal(table)}) IS NOT NULL")[0][0] is True
@@ -146,11 +171,9 @@ class _Table(_Database):
     distinct: str = "IS DISTINCT FROM"
 
     def prepare(self) -> None:
-        """Be the only one who publishes here until the commit, and have a ledger. Rights that are not needed are not asked for."""
-        self.run(f"SELECT pg_advisory_xact_lock(hashtextextended({literal('headrace ' + self.schema)}, 0))")
-        if not self.rows(f"SELECT to_regnamespace({literal(quoted(self.schema))}) IS NOT NULL")[0][0]:
-            self.run(f"CREATE SCHEMA {quoted(self.schema)}")
-        if not self.has_ledger():
+        """Be alone, and have a ledger. Rights that are not needed are not asked for."""
+        self.alone()
+        if not self.has(ledger_table.NAME):
             self.ledger.create()
         if self._exists(self.table):
             self.run(f"LOCK TABLE {self.table} IN SHARE ROW EXCLUSIVE MODE")

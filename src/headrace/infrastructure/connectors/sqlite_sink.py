@@ -20,11 +20,12 @@ from pydantic import Field
 
 from headrace.business.model.schema import Column, Schema
 from headrace.business.model.types import Binary, Boolean, DataType, Enum, Float, Integer, List, Null, String, Struct, Timestamp
-from headrace.business.ports import Checkpoint, Publication, Staged
+from headrace.business.ports import Checkpoint, Fence, Publication, Staged
 from headrace.errors import NonRetryableError, RetryableError
-from headrace.infrastructure.connectors import milestones, table_publication
+from headrace.infrastructure.connectors import fence_table, fences, ledger_table, milestones, table_publication
+from headrace.infrastructure.connectors.fence_table import FenceTable
 from headrace.infrastructure.connectors.ledger import checkpoints
-from headrace.infrastructure.connectors.ledger_table import NAME, LedgerTable
+from headrace.infrastructure.connectors.ledger_table import LedgerTable
 from headrace.infrastructure.connectors.publishing import TableOptions, shown_path
 from headrace.infrastructure.connectors.sql_text import literal, quoted, quoted_list
 from headrace.infrastructure.connectors.staged_rows import INCOMING, check_key, define_incoming, reader
@@ -58,34 +59,52 @@ class SQLiteSink(TableOptions):
         return "exactly once: rows and ledger change in one transaction"
 
     def ledger(self, project: Path) -> Sequence[Checkpoint]:
-        path = project / self.path
-        if not path.exists():
-            return ()
-        with _faults(self.target(project)), closing(self._connect(path, "ro")) as con:
-            db = _Database(con, self.table)
-            return checkpoints(db.ledger.read()) if db.columns() is not None and db.columns_of(NAME) else ()
+        with self._reading(project) as db:
+            return checkpoints(db.ledger.read()) if db and db.columns() is not None else ()
+
+    def fence(self, project: Path, pipeline: str, fence: Fence) -> None:
+        with self._writing(project) as con:
+            fences.admit(_Database(con, self.table).fences, pipeline, fence, self.target(project))
 
     def publish(self, project: Path, staged: Staged, checkpoint: Checkpoint) -> Publication:
-        path, shown = project / self.path, self.target(project)
-        if any(c.name == checkpoint.name for c in self.ledger(project)):
-            return Publication(shown, already=True)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        shown = self.target(project)
+        with self._reading(project) as db:
+            if db and table_publication.needless(db, checkpoint, shown):
+                return Publication(shown, already=True)
         with tempfile.TemporaryDirectory(prefix="headrace-") as spill, reader(Path(spill)) as rows:
             define_incoming(rows, staged)
             if self.key:
                 check_key(rows, INCOMING, self.key)
             _refuse_nan(rows, staged.schema)
-            ours = not path.exists()
-            with _faults(shown), closing(self._connect(path, "rwc")) as con:
-                if ours:
-                    con.execute("PRAGMA journal_mode = WAL")  # readers go on reading while rows come in
-                con.execute("BEGIN IMMEDIATE")
-                db = _Table(con, self.table, rows, staged.schema, self.key)
-                db.ledger.create()
-                done = table_publication.publish(db, self, staged, checkpoint, shown)
-                con.execute("COMMIT")
-                milestones.reached("committed")
-        return done
+            milestones.reached("about to publish")
+            with self._writing(project) as con:
+                table = _Table(con, self.table, rows, staged.schema, self.key)
+                table.ledger.create()
+                return table_publication.publish(table, self, staged, checkpoint, shown)
+
+    @contextmanager
+    def _reading(self, project: Path) -> Iterator[_Database | None]:
+        """What is there, unless there is no file yet."""
+        path = project / self.path
+        if not path.exists():
+            yield None
+            return
+        with _faults(self.target(project)), closing(self._connect(path, "ro")) as con:
+            yield _Database(con, self.table)
+
+    @contextmanager
+    def _writing(self, project: Path) -> Iterator[sqlite3.Connection]:
+        """A transaction that no one else writes beside. It counts unless something is raised in it."""
+        path = project / self.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        ours = not path.exists()
+        with _faults(self.target(project)), closing(self._connect(path, "rwc")) as con:
+            if ours:
+                con.execute("PRAGMA journal_mode = WAL")  # readers go on reading while rows come in
+            con.execute("BEGIN IMMEDIATE")
+            yield con
+            con.execute("COMMIT")
+            milestones.reached("committed")
 
     def _connect(self, path: Path, mode: str) -> sqlite3.Connection:
         return sqlite3.connect(
@@ -95,14 +114,15 @@ class SQLiteSink(TableOptions):
 
 @dataclass
 class _Database:
-    """The table and its ledger on an open connection."""
+    """The table with its ledger and fences on an open connection."""
 
     con: sqlite3.Connection
     table_name: str
 
     def __post_init__(self) -> None:
         self.table = quoted(self.table_name)
-        self.ledger = LedgerTable(self, quoted(NAME), self.table_name)
+        self.ledger = LedgerTable(self, quoted(ledger_table.NAME), self.table_name)
+        self.fences = FenceTable(self, quoted(fence_table.NAME), self.table_name)
 
     def run(self, statement: str) -> int:
         return max(0, self.con.execute(statement).rowcount)
@@ -111,9 +131,12 @@ class _Database:
         return self.con.execute(query).fetchall()
 
     def columns(self) -> Mapping[str, str] | None:
-        return self.columns_of(self.table_name) or None
+        return self._columns_of(self.table_name) or None
 
-    def columns_of(self, table: str) -> Mapping[str, str]:
+    def has(self, table: str) -> bool:
+        return bool(self._columns_of(table))
+
+    def _columns_of(self, table: str) -> Mapping[str, str]:
         return {str(name): str(kind) for name, kind in self.rows(f"SELECT name, type FROM pragma_table_info({literal(table)})")}
 
 

@@ -15,6 +15,8 @@ from headrace.business.ports import Checkpoint, Publication, Staged
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.connectors import milestones
 from headrace.infrastructure.connectors.evolution import added_columns
+from headrace.infrastructure.connectors.fence_table import FenceTable
+from headrace.infrastructure.connectors.fences import admit, is_news
 from headrace.infrastructure.connectors.history import history_columns, missing_history, too_late
 from headrace.infrastructure.connectors.ledger import holds
 from headrace.infrastructure.connectors.ledger_table import LedgerTable, Statements
@@ -26,17 +28,23 @@ from headrace.infrastructure.connectors.sql_text import quoted, quoted_list
 LONGEST_NAME = 63
 
 
-class TableDatabase(Statements, Protocol):
-    """One table of a database, inside a transaction. All names are written as SQL."""
+class PublishedTable(Statements, Protocol):
+    """One table of a database and what is remembered of its publications, inside a transaction. All names are written as SQL."""
 
     table: str
     ledger: LedgerTable
-    distinct: str
-    """How to ask whether two values differ, when nulls are equal."""
+    fences: FenceTable
 
     def columns(self) -> Mapping[str, Any] | None:
         """The columns of the table with their types in the database's words; None when there is no table."""
         ...
+
+
+class TableDatabase(PublishedTable, Protocol):
+    """One table of a database that can be changed."""
+
+    distinct: str
+    """How to ask whether two values differ, when nulls are equal."""
 
     def accepts(self, there: Any, kind: DataType) -> bool:
         """Whether a column of the type `there` takes every value of `kind`."""
@@ -60,7 +68,8 @@ class TableDatabase(Statements, Protocol):
 
 
 def publish(db: TableDatabase, options: TableOptions, staged: Staged, checkpoint: Checkpoint, target: str) -> Publication:
-    """Bring the rows into the table. The caller opens the transaction and commits it."""
+    """Bring the rows into the table. The caller opens the transaction and commits it, with nobody else publishing meanwhile."""
+    admit(db.fences, checkpoint.pipeline, checkpoint.fence, target)
     there = db.columns()
     if there is None:
         db.ledger.clear()
@@ -75,6 +84,13 @@ def publish(db: TableDatabase, options: TableOptions, staged: Staged, checkpoint
     db.ledger.extend(checkpoint, options.mode)
     milestones.reached("ledger written")
     return done
+
+
+def needless(db: PublishedTable, checkpoint: Checkpoint, target: str) -> bool:
+    """Whether there is nothing to publish and no token to remember: found out by reading alone, so that nothing is touched."""
+    held = db.columns() is not None and holds(db.ledger.read(), checkpoint)
+    # The fences come second: whoever lost its lease before the ledger was read is found out.
+    return not is_news(db.fences, checkpoint.pipeline, checkpoint.fence, target) and held
 
 
 def _shape(db: TableDatabase, options: TableOptions, schema: Schema, there: Mapping[str, Any] | None, target: str) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import zlib
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,6 +18,7 @@ from headrace.errors import NonRetryableError
 from headrace.infrastructure.formats import parquet_layout as layout
 from headrace.infrastructure.formats.parquet_layout import ParquetFile, number, pages_of, rows, set_number
 from headrace.infrastructure.formats.thrift_compact import I32, Malformed, Struct, decode, encode
+from headrace.records import record
 
 
 def add_checksums(source: Path, target: Path) -> FileDigest:
@@ -30,7 +30,7 @@ def add_checksums(source: Path, target: Path) -> FileDigest:
             raise _damaged(source, fault) from None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ParquetSummary:
     """What the footer of a file says: how many rows, compressed how; and whether its first page has a checksum."""
 

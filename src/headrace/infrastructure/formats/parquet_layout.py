@@ -6,10 +6,10 @@ Field numbers are those of parquet.thrift.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import BinaryIO
 
 from headrace.infrastructure.formats.thrift_compact import Malformed, Struct, Truncated, decode
+from headrace.records import record
 
 MAGIC = b"PAR1"
 BLOCK = 4 << 20
@@ -34,7 +34,7 @@ PAGE_COMPRESSED, PAGE_CRC = 3, 4
 INDEX_LOCATIONS, LOCATION_OFFSET, LOCATION_BYTES = 1, 1, 2
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ParquetFile:
     """An open file, read by offset and never as a whole. Raises `Malformed` where it is not what the format says."""
 

@@ -28,17 +28,19 @@ from headrace.infrastructure.catalog import Catalog
 from headrace.infrastructure.loading.contracts import ForeignContract, read_contract, read_contract_file
 from headrace.infrastructure.loading.names import completed, foreign_references, name_problem, unknown_dataset
 from headrace.infrastructure.loading.options import Options
+from headrace.infrastructure.loading.orchestration import read_orchestration
 from headrace.infrastructure.loading.parameters import values_of
 from headrace.infrastructure.loading.parts import Part, read_part
 from headrace.infrastructure.loading.places import Places
 from headrace.infrastructure.loading.substitution import Substitution
 from headrace.infrastructure.loading.telling import shown
+from headrace.records import record
 from headrace.security.secrets import Vault
 
 _SECTIONS = tuple(Definition.model_fields)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Surroundings:
     """What a definition is read with, besides its text."""
 
@@ -115,13 +117,20 @@ class _Assembly:
             )
         parts: dict[str, Any] = {
             "params": self.declared,
+            **{key: self._replaced(key) for key in ("retry", "timeout")},
             "sources": {name: source for name, source in sources.items() if source},
             "steps": [StepDefinition(name=n, from_=f, plugin=p.plugin) for p, n, f in steps if p.plugin],
             "checks": [CheckDefinition(name=n, on=f, plugin=p.plugin) for p, n, f in checks if p.plugin],
             "sinks": [SinkDefinition(name=n, from_=f, plugin=p.plugin) for p, n, f in sinks if p.plugin],
             "tests": tests,
+            **read_orchestration(
+                self.data, {k: self._list(k) for k in ("triggers", "notify")}, self.declared, self.options, self.lost
+            ),
         }
         return self.options.model(Definition, {key: parts.get(key, value) for key, value in self.data.items()}, ())
+
+    def _replaced(self, key: str) -> Any:
+        return self.options.substitution.apply(self.data.get(key), (key,), sql=False)
 
     def _parameters(self) -> dict[str, Parameter]:
         written = self._mapping("params")

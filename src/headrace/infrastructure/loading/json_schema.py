@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import TypeAdapter
 from pydantic.json_schema import models_json_schema
 
 from headrace.business.model.contract import Contract
 from headrace.business.model.definition import Definition, Incremental, Parameter, TestDefinition
+from headrace.business.model.durations import Duration
+from headrace.business.model.notifications import Notification
+from headrace.business.model.orchestration import Schedule, Trigger
 from headrace.business.model.plugin import Plugin
+from headrace.business.model.retry import Retry
 from headrace.infrastructure.catalog import GROUPS, Catalog
 from headrace.infrastructure.loading.levels import PART
 
@@ -29,7 +34,11 @@ def definition_schema(catalog: Catalog) -> dict[str, Any]:
         Contract,
         Incremental,
         Parameter,
+        Retry,
         TestDefinition,
+        Schedule,
+        Trigger,
+        Notification,
     ]
     refs, shared = models_json_schema(
         [(m, "validation") for m in dict.fromkeys(models)], by_alias=True, ref_template="#/$defs/{model}"
@@ -56,6 +65,8 @@ def _properties(written: dict[Any, Any]) -> dict[str, Any]:
         "pipeline": {"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9_-]{0,62}$", "description": "The pipeline's name"},
         "description": {"type": "string"},
         "engine": {"enum": list(fields["engine"].annotation.__args__), "description": "What carries it out"},  # type: ignore[union-attr]
+        "retry": {**written[Retry], "description": fields["retry"].description},
+        "timeout": {**TypeAdapter(Duration).json_schema(), "description": fields["timeout"].description},
         "params": {
             "type": "object",
             "description": "Values that are given when the pipeline is run",
@@ -79,10 +90,28 @@ def _properties(written: dict[Any, Any]) -> dict[str, Any]:
     ):
         parts[group]["description"] = about
     tests = {"type": "array", "items": written[TestDefinition], "description": "Run by `headrace test`"}
-    unknown = set(fields) - {*header, *parts, "tests"}
-    if unknown:
+    found = {**header, **parts, **_orchestration(written), "tests": tests}
+    if unknown := set(fields) - set(found):
         raise AssertionError(f"the schema does not tell of {sorted(unknown)}")
-    return {**header, **parts, "tests": tests}
+    return found
+
+
+def _orchestration(written: dict[Any, Any]) -> dict[str, Any]:
+    """When it runs, and who is told."""
+    number: dict[str, Any] = {"type": "integer", "minimum": 1}
+    found = {
+        "schedule": {"description": "When it runs by itself", "anyOf": [{"type": "string"}, written[Schedule]]},
+        "triggers": {"description": "What else starts it", "type": "array", "items": written[Trigger]},
+        "notify": {"description": "Who is told of what happens", "type": "array", "items": written[Notification]},
+        "priority": {"description": "Which waiting run begins first: the higher one", "type": "integer"},
+        "slots": {
+            "description": "What a run takes of shared resources, by name",
+            "type": "object",
+            "additionalProperties": number,
+        },
+        "concurrency": {"description": "How many of its runs may go on at once", **number},
+    }
+    return {key: _with_references(schema) for key, schema in found.items()}
 
 
 def _part(group: str, plugins: dict[str, type[Plugin]], written: dict[Any, Any], definitions: dict[str, Any]) -> dict[str, Any]:

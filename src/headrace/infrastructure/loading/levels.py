@@ -7,6 +7,9 @@ from collections.abc import Iterable
 
 from headrace.business.model.contract import ColumnContract, Contract, DatasetRule
 from headrace.business.model.definition import Definition
+from headrace.business.model.notifications import Notification
+from headrace.business.model.orchestration import Schedule
+from headrace.business.model.retry import Retry
 from headrace.business.model.schema import did_you_mean, suggest
 from headrace.errors import Path
 from headrace.infrastructure.catalog import Catalog
@@ -31,9 +34,14 @@ _FOREIGN = {
     "transformations": "steps", "inputs": "sources", "outputs": "sinks", "targets": "sinks", "destinations": "sinks",
     "expectations": "checks", "audits": "checks", "parameters": "params", "variables": "params", "input": "from", "fields": "columns",
     "schema": "contract", "severity": "on_violation", "sql": "expression", "check": "expression", "condition": "expression",
+    "retries": "retry", "max_retries": "attempts", "max_attempts": "attempts", "backoff": "base_delay", "deadline": "timeout",
+    "tz": "timezone", "interval": "every", "sla": "expect_within", "notifications": "notify", "alerts": "notify", "pools": "slots",
+    "max_active_runs": "concurrency", "weight": "priority",
 }  # fmt: skip
 
 _SURE = 0.85
+#: The keys that say when the pipeline runs and who is told.
+_IN_TIME = ("schedule", "triggers", "notify")
 
 
 def hint_for(key: str, path: Path, allowed: Iterable[str], catalog: Catalog) -> str:
@@ -80,12 +88,25 @@ def _levels(path: Path) -> dict[str, tuple[tuple[str, ...], str]]:
     top = {
         "top": (tuple(k for k in keys_of(Definition) if k not in ("description", "version")), "at the top level, not indented")
     }
-    return {**contract, **beside, **top} if group == "sources" and len(path) != 1 else {**beside, **top, **contract}
+    top |= {"retry": (keys_of(Retry), "under `retry:`, at the top level")}
+    in_time = {
+        "schedule": (tuple(k for k in keys_of(Schedule) if k not in ("start", "end", "params")), "under `schedule:`"),
+        "notify": (tuple(k for k in keys_of(Notification) if k not in ("name", "on", "after")), "in an item of `notify:`"),
+    }
+    if path and path[0] in _IN_TIME:
+        return {**in_time, **top}
+    if group == "sources" and len(path) != 1:
+        return {**contract, **beside, **top, **in_time}
+    return {**beside, **top, **contract, **in_time}
 
 
 def _level(path: Path) -> str:
     if not path:
         return "top"
+    if path == ("retry",):
+        return "retry"
+    if path[0] in _IN_TIME:
+        return str(path[0])
     if path[0] == "sources" and "contract" in path[2:]:
         inside = path[path.index("contract") + 1 :]
         return {"columns": "column", "rules": "rule"}.get(str(inside[0]), "contract") if inside else "contract"

@@ -6,7 +6,7 @@ import inspect
 import types
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
-from datetime import timedelta
+from datetime import date, timedelta
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -14,13 +14,17 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from headrace.business.model import contract, definition
+from headrace.business.model import contract, definition, notifications, orchestration, retry
+from headrace.business.model.cron import Cron
+from headrace.business.model.durations import format_duration
 from headrace.business.model.plugin import Plugin
 from headrace.business.model.types import DataType
+from headrace.security.secrets import Secret
 
 #: The parts of a definition in the order in which people meet them, with the keys under which each stands.
 PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("The pipeline", definition.Definition),
+    ("`retry:`", retry.Retry),
     ("`params:`, each", definition.Parameter),
     ("`sources:`, each", definition.SourceDefinition),
     ("`incremental:`", definition.Incremental),
@@ -33,6 +37,13 @@ PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("`steps:`, each", definition.StepDefinition),
     ("`checks:`, each", definition.CheckDefinition),
     ("`sinks:`, each", definition.SinkDefinition),
+    ("`schedule:`", orchestration.Schedule),
+    ("`partition:` of a schedule", orchestration.Partition),
+    ("`triggers:`, each", orchestration.Trigger),
+    ("`notify:`, each", notifications.Notification),
+    ("`webhook:`", notifications.Webhook),
+    ("`email:`", notifications.Email),
+    ("`command:`", notifications.Command),
     ("`tests:`, each", definition.TestDefinition),
     ("`expect:` of a test", definition.Expectation),
 )
@@ -55,6 +66,9 @@ MEANINGS: Mapping[str, str] = {
     "from": "The dataset that it takes, instead of the one before", "on": "The dataset that it looks at, the last one unless said",
     "rows": "Of a test: rows in, by source; of `expect`: rows out, by dataset", "expect": "What must become of them",
     "quarantined": "Rows that must be held back, with `reasons` and cells", "count": "Rows, by dataset", "path": "A file or a folder",
+    "schedule": "When it runs by itself", "triggers": "What else starts it", "notify": "Who is told of what happens",
+    "priority": "Of runs that wait, the higher one begins first", "concurrency": "How many of its runs may go on at once",
+    "slots": "How much a run takes of shared resources: `{warehouse: 1}`",
 }  # fmt: skip
 
 _DEFINITION_HEAD = """# Definitions
@@ -119,13 +133,15 @@ def _default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True, validated_data={})
     if value is None or value in ((), {}) or isinstance(value, BaseModel):
         return ""
+    if isinstance(value, timedelta):
+        return f"`{format_duration(value)}`"
     shown = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value).lower() if isinstance(value, bool) else value
     return f"`{shown}`"
 
 
 _WORDS: Mapping[Any, str] = {
     str: "text", bool: "true or false", int: "whole number", float: "number", type(None): "", Any: "anything", Path: "path",
-    timedelta: "a duration, such as `2 hours`",
+    timedelta: "a duration, such as `2 hours`", Cron: "a cron expression", date: "a date", Secret: "text, or a secret",
 }  # fmt: skip
 
 

@@ -19,6 +19,7 @@ _AT_PROBLEM = (
     ("found undefined tag handle", "tags (`!...`) are not allowed", _QUOTE_HINT),
     ("found incompatible YAML document", "only YAML 1.1 and 1.2 are read", "remove the `%YAML` line"),
     ("did not find expected <document start>", "the document ended before this", "begin the keys of a definition at the margin"),
+    ("did not find expected alphabetic or numeric character", "a value that begins with `*` or `&` needs quotes", _QUOTE_HINT),
     ("found duplicate anchor", "this anchor exists already", "give it another name"),
 )  # fmt: skip
 

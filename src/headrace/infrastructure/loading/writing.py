@@ -18,6 +18,7 @@ from headrace.business.model.durations import format_duration
 from headrace.business.model.plugin import Plugin
 from headrace.errors import UsageError
 from headrace.infrastructure.loading.names import completed
+from headrace.infrastructure.loading.orchestration import ORCHESTRATION
 from headrace.infrastructure.loading.reading import UNPRINTABLE
 from headrace.infrastructure.loading.scalars import resolve
 from headrace.security.secrets import Secret
@@ -37,10 +38,30 @@ def document_of(definition: Definition) -> dict[str, Any]:
     }
     steps = _items(definition.steps, "from", list(sources))
     head = {"version": definition.version, "pipeline": definition.pipeline}
-    rest = _options(definition, leave_out=("version", "pipeline", "sources", "steps", "checks", "sinks", "tests"))
+    left_out = ("version", "pipeline", "sources", "steps", "checks", "sinks", "tests", *ORCHESTRATION)
+    rest = _options(definition, leave_out=left_out)
     lists = {"steps": steps, "checks": _items(definition.checks, "on", []), "sinks": _items(definition.sinks, "from", [])}
     tests = [_options(test) for test in definition.tests]
-    return {**head, **rest, "sources": sources, **{k: v for k, v in {**lists, "tests": tests}.items() if v}}
+    found = {**lists, **_orchestration(definition), "tests": tests}
+    return {**head, **rest, "sources": sources, **{k: v for k, v in found.items() if v}}
+
+
+def _orchestration(definition: Definition) -> dict[str, Any]:
+    """When it runs and who is told, for short where that reads as the same."""
+    found = _escaped(_options(definition, leave_out=tuple(k for k in Definition.model_fields if k not in ORCHESTRATION)))
+    if "schedule" in found:
+        if "partition" in found["schedule"]:
+            found["schedule"]["partition"] = _short(found["schedule"]["partition"], "param")
+        found["schedule"] = _short(found["schedule"], "cron")
+    given = [n.name for n in definition.notify]
+    usual = completed([None] * len(given), [n.way for n in definition.notify], ())
+    for item, name in zip(found.get("notify", ()), given, strict=True):
+        if given == usual or name is None:
+            del item["name"]
+        for way, key in (("webhook", "url"), ("command", "run")):
+            if way in item:
+                item[way] = _short(item[way], key)
+    return {key: found[key] for key in ORCHESTRATION if key in found}
 
 
 def contract_document(contract: Contract) -> dict[str, Any]:

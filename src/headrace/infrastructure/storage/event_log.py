@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from headrace.bus.chain import Anchor, Verified, verify
 from headrace.bus.events import Event
 from headrace.bus.store import UNKNOWN, Envelope, Origin
 from headrace.infrastructure.storage.database import Database, Transaction
 from headrace.infrastructure.storage.event_rows import PAGE, append_in, every_in, is_there, mark, read_in
-from headrace.infrastructure.storage.read_side import DatabaseReadSide
+from headrace.records import record
+
+if TYPE_CHECKING:
+    from headrace.infrastructure.storage.read_side import DatabaseReadSide
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Appending:
     """Events on their way into a stream, and how many it has where that matters."""
 
@@ -31,7 +34,9 @@ class EventLog:
 
     @property
     def views(self) -> DatabaseReadSide:
-        """What is made of the events, for questions."""
+        """What is made of the events, for questions. A plain run asks none."""
+        from headrace.infrastructure.storage.read_side import DatabaseReadSide
+
         return DatabaseReadSide(self.database)
 
     def append(

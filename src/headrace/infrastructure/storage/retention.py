@@ -6,7 +6,6 @@ Called now and then by whoever serves, never during a plain run.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,6 +13,7 @@ from headrace.infrastructure.storage.database import Database, Transaction
 from headrace.infrastructure.storage.delivering import Delivery
 from headrace.infrastructure.storage.event_rows import mark
 from headrace.infrastructure.storage.read_side import READ_SIDE
+from headrace.records import record
 
 #: How many events are removed in one transaction, so that nobody waits for long.
 AT_ONCE = 5_000
@@ -28,7 +28,7 @@ select e.position, e.stream from events e join kept k on k.run_id = e.stream ord
 """
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pruned:
     """What became of a pruning: how many events were removed, up to which position, and what keeps the next one."""
 

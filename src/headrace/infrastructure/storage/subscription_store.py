@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from headrace.bus.store import Envelope
@@ -13,12 +12,13 @@ from headrace.errors import UsageError
 from headrace.infrastructure.storage.database import Database, Transaction
 from headrace.infrastructure.storage.event_rows import mark, read_in
 from headrace.infrastructure.storage.processes import is_gone
+from headrace.records import record
 
 #: How much text of events is read at once; one event more than that alone.
 MOST_TEXT = 4_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Place:
     """Where a subscription stands: the last position that it has read, and how often the next event failed."""
 

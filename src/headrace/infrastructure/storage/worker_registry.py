@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from headrace.application.orchestrator.queue import Worker
 from headrace.infrastructure.storage.database import Database, Transaction
 from headrace.infrastructure.storage.processes import is_gone
+from headrace.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KnownWorker:
     """A worker as the others see it."""
 

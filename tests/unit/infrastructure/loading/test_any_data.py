@@ -18,7 +18,7 @@ KEYS = st.sampled_from(
     [
         "version", "pipeline", "params", "sources", "steps", "checks", "sinks", "tests", "name", "from", "on", "contract", "columns", "rules",
         "key", "type", "required", "is", "in", "between", "length", "references", "on_violation", "on_drift", "incremental", "by", "lag",
-        "path", "url", "dedupe", "fill", "trim", "min", "max", "history", "rows", "expect", "default", "a", "b", "nmae", "clumns",
+        "path", "url", "dedupe", "fill", "trim", "min", "max", "history", "rows", "expect", "default", "retry", "attempts", "budget", "timeout", "a", "b", "nmae", "clumns",
         *(cls.kind for group in PLUGINS.values() for cls in group),
     ]
 )  # fmt: skip
@@ -37,6 +37,8 @@ DOCUMENTS = DATA | st.fixed_dictionaries(
         "sinks": st.lists(PARTS, max_size=2),
         "tests": st.lists(PARTS, max_size=2),
         "stpes": DATA,
+        "retry": PARTS | DATA,
+        "timeout": DATA,
     },
 )
 

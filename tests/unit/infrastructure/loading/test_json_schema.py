@@ -65,6 +65,22 @@ def test_steps(part, valid):
     assert VALIDATOR.is_valid({"pipeline": "p", "sources": {"a": {"file": "x"}}, "steps": [part]}) is valid
 
 
+@pytest.mark.parametrize(
+    ("keys", "valid"),
+    [
+        ({"retry": {"attempts": 5, "budget": "1 hour"}, "timeout": "2 hours"}, True),
+        ({"retry": {"attempts": "${params.tries}"}, "timeout": "${params.limit}"}, True),
+        ({"retry": {}}, True),
+        ({"retry": {"attempts": 0}}, False),
+        ({"retry": {"attemps": 5}}, False),
+        ({"retry": 5}, False),
+        ({"timeout": 7200}, False),
+    ],
+)
+def test_retries_and_time(keys, valid):
+    assert VALIDATOR.is_valid({"pipeline": "p", "sources": {"a": {"file": "x"}}, **keys}) is valid
+
+
 def test_every_option_of_ours_says_what_it_is():
     items = SCHEMA["$defs"]["step"]["properties"]
     assert {"filter", "derive", "name", "from"} <= set(items)

@@ -55,6 +55,37 @@ CONTRACTS = st.fixed_dictionaries(
     },
 )
 
+PLAIN = TEXTS.map(lambda s: s.replace("${", "$${"))
+OCCASIONS = st.lists(st.sampled_from(["failed", "quarantined", "check_failed", "recovered"]), min_size=1, unique=True)
+WAYS = st.sampled_from(
+    [
+        {"webhook": "${secret:env/HOOK}"},
+        {"webhook": {"url": "https://x/$${y}?${secret:file/t}", "headers": {"A": "${secret:env/A}"}}},
+        {"email": {"to": "a@x", "from": "b@x", "server": "m:25", "user": "u", "password": "${secret:env/P}"}},
+        {"email": {"to": ["a@x", "c@x"], "from": "b@x", "server": "m", "security": "none"}},
+    ]
+) | st.builds(lambda words: {"command": words}, st.lists(PLAIN, min_size=1, max_size=3))
+IN_TIME = st.fixed_dictionaries(
+    {},
+    optional={
+        "schedule": st.sampled_from(
+            [
+                "*/15 * * * *",
+                {"cron": "@daily", "timezone": "Europe/Berlin", "catch_up": "none"},
+                {"every": "90 seconds", "start": "2024-01-01", "end": "2024-12-31", "expect_within": "1 hour"},
+            ]
+        ),
+        "triggers": st.lists(st.builds(lambda s: {"file": s}, PLAIN) | st.just({"pipeline": "orders"}), max_size=2),
+        "notify": st.lists(st.builds(lambda on, way: {"on": on, **way}, OCCASIONS, WAYS), min_size=1, max_size=3)
+        | st.just(
+            [{"name": "webhook", "on": "failed", "command": ["x"]}, {"on": "failed", "webhook": "${secret:env/W}", "after": 2}]
+        ),
+        "priority": st.integers(-1000, 1000),
+        "slots": st.dictionaries(st.sampled_from(["warehouse", "api"]), st.integers(1, 9)),
+        "concurrency": st.integers(1, 9),
+    },
+)
+
 
 @st.composite
 def documents(draw: st.DrawFn) -> dict[str, Any]:
@@ -74,7 +105,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
             {"file": draw(TEXTS).replace("${", "x")},
             {"postgres": {"url": "a$${b}${secret:env/PW}", "table": "t", "indexes": [["a", "b"]]}},
         ]
-    return document
+    return {**document, **draw(IN_TIME)}
 
 
 @given(documents())

@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import duckdb
 
 from headrace.infrastructure.engines.duckdb.literals import identifier, text
+from headrace.records import record
 
 #: What DuckDB may reject without making us doubt the rest, and our words for it. Anything with quotes is doubtful: it may have
 #: swallowed the records behind it.
@@ -27,7 +27,7 @@ _CUT = 10_000
 _MOST_RESTORED = 50_000
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Noted:
     """The rejects of one file: where they are noted, and what they come to."""
 

@@ -166,12 +166,19 @@ create table view_replays (
     dataset text not null,
     data text not null
 );
--- Schedules as the definitions in service say, and how far each has come.
+-- The definitions in service, by file: the version that runs go by, and what keeps a newer one out.
+create table in_service (
+    file text primary key,
+    pipeline text not null,
+    definition text not null,
+    digest text not null,
+    problem text not null default '',
+    at text not null
+);
+-- How far each schedule has come, and which files a trigger has seen.
 create table schedules (
     pipeline text primary key,
-    definition text not null,
     last_tick text,
-    next_tick text,
     seen text not null default '{}'
 );
 create table alerts (

@@ -1,0 +1,60 @@
+"""Lets a process die somewhere in a sink's own code, as a machine that goes down would. Not what has to hold afterwards."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from headrace.testing.laws import demand
+
+_DIED = 42
+
+
+def die_within(sink: Any, project: Path, act: str, arguments: Sequence[Any], share: float) -> None:
+    """Call the method `act` in a process that dies after this share of the lines of the sink's own code."""
+    job = project / ".kit" / "job.pickle"
+    job.parent.mkdir(exist_ok=True)
+    job.write_bytes(pickle.dumps((sink, project, act, tuple(arguments), share)))
+    code = "import pickle, sys\nfrom headrace.testing.dying import die_on_the_way\ndie_on_the_way(*pickle.load(open(sys.argv[1], 'rb')))"
+    paths = os.pathsep.join(path for path in sys.path if path)
+    done = subprocess.run(  # noqa: S603 - our own interpreter and our own words
+        [sys.executable, "-c", code, str(job)],
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    demand(done.returncode == _DIED, f"the process that was to die ended with {done.returncode}: {done.stderr[-2000:]}")
+
+
+def die_on_the_way(sink: Any, project: Path, act: str, arguments: Sequence[Any], share: float) -> None:
+    """Count the lines that it runs in the sink's own package, on a copy; then die there after a share of them."""
+    home = str(Path(str(sys.modules[type(sink).__module__].__file__)).parent)
+    lines, last = 0, -1
+
+    def trace(frame: Any, event: str, _argument: Any) -> Any:
+        nonlocal lines
+        if not frame.f_code.co_filename.startswith(home):
+            return None
+        lines += event == "line"
+        if lines == last:
+            os._exit(_DIED)
+        return trace
+
+    with tempfile.TemporaryDirectory() as folder:
+        for number, watch in enumerate((None, trace)):  # what is imported on the way is imported once
+            copy = Path(folder) / str(number)
+            shutil.copytree(project, copy)
+            sys.settrace(watch)
+            getattr(sink, act)(copy, *arguments)
+        sys.settrace(None)
+    last, lines = max(1, int(lines * share)), 0
+    sys.settrace(trace)
+    getattr(sink, act)(project, *arguments)
