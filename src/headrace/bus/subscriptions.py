@@ -26,9 +26,8 @@ LONGEST_ASKED = 3_600.0
 _LONGEST_TEXT = 500
 _USER_OF_URL = re.compile(r"(?<=://)[^/\s@]+@")
 _QUERY_OF_URL = re.compile(r"(?<=://)([^\s?#]+)[?#]\S*")
-_SAID = re.compile(
-    r"(?i)\b(\w*(?:password|passwd|pwd|secret|token|api_?key|authorization|signature|bearer)\w*)(\W{1,3})(?:bearer\s+)?\S+"
-)
+_WORDS = "password|passwd|pwd|secret|token|api_?key|authorization|signature|bearer"
+_SAID = re.compile(rf"""(?i)\b(\w*(?:{_WORDS})\w*)(["']?\s*[=:]\s*["']?)(?:bearer\s+)?\S+""")
 
 
 class Rows(Protocol):

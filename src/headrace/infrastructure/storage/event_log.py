@@ -33,6 +33,12 @@ class EventLog:
         self.database = database
 
     @property
+    def source(self) -> str:
+        """What this log is called in the world, as a URI: no two databases have the same."""
+        with self.database.reading() as db:
+            return "urn:headrace:" + str(db.rows("select text from marks where name = 'issuer'")[0][0])
+
+    @property
     def views(self) -> DatabaseReadSide:
         """What is made of the events, for questions. A plain run asks none."""
         from headrace.infrastructure.storage.read_side import DatabaseReadSide

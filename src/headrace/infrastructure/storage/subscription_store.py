@@ -43,7 +43,7 @@ class SubscriptionStore:
     def is_idle(self, subscription: Subscription) -> bool:
         """Whether there is nothing to deliver now. Only reads, so that looking costs nothing."""
         if not self.database.exists():
-            return True
+            return subscription.starts != "now"  # which is before the first event, then
         with self.database.reading() as db:
             place = place_in(db, subscription.name)
             if place is None:
