@@ -4,6 +4,8 @@
     threads = 4                    HEADRACE_THREADS          at most this many threads
     temp_directory = "/scratch"    HEADRACE_TEMP_DIRECTORY   where spilled work goes
     state = ".headrace"            HEADRACE_STATE            runs, quarantine and history
+    quarantine_days = 90           HEADRACE_QUARANTINE_DAYS  rows that are held back are kept so long, for ever when not set
+    quarantine_max = "10GB"        HEADRACE_QUARANTINE_MAX   a run that would hold back more than fits fails
     database_url = "postgresql://app:${secret:env/PG_PASSWORD}@db/state"
                                    HEADRACE_DATABASE_URL     the state database; SQLite in the state folder unless said
     definitions = "pipelines"      HEADRACE_DEFINITIONS      the folder of definitions that `headrace serve` watches
@@ -36,11 +38,12 @@ from headrace.records import record
 FILE = "headrace.toml"
 _PREFIX = "HEADRACE_"
 _KEYS = (
-    "memory_limit", "threads", "temp_directory", "state", "database_url", "definitions", "lease_seconds", "attempts", "keep_days", "slots",
-    "outbox",
+    "memory_limit", "threads", "temp_directory", "state", "quarantine_days", "quarantine_max", "database_url", "definitions",
+    "lease_seconds", "attempts", "keep_days", "slots", "outbox",
 )  # fmt: skip
 _PATHS = ("temp_directory", "state", "definitions")
-_COUNTS = ("threads", "attempts", "keep_days")
+_COUNTS = ("threads", "quarantine_days", "attempts", "keep_days")
+_SIZES = ("memory_limit", "quarantine_max")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)")
 _UNITS = ("B", "KB", "MB", "GB", "TB", "KiB", "MiB", "GiB", "TiB")
 
@@ -72,6 +75,8 @@ class Settings:
     threads: int | None = None
     temp_directory: Path | None = None
     state: Path = Path(".headrace")
+    quarantine_days: int | None = None
+    quarantine_max: str | None = None
     database_url: str | None = None
     """May hold references to secrets, which are resolved when it is used."""
     definitions: Path = Path()
@@ -162,11 +167,11 @@ def _value(key: str, value: Any, where: Location | None, project: Path, problems
         return int(value)
     if key == "lease_seconds" and (seconds := _seconds(value)) is not None:
         return seconds
-    if key == "memory_limit" and isinstance(value, str) and (found := _SIZE.fullmatch(value.strip())):
+    if key in _SIZES and isinstance(value, str) and (found := _SIZE.fullmatch(value.strip())):
         units = {unit.lower(): unit for unit in _UNITS}
         if found[2].lower() in units and float(found[1]) > 0:
             return f"{found[1]}{units[found[2].lower()]}"
-        problems.append(Problem(f"`{found[2]}` is not a unit of memory", (), "allowed: " + ", ".join(_UNITS), location=where))
+        problems.append(Problem(f"`{found[2]}` is not a unit of size", (), "allowed: " + ", ".join(_UNITS), location=where))
         return None
     if key in _PATHS and isinstance(value, str) and value:
         return project / value if key == "temp_directory" else Path(value)
@@ -182,7 +187,7 @@ def _value(key: str, value: Any, where: Location | None, project: Path, problems
 
 _WANTED = {
     **dict.fromkeys(_COUNTS, "a whole number above 0"),
-    "memory_limit": 'a size such as "1GB"',
+    **dict.fromkeys(_SIZES, 'a size such as "1GB"'),
     "lease_seconds": "a number of seconds, at least 1",
     "database_url": "an address such as `postgresql://user@host/database`",
     "slots": "names with whole numbers, such as `{warehouse = 2}`",
@@ -283,6 +288,14 @@ def _is_word(value: Any) -> bool:
 
 def _are_words(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(map(_is_word, value))
+
+
+def in_bytes(size: str) -> int:
+    """A size that was read as a setting: units of a thousand, and of 1024 with an `i`."""
+    amount = re.match(r"[\d.]+", size)
+    unit = size[amount.end() :] if amount else ""
+    power = ("", "K", "M", "G", "T").index(unit.rstrip("iB"))
+    return int(float(size.removesuffix(unit)) * (1024 if "i" in unit else 1000) ** power)
 
 
 def _line(text: str, key: str) -> int:

@@ -194,17 +194,17 @@ def propose_contract(file: Path) -> str:
 
 def contract_as_standard(loaded: Loaded, dataset: str) -> str:
     """The contract of a source, and the checks on it, as an Open Data Contract Standard document."""
-    from headrace.business.model.contract import Contract
+    from headrace.application.orchestrator.proposing import with_types
     from headrace.infrastructure.odcs.writing import to_odcs
 
     definition = loaded.definition
-    contract = definition.sources[dataset].contract
+    contract = with_types(site(loaded.project), definition, dataset)
     checks = [
         {c.plugin.kind: c.plugin.model_dump(mode="json", exclude_defaults=True, by_alias=True)}
         for c in definition.checks
         if c.on == dataset
     ]
-    return to_odcs(contract or Contract(), dataset, identifier=f"{definition.pipeline}.{dataset}", checks=checks)
+    return to_odcs(contract, dataset, identifier=f"{definition.pipeline}.{dataset}", checks=checks)
 
 
 def contract_from_standard(file: Path) -> tuple[str, Sequence[str]]:

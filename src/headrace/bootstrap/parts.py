@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headrace.errors import DefinitionError, HeadraceError, Location
+from headrace.errors import DefinitionError, HeadraceError, Location, UsageError
 
 if TYPE_CHECKING:
     from headrace.application.orchestrator.carrying import Prepared
     from headrace.application.orchestrator.queue import KeptDefinition, Worker
     from headrace.application.orchestrator.site import Busy, Site
     from headrace.application.queries.records import Records
+    from headrace.bus.bus import EventBus
     from headrace.bus.store import Envelope
     from headrace.business.engine import Engine
     from headrace.business.model.definition import Loaded
@@ -103,8 +104,16 @@ def held() -> ParquetHeldRows:
     return ParquetHeldRows()
 
 
-def site(project: Path, busy: Busy | None = None, listen: Listener | None = None, home: Path | None = None) -> Site:
-    """Where the runs of a project take place. `home` has the settings and the state, where that is not the project's own."""
+def site(
+    project: Path,
+    busy: Busy | None = None,
+    listen: Listener | None = None,
+    home: Path | None = None,
+    bus: EventBus | None = None,
+) -> Site:
+    """Where the runs of a project take place. `home` has the settings and the state, where that is not the project's own; `bus` is
+    one that a caller listens on already."""
+    from headrace.application.orchestrator.keeping import Keeping
     from headrace.application.orchestrator.site import Site, silent
     from headrace.bus.bus import EventBus
     from headrace.infrastructure.storage.event_log import EventLog
@@ -112,11 +121,14 @@ def site(project: Path, busy: Busy | None = None, listen: Listener | None = None
     from headrace.infrastructure.storage.run_queue import DatabaseRunQueue
     from headrace.infrastructure.storage.worker_registry import DatabaseWorkers
     from headrace.infrastructure.storage.workspaces import Workspaces
+    from headrace.settings import in_bytes
 
     home = home or state_home(project)
-    chosen, store, state = settings(home), database(home), state_folder(home)
-    log = EventLog(store)
-    bus = EventBus(log)
+    chosen, state = settings(home), state_folder(home)
+    bus = bus or EventBus(EventLog(database(home)))
+    if not isinstance(bus.store, EventLog):
+        raise UsageError("runs need a bus of a project's log", hint="make it with `headrace.orchestration.event_bus(project)`")
+    log, store = bus.store, bus.store.database
     if listen is not None:
         bus.subscribe((), listen)
     return Site(
@@ -133,6 +145,11 @@ def site(project: Path, busy: Busy | None = None, listen: Listener | None = None
         write_texts=write_texts,
         workspaces=Workspaces(state / "runs"),
         busy=busy or silent,
+        keeping=Keeping(
+            state / "quarantine",
+            chosen.quarantine_days,
+            in_bytes(chosen.quarantine_max) if chosen.quarantine_max else None,
+        ),
     )
 
 

@@ -13,6 +13,7 @@ from headrace.errors import HeadraceError
 
 if TYPE_CHECKING:
     from headrace.application.orchestrator.in_service import DefinitionsFolder
+    from headrace.application.orchestrator.notifying import Notifications
     from headrace.application.orchestrator.queue import KeptDefinition, Lease
     from headrace.application.orchestrator.serving import Duties
     from headrace.application.orchestrator.worker import WorkerLoop
@@ -80,6 +81,7 @@ def serve(project: Path, parallel: int, told: Told) -> Serving:
     duties = [
         Duty("definitions", 1.0, folder.turn, leading=True),
         Duty("scheduler", 0.5, scheduler.turn, leading=True),
+        Duty("notifications", 1.0, notifications(home, folder.definitions).turn, leading=True),
     ]
     return Serving(home, loop, Duties(duties, leadership, loop.worker, told))
 
@@ -95,6 +97,27 @@ def definitions_folder(project: Path, told: Told) -> DefinitionsFolder:
 
     folder = (parts.state_home(project) / parts.settings(project).definitions).resolve()
     return DefinitionsFolder(folder, DatabaseServiceRecords(parts.database(project)), _look_at, kept, told)
+
+
+def notifications(project: Path, definitions: Callable[[], Mapping[str, Loaded]]) -> Notifications:
+    """Tells people of the troubles of the pipelines in service, as their definitions say: `turn` is to be called again and again."""
+    from headrace.application.orchestrator.notifying import Notifications, Notifier
+    from headrace.infrastructure.notifying.command import CommandNotifier
+    from headrace.infrastructure.notifying.email import EmailNotifier
+    from headrace.infrastructure.notifying.webhook import WebhookNotifier
+    from headrace.infrastructure.storage.event_log import EventLog
+    from headrace.infrastructure.storage.notification_records import DatabaseNotificationRecords
+
+    home = parts.state_home(project).resolve()
+    # A connection of its own: nobody else waits for it, and it waits for nobody.
+    database = parts.database(home)
+    ways: Mapping[str, Notifier] = {
+        "webhook": WebhookNotifier(),
+        "email": EmailNotifier(),
+        "command": CommandNotifier(parts.state_folder(home) / "logs" / "notifications"),
+    }
+    records = DatabaseNotificationRecords(database)
+    return Notifications(EventLog(database), records, ways, definitions, lambda: datetime.now(UTC))
 
 
 def carry_out_claimed(home: Path, lease: Lease) -> None:

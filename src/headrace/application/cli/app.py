@@ -136,6 +136,18 @@ def runs(
 
 
 @app.command()
+def problems(
+    project: Project = Path(),
+    limit: Annotated[int, typer.Option("--limit", "-n", help="How many.", min=1)] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List the checks that failed, the latest first: which run opened each problem, and which closed it."""
+    from headrace.application.cli.history import list_problems
+
+    list_problems(system(), project, limit, as_json=as_json)
+
+
+@app.command()
 def show(
     run_id: Annotated[str, typer.Argument(help="The run's id or the beginning of it.", metavar="RUN")] = "latest",
     project: Project = Path(),
@@ -151,7 +163,9 @@ def show(
 @quarantine.command("list")
 def quarantine_list(
     project: Project = Path(),
-    every: Annotated[bool, typer.Option("--all", help="Also rows that were replayed or replaced by a later run.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Also rows that were replayed, replaced by a later run, or kept long enough.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """List what is held back, by run, dataset and reason."""

@@ -47,12 +47,13 @@ def prepare(site: Site, definition: Definition, file: Path | None = None) -> Pre
     return Prepared(definition, file, resolved, plan)
 
 
-def run_all(site: Site, prepared: Prepared, wish: Wish) -> RunView:
+def run_all(site: Site, prepared: Prepared, wish: Wish, run_id: str | None = None) -> RunView:
     """Run until every sink holds everything; the last run. Several are needed only when sinks had come apart."""
     while True:
-        carried = carry_out(site, take_turn(site, prepared.definition, wish), *assigned(prepared, wish))
+        carried = carry_out(site, take_turn(site, prepared.definition, wish, run_id), *assigned(prepared, wish))
         if not carried.more:
             return carried.run
+        run_id = None
 
 
 def run_once(site: Site, prepared: Prepared, wish: Wish, assignment: Assignment, run_id: str) -> RunView:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,7 +25,7 @@ from headrace.bus.lifecycle import PipelineRetriedEvent
 from headrace.business.model.definition import Definition
 from headrace.business.ports import Fence, Fenced
 from headrace.business.processing.plan import Plan, PlannedSink, Resolved
-from headrace.errors import HeadraceError, LeaseLost, RetryableError, TimedOut
+from headrace.errors import HeadraceError, LeaseLost, NonRetryableError, RetryableError, TimedOut
 from headrace.records import record
 from headrace.resilience.retry import retrying
 
@@ -95,11 +96,12 @@ class _Carrier:
         except KeyboardInterrupt:
             self._interrupted()
             raise
-        except HeadraceError as error:
-            self._failed(error, error.message, error.hint)
-            raise
         except Exception as error:
-            self._failed(error, str(error), None)
+            if self.keeper.stopped:  # What breaks when it is stopped is no failure of the run.
+                self._interrupted()
+                raise KeyboardInterrupt from error
+            told = error if isinstance(error, HeadraceError) else NonRetryableError(str(error))
+            self._failed(error, told.message, told.hint)
             raise
         self.site.workspaces.close(run_id)
         return more
@@ -107,6 +109,8 @@ class _Carrier:
     def _work(self) -> tuple[bool, bool]:
         """Whether more has to follow, and whether there was anything to do."""
         prepared, workspaces = self.prepared, self.site.workspaces
+        if self.site.keeping:
+            self.site.keeping.expire(datetime.now(UTC))
         if self.lease.attempt > 1:
             self._fence_off()
         ready = from_note(workspaces.noted(self.lease.run_id), prepared.plan)
@@ -131,6 +135,7 @@ class _Carrier:
             attempt=self.lease.attempt,
             force=self.assignment.force,
             identity=self.assignment.identity,
+            keeping=self.site.keeping,
         )
         if self.assignment.before:
             self.tell(*self.assignment.before)

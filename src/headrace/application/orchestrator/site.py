@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from headrace.application.orchestrator.increments import HashFile
+from headrace.application.orchestrator.keeping import Keeping
 from headrace.application.orchestrator.queue import RunQueue, Worker
 from headrace.application.orchestrator.replay import HeldRows
 from headrace.application.queries.records import Records
@@ -69,6 +70,7 @@ class Site:
     write_texts: WriteTexts
     workspaces: Workspaces
     busy: Busy = silent
+    keeping: Keeping | None = None
 
     def quarantine(self, pipeline: str) -> Path:
         return self.state / "quarantine" / pipeline

@@ -11,7 +11,6 @@ import binascii
 import hashlib
 import hmac
 import json
-import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -21,6 +20,7 @@ from urllib.parse import SplitResult, quote, urlsplit
 from headrace.bus.cloudevents import MEDIA_TYPE, to_cloudevent
 from headrace.bus.store import Envelope
 from headrace.errors import NonRetryableError, RetryableError
+from headrace.infrastructure.notifying.patience import at_most, what_broke
 from headrace.security.secrets import Secret
 
 if TYPE_CHECKING:
@@ -103,20 +103,16 @@ def _post(url: SplitResult, body: bytes, headers: Mapping[str, str], timeout: fl
     from http.client import HTTPException
 
     connection = _connection(url, timeout)
-    # The timeout of a socket is for each of its acts; one who answers drop by drop would hold us for hours.
-    clock = threading.Timer(timeout, _cut, [connection])
-    clock.daemon = True
-    clock.start()
     try:
-        connection.request("POST", (url.path or "/") + (f"?{url.query}" if url.query else ""), body, dict(headers))
-        answer: HTTPResponse = connection.getresponse()
-        return answer.status, answer.getheader("Retry-After")
+        with at_most(timeout, lambda: connection.sock):
+            connection.request("POST", (url.path or "/") + (f"?{url.query}" if url.query else ""), body, dict(headers))
+            answer: HTTPResponse = connection.getresponse()
+            return answer.status, answer.getheader("Retry-After")
     except (OSError, HTTPException, ValueError) as error:
         raise RetryableError(
-            f"the webhook at {url.hostname} cannot be reached: {type(error).__name__}", hint="it is asked again"
+            f"the webhook at {url.hostname} cannot be reached: {what_broke(error)}", hint="it is asked again"
         ) from None
     finally:
-        clock.cancel()
         connection.close()
 
 
@@ -125,15 +121,6 @@ def _connection(url: SplitResult, timeout: float) -> HTTPConnection:
 
     kind = HTTPSConnection if url.scheme == "https" else HTTPConnection
     return kind(str(url.hostname), url.port, timeout=timeout)
-
-
-def _cut(connection: HTTPConnection) -> None:
-    import socket
-    from contextlib import suppress
-
-    if connection.sock is not None:
-        with suppress(OSError):
-            connection.sock.shutdown(socket.SHUT_RDWR)
 
 
 def _seconds(after: str | None, now: float) -> float | None:
