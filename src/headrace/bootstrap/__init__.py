@@ -6,6 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from headrace.bootstrap.log import (
+    cloud_events,
+    deliveries,
+    outbox,
+    prune,
+    read_side,
+    replay_subscription,
+    subscriptions,
+)
 from headrace.bootstrap.parts import (
     build,
     catalog,
@@ -44,9 +53,11 @@ __all__ = [
     "bury_the_dead",
     "catalog",
     "check",
+    "cloud_events",
     "contract_as_standard",
     "contract_from_standard",
     "database",
+    "deliveries",
     "engine",
     "event_store",
     "held",
@@ -54,10 +65,14 @@ __all__ = [
     "load",
     "load_kept",
     "missing_library",
+    "outbox",
     "plan",
     "prepare",
     "propose_contract",
+    "prune",
+    "read_side",
     "replay",
+    "replay_subscription",
     "report",
     "run",
     "schema",
@@ -67,6 +82,7 @@ __all__ = [
     "state_folder",
     "state_home",
     "statements",
+    "subscriptions",
     "test",
     "this_worker",
     "worker",

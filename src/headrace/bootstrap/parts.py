@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from headrace.application.orchestrator.carrying import Prepared
     from headrace.application.orchestrator.queue import KeptDefinition, Worker
     from headrace.application.orchestrator.site import Busy, Site
+    from headrace.application.queries.records import Records
     from headrace.bus.bus import EventBus
-    from headrace.bus.store import Envelope, EventStore
+    from headrace.bus.store import Envelope
     from headrace.business.engine import Engine
     from headrace.business.model.definition import Loaded
     from headrace.business.ports import InputFile
@@ -89,8 +90,8 @@ def state_home(project: Path) -> Path:
     return home(project)
 
 
-def event_store(project: Path) -> EventStore:
-    """The log of what happened in a project."""
+def event_store(project: Path) -> Records:
+    """The log of what happened in a project, with its read side."""
     from headrace.infrastructure.storage.event_log import EventLog
 
     return EventLog(database(project))
@@ -127,7 +128,7 @@ def site(
     bus = bus or EventBus(EventLog(database(home)))
     if not isinstance(bus.store, EventLog):
         raise UsageError("runs need a bus of a project's log", hint="make it with `headrace.orchestration.event_bus(project)`")
-    store = bus.store.database
+    log, store = bus.store, bus.store.database
     if listen is not None:
         bus.subscribe((), listen)
     return Site(
@@ -135,6 +136,7 @@ def site(
         state=state,
         engine=engine(chosen),
         bus=bus,
+        records=log,
         queue=DatabaseRunQueue(store, bus.tell),
         worker=this_worker(home),
         workers=DatabaseWorkers(store),

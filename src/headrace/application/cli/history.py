@@ -14,7 +14,7 @@ from headrace.errors import UsageError
 
 def list_runs(system: System, project: Path, limit: int, *, as_json: bool) -> None:
     system.bury_the_dead(project)
-    runs = all_runs(system.event_store(project))[:limit]
+    runs = all_runs(system.event_store(project), limit=limit)
     if as_json:
         say_json(runs)
         return

@@ -62,7 +62,7 @@ def next_commands(file: Path, project: Path, *, held: bool) -> Iterator[str]:
 
 def _tell_of_failure(system: System, project: Path, pipeline: str, *, as_json: bool, quiet: bool) -> None:
     """Show how far the run came, if it came to a run at all."""
-    runs = [run for run in all_runs(system.event_store(project)) if run.pipeline == pipeline]
+    runs = all_runs(system.event_store(project), pipeline, limit=1)
     if not runs or runs[0].state != "failed":
         return
     run = runs[0]

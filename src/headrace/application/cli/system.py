@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from headrace.application.orchestrator.site import Busy
 from headrace.application.queries.quarantine import Held
+from headrace.application.queries.records import Records
 from headrace.application.queries.runs import RunView
-from headrace.bus.store import EventStore
 from headrace.business.engine import Statement
 from headrace.business.model.definition import Loaded
 from headrace.business.processing.plan import Plan
@@ -94,7 +94,7 @@ class System(Protocol):
 
     def state_folder(self, project: Path) -> Path: ...
 
-    def event_store(self, project: Path) -> EventStore: ...
+    def event_store(self, project: Path) -> Records: ...
 
     def missing_library(self, error: ImportError) -> HeadraceError | None:
         """What to install, when an optional library is what could not be imported."""

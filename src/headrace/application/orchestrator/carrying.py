@@ -75,7 +75,7 @@ class _Carrier:
 
     def __init__(self, site: Site, lease: Lease, prepared: Prepared, assignment: Assignment) -> None:
         self.site, self.lease, self.prepared, self.assignment = site, lease, prepared, assignment
-        self.store, self.hash_file, self.busy = site.bus.store, site.hash_file, site.busy
+        self.records, self.hash_file, self.busy = site.records, site.hash_file, site.busy
         self.fence = Fence(lease.issuer, lease.token)
         self.batch: BatchRun | None = None
         self.keeper = LeaseKeeper(site.queue, lease, self._way_to_interrupt())

@@ -22,6 +22,7 @@ from headrace.application.orchestrator.keeping import Keeping
 from headrace.application.orchestrator.readiness import Ready
 from headrace.application.orchestrator.targets import Targets
 from headrace.application.queries.quality import check_history
+from headrace.application.queries.records import Records
 from headrace.bus.events import (
     DataIngestedEvent,
     DataProcessedEvent,
@@ -32,7 +33,6 @@ from headrace.bus.events import (
     PipelineStartedEvent,
 )
 from headrace.bus.lifecycle import PipelineResumedEvent
-from headrace.bus.store import EventStore
 from headrace.business.engine import Engine, Ingested, QuarantineTarget, Session
 from headrace.business.ports import Checkpoint, Fence, Position, Staged
 from headrace.business.processing.plan import Plan, PlannedSink, PlannedSource
@@ -65,7 +65,7 @@ class Order:
 class Surroundings(Protocol):
     """What a run needs of the one who carries it out."""
 
-    store: EventStore
+    records: Records
     hash_file: HashFile
     fence: Fence
 
@@ -262,7 +262,7 @@ class BatchRun:
         if not self.plan.checks:
             return
         self.around.busy("auditing", None)
-        history = check_history(self.around.store, self.plan.definition.pipeline)
+        history = check_history(self.around.records, self.plan.definition.pipeline)
         targets = Targets(self.plan, session, self.order.project, self.order.workspace / "targets", self._holds)
         outcomes = list(audit(self.order.run_id, self.plan, session, targets.measure, history, self.now))
         self.around.tell(*outcomes)

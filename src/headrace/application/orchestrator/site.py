@@ -12,6 +12,7 @@ from headrace.application.orchestrator.increments import HashFile
 from headrace.application.orchestrator.keeping import Keeping
 from headrace.application.orchestrator.queue import RunQueue, Worker
 from headrace.application.orchestrator.replay import HeldRows
+from headrace.application.queries.records import Records
 from headrace.bus.bus import EventBus
 from headrace.business.engine import Engine
 from headrace.records import record
@@ -58,6 +59,8 @@ class Site:
     """The folder for what belongs to runs: event log, workspaces, quarantine."""
     engine: Engine
     bus: EventBus
+    records: Records
+    """The log that the bus appends to, with what is made of it."""
     queue: RunQueue
     worker: Worker
     """This process."""

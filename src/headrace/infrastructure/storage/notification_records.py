@@ -14,7 +14,7 @@ from headrace.bus.lifecycle import NotificationSentEvent
 from headrace.bus.store import Envelope
 from headrace.business.scheduling.alerts import Alert, RunFacts
 from headrace.infrastructure.storage.database import Database, Transaction
-from headrace.infrastructure.storage.event_log import append_in
+from headrace.infrastructure.storage.event_rows import append_in
 from headrace.infrastructure.storage.processes import is_gone, this_process
 
 #: Longer than any way of telling may take; after it another process sends the message.

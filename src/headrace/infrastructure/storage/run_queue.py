@@ -24,7 +24,7 @@ from headrace.business.model.run import AFTER, ENDED, may_follow
 from headrace.errors import LeaseLost, NonRetryableError
 from headrace.infrastructure.storage.claiming import any_ready, choose
 from headrace.infrastructure.storage.database import Database, Transaction, parameters
-from headrace.infrastructure.storage.event_log import append_in
+from headrace.infrastructure.storage.event_rows import append_in
 from headrace.infrastructure.storage.processes import is_gone
 
 T = TypeVar("T")
