@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 from headrace.errors import DefinitionError, HeadraceError, Location, Problem
 
 if TYPE_CHECKING:
+    from headrace.application.orchestrator.backfills import Backfills
     from headrace.application.orchestrator.carrying import Prepared
+    from headrace.application.orchestrator.pauses import Pauses
     from headrace.application.orchestrator.queue import KeptDefinition
     from headrace.application.orchestrator.rehearsal import Rehearsed
     from headrace.application.orchestrator.site import Busy, Site
     from headrace.application.queries.quarantine import Held
     from headrace.application.queries.runs import RunView
+    from headrace.bus.chain import Verified
     from headrace.bus.store import Envelope, EventStore
     from headrace.business.engine import Engine, Statement
     from headrace.business.model.definition import Loaded
@@ -188,6 +191,7 @@ def run(
     params: Mapping[str, Any] | None = None,
     full_refresh: bool = False,
     force: bool = False,
+    priority: int | None = None,
     busy: Busy | None = None,
     listen: Listener | None = None,
 ) -> RunView:
@@ -195,7 +199,7 @@ def run(
     from headrace.application.orchestrator.batch import Wish, run_all
 
     where = site(loaded.project, busy, listen)
-    wish = Wish({**(params or {}), **loaded.params}, kept(loaded), force, full_refresh)
+    wish = Wish({**(params or {}), **loaded.params}, kept(loaded), force, full_refresh, priority, user())
     return run_all(where, prepare(loaded, where), wish)
 
 
@@ -210,6 +214,50 @@ def kept(loaded: Loaded) -> KeptDefinition:
     project, file = str(loaded.project.resolve()), str(loaded.file) if loaded.file else None
     fingerprint = hashlib.sha256(json.dumps([text, project, file]).encode()).hexdigest()[:16]
     return KeptDefinition(fingerprint, loaded.definition.pipeline, project, file, text)
+
+
+def load_kept(definition: KeptDefinition, params: Mapping[str, Any]) -> Loaded:
+    """The definition as it was when a run was asked for, whatever became of its file. Raises `DefinitionError`."""
+    from headrace.infrastructure.loader import load_text
+
+    file = Path(definition.file) if definition.file else None
+    name, project = definition.file or f"pipeline {definition.pipeline}", Path(definition.project)
+    return load_text(definition.text, name, file=file, project=project, params=params, catalog=catalog())
+
+
+def definitions(project: Path) -> Sequence[tuple[Path, Loaded | DefinitionError]]:
+    """The definitions in the folder that the settings name, the broken ones too."""
+    from headrace.infrastructure.definition_folder import definitions_in
+
+    return list(definitions_in(project / settings(project).definitions, catalog()))
+
+
+def pauses(project: Path) -> Pauses:
+    """What holds schedules up."""
+    from headrace.infrastructure.storage.pause_list import DatabasePauses
+
+    return DatabasePauses(database(project))
+
+
+def backfills(project: Path) -> Backfills:
+    """The backfills that were asked for."""
+    from headrace.infrastructure.storage.backfill_register import DatabaseBackfills
+
+    return DatabaseBackfills(database(project))
+
+
+def verify_log(project: Path) -> Verified:
+    """Whether the log of what happened is as it was written."""
+    from headrace.infrastructure.storage.event_log import EventLog
+
+    return EventLog(database(project)).verify()
+
+
+def user() -> str:
+    """Who asks."""
+    from headrace.infrastructure.storage.processes import this_user
+
+    return this_user()
 
 
 def bury_the_dead(project: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from headrace.application.cli.composed import system
+from headrace.application.cli.run_commands import AsJson, Detach, Project, Quiet, events, runs, workers
 
 DEFAULT_FILE = Path("pipeline.yaml")
 
@@ -28,11 +29,12 @@ contract = typer.Typer(
 )
 app.add_typer(quarantine, name="quarantine")
 app.add_typer(contract, name="contract")
+app.add_typer(runs, name="runs")
+app.add_typer(events, name="events")
+app.add_typer(workers, name="workers")
 
 File = Annotated[Path, typer.Argument(help="The definition of the pipeline.", show_default=True)]
 Params = Annotated[list[str] | None, typer.Option("--param", "-p", help="A parameter, as name=value; may be repeated.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-Project = Annotated[Path, typer.Option("--project", help="The folder that holds the definition.")]
 
 
 @app.command()
@@ -70,13 +72,18 @@ def run(
     param: Params = None,
     full_refresh: Annotated[bool, typer.Option("--full-refresh", help="Read everything anew and rebuild the targets.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Run even if all of it was published before.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only what went wrong.")] = False,
+    detach: Detach = False,
+    priority: Annotated[
+        int | None, typer.Option("--priority", help="Of runs that wait, the higher one begins first.", min=-1000, max=1000)
+    ] = None,
+    quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Run a pipeline: read, judge, transform, audit, publish."""
-    from headrace.application.cli.running import run_file
+    from headrace.application.cli.running import Wanted, run_file, submit_file
 
-    run_file(system(), file, param, full_refresh=full_refresh, force=force, quiet=quiet, as_json=as_json)
+    carry_out = submit_file if detach else run_file
+    carry_out(system(), file, param, Wanted(full_refresh, force, priority), quiet=quiet, as_json=as_json)
 
 
 @app.command("test")
@@ -93,18 +100,6 @@ def schema(out: Annotated[Path | None, typer.Option("--out", "-o", help="Write t
     from headrace.application.cli.inspecting import print_schema
 
     print_schema(system(), out)
-
-
-@app.command()
-def runs(
-    project: Project = Path(),
-    limit: Annotated[int, typer.Option("--limit", "-n", help="How many.", min=1)] = 20,
-    as_json: AsJson = False,
-) -> None:
-    """List the runs of a project, the latest first."""
-    from headrace.application.cli.history import list_runs
-
-    list_runs(system(), project, limit, as_json=as_json)
 
 
 @app.command()

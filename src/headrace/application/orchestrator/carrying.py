@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ from headrace.application.orchestrator.increments import Work, narrowed, outstan
 from headrace.application.orchestrator.lease import LeaseKeeper
 from headrace.application.orchestrator.queue import Lease
 from headrace.application.orchestrator.readiness import Ready, from_note
+from headrace.application.orchestrator.reopening import is_overtaken
 from headrace.application.orchestrator.run import BatchRun, Order
 from headrace.application.orchestrator.settling import settle_runs
 from headrace.application.orchestrator.site import Site
@@ -106,13 +108,14 @@ class _Carrier:
     def _work(self) -> tuple[bool, bool]:
         """Whether more has to follow, and whether there was anything to do."""
         prepared, workspaces = self.prepared, self.site.workspaces
-        if self.lease.attempt > 1:
+        anew = self.lease.attempt > 1 or self._reopened()
+        if anew:
             self._fence_off()
         ready = from_note(workspaces.noted(self.lease.run_id), prepared.plan)
         if ready is None:
             work = self.assignment.work or self._outstanding()
             prepared = _reading_only(prepared, work)
-            if self.lease.attempt > 1:
+            if anew:
                 workspaces.close(self.lease.run_id)
         else:
             work = ready.work
@@ -136,17 +139,28 @@ class _Carrier:
         self.batch = BatchRun(order, self.site.engine, self)
         return work.more, self.batch.execute(ready)
 
+    def _reopened(self) -> bool:
+        """Whether the run had ended before. What it has staged is forgotten if it is to begin from the start, or was overtaken."""
+        run_id, how = self.lease.run_id, self.lease.request.options.get("reopened")
+        if self.lease.attempt == 1 and how and (how == "retried" or is_overtaken(self.store, run_id, self.pipeline)):
+            self.site.workspaces.close(run_id)
+        return how is not None
+
     def _outstanding(self) -> Work:
-        ledgers = {s.name: s.publisher.ledger(self.site.project) for s in self.prepared.plan.sinks}
+        project = self.site.project
+        ledgers = {
+            s.name: self.attempted(f"asking {s.name}", partial(s.publisher.ledger, project)) for s in self.prepared.plan.sinks
+        }
         mine = {name: [c for c in found if c.pipeline == self.pipeline] for name, found in ledgers.items()}
         settle_runs(self.site.bus, self.pipeline, mine)
-        return outstanding(self.prepared.plan, mine, self.site.hash_file, self.site.project)
+        return outstanding(self.prepared.plan, mine, self.site.hash_file, project)
 
     def _fence_off(self) -> None:
         """Keep whoever held the run before from publishing, should it only have slept."""
         for sink in self.prepared.plan.sinks:
             if isinstance(sink.publisher, Fenced):
-                sink.publisher.fence(self.site.project, self.pipeline, self.fence)
+                fence = partial(sink.publisher.fence, self.site.project, self.pipeline, self.fence)
+                self.attempted(f"fencing {sink.name}", fence)
 
     # How it ends -----------------------------------------------------------------------------------------------------
 
@@ -173,7 +187,7 @@ class _Carrier:
             raise error
         why = "" if stopped == "cancelled" else "interrupted"
         self._tell(PipelineCancelledEvent(run_id, pipeline=self.pipeline, seconds=self._seconds(), why=why))
-        self.site.workspaces.close(run_id)
+        self._leave()
 
     def _failed(self, error: Exception, message: str, hint: str | None) -> None:
         self.keeper.close()
@@ -181,6 +195,10 @@ class _Carrier:
         self._tell(
             PipelineFailedEvent(self.lease.run_id, message, pipeline=self.pipeline, error=kind, hint=hint, seconds=seconds)
         )
+        self._leave()
+
+    def _leave(self) -> None:
+        """Leave what the run can be gone on with, and nothing else."""
         if self.site.workspaces.noted(self.lease.run_id) is None:
             self.site.workspaces.close(self.lease.run_id)
 

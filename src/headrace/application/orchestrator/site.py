@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from headrace.application.orchestrator.increments import HashFile
-from headrace.application.orchestrator.queue import RunQueue, Worker
+from headrace.application.orchestrator.queue import KnownWorker, RunQueue, Worker
 from headrace.application.orchestrator.rehearsal import WriteTexts
 from headrace.application.orchestrator.replay import HeldRows
 from headrace.bus.bus import EventBus
@@ -39,6 +39,10 @@ class Workers(Protocol):
 
     def any_alive(self) -> bool:
         """Whether a worker is there that goes on with what others leave."""
+        ...
+
+    def all(self) -> Sequence[KnownWorker]:
+        """Those that are known, alive or not, and the commands that carry out runs of their own."""
         ...
 
 
