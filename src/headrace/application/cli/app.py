@@ -9,6 +9,7 @@ import typer
 
 from headrace.application.cli.composed import system
 from headrace.application.cli.run_commands import AsJson, Detach, Project, Quiet, events, runs, workers
+from headrace.application.cli.schedule_commands import backfill, schedule
 
 DEFAULT_FILE = Path("pipeline.yaml")
 
@@ -31,6 +32,8 @@ app.add_typer(quarantine, name="quarantine")
 app.add_typer(contract, name="contract")
 app.add_typer(runs, name="runs")
 app.add_typer(events, name="events")
+app.add_typer(schedule, name="schedule")
+app.add_typer(backfill, name="backfill")
 app.add_typer(workers, name="workers")
 
 File = Annotated[Path, typer.Argument(help="The definition of the pipeline.", show_default=True)]
