@@ -110,6 +110,7 @@ def site(project: Path, busy: Busy | None = None, listen: Listener | None = None
     from headrace.application.orchestrator.queue import Worker
     from headrace.application.orchestrator.site import Site, silent
     from headrace.bus.bus import EventBus
+    from headrace.infrastructure.storage.breaker_table import DatabaseBreakers
     from headrace.infrastructure.storage.event_log import EventLog
     from headrace.infrastructure.storage.held_rows import ParquetHeldRows, write_texts
     from headrace.infrastructure.storage.processes import this_host, this_process
@@ -133,6 +134,7 @@ def site(project: Path, busy: Busy | None = None, listen: Listener | None = None
         held=ParquetHeldRows(),
         write_texts=write_texts,
         workspaces=Workspaces(project / chosen.state / "runs"),
+        breakers=DatabaseBreakers(store),
         busy=busy or silent,
     )
 

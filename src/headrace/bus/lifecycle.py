@@ -68,7 +68,8 @@ class PipelineResumedEvent(Event):
 
 @dataclass(frozen=True, slots=True)
 class PipelineRetriedEvent(Event):
-    """A step failed in a way that may pass, and is tried again after this delay."""
+    """A step failed in a way that may pass, and is tried again after this delay. Attempt 0 was not made, because the circuit breaker
+    of the system behind it is open."""
 
     written: ClassVar[str] = "pipeline.retried/1"
     step: str

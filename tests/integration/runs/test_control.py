@@ -81,7 +81,7 @@ def hold(project: Project, run_id: str = "held") -> Lease:
 
 def work(project: Project) -> None:
     """What a worker does with the next run."""
-    site = bootstrap.site(project.folder)
+    site = replace(bootstrap.site(project.folder), postpones=True)
     lease = site.queue.claim(site.worker)
     assert lease is not None
     assert lease.request.definition is not None

@@ -55,6 +55,8 @@ def _processed(data: Data) -> str:
 
 
 def _retried(data: Data) -> str:
+    if not data["attempt"]:
+        return f"{data['step']} waits {data['delay_seconds']:g} s: {data['message']}"
     return f"{data['step']} failed (attempt {data['attempt']}), again in {data['delay_seconds']:g} s: {data['message']}"
 
 

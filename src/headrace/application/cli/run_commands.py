@@ -1,4 +1,4 @@
-"""The commands `headrace runs`, `events` and `workers`: what can be typed. Each opens the module that carries it out when it is typed."""
+"""The commands `headrace runs`, `events`, `workers`, `breakers`. Each opens the module that carries it out when it is typed."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only what went
 runs = group("Runs: list, show, watch, cancel, resume, retry.", unsaid="list")
 events = group("What happened: tail, verify, export.")
 workers = group("Who carries runs out.", unsaid="list")
+breakers = group("Circuit breakers before remote systems: list, reset.", unsaid="list")
 
 
 @runs.command("list")
@@ -135,3 +136,22 @@ def workers_list(project: Project = Path(), as_json: AsJson = False) -> None:
     from headrace.application.cli.attending import list_workers
 
     list_workers(system(), project, as_json=as_json)
+
+
+@breakers.command("list")
+def breakers_list(project: Project = Path(), as_json: AsJson = False) -> None:
+    """List the remote systems that have failed, and whether calls to them are made."""
+    from headrace.application.cli.breaking import list_breakers
+
+    list_breakers(system(), project, as_json=as_json)
+
+
+@breakers.command("reset")
+def breakers_reset(
+    name: Annotated[str, typer.Argument(help="As `headrace breakers list` has it.", metavar="SYSTEM")],
+    project: Project = Path(),
+) -> None:
+    """Close the circuit of a system, so that the next call is made at once."""
+    from headrace.application.cli.breaking import reset_breaker
+
+    reset_breaker(system(), project, name)

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+from headrace.application.orchestrator.breakers import RECOVERY, Postponed, guarded, system_of
 from headrace.application.orchestrator.failpoints import Failpoints
 from headrace.application.orchestrator.increments import Work, narrowed, outstanding
 from headrace.application.orchestrator.lease import LeaseKeeper
@@ -26,7 +27,7 @@ from headrace.bus.lifecycle import PipelineRetriedEvent
 from headrace.business.model.definition import Definition
 from headrace.business.ports import Fence, Fenced
 from headrace.business.processing.plan import Plan, PlannedSink, Resolved
-from headrace.errors import HeadraceError, LeaseLost, RetryableError, TimedOut
+from headrace.errors import CircuitBreakerOpenError, HeadraceError, LeaseLost, RetryableError, TimedOut
 from headrace.resilience.retry import retrying
 
 T = TypeVar("T")
@@ -63,7 +64,8 @@ class Carried:
 
 
 def carry_out(site: Site, lease: Lease, prepared: Prepared, assignment: Assignment) -> Carried:
-    """One run, from its claim to its end. Raises what ended it; the log has it either way, but when the lease was lost."""
+    """One run, from its claim to its end, or until it is given back to wait. Raises what ended it; the log has it either way, but
+    when the lease was lost."""
     carrier = _Carrier(site, lease, prepared, assignment)
     with carrier.keeper:
         more = carrier.carry_out()
@@ -93,6 +95,8 @@ class _Carrier:
             self.tell(PipelineCompletedEvent(run_id, pipeline=self.pipeline, seconds=self._seconds(), unchanged=not done))
         except LeaseLost:
             raise
+        except Postponed:
+            return False
         except KeyboardInterrupt:
             self._interrupted()
             raise
@@ -149,7 +153,8 @@ class _Carrier:
     def _outstanding(self) -> Work:
         project = self.site.project
         ledgers = {
-            s.name: self.attempted(f"asking {s.name}", partial(s.publisher.ledger, project)) for s in self.prepared.plan.sinks
+            s.name: self.attempted(f"asking {s.name}", partial(s.publisher.ledger, project), system_of(s.publisher))
+            for s in self.prepared.plan.sinks
         }
         mine = {name: [c for c in found if c.pipeline == self.pipeline] for name, found in ledgers.items()}
         settle_runs(self.site.bus, self.pipeline, mine)
@@ -160,7 +165,7 @@ class _Carrier:
         for sink in self.prepared.plan.sinks:
             if isinstance(sink.publisher, Fenced):
                 fence = partial(sink.publisher.fence, self.site.project, self.pipeline, self.fence)
-                self.attempted(f"fencing {sink.name}", fence)
+                self.attempted(f"fencing {sink.name}", fence, system_of(sink.publisher))
 
     # How it ends -----------------------------------------------------------------------------------------------------
 
@@ -219,12 +224,26 @@ class _Carrier:
     def before_publishing(self, sink: PlannedSink) -> None:  # noqa: ARG002 - each sink is asked for, whichever it is
         self.keeper.check()
 
-    def attempted(self, step: str, operation: Callable[[], T]) -> T:
+    def attempted(self, step: str, operation: Callable[[], T], system: str | None = None) -> T:
         def told(attempt: int, delay: float, error: RetryableError) -> None:
             kind = type(error).__name__
             self.tell(PipelineRetriedEvent(self.lease.run_id, step, attempt, round(delay, 3), kind, error.message))
 
+        if system is not None:
+            operation = partial(guarded, self.site.breakers, system, operation, partial(self._hold_off, step))
         return retrying(self.prepared.definition.retry.policy, operation, wait=self.keeper.wait, told=told)
+
+    def _hold_off(self, step: str, refused: CircuitBreakerOpenError) -> None:
+        """A remote system is left alone: give the run back, or wait for a while."""
+        seconds = min(refused.retry_after or 0.0, RECOVERY)
+        if self.site.postpones:
+            self.keeper.close()
+            self.site.queue.postpone(self.lease, refused.message, time.time() + seconds)
+            raise Postponed
+        kind = type(refused).__name__
+        self.tell(PipelineRetriedEvent(self.lease.run_id, step, 0, round(seconds, 3), kind, refused.message))
+        self.busy(f"waiting: {refused.message}", None)
+        self.keeper.wait(max(seconds, 1.0))
 
     def reached(self, point: str) -> None:
         self.failpoints.reached(point)

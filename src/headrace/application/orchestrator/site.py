@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from headrace.application.orchestrator.breakers import Breakers
 from headrace.application.orchestrator.increments import HashFile
 from headrace.application.orchestrator.queue import KnownWorker, RunQueue, Worker
 from headrace.application.orchestrator.rehearsal import WriteTexts
@@ -67,7 +68,10 @@ class Site:
     held: HeldRows
     write_texts: WriteTexts
     workspaces: Workspaces
+    breakers: Breakers
     busy: Busy = silent
+    postpones: bool = False
+    """Whether a run that has to wait is given back to the queue; otherwise it is waited here, in sight of whoever began it."""
 
     def quarantine(self, pipeline: str) -> Path:
         return self.state / "quarantine" / pipeline
