@@ -20,7 +20,7 @@ from headrace import bootstrap
 from headrace.application.orchestrator.batch import assigned, wish_of
 from headrace.application.orchestrator.carrying import carry_out
 from headrace.application.orchestrator.queue import Lease, RunRequest
-from headrace.application.orchestrator.turns import standing
+from headrace.application.orchestrator.turns import ended_elsewhere, standing, wait_for_turn
 from headrace.application.queries.runs import RunView, find_run
 from headrace.bus.events import PipelineCompletedEvent
 
@@ -183,6 +183,21 @@ def test_a_run_that_goes_on_in_another_process_can_be_cancelled(
     assert find_run(ready.store, run_id).state == "cancelled"
     assert ready.cli("runs", "cancel", run_id, "--project", str(ready.folder)) == 2
     assert "has ended already" in capsys.readouterr().err
+
+
+def test_a_run_that_another_takes_is_waited_for(ready: Project) -> None:
+    lease = hold(ready)
+    told: list[str] = []
+
+    def busy(what: str, _share: float | None) -> None:
+        told.append(what)
+        if len(told) == 2:
+            site.queue.append(lease, [PipelineCompletedEvent(lease.run_id, pipeline="p")])
+
+    site = bootstrap.site(ready.folder, busy)
+    assert wait_for_turn(site, lease.run_id) is None
+    assert told[0] == f"carried out by {lease.worker}"
+    assert ended_elsewhere(site.bus.store, lease.run_id).state == "succeeded"
 
 
 def test_cancelling_need_not_be_waited_for(ready: Project, capsys: pytest.CaptureFixture[str]) -> None:

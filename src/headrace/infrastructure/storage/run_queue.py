@@ -283,15 +283,22 @@ class _Writing:
         if row["state"] == "cancelling":
             self.free(row, "cancelling", "", 0.0)
             self.tell({**row, "state": "cancelling"}, [PipelineCancelledEvent(run_id, pipeline=row["pipeline"], why=why)])
-        elif resume and row["definition"] and row["attempt"] < worker.attempts and row["host"] in (None, worker.host):
+        elif resume and row["definition"] and self.lost(run_id) < worker.attempts and row["host"] in (None, worker.host):
             self.free(row, "waiting", "taken from a worker that was lost", 0.0)
         else:
-            lost = (
-                "the process of this run died" if row["attempt"] == 1 else f"{row['attempt']} workers were lost over this run"
-            )
+            workers = self.lost(run_id)
+            lost = "the process of this run died" if workers == 1 else f"{workers} workers were lost over this run"
             hint = "the next run does again what it had not published; `headrace runs resume` goes on with this one"
             failed = PipelineFailedEvent(run_id, lost, pipeline=row["pipeline"], error=PROCESS_DIED, hint=hint)
             self.tell({**row, "state": "running"}, [failed])
+
+    def lost(self, run_id: str) -> int:
+        """How many workers were lost over a run since somebody asked for it, or asked for it again."""
+        query = (
+            "select count(*) from events where stream = :run_id and type = 'pipeline.lease_lost/1' and number > (select "
+            "coalesce(max(number), 0) from events where stream = :run_id and type in ('pipeline.queued/1', 'pipeline.reopened/1'))"
+        )
+        return int(self.db.rows(query, {"run_id": run_id})[0][0])
 
     def free(self, row: Mapping[str, Any], state: str, reason: str, not_before: float) -> None:
         """Nobody holds it from here on. The token stays, and is too small for whoever held it as soon as the next claim is made."""
