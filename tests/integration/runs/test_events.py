@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import subprocess
 from contextlib import closing
 
 import pytest
 from tests.integration.runs.project import Project
+from tests.integration.runs.test_control import begin, started
+
+__all__ = ["started"]
 
 
 @pytest.fixture
@@ -44,6 +48,19 @@ def test_people_get_lines(ran: Project, capsys: pytest.CaptureFixture[str]) -> N
     assert len(lines) == len(list(ran.store.read(ran.store.read(after=ran.store.last() - 1).__next__().stream)))
     assert "pipeline.completed" in lines[-1]
     assert "succeeded" in lines[-1]
+
+
+def test_what_happens_is_followed_as_it_happens(ran: Project, started: list[subprocess.Popen[str]]) -> None:
+    following = begin(ran, started, "events", "tail", "--follow", "--json", "-n", "1", "-t", "pipeline.[sc]*")
+    assert following.stdout is not None
+    assert json.loads(following.stdout.readline())["type"] == "pipeline.completed/1"
+    run = ran.run(force=True)
+    lines = [json.loads(following.stdout.readline()) for _ in range(3)]
+    assert [line["type"] for line in lines] == ["pipeline.claimed/1", "pipeline.started/1", "pipeline.completed/1"]
+    assert {line["run"] for line in lines} == {run.id}
+    following.send_signal(2)
+    following.communicate()
+    assert following.returncode == 0
 
 
 def test_all_of_it_is_exported(ran: Project, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from headrace.application.cli.console import paint, say, say_json, warn
+from headrace.application.cli.console import paint, say, say_json, say_now, warn
 from headrace.application.cli.event_lines import as_data, in_words
 from headrace.application.cli.system import System
 from headrace.application.queries.runs import RunView, apply, find_run
@@ -27,7 +27,7 @@ def watch_run(system: System, project: Path, run_id: str, *, as_json: bool) -> N
     run = RunView(find_run(store, run_id).id)
     try:
         for event in _until_ended(system, project, store, run):
-            say(json.dumps(as_data(event)) if as_json else f"{event.at:%H:%M:%S}  {in_words(event)}")
+            say_now(json.dumps(as_data(event)) if as_json else f"{event.at:%H:%M:%S}  {in_words(event)}")
     except KeyboardInterrupt:
         raise RunError(f"no longer watching: run {run.id} goes on", hint=f"`headrace runs cancel {run.id}` stops it") from None
     if run.state != "succeeded":
@@ -87,10 +87,10 @@ def _is_of(event: Envelope, types: Sequence[str]) -> bool:
 
 def _say(event: Envelope, *, as_json: bool) -> None:
     if as_json:
-        say(json.dumps(as_data(event)))
+        say_now(json.dumps(as_data(event)))
         return
     head = paint(f"{event.position:>7}  {event.at:%Y-%m-%d %H:%M:%S}  {event.stream}", "dim")
-    say(f"{head}  {event.kind:<24}  {in_words(event)}")
+    say_now(f"{head}  {event.kind:<24}  {in_words(event)}")
 
 
 def verify_events(system: System, project: Path, *, as_json: bool) -> None:
