@@ -65,6 +65,21 @@ def test_one_that_fails_keeps_no_other_from_its_turn_and_is_gone_on_with(
     assert {run.id: run.events for run in runs if run.id in before} == before, "what succeeded is left alone"
 
 
+def test_one_that_cannot_be_planned_keeps_no_other_from_its_turn(daily: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    mend(daily)
+    daily.file.write_text(daily.file.read_text().replace("path: in.csv", "path: in/${params.day}.csv"))
+    for day in (DAYS[0], DAYS[2]):
+        daily.data(f"in/{day}.csv", ["day", "amount"], [[day, 1]])
+    assert daily.cli("backfill", str(daily.file), *RANGE) == 1
+    assert f"day={DAYS[1]}  cannot be run" in capsys.readouterr().err
+    assert published(daily) == [DAYS[0], DAYS[2]]
+    daily.data(f"in/{DAYS[1]}.csv", ["day", "amount"], [[DAYS[1], 1]])
+    assert daily.cli("backfill", str(daily.file), *RANGE) == 0
+    assert published(daily) == list(DAYS)
+    daily.file.write_text(daily.file.read_text().replace("day = $", "dya = $"))
+    assert daily.cli("backfill", str(daily.file), *RANGE, "--again") == 2
+
+
 def test_all_of_it_belongs_together(daily: Project, capsys: pytest.CaptureFixture[str]) -> None:
     mend(daily)
     assert daily.cli("backfill", str(daily.file), *RANGE, "--json") == 0

@@ -20,7 +20,7 @@ from headrace.application.queries.runs import RunView, fold
 from headrace.business.model.definition import Loaded
 from headrace.business.model.schema import did_you_mean
 from headrace.business.scheduling.backfill import Backfill, expand
-from headrace.errors import RunError, UsageError
+from headrace.errors import DefinitionError, RunError, UsageError
 
 #: The run of each value; None where none was asked for yet.
 Runs = Mapping[str, RunView | None]
@@ -49,22 +49,32 @@ def backfill_file(system: System, file: Path, asked: Asked, *, detach: bool, as_
     known = keep(system.backfills(first.project), wanted, written)
     system.bury_the_dead(first.project)
     carry_out = _leave if detach else _carry_out
-    runs: dict[str, RunView | None] = dict.fromkeys(wanted.values)
+    runs = runs_of(system.backfills(first.project), system.event_store(first.project), known)
+    refused: list[DefinitionError] = []
     try:
-        for value in wanted.values:
-            runs[value] = carry_out(system, file, wanted, value, bounds)
+        for value, run in runs.items():
+            if run is not None and run.state == "succeeded":
+                warn(f"{wanted.param}={value}  run {run.id}  {paint('succeeded before', 'dim', sys.stderr)}")
+                continue
+            try:
+                runs[value] = carry_out(system, file, wanted, value, bounds)
+            except DefinitionError as error:  # a file of that day is missing, say: no reason to leave the other days out
+                warn(f"{wanted.param}={value}  {paint('cannot be run', 'red', sys.stderr)}: {error}")
+                refused.append(error)
     except KeyboardInterrupt:
         raise RunError(
             f"interrupted: backfill {wanted.id} has {_counted(runs)}",
             hint="the same command goes on where it was; nothing half-done is visible anywhere",
         ) from None
+    if len(refused) == len(runs):
+        raise refused[0]
     _tell(known, runs, as_json=as_json)
     if detach and not system.site(first.project).workers.any_alive():
         warn("no worker is there to carry them out: start one with `headrace worker` or `headrace serve`")
     failed = [run for run in runs.values() if run is not None and run.state in ("failed", "cancelled")]
-    if failed:
+    if failed or refused:
         raise RunError(
-            f"{len(failed)} of {len(runs)} runs of backfill {wanted.id} did not succeed",
+            f"{len(failed) + len(refused)} of {len(runs)} runs of backfill {wanted.id} did not succeed",
             hint="the same command goes on with them, by the definition as it is then",
         )
 
@@ -105,9 +115,6 @@ def _carry_out(system: System, file: Path, wanted: Backfill, value: str, bounds:
         site = system.site(loaded.project, busy, listen)
         prepared = system.prepare(loaded, site)
         run = ask_for(site, loaded.definition, wish, wanted.key(value), wanted.id, bounds)
-        if run.state == "succeeded":
-            warn(f"{wanted.param}={value}  run {run.id}  {paint('succeeded before', 'dim', sys.stderr)}")
-            return run
         warn(f"{wanted.param}={value}  run {run.id}")
         try:
             return go_on(site, prepared, wish, run.id)
