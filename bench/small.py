@@ -1,4 +1,4 @@
-"""What small things cost: a tiny pipeline, `--help`, a definition of 200 steps, 1,000 rules on one table. Whole processes.
+"""What small things cost: steps that do nothing, a tiny pipeline, `--help`, a definition of 200 steps, 1,000 rules on one table. Whole processes.
 
 python bench/small.py [--rounds 5]
 """
@@ -39,6 +39,23 @@ sinks:
   - file: {path: out/}
 """
 
+#: Five steps that do next to nothing: what is left is the price of starting, planning, running and telling.
+TRIVIAL = """\
+version: 1
+pipeline: trivial
+sources:
+  rows:
+    file: {path: rows.csv}
+steps:
+  - filter: x >= 0
+  - derive: {y: x}
+  - select: [x, y]
+  - rename: {y: z}
+  - limit: 100
+sinks:
+  - file: {path: out/}
+"""
+
 WIDE_COLUMNS, WIDE_ROWS, RULES_PER_COLUMN = 50, 100_000, 20
 
 
@@ -54,6 +71,12 @@ def tiny() -> Path:
     folder = project("tiny", TINY)
     lines = [f"{i},{i}.50,2024-01-{1 + i % 28:02d}" for i in range(1, 21)]
     (folder / "orders.csv").write_text("\n".join(["id,amount,day", *lines, "21,-1,2024-02-30"]) + "\n")
+    return folder
+
+
+def trivial() -> Path:
+    folder = project("trivial", TRIVIAL)
+    (folder / "rows.csv").write_text("x\n1\n2\n")
     return folder
 
 
@@ -111,6 +134,8 @@ def rows(rounds: int) -> Iterator[tuple[str, str, str]]:
     yield "an empty Python process, for comparison", f"{bare.cpu_seconds:.2f} s", ""
     cost = median([HEADRACE, "--help"], folder, rounds)
     yield "`headrace --help`", f"{cost.cpu_seconds:.2f} s", "0.2 s"
+    cost = median([HEADRACE, "run"], trivial(), rounds)
+    yield "five steps that do nothing: run", f"{cost.cpu_seconds:.2f} s", "0.5 s"
     cost = median([HEADRACE, "run"], folder, rounds)
     yield "a pipeline of one tiny file: contract, five steps, audit, publish", f"{cost.cpu_seconds:.2f} s", "0.6 s"
     cost = median([HEADRACE, "plan"], long(), rounds)

@@ -19,13 +19,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, time, timedelta
 from decimal import Decimal
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from headrace.errors import Location, UsageError
+from headrace.records import record
 
 if TYPE_CHECKING:
     from headrace.application.queries.runs import RunView
@@ -37,7 +38,7 @@ __all__ = ["Pipeline", "check", "contract", "plan", "run", "sink", "source", "st
 _Place = tuple[str | int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Part:
     """A source, step, check or sink by the name of its plugin, with its options as they were written."""
 
@@ -86,7 +87,7 @@ def contract(**options: Any) -> dict[str, Any]:
     return _named(options)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pipeline:
     """A pipeline in the making. Each method gives a new one, so that several can grow out of one beginning.
 

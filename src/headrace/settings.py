@@ -1,9 +1,11 @@
-"""How much a run may use and where it keeps its state: `headrace.toml` beside the definition, and the environment above it.
+"""How much a run may use and where it keeps its state: `headrace.toml` beside the definition or above it, and the environment over it.
 
     memory_limit = "1GB"           HEADRACE_MEMORY_LIMIT     at most this much memory; larger work spills to disk
     threads = 4                    HEADRACE_THREADS          at most this many threads
     temp_directory = "/scratch"    HEADRACE_TEMP_DIRECTORY   where spilled work goes
     state = ".headrace"            HEADRACE_STATE            runs, quarantine and history
+    quarantine_days = 90           HEADRACE_QUARANTINE_DAYS  rows that are held back are kept so long, for ever when not set
+    quarantine_max = "10GB"        HEADRACE_QUARANTINE_MAX   a run that would hold back more than fits fails
     database_url = "postgresql://app:${secret:env/PG_PASSWORD}@db/state"
                                    HEADRACE_DATABASE_URL     the state database; SQLite in the state folder unless said
     definitions = "pipelines"      HEADRACE_DEFINITIONS      the folder of definitions that `headrace serve` watches
@@ -20,26 +22,28 @@ from __future__ import annotations
 import difflib
 import os
 import re
-import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from headrace.errors import DefinitionError, Location, Problem
+from headrace.records import record
 
 FILE = "headrace.toml"
 _PREFIX = "HEADRACE_"
 _KEYS = (
-    "memory_limit", "threads", "temp_directory", "state", "database_url", "definitions", "lease_seconds", "attempts", "keep_days", "slots",
+    "memory_limit", "threads", "temp_directory", "state", "quarantine_days", "quarantine_max", "database_url", "definitions",
+    "lease_seconds", "attempts", "keep_days", "slots",
 )  # fmt: skip
 _PATHS = ("temp_directory", "state", "definitions")
-_COUNTS = ("threads", "attempts", "keep_days")
+_COUNTS = ("threads", "quarantine_days", "attempts", "keep_days")
+_SIZES = ("memory_limit", "quarantine_max")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)")
 _UNITS = ("B", "KB", "MB", "GB", "TB", "KiB", "MiB", "GiB", "TiB")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Settings:
     """What was set; None leaves the choice to the engine. Relative paths are meant from the project folder."""
 
@@ -47,6 +51,8 @@ class Settings:
     threads: int | None = None
     temp_directory: Path | None = None
     state: Path = Path(".headrace")
+    quarantine_days: int | None = None
+    quarantine_max: str | None = None
     database_url: str | None = None
     """May hold references to secrets, which are resolved when it is used."""
     definitions: Path = Path()
@@ -54,6 +60,28 @@ class Settings:
     attempts: int = 3
     keep_days: int = 90
     slots: Mapping[str, int] = field(default_factory=dict)
+
+
+def home(project: Path) -> Path:
+    """The folder whose `headrace.toml` holds for a project: its own, or the next above it that belongs to the same user; without any,
+    its own. Beyond the folder of a repository and the user's home nothing is looked for."""
+    folder = project.resolve()
+    owner = _owner(folder)
+    for above in (folder, *folder.parents):
+        if _owner(above) != owner:
+            break
+        if (above / FILE).is_file():
+            return above
+        if (above / ".git").exists() or above == Path.home():
+            break
+    return project
+
+
+def _owner(folder: Path) -> int | None:
+    try:
+        return folder.stat().st_uid
+    except OSError:
+        return None
 
 
 def load_settings(project: Path, env: Mapping[str, str] | None = None) -> Settings:
@@ -67,11 +95,13 @@ def load_settings(project: Path, env: Mapping[str, str] | None = None) -> Settin
 
 
 def _file(file: Path, problems: list[Problem]) -> dict[str, tuple[Any, Location]]:
+    if not file.exists():
+        return {}
+    import tomllib
+
     try:
         text = file.read_text(encoding="utf-8")
         written = tomllib.loads(text)
-    except FileNotFoundError:
-        return {}
     except tomllib.TOMLDecodeError as error:
         place = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
         line, column = (int(place[1]), int(place[2])) if place else (len(text.splitlines()) or 1, 1)
@@ -108,11 +138,11 @@ def _value(key: str, value: Any, where: Location | None, project: Path, problems
         return int(value)
     if key == "lease_seconds" and (seconds := _seconds(value)) is not None:
         return seconds
-    if key == "memory_limit" and isinstance(value, str) and (found := _SIZE.fullmatch(value.strip())):
+    if key in _SIZES and isinstance(value, str) and (found := _SIZE.fullmatch(value.strip())):
         units = {unit.lower(): unit for unit in _UNITS}
         if found[2].lower() in units and float(found[1]) > 0:
             return f"{found[1]}{units[found[2].lower()]}"
-        problems.append(Problem(f"`{found[2]}` is not a unit of memory", (), "allowed: " + ", ".join(_UNITS), location=where))
+        problems.append(Problem(f"`{found[2]}` is not a unit of size", (), "allowed: " + ", ".join(_UNITS), location=where))
         return None
     if key in _PATHS and isinstance(value, str) and value:
         return project / value if key == "temp_directory" else Path(value)
@@ -128,7 +158,7 @@ def _value(key: str, value: Any, where: Location | None, project: Path, problems
 
 _WANTED = {
     **dict.fromkeys(_COUNTS, "a whole number above 0"),
-    "memory_limit": 'a size such as "1GB"',
+    **dict.fromkeys(_SIZES, 'a size such as "1GB"'),
     "lease_seconds": "a number of seconds, at least 1",
     "database_url": "an address such as `postgresql://user@host/database`",
     "slots": "names with whole numbers, such as `{warehouse = 2}`",
@@ -154,6 +184,14 @@ def _slots(value: Any) -> dict[str, int] | None:
     if not isinstance(value, Mapping) or not all(name and _is_count(units) for name, units in value.items()):
         return None
     return {str(name): int(units) for name, units in value.items()}
+
+
+def in_bytes(size: str) -> int:
+    """A size that was read as a setting: units of a thousand, and of 1024 with an `i`."""
+    amount = re.match(r"[\d.]+", size)
+    unit = size[amount.end() :] if amount else ""
+    power = ("", "K", "M", "G", "T").index(unit.rstrip("iB"))
+    return int(float(size.removesuffix(unit)) * (1024 if "i" in unit else 1000) ** power)
 
 
 def _line(text: str, key: str) -> int:

@@ -16,6 +16,7 @@ from tests.definitions.reading import read
 
 import headrace
 from headrace import Pipeline, bootstrap, check, contract, sink, source, step
+from headrace.bootstrap import parts
 from headrace.errors import DefinitionError, UsageError
 from headrace.infrastructure.loader import build, load_text
 
@@ -24,6 +25,7 @@ CATALOG = OnlyThese()
 
 @pytest.fixture(autouse=True)
 def plugins(monkeypatch):
+    monkeypatch.setattr(parts, "catalog", lambda: CATALOG)
     monkeypatch.setattr(bootstrap, "catalog", lambda: CATALOG)
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from headrace.bus.store import UNKNOWN, Envelope, Origin
+from headrace.records import record
 
 
 def digest(previous: str, stream: str, number: int, kind: str, at: datetime, data: Mapping[str, Any], origin: Origin) -> str:
@@ -24,7 +24,7 @@ def digest(previous: str, stream: str, number: int, kind: str, at: datetime, dat
     return hashlib.sha256((previous + json.dumps(parts, default=str, sort_keys=True)).encode()).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Anchor:
     """Where a chain begins: the position and hash of the last event that is no longer kept."""
 
@@ -32,7 +32,7 @@ class Anchor:
     hash: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Verified:
     """What became of a verification: how many events were looked at, and the first fault, if any."""
 

@@ -6,11 +6,13 @@ Each class has a written name and version under which it is stored (`pipeline.st
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from typing import Any, ClassVar
 
+from headrace.records import record
 
-@dataclass(frozen=True, slots=True)
+
+@record
 class Event:
     """A fact about a run. `pipeline_id` is the run's id, and with it the stream that the event belongs to."""
 
@@ -24,7 +26,7 @@ class Event:
         return found
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PipelineStartedEvent(Event):
     """A run began, by this version (fingerprint) of the pipeline, with these parameters (never secrets).
 
@@ -41,7 +43,7 @@ class PipelineStartedEvent(Event):
     trigger: str = field(default="command", kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DataIngestedEvent(Event):
     """A source was read to its end: records seen, bytes, files, and how long it took."""
 
@@ -54,7 +56,7 @@ class DataIngestedEvent(Event):
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DataValidatedEvent(Event):
     """Every row of a dataset has its verdict. `read = good + quarantined + dropped + filtered`; `rules` counts violations by rule."""
 
@@ -71,7 +73,7 @@ class DataValidatedEvent(Event):
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DataProcessedEvent(Event):
     """A step was carried out: rows that came in, by input, and went out."""
 
@@ -84,7 +86,7 @@ class DataProcessedEvent(Event):
     added: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DataStagedEvent(Event):
     """A result lies ready, unpublished."""
 
@@ -97,7 +99,7 @@ class DataStagedEvent(Event):
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class QualityCheckEvent(Event):
     """A check of the audit has its outcome: pass, fail, error, learning or skipped."""
 
@@ -113,7 +115,7 @@ class QualityCheckEvent(Event):
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DataStoredEvent(Event):
     """A result was published to a sink."""
 
@@ -133,7 +135,7 @@ class DataStoredEvent(Event):
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class QuarantineReplayIntendedEvent(Event):
     """Rows are about to be published again from quarantine, under these checkpoints; recorded first, so that a crash cannot double them."""
 
@@ -144,7 +146,7 @@ class QuarantineReplayIntendedEvent(Event):
     checkpoints: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class QuarantineReplayedEvent(Event):
     """Rows left quarantine: published by this run."""
 
@@ -154,7 +156,7 @@ class QuarantineReplayedEvent(Event):
     rows: Sequence[str]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PipelineCompletedEvent(Event):
     """A run succeeded. `unchanged` says that all of it had been published before and nothing was done. `result` is plain data."""
 
@@ -165,7 +167,7 @@ class PipelineCompletedEvent(Event):
     unchanged: bool = field(default=False, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PipelineFailedEvent(Event):
     """A run failed: what went wrong, the kind of error, and what to do. No target was left half written."""
 
@@ -177,7 +179,7 @@ class PipelineFailedEvent(Event):
     seconds: float = field(default=0.0, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PipelineCancelledEvent(Event):
     """A run was interrupted or cancelled; what it had not published yet, the next does again."""
 

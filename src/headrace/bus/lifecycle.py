@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar
 
 from headrace.bus.events import Event
+from headrace.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PipelineQueuedEvent(Event):
     """A run was accepted, and from here on will end. `definition` is the fingerprint of the text it runs by, `key` what makes the
     request the only one of its kind, `trigger` who asked: `command`, `schedule`, `file`, `pipeline`, `backfill`, `api`. All that was
@@ -28,7 +29,7 @@ class PipelineQueuedEvent(Event):
     timeout_seconds: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PipelineWaitingEvent(Event):
     """A run cannot go on yet, and why; `until` where the time is known (ISO 8601, UTC)."""
 
@@ -37,7 +38,7 @@ class PipelineWaitingEvent(Event):
     until: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PipelineClaimedEvent(Event):
     """A worker took the run, for the `attempt`th time, under a lease with this fencing token."""
 
@@ -47,7 +48,7 @@ class PipelineClaimedEvent(Event):
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LeaseLostEvent(Event):
     """The worker that held this token was not heard of any more; from here on it cannot publish."""
 
@@ -57,7 +58,7 @@ class LeaseLostEvent(Event):
     why: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PipelineResumedEvent(Event):
     """A run went on from a durable stage instead of from its start: what was staged or published is not done again."""
 
@@ -66,7 +67,7 @@ class PipelineResumedEvent(Event):
     attempt: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PipelineRetriedEvent(Event):
     """A step failed in a way that may pass, and is tried again after this delay. Attempt 0 was not made, because the circuit breaker
     of the system behind it is open."""
@@ -79,7 +80,7 @@ class PipelineRetriedEvent(Event):
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PipelineReopenedEvent(Event):
     """A run that had ended without success was put back into the queue by hand: `resumed` keeps what is staged, `retried` does not.
     `definition` is the fingerprint of the text that it goes by from here on."""
@@ -90,7 +91,7 @@ class PipelineReopenedEvent(Event):
     definition: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CancelRequestedEvent(Event):
     """Somebody wants the run to stop."""
 
@@ -98,7 +99,7 @@ class CancelRequestedEvent(Event):
     by: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DataIndexedEvent(Event):
     """The indexes that a sink asks for exist on its target."""
 
@@ -108,7 +109,7 @@ class DataIndexedEvent(Event):
     indexes: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NotificationSentEvent(Event):
     """People were told that something opened or closed; never how (addresses may be secret)."""
 

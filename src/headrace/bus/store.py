@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
 from headrace.bus.events import Event
+from headrace.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Origin:
     """Who made events come about, and what they belong to."""
 
@@ -26,7 +26,7 @@ class Origin:
 UNKNOWN = Origin()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Envelope:
     """A stored event: its place in the global order and in its stream, when, and what, under its written type name.
 

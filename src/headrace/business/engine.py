@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,12 +10,13 @@ from headrace.business.model.types import DataType
 from headrace.business.ports import InputFile, Scan, Staged
 from headrace.business.processing.expressions.ir import Expr
 from headrace.business.processing.plan import Plan, PlannedSource
+from headrace.records import record
 
 #: Told now and then how far a long statement is, from 0 to 1, or None where that cannot be known.
 Progress = Callable[[float | None], None]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RuleCount:
     """How many rows broke a rule, and what happens to them."""
 
@@ -28,7 +28,7 @@ class RuleCount:
     """The columns of the data that the rule looks at."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Example:
     """One row that broke a rule: where it stands, and what the data held there."""
 
@@ -39,7 +39,7 @@ class Example:
     text: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ingested:
     """A source after reading and judging: `read = good + quarantined + dropped + filtered`.
 
@@ -62,7 +62,17 @@ class Ingested:
     """The highest value of the cursor column among the rows read, as text."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
+class Meeting:
+    """Rows that a target holds, and how a dataset comes to them: not at all, or beside them, or, with a key, in the place of
+    those that have the same."""
+
+    held: Staged
+    joined: bool = True
+    key: tuple[str, ...] = ()
+
+
+@record
 class QuarantineTarget:
     """Where the rows that are held back go, and what is written beside each."""
 
@@ -71,7 +81,7 @@ class QuarantineTarget:
     run_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Statement:
     """What an engine will run, for people to read."""
 
@@ -79,7 +89,7 @@ class Statement:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Limits:
     """The resources of a run."""
 
@@ -105,8 +115,8 @@ class Session(Protocol):
         """Take a dataset as an earlier session has staged it, instead of making it."""
         ...
 
-    def measure(self, dataset: str, measures: Mapping[str, Expr]) -> Mapping[str, Any]:
-        """Aggregates over a dataset, in one pass."""
+    def measure(self, dataset: str, measures: Mapping[str, Expr], meeting: Meeting | None = None) -> Mapping[str, Any]:
+        """Aggregates over a dataset, in one pass; with a meeting over what comes of it and the rows that a target holds."""
         ...
 
     def count(self, datasets: Sequence[str]) -> Mapping[str, int]: ...
@@ -141,6 +151,10 @@ class Engine(Protocol):
         ...
 
     def statements(self, plan: Plan) -> Sequence[Statement]: ...
+
+    def verify(self, staged: Staged) -> None:
+        """Raises when what was staged is not any more what was written."""
+        ...
 
     def session(self, plan: Plan, workspace: Path, project: Path) -> Session:
         """A run's work. Python functions are looked for from the project folder."""

@@ -8,15 +8,16 @@ their validation, the JSON Schema and the reference pages. Making one does no I/
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NewType, Protocol, runtime_checkable
 
 from headrace.business.model.plugin import Plugin as Plugin
-from headrace.business.model.schema import Schema
+from headrace.business.model.schema import Column, Schema
 from headrace.business.processing.expressions.ir import Expr
 from headrace.business.processing.relation import Relation
+from headrace.records import record
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,7 +33,7 @@ PROVENANCE = "_file"
 # Reading -------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Batch:
     """Arrow rows on their way, with the position that follows them: `read(partition, after=position)` goes on behind them."""
 
@@ -56,7 +57,7 @@ class Source(Protocol):
     def schema_of(self, project: Path) -> Schema: ...
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class InputFile:
     """A file that a run reads: where it is, how large, when changed, and its content hash where that decides what was loaded."""
 
@@ -66,7 +67,7 @@ class InputFile:
     sha256: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Scan:
     """What an engine can read by itself: columns by the names that the data give, in order, and their types there.
 
@@ -79,12 +80,23 @@ class Scan:
     text: ClassVar[bool] = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
+class Folders:
+    """Columns that stand in the names of folders, such as `month=1`: their types by all their values, and the values of each file."""
+
+    columns: tuple[Column, ...]
+    values: Mapping[str, tuple[str | None, ...]]
+    """By the path of the file, in the order of the columns."""
+
+
+@record
 class FileScan(Scan):
     files: tuple[InputFile, ...]
+    folders: Folders | None = field(default=None, kw_only=True)
+    """Its columns come last in the schema; they are in no file."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tidied:
     """What came of copying the readable records of a text file into a form that every reader reads alike: UTF-8, one line end,
     no preamble. `rejects` is a file of JSON lines `{record, text, reason, message}`; records count from 1, the rejected too."""
@@ -104,7 +116,7 @@ class Tidy(Protocol):
     def __call__(self, file: InputFile, folder: Path, *, sample: bool = False) -> Tidied: ...
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Head:
     """What a look at the start of a delimited file showed."""
 
@@ -117,7 +129,7 @@ class Head:
     """Whether an engine may try to read the file by itself; otherwise it has to be tidied."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DelimitedScan(FileScan):
     """Delimited text (RFC 4180 and its many relatives). The schema is the union of the columns of all files, by name."""
 
@@ -131,12 +143,11 @@ class DelimitedScan(FileScan):
     tidy: Tidy | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class JsonScan(FileScan):
-    """JSON: one object per line, or one array of objects. Scalars arrive as text, nested values as JSON text."""
+    """JSON: one object per line, an array of objects, or one object. Scalars arrive as text, nested values as JSON text."""
 
     text: ClassVar[bool] = True
-    layout: Literal["lines", "array"] = "lines"
     keys: tuple[str, ...] = ()
     """The key in the objects of each column, in the order of the schema."""
     plain: frozenset[str] = frozenset()
@@ -144,14 +155,14 @@ class JsonScan(FileScan):
     tidy: Tidy | None = field(default=None, compare=False, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ParquetScan(FileScan):
     """Parquet files, joined by column name. With `all_text`, their columns are texts to be cast, as in a text scan."""
 
     all_text: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ArrowFileScan(FileScan):
     """Files that are read into Arrow one by one. With `all_text`, all columns are text to be cast."""
 
@@ -160,7 +171,7 @@ class ArrowFileScan(FileScan):
     all_text: bool = field(default=False, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DuckDBScan(Scan):
     """A query on a DuckDB file, which is opened read-only and only while its rows are taken. It names tables as that file does,
     was checked to be a single SELECT, and has exactly the columns of the schema."""
@@ -169,7 +180,7 @@ class DuckDBScan(Scan):
     query: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ArrowScan(Scan):
     """Anything that comes as Arrow. `open` starts reading anew each time; `origin` names it in quarantine and errors.
 
@@ -222,7 +233,7 @@ class Step(Protocol):
 Outcome = Literal["pass", "fail", "error", "learning", "skipped"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Verdict:
     """What became of a check: the outcome, what was observed, what was expected, both in words."""
 
@@ -232,7 +243,7 @@ class Verdict:
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Measured:
     """What a check may look at: its own measures, those of earlier runs (oldest first), and the time that the run is for.
 
@@ -256,13 +267,22 @@ class Check(Protocol):
     def judge(self, measured: Measured) -> Verdict: ...
 
 
+#: Of a target: what it holds before the rows of a run come to it, or what it will hold after.
+When = Literal["before", "after"]
+
+
 @runtime_checkable
 class Comparing(Protocol):
-    """A check that looks at another dataset as well: `other` names it. What it measures there comes to `judge` beside its own
-    measures, so the names must differ."""
+    """A check that looks at another dataset as well, or at the target of a sink: `other` names it. What it measures there comes to
+    `judge` beside its own measures, so the names must differ. Of a target that does not exist nothing is measured."""
 
     @property
     def other(self) -> str: ...
+
+    @property
+    def of_target(self) -> When | None:
+        """Which state of a target is meant; None when the options do not say, which for a dataset they must not."""
+        ...
 
     def other_measures(self, schema: Schema) -> Mapping[str, Expr]: ...
 
@@ -270,7 +290,7 @@ class Comparing(Protocol):
 # Publishing ----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FileDigest:
     """What a file holds, in short: its SHA-256 in hexadecimal, and its size."""
 
@@ -278,7 +298,7 @@ class FileDigest:
     bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Staged:
     """A result at rest, not yet published: Parquet files, their schema, rows and bytes."""
 
@@ -290,7 +310,7 @@ class Staged:
     """Of the files whose content hash is known already, so that a sink need not read them for it."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fence:
     """The right to publish. Tokens of one issuer grow: whoever takes a run over holds a higher one than whoever had it before,
     and a sink refuses a token below the highest that it has seen of this issuer for the pipeline."""
@@ -299,7 +319,7 @@ class Fence:
     token: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Checkpoint:
     """What a publication stands for. The name is derived from the data (pipeline, plan, parameters, inputs), never from the
     run, so a publication repeated after a crash, by whomever and from whatever disk, is recognised."""
@@ -316,7 +336,7 @@ class Checkpoint:
     """By what right it is published. It says nothing about the data, so ledgers need not give it back."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Publication:
     """What a publication did to its target."""
 
@@ -371,6 +391,16 @@ class Fenced(Protocol):
         Called by a run that takes over another's work, before anything else; the target need not exist. Raises `LeaseLost` when
         a higher token is known, and `RetryableError` when a publication is under way and does not end in time.
         """
+        ...
+
+
+@runtime_checkable
+class Readable(Protocol):
+    """A publisher that can say what its target holds, for checks that compare with it."""
+
+    def snapshot(self, project: Path, columns: Schema, folder: Path) -> Staged | None:
+        """Copy the rows that count in the target now, of scd2 the versions in force, to Parquet in the folder: these columns, in
+        these types, null where the target lacks one. None when there is no target."""
         ...
 
 

@@ -113,18 +113,23 @@ class Catalog:
 
 
 def _load(entry: EntryPoint) -> type[Plugin]:
-    owner = f" of {entry.dist.name}" if entry.dist and re.sub(r"[-_.]+", "-", entry.dist.name).lower() != "headrace" else ""
     try:
         loaded = entry.load()
     except ImportError as error:
         raise missing_library(error) or UsageError(
-            f"the plugin `{entry.name}`{owner} cannot be imported: {error}", hint="reinstall the package that brings it"
+            f"{_called(entry)} cannot be imported: {error}", hint="reinstall the package that brings it"
         ) from error
     except AttributeError as error:
         raise UsageError(
-            f"the plugin `{entry.name}`{owner} is not where its entry point says: {error}",
-            hint="reinstall the package that brings it",
+            f"{_called(entry)} is not where its entry point says: {error}", hint="reinstall the package that brings it"
         ) from error
     if not (isinstance(loaded, type) and issubclass(loaded, Plugin)):
-        raise UsageError(f"the plugin `{entry.name}`{owner} is not a Plugin", hint="derive it from headrace.plugin.Plugin")
+        raise UsageError(f"{_called(entry)} is not a Plugin", hint="derive it from headrace.plugin.Plugin")
     return loaded
+
+
+def _called(entry: EntryPoint) -> str:
+    """A plugin in a message, with the package that brings it unless that is ours."""
+    owner = entry.dist.name if entry.dist else "headrace"
+    ours = re.sub(r"[-_.]+", "-", owner).lower() == "headrace"
+    return f"the plugin `{entry.name}`" + ("" if ours else f" of {owner}")

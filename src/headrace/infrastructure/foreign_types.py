@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from headrace.business.model.schema import Column, Schema
@@ -30,6 +29,7 @@ from headrace.business.model.types import (
 )
 from headrace.business.ports import PROVENANCE
 from headrace.errors import NonRetryableError
+from headrace.records import record
 
 if TYPE_CHECKING:
     import duckdb
@@ -52,7 +52,7 @@ _CAST: dict[str, tuple[DataType, str]] = {
 _CUT = ("TIMESTAMP_NS", "TIMESTAMPTZ_NS", "TIME_NS")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Foreign:
     """A foreign type as one of ours: `written` is the DuckDB type that values are cast to, or they are made JSON."""
 
@@ -62,7 +62,7 @@ class Foreign:
     cut: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ForeignColumn:
     """A column with its type as ours and the DuckDB expression that gives its values."""
 

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal, get_args
 
 from headrace.errors import RetryableError, UsageError
+from headrace.records import record
 
 Jitter = Literal["full", "equal", "none"]
 #: A number from 0 up to 1, without 1, as `random.random` gives it.
 Random = Callable[[], float]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RetryPolicy:
     """How often something is attempted, and how long is waited in between. All times are in seconds.
 

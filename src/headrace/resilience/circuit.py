@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from headrace.errors import CircuitBreakerOpenError, UsageError
+from headrace.records import record
 
 State = Literal["CLOSED", "OPEN", "HALF_OPEN"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Circuit:
     """A circuit breaker between two calls. Times are seconds on one clock, which is the caller's; each change gives a new value.
 

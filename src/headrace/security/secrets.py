@@ -12,11 +12,12 @@ import os
 import re
 import stat
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from headrace.errors import NonRetryableError
+from headrace.records import record
 
 if TYPE_CHECKING:
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -29,7 +30,7 @@ REFERENCE = re.compile(r"(?<!\$)\$\{secret:(?P<provider>[^/{}]*)/(?P<name>[^{}]+
 _LARGEST = 65_536
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Vault:
     """Where secrets come from, by the name of the provider."""
 

@@ -39,6 +39,10 @@ app.add_typer(breakers, name="breakers")
 
 File = Annotated[Path, typer.Argument(help="The definition of the pipeline.", show_default=True)]
 Params = Annotated[list[str] | None, typer.Option("--param", "-p", help="A parameter, as name=value; may be repeated.")]
+Parallel = Annotated[int, typer.Option("--parallel", "-n", help="How many runs at once.", min=1)]
+Drain = Annotated[
+    float, typer.Option("--drain", help="Seconds that runs may take to come to their end when it is told to stop.", min=0)
+]
 
 
 @app.command()
@@ -107,6 +111,42 @@ def schema(out: Annotated[Path | None, typer.Option("--out", "-o", help="Write t
 
 
 @app.command()
+def serve(
+    project: Project = Path(),
+    parallel: Parallel = 2,
+    drain: Drain = 600.0,
+) -> None:
+    """Serve everything in one process: runs, schedules, triggers, the folder of definitions."""
+    from headrace.application.cli.serving import work
+
+    work(system(), project, parallel, drain, serving=True)
+
+
+@app.command()
+def worker(
+    project: Project = Path(),
+    parallel: Parallel = 2,
+    drain: Drain = 600.0,
+) -> None:
+    """Carry out runs of a state database, beside as many other workers as are wanted."""
+    from headrace.application.cli.serving import work
+
+    work(system(), project, parallel, drain, serving=False)
+
+
+@app.command()
+def problems(
+    project: Project = Path(),
+    limit: Annotated[int, typer.Option("--limit", "-n", help="How many.", min=1)] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List the checks that failed, the latest first: which run opened each problem, and which closed it."""
+    from headrace.application.cli.history import list_problems
+
+    list_problems(system(), project, limit, as_json=as_json)
+
+
+@app.command()
 def show(
     run_id: Annotated[str, typer.Argument(help="The run's id or the beginning of it.", metavar="RUN")] = "latest",
     project: Project = Path(),
@@ -122,7 +162,9 @@ def show(
 @quarantine.command("list")
 def quarantine_list(
     project: Project = Path(),
-    every: Annotated[bool, typer.Option("--all", help="Also rows that were replayed or replaced by a later run.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Also rows that were replayed, replaced by a later run, or kept long enough.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """List what is held back, by run, dataset and reason."""

@@ -6,7 +6,6 @@ import sys
 import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from headrace.application.cli.arguments import definition_file, parameters
@@ -21,12 +20,13 @@ from headrace.business.model.definition import Loaded
 from headrace.business.model.schema import did_you_mean
 from headrace.business.scheduling.backfill import Backfill, expand
 from headrace.errors import DefinitionError, RunError, UsageError
+from headrace.records import record
 
 #: The run of each value; None where none was asked for yet.
 Runs = Mapping[str, RunView | None]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Asked:
     """A backfill as it was typed."""
 

@@ -53,6 +53,11 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
+def printable(text: str) -> str:
+    """A text from outside, so that it can neither command a terminal, nor turn the line around, nor look like another line."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
 def number(value: int | None) -> str:
     return "?" if value is None else f"{value:,}"
 

@@ -1,4 +1,4 @@
-"""`headrace runs list`, `runs show` and `headrace show`: what happened. Nothing is run."""
+"""`headrace runs list`, `runs show`, `problems` and `headrace show`: what happened. Nothing is run."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from headrace.application.cli.console import duration, number, paint, say, say_j
 from headrace.application.cli.course import course_lines, course_of
 from headrace.application.cli.summary import summary
 from headrace.application.cli.system import System
+from headrace.application.queries.problems import problem_history
 from headrace.application.queries.runs import RunView, all_runs, find_run
 from headrace.errors import UsageError
 
@@ -38,6 +39,30 @@ def list_runs(system: System, project: Path, limit: int, *, as_json: bool) -> No
     for line in table(
         ("run", "pipeline", "state", "started (UTC)", "time", "read", "written", "quarantined"), rows, right=(4, 5, 6, 7)
     ):
+        say(line)
+
+
+def list_problems(system: System, project: Path, limit: int, *, as_json: bool) -> None:
+    found = problem_history(system.event_store(project))[:limit]
+    if as_json:
+        say_json(found)
+        return
+    if not found:
+        say("no check has failed yet")
+        return
+    rows = [
+        (
+            "open" if p.open else "closed",
+            p.pipeline,
+            p.check,
+            p.observed,
+            number(p.failures),
+            f"{p.opened_at:%Y-%m-%d %H:%M} by {p.opened_by}",
+            f"{p.closed_at:%Y-%m-%d %H:%M} by {p.closed_by}" if p.closed_at else "",
+        )
+        for p in found
+    ]
+    for line in table(("state", "pipeline", "check", "observed", "runs", "opened (UTC)", "closed (UTC)"), rows, right=(4,)):
         say(line)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from headrace.application.cli.arguments import definition_file, parameters
+from headrace.application.cli.composed import settle
 from headrace.application.cli.console import number, paint, say, say_json, size, table
 from headrace.application.cli.system import System
 from headrace.application.orchestrator.graph import describe
@@ -73,6 +74,7 @@ def _problem(problem: Any) -> dict[str, Any]:
 
 def show_plan(system: System, file: Path, param: Sequence[str] | None, *, as_json: bool, sql: bool) -> None:
     loaded = system.load(definition_file(file), parameters(param))
+    settle()
     plan = system.plan(loaded)
     statements = system.statements(loaded, plan)
     if as_json:

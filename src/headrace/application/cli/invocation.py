@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from headrace.application.cli.system import System
 
 
-def invoke(arguments: Sequence[str], compose: Callable[[], System]) -> int:
-    """Carry out one command; the exit code."""
+def invoke(arguments: Sequence[str], compose: Callable[[], System], settled: Callable[[], None] = lambda: None) -> int:
+    """Carry out one command; the exit code. `settled` is called when most of what it needs is loaded."""
     from headrace.application.cli.app import app
     from headrace.application.cli.composed import composing
     from headrace.application.cli.console import paint, warn
     from headrace.errors import HeadraceError
 
     try:
-        with composing(compose):
+        with composing(compose, settled):
             app(args=list(arguments), prog_name="headrace")
     except SystemExit as done:
         return done.code if isinstance(done.code, int) else int(done.code is not None)

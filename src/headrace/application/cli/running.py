@@ -6,10 +6,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from headrace.application.cli.arguments import definition_file, parameters
+from headrace.application.cli.composed import settle
 from headrace.application.cli.console import duration, paint, say, say_json, warn
 from headrace.application.cli.event_lines import in_words
 from headrace.application.cli.summary import summary
@@ -20,9 +20,10 @@ from headrace.application.orchestrator.turns import how_cancelled
 from headrace.application.queries.runs import all_runs
 from headrace.bus.store import Envelope
 from headrace.errors import DefinitionError, HeadraceError, RunError
+from headrace.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Wanted:
     """How a run was asked for on the command line."""
 
@@ -34,6 +35,7 @@ class Wanted:
 def run_file(system: System, file: Path, param: Sequence[str] | None, wanted: Wanted, *, quiet: bool, as_json: bool) -> None:
     given = parameters(param)
     loaded = system.load(definition_file(file), given)
+    settle()
     try:
         with live(quiet or as_json) as (busy, listen):
             run = system.run(

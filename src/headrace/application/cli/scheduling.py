@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,9 +15,10 @@ from headrace.business.model.durations import format_duration
 from headrace.business.model.schema import did_you_mean
 from headrace.business.scheduling.schedule import next_ticks
 from headrace.errors import DefinitionError, UsageError
+from headrace.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Line:
     """A definition of the folder, with when it runs by itself."""
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from headrace.application.orchestrator.backfills import Backfills
 from headrace.application.orchestrator.carrying import Prepared
 from headrace.application.orchestrator.pauses import Pauses
 from headrace.application.orchestrator.queue import KeptDefinition
-from headrace.application.orchestrator.rehearsal import Rehearsed
 from headrace.application.orchestrator.site import Busy, Site
 from headrace.application.queries.quarantine import Held
 from headrace.application.queries.runs import RunView
@@ -21,6 +22,9 @@ from headrace.business.model.definition import Loaded
 from headrace.business.processing.plan import Plan
 from headrace.errors import DefinitionError, HeadraceError
 
+if TYPE_CHECKING:
+    from headrace.application.orchestrator.rehearsal import Rehearsed
+
 
 class KeptRows(Protocol):
     """The rows that are held back, as the commands read them."""
@@ -30,6 +34,27 @@ class KeptRows(Protocol):
     def columns(self, path: Path) -> Sequence[str]: ...
 
     def export(self, path: Path, reason: str | None, columns: Sequence[str], out: Path) -> int: ...
+
+
+class Loop(Protocol):
+    """A process that carries runs out."""
+
+    stopping: threading.Event
+
+    def run(self, drain_seconds: float) -> None: ...
+
+
+class Serving(Protocol):
+    """A composed process: what it works for, its loop, and the duties beside it, which run within their context."""
+
+    @property
+    def home(self) -> Path: ...
+
+    @property
+    def loop(self) -> Loop: ...
+
+    @property
+    def duties(self) -> AbstractContextManager[object] | None: ...
 
 
 class System(Protocol):
@@ -85,7 +110,13 @@ class System(Protocol):
 
     def contract_from_standard(self, file: Path) -> tuple[str, Sequence[str]]: ...
 
+    def serve(self, project: Path, parallel: int, told: Callable[[str], None]) -> Serving: ...
+
+    def worker(self, project: Path, parallel: int, told: Callable[[str], None]) -> Serving: ...
+
     def bury_the_dead(self, project: Path) -> None: ...
+
+    def state_folder(self, project: Path) -> Path: ...
 
     def event_store(self, project: Path) -> EventStore: ...
 

@@ -6,7 +6,7 @@ cancelled is put back, by the definition as it is now.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from headrace.application.orchestrator.backfills import Backfills, KnownBackfill
 from headrace.application.orchestrator.batch import Wish, request_for
@@ -18,9 +18,10 @@ from headrace.business.model.definition import Definition
 from headrace.business.model.run import ENDED
 from headrace.business.scheduling.backfill import Backfill
 from headrace.errors import UsageError
+from headrace.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Limit:
     """How many runs of the pipeline may go on at once while those of the backfill do, and where they stand in line."""
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol
 
+from headrace.records import record
 
-@dataclass(frozen=True, slots=True)
+
+@record
 class KnownBackfill:
     """A backfill as it was asked for. `keys` are those of its runs, by the value of the parameter."""
 

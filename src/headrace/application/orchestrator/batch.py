@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,10 @@ from headrace.business.ports import Publisher
 from headrace.business.processing.plan import Plan
 from headrace.business.processing.planning import build_plan
 from headrace.errors import DefinitionError
+from headrace.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Wish:
     """How somebody wants a pipeline to be run."""
 
@@ -47,13 +48,14 @@ def prepare(site: Site, definition: Definition, file: Path | None = None) -> Pre
     return Prepared(definition, file, resolved, plan)
 
 
-def run_all(site: Site, prepared: Prepared, wish: Wish) -> RunView:
+def run_all(site: Site, prepared: Prepared, wish: Wish, run_id: str | None = None) -> RunView:
     """Run until every sink holds everything; the last run. Several are needed only when sinks had come apart."""
     while True:
-        request = replace(request_for(site, prepared.definition, wish), host=site.worker.host)
+        request = replace(request_for(site, prepared.definition, wish, run_id), host=site.worker.host)
         carried = _carried(site, take_turn(site, request), request.run_id, prepared, wish)
         if not carried.more:
             return carried.run
+        run_id = None
 
 
 def go_on(site: Site, prepared: Prepared, wish: Wish, run_id: str) -> RunView:
@@ -64,7 +66,7 @@ def go_on(site: Site, prepared: Prepared, wish: Wish, run_id: str) -> RunView:
 
 def run_once(site: Site, prepared: Prepared, wish: Wish, assignment: Assignment, run_id: str) -> RunView:
     """One run with an assignment of its own."""
-    request = replace(request_for(site, prepared.definition, wish), run_id=run_id, host=site.worker.host)
+    request = replace(request_for(site, prepared.definition, wish, run_id), host=site.worker.host)
     lease = take_turn(site, request)
     return carry_out(site, lease, prepared, assignment).run if lease else ended_elsewhere(site.bus.store, run_id)
 
@@ -83,10 +85,10 @@ def assigned(prepared: Prepared, wish: Wish) -> tuple[Prepared, Assignment]:
     return prepared, Assignment(wish.params, force=wish.force)
 
 
-def request_for(site: Site, definition: Definition, wish: Wish) -> RunRequest:
+def request_for(site: Site, definition: Definition, wish: Wish, run_id: str | None = None) -> RunRequest:
     """The request for a run as somebody wants it."""
     return RunRequest(
-        new_run_id(),
+        run_id or new_run_id(),
         definition.pipeline,
         str(site.project.resolve()),
         definition=wish.kept,

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from headrace.errors import CircuitBreakerOpenError, RetryableError
+from headrace.records import record
 from headrace.resilience.circuit import State
 
 T = TypeVar("T")
@@ -19,7 +19,7 @@ T = TypeVar("T")
 FAILURES, RECOVERY, TRIAL = 5, 60.0, 300.0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KnownBreaker:
     """The circuit of a system, and the seconds until a call may be let through: 0 if at once."""
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import _thread
+import signal
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,13 +28,14 @@ from headrace.bus.lifecycle import PipelineRetriedEvent
 from headrace.business.model.definition import Definition
 from headrace.business.ports import Fence, Fenced
 from headrace.business.processing.plan import Plan, PlannedSink, Resolved
-from headrace.errors import CircuitBreakerOpenError, HeadraceError, LeaseLost, RetryableError, TimedOut
+from headrace.errors import CircuitBreakerOpenError, HeadraceError, LeaseLost, NonRetryableError, RetryableError, TimedOut
+from headrace.records import record
 from headrace.resilience.retry import retrying
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Prepared:
     """A definition with its plan, ready to run."""
 
@@ -43,7 +45,7 @@ class Prepared:
     plan: Plan
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Assignment:
     """How a run is to be carried out. Without `work`, what is outstanding is found by asking the targets."""
 
@@ -55,7 +57,7 @@ class Assignment:
     """What has to be on record before anything is done."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Carried:
     """What became of a run, and whether another has to follow because some sinks were behind others."""
 
@@ -100,11 +102,12 @@ class _Carrier:
         except KeyboardInterrupt:
             self._interrupted()
             raise
-        except HeadraceError as error:
-            self._failed(error, error.message, error.hint)
-            raise
         except Exception as error:
-            self._failed(error, str(error), None)
+            if self.keeper.stopped:  # What breaks when it is stopped is no failure of the run.
+                self._interrupted()
+                raise KeyboardInterrupt from error
+            told = error if isinstance(error, HeadraceError) else NonRetryableError(str(error))
+            self._failed(error, told.message, told.hint)
             raise
         self.site.workspaces.close(run_id)
         return more
@@ -112,6 +115,8 @@ class _Carrier:
     def _work(self) -> tuple[bool, bool]:
         """Whether more has to follow, and whether there was anything to do."""
         prepared, workspaces = self.prepared, self.site.workspaces
+        if self.site.keeping:
+            self.site.keeping.expire(datetime.now(UTC))
         anew = self.lease.attempt > 1 or self._reopened()
         if anew:
             self._fence_off()
@@ -137,6 +142,7 @@ class _Carrier:
             attempt=self.lease.attempt,
             force=self.assignment.force,
             identity=self.assignment.identity,
+            keeping=self.site.keeping,
         )
         if self.assignment.before:
             self.tell(*self.assignment.before)
@@ -172,7 +178,8 @@ class _Carrier:
     def _way_to_interrupt(self) -> Callable[[], None]:
         """In the main thread as Ctrl-C would; elsewhere the engine's statement is stopped, and the next event is not told."""
         if threading.current_thread() is threading.main_thread():
-            return _thread.interrupt_main
+            main = threading.get_ident()
+            return lambda: signal.pthread_kill(main, signal.SIGINT)
         return lambda: self.batch.interrupt() if self.batch is not None else None
 
     def _interrupted(self) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
+from headrace.records import record
 
-@dataclass(frozen=True, slots=True)
+
+@record
 class Paused:
     """Who keeps a pipeline from running, and since when (ISO 8601, UTC)."""
 

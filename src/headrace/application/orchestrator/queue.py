@@ -6,15 +6,19 @@ the same transaction. So two workers never believe the same, and a run that was 
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
+from pathlib import Path
 from typing import Any, Protocol
 
 from headrace.bus.events import Event
 from headrace.bus.store import UNKNOWN, Envelope, Origin
+from headrace.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KeptDefinition:
     """The text of a definition as a run goes by it, whatever becomes of the file meanwhile."""
 
@@ -25,7 +29,14 @@ class KeptDefinition:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+def keep(text: str, pipeline: str, project: Path, file: Path | None) -> KeptDefinition:
+    """A text as it is kept: with the folder that its paths are meant from, which makes it another version in another place."""
+    folder, name = str(project.resolve()), str(file) if file else None
+    fingerprint = hashlib.sha256(json.dumps([text, folder, name]).encode()).hexdigest()[:16]
+    return KeptDefinition(fingerprint, pipeline, folder, name, text)
+
+
+@record
 class RunRequest:
     """A run that somebody wants. `key` makes it the only one of its kind: a second request with the same key gives the first's run."""
 
@@ -49,7 +60,7 @@ class RunRequest:
     origin: Origin = UNKNOWN
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Worker:
     """A process that carries runs out: its name (`host/pid/start`), its machine, and how many units of each slot all workers share."""
 
@@ -61,7 +72,7 @@ class Worker:
     """How many workers may be lost over one run before it is given up."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KnownWorker:
     """A worker as the others see it. A command that carries out its own run has the role `command`, and is there as long as its run."""
 
@@ -73,7 +84,7 @@ class KnownWorker:
     alive: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Lease:
     """The right to carry a run out and to append to its stream, until it is lost. Tokens of one issuer only grow."""
 
@@ -89,7 +100,7 @@ class Lease:
         return self.request.run_id
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Outstanding:
     """A run that has not ended, as the queue sees it."""
 
@@ -111,6 +122,14 @@ class RunQueue(Protocol):
 
     def start(self, request: RunRequest, worker: Worker) -> Lease | None:
         """Accept a run and take it, in one act; None when it has to wait for its turn, or was asked for before."""
+        ...
+
+    def has_ready(self, worker: Worker) -> bool:
+        """Whether there is any run that might be claimed. Only looks."""
+        ...
+
+    def abandon(self, lease: Lease, worker: Worker, why: str) -> bool:
+        """Take a run from a process that is known to have ended; False where it had ended the run, or lost it, before."""
         ...
 
     def claim(self, worker: Worker, run_id: str | None = None) -> Lease | None:

@@ -7,16 +7,17 @@ the files lie, nor who goes on.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from pathlib import Path
 from typing import Any
 
 from headrace.application.orchestrator.increments import Work
 from headrace.business.ports import FileDigest, InputFile, Staged
 from headrace.business.processing.plan import Plan
+from headrace.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Ready:
     """The durable part of a run. `names` are what the publication to each sink will stand for, `cursors` how far each incremental
     source was read; `audited` says that every check was judged."""

@@ -31,7 +31,7 @@ def replay(site: Site, prepared: Prepared, wanted: Held, mended: Path | None, wi
         return run_all(site, prepared, replace(wish, force=True))
     refuse_if_unfit(prepared.plan, wanted, mended=mended is not None)
     settle_replays(site.bus, prepared.plan.sinks, site.project)
-    held = find_held(store, wanted.run_id, wanted.dataset)
+    held = find_held(store, wanted.run_id, wanted.dataset, site.state / "quarantine")
     if not held.open_rows:
         raise UsageError(
             f"nothing that run {held.run_id} held back of `{held.dataset}` is open: its state is {held.state}",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,9 @@ from headrace.application.orchestrator.audit import audit
 from headrace.application.orchestrator.breakers import system_of
 from headrace.application.orchestrator.graph import describe
 from headrace.application.orchestrator.increments import HashFile, Work, checkpoint_name, identity, inside
+from headrace.application.orchestrator.keeping import Keeping
 from headrace.application.orchestrator.readiness import Ready
+from headrace.application.orchestrator.targets import Targets
 from headrace.application.queries.quality import check_history
 from headrace.bus.events import (
     DataIngestedEvent,
@@ -36,11 +38,12 @@ from headrace.business.engine import Engine, Ingested, QuarantineTarget, Session
 from headrace.business.ports import Checkpoint, Fence, FileScan, Position, Staged
 from headrace.business.processing.plan import Plan, PlannedSink, PlannedSource
 from headrace.errors import AuditFailed, ContractBroken, Unbalanced
+from headrace.records import record
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Order:
     """What is to be run, and on what."""
 
@@ -57,6 +60,7 @@ class Order:
     force: bool = False
     identity: Mapping[str, Any] | None = None
     """What the run's publications stand for, when that is not the state of its sources."""
+    keeping: Keeping | None = None
 
 
 class Surroundings(Protocol):
@@ -101,6 +105,7 @@ class BatchRun:
         self.names: dict[str, str] = {}
         self.ingested: dict[str, Ingested] = {}
         self.staged: dict[str, Staged] = {}
+        self.states: dict[tuple[str, bool], Any] = {}
         self.session: Session | None = None
 
     def interrupt(self) -> None:
@@ -150,9 +155,13 @@ class BatchRun:
         return any(c.name == name for c in sink.publisher.ledger(self.order.project))
 
     def _carry_out(self) -> None:
+        for sink in self.order.work.sinks:
+            self._states(sink)
         session = self._open()
         try:
             self._ingest(session)
+            if self.order.keeping and any(found.quarantine for found in self.ingested.values()):
+                self.order.keeping.demand_room()
             self.around.reached("ingested")
             self.around.busy("transforming", None)
             session.prepare(lambda share: self.around.busy("transforming", share))
@@ -262,7 +271,8 @@ class BatchRun:
             return
         self.around.busy("auditing", None)
         history = check_history(self.around.store, self.plan.definition.pipeline)
-        outcomes = list(audit(self.order.run_id, self.plan, session, history, self.now))
+        targets = Targets(self.plan, session, self.order.project, self.order.workspace / "targets", self._holds)
+        outcomes = list(audit(self.order.run_id, self.plan, session, targets.measure, history, self.now))
         self.around.tell(*outcomes)
         blocking = [c for c in outcomes if c.outcome in ("fail", "error") and c.on_fail == "block"]
         if blocking:
@@ -273,6 +283,8 @@ class BatchRun:
             )
 
     def _publish(self) -> None:
+        for staged in self.staged.values():
+            self.engine.verify(staged)
         for sink in self.order.work.sinks:
             begun = time.monotonic()
             self.around.busy(f"publishing {sink.name}", None)
@@ -328,13 +340,22 @@ class BatchRun:
         return self.names[sink.name]
 
     def _found_name(self, sink: PlannedSink) -> str:
-        append = getattr(sink.publisher, "mode", "replace") == "append"
-        inputs = dict(self.order.identity or {})
-        for source in () if self.order.identity else self.plan.sources:
-            span = (self.order.work.cursors.get(source.name), self.cursors.get(source.name)) if source.cursor else None
-            inputs[source.name] = identity(source, span, self.around.hash_file, self.order.project, content=append)
+        inputs = {**(self.order.identity or {}), **self._states(sink)}
+        for source in self.plan.sources:
+            if source.cursor and not self.order.identity:
+                inputs[source.name] = [self.order.work.cursors.get(source.name), self.cursors.get(source.name)]
         name = checkpoint_name(self.plan, sink, self.order.params, inputs, self.order.run_id)
         return name[:16] + self.order.run_id.replace("-", "")[-16:] if self.order.force else name
+
+    def _states(self, sink: PlannedSink) -> dict[str, Any]:
+        """What tells the states of the sources that are read from others. It is found out once, before the reading, which fails when
+        the files have changed by then: what comes into them later must not pass for what was read."""
+        content = getattr(sink.publisher, "mode", "replace") == "append"
+        for source in () if self.order.identity else self.plan.sources:
+            key = (source.name, content)
+            if key not in self.states and not source.cursor:
+                self.states[key] = identity(source, self.around.hash_file, self.order.project, content=content)
+        return {name: state for (name, by_content), state in self.states.items() if by_content == content}
 
 
 def _validated(run_id: str, found: Ingested, seconds: float) -> DataValidatedEvent:

@@ -5,17 +5,20 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from headrace.application.orchestrator.breakers import Breakers
 from headrace.application.orchestrator.increments import HashFile
+from headrace.application.orchestrator.keeping import Keeping
 from headrace.application.orchestrator.queue import KnownWorker, RunQueue, Worker
-from headrace.application.orchestrator.rehearsal import WriteTexts
 from headrace.application.orchestrator.replay import HeldRows
 from headrace.bus.bus import EventBus
 from headrace.business.engine import Engine
+from headrace.records import record
+
+if TYPE_CHECKING:
+    from headrace.application.orchestrator.rehearsal import WriteTexts
 
 #: Told what a run is busy with and, where known, how far it is: (what, share).
 Busy = Callable[[str, float | None], None]
@@ -51,7 +54,7 @@ def silent(_what: str, _share: float | None) -> None:
     """For runs that nobody watches."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Site:
     """Where the runs of one project take place."""
 
@@ -70,6 +73,7 @@ class Site:
     workspaces: Workspaces
     breakers: Breakers
     busy: Busy = silent
+    keeping: Keeping | None = None
     postpones: bool = False
     """Whether a run that has to wait is given back to the queue; otherwise it is waited here, in sight of whoever began it."""
 

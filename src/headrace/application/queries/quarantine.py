@@ -15,7 +15,8 @@ from headrace.errors import UsageError
 class Held:
     """The rows of one dataset that one run held back.
 
-    `state` is `open`, `replayed` (all of them went through again), or `replaced` (a later run read the same source whole, so
+    `state` is `open`, `replayed` (all of them went through again), `expired` (they were kept as long as `quarantine_days` says, or
+    their file was removed), or `replaced` (a later run read the same source whole, so
     that what is wrong with it now stands in that run's quarantine).
     """
 
@@ -33,8 +34,10 @@ class Held:
         return self.rows - len(self.replayed) if self.state == "open" else 0
 
 
-def held_rows(store: EventStore) -> list[Held]:
-    """Everything that was ever held back by a run that ended well, the latest run first."""
+def held_rows(store: EventStore, folder: Path | None = None) -> list[Held]:
+    """Everything that was ever held back by a run that ended well, the latest run first. The rows are below `folder`, the quarantine of
+    the project, wherever that is now and whoever asks; without it they are where the run said, from the folder where it was begun.
+    """
     found: list[Held] = []
     seen_whole: set[tuple[str, str]] = set()
     replayed = _replayed(store)
@@ -42,12 +45,15 @@ def held_rows(store: EventStore) -> list[Held]:
         for dataset, source in run.sources.items():
             if not source.get("quarantine"):
                 continue
-            held = Held(run.id, run.pipeline, dataset, Path(source["quarantine"]), source["quarantined"], _reasons(source))
+            place = folder / run.pipeline / dataset / f"{run.id}.parquet" if folder else Path(source["quarantine"])
+            held = Held(run.id, run.pipeline, dataset, place, source["quarantined"], _reasons(source))
             held.replayed = replayed.get(run.id, {}).get(dataset, set())
             if held.rows and len(held.replayed) >= held.rows:
                 held.state = "replayed"
             elif (run.pipeline, dataset) in seen_whole:
                 held.state = "replaced"
+            elif not held.path.exists():
+                held.state = "expired"
             elif run.state != "succeeded":
                 held.state = run.state
             found.append(held)
@@ -61,9 +67,9 @@ def rebuilds(run: RunView) -> bool:
     return all(node.get("mode", "replace") == "replace" for node in run.graph if node["part"] == "sink")
 
 
-def find_held(store: EventStore, run_id: str, dataset: str | None) -> Held:
+def find_held(store: EventStore, run_id: str, dataset: str | None, folder: Path | None = None) -> Held:
     """What a run held back of a dataset; `latest` means the latest run that held anything back. Raises `UsageError`."""
-    every = held_rows(store)
+    every = held_rows(store, folder)
     if not every:
         raise UsageError("nothing is held back", hint="no run of this project has met a row that broke a rule")
     ended = [h for h in every if h.state not in ("running", "cancelled")]

@@ -13,12 +13,13 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, WithJsonSchema
+
+from headrace.records import record
 
 Space = Literal["params", "env", "secret", "escape", "unknown", "unclosed"]
 
@@ -32,7 +33,7 @@ _QUOTED = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Reference:
     """A reference in a text, from `start` to `end`; or an escaped or mistaken one."""
 
@@ -57,7 +58,7 @@ def references(text: str) -> Iterator[Reference]:
         yield Reference(found.start(), found.end(), space, name)  # type: ignore[arg-type]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Replaced:
     """A stretch of a finished text, and the stretch of the written text that it came from."""
 

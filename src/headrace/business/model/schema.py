@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from headrace.business.model.types import DataType
+from headrace.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Column:
     """A column: name, type, whether it may hold nulls, and how sensitive it is."""
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
+from headrace.records import record
 
-@dataclass(frozen=True, slots=True)
+
+@record
 class Shorthand:
     """Annotates an option: `read` makes its long form of a short one, and leaves a long one alone.
 

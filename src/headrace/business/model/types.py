@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import ClassVar
 
+from headrace.records import record
 
-@dataclass(frozen=True, slots=True)
+
+@record
 class DataType:
     """A type. `str()` gives the written form, which `parse_type` reads back."""
 
@@ -25,19 +26,19 @@ class DataType:
         return not isinstance(self, Json | List | Struct | Null)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Null(DataType):
     """The type of a bare NULL: it becomes any other type."""
 
     name: ClassVar[str] = "null"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Boolean(DataType):
     name: ClassVar[str] = "boolean"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Integer(DataType):
     """A whole number of 8, 16, 32, 64 or 128 bits."""
 
@@ -56,7 +57,7 @@ class Integer(DataType):
         return (1 << (self.bits - 1)) - 1 if self.signed else (1 << self.bits) - 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Float(DataType):
     """A binary floating point number (IEEE 754) of 32 or 64 bits."""
 
@@ -66,7 +67,7 @@ class Float(DataType):
         return f"float{self.bits}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Decimal(DataType):
     """An exact number of `precision` digits (at most 38), `scale` of them after the point."""
 
@@ -77,22 +78,22 @@ class Decimal(DataType):
         return f"decimal({self.precision}, {self.scale})"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class String(DataType):
     name: ClassVar[str] = "string"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Date(DataType):
     name: ClassVar[str] = "date"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Time(DataType):
     name: ClassVar[str] = "time"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Timestamp(DataType):
     """A point in time to the microsecond; with `zone` an instant (UTC), without it a wall-clock reading."""
 
@@ -102,22 +103,22 @@ class Timestamp(DataType):
         return "timestamptz" if self.zone else "timestamp"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Interval(DataType):
     name: ClassVar[str] = "interval"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Binary(DataType):
     name: ClassVar[str] = "binary"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Json(DataType):
     name: ClassVar[str] = "json"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class List(DataType):
     item: DataType = String()
 
@@ -125,7 +126,7 @@ class List(DataType):
         return f"list<{self.item}>"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Struct(DataType):
     fields: tuple[tuple[str, DataType], ...] = ()
 
@@ -136,7 +137,7 @@ class Struct(DataType):
         return dict(self.fields).get(name)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Enum(DataType):
     """One of a few words."""
 

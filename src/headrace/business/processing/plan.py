@@ -8,19 +8,20 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 
 from headrace.business.model.definition import Definition
 from headrace.business.model.schema import Schema
 from headrace.business.model.types import DataType
-from headrace.business.ports import Check, Plugin, Publisher, Scan
+from headrace.business.ports import Check, Plugin, Publisher, Scan, When
 from headrace.business.processing.expressions.ir import Expr
 from headrace.business.processing.relation import Dataset, Filter, Project, Relation, Rows
 from headrace.business.validation.compiled import CompiledContract
+from headrace.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Resolved:
     """What a source turned out to be: how to read it, the types guessed for its columns, and what there is to notice."""
 
@@ -30,7 +31,7 @@ class Resolved:
     notes: Sequence[str] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PlannedSource:
     """A dataset that comes in: how it is read, how it is judged, and which of its columns anything needs afterwards."""
 
@@ -49,7 +50,7 @@ class PlannedSource:
         return self.contract.schema
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PlannedStep:
     name: str
     kind: str
@@ -77,7 +78,15 @@ class PlannedStep:
         return all(isinstance(node, Project | Filter | Dataset) for node in self.relation.walk())
 
 
-@dataclass(frozen=True, slots=True)
+@record
+class PlannedTarget:
+    """What a check compares with when it is the target of a sink: by the sink's name, and in which state."""
+
+    sink: str
+    when: When
+
+
+@record
 class PlannedCheck:
     name: str
     kind: str
@@ -85,7 +94,9 @@ class PlannedCheck:
     check: Check
     measures: Mapping[str, Expr]
     other: str | None = None
+    """The dataset that it compares with; when that is a target, the one that the sink publishes."""
     other_measures: Mapping[str, Expr] = field(default_factory=dict)
+    target: PlannedTarget | None = None
 
     @property
     def version(self) -> str:
@@ -94,7 +105,7 @@ class PlannedCheck:
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PlannedSink:
     name: str
     kind: str
@@ -102,7 +113,7 @@ class PlannedSink:
     publisher: Publisher
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Plan:
     """What a run will do."""
 

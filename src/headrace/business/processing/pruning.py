@@ -51,12 +51,13 @@ def _add(needs: Needs, name: str, wanted: Wanted) -> None:
 
 def _needs(relation: Relation, wanted: Wanted) -> Iterator[tuple[str, Wanted]]:
     """What a tree needs of the datasets at its leaves, so that it can give the wanted columns."""
-    for below in subqueries(relation):
+    inner = list(subqueries(relation))
+    for below in inner:
         yield from _needs(below, frozenset(below.schema.names))
     if isinstance(relation, Dataset):
         yield relation.name, wanted & frozenset(relation.schema.names)
         return
-    correlated = frozenset(name for below in subqueries(relation) for name in _outer_names(below))
+    correlated = frozenset(name for below in inner for name in _outer_names(below))
     for child in relation.inputs:
         yield from _needs(child, _wanted_below(relation, child, wanted) | (correlated & frozenset(child.schema.names)))
 

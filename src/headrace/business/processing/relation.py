@@ -8,7 +8,6 @@ may do to the number of rows. A step's author builds trees with these nodes and 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from headrace.business.model.schema import Column, Schema
@@ -17,9 +16,10 @@ from headrace.business.processing.tree import Relation as Relation
 from headrace.business.processing.tree import Rows as Rows
 from headrace.business.processing.tree import expressions as expressions
 from headrace.business.processing.tree import subqueries as subqueries
+from headrace.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Dataset(Relation):
     """A named dataset: the good rows of a source, or the result of a step."""
 
@@ -33,7 +33,7 @@ class Dataset(Relation):
         yield self.name
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Values(Relation):
     """Rows that are written out (at least one): of each, one expression without columns for every column of the schema."""
 
@@ -44,7 +44,7 @@ class Values(Relation):
         return "same"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Over(Relation):
     """A node over one input."""
 
@@ -55,7 +55,7 @@ class _Over(Relation):
         return (self.input,)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Project(_Over):
     """Each row becomes one of these named expressions (window functions allowed)."""
 
@@ -66,7 +66,7 @@ class Project(_Over):
         return "same"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Filter(_Over):
     """The rows for which the condition is true."""
 
@@ -77,7 +77,7 @@ class Filter(_Over):
         return "fewer"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Distinct(_Over):
     """Each different row once; nulls are equal to each other."""
 
@@ -86,7 +86,7 @@ class Distinct(_Over):
         return "fewer"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Dedupe(_Over):
     """Of the rows that share a key, the first in the order. A row with a null in its key has no duplicates and stays."""
 
@@ -98,7 +98,7 @@ class Dedupe(_Over):
         return "fewer"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sort(_Over):
     keys: tuple[SortKey, ...]
 
@@ -107,7 +107,7 @@ class Sort(_Over):
         return "same"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Limit(_Over):
     count: int | None
     offset: int = 0
@@ -117,7 +117,7 @@ class Limit(_Over):
         return "fewer"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Sample(_Over):
     """A repeatable sample: a share of the rows between 0 and 1, or a number of rows."""
 
@@ -130,7 +130,7 @@ class Sample(_Over):
         return "fewer"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class GroupBy(_Over):
     """One row per group of equal keys (nulls are equal); without keys, one row in all."""
 
@@ -138,7 +138,7 @@ class GroupBy(_Over):
     measures: tuple[tuple[str, Expr], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Unnest(_Over):
     """One row per item of a list column, the item in `into`; a row with an empty list or null stays if `keep_empty`."""
 
@@ -147,7 +147,7 @@ class Unnest(_Over):
     keep_empty: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Unpivot(_Over):
     """One row per row and column: its name goes to `name_to`, its value to `value_to`. Nulls are kept if `keep_nulls`."""
 
@@ -157,7 +157,7 @@ class Unpivot(_Over):
     keep_nulls: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Join(Relation):
     """Rows of two inputs, whose column names differ, put side by side where the condition is true.
 
@@ -182,7 +182,7 @@ class Join(Relation):
         return (self.left, self.right)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SetOperation(Relation):
     """All rows of several inputs with equal schemas one after another, or the rows common to, or missing from, them."""
 
@@ -194,7 +194,7 @@ class SetOperation(Relation):
         return self.parts
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Function(Relation):
     """What a Python function makes of its inputs, as Arrow tables. Opaque: nothing is fused through it."""
 

@@ -4,18 +4,19 @@ nodes) and relations (see `relation`). Only what is true of every node; not one 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from functools import cache
 from typing import Any, Literal
 
 from headrace.business.model.schema import Schema
 from headrace.business.model.types import DataType
+from headrace.records import record
 
 #: What a node does to the number of rows: as many as came in, at most as many, or anything.
 Rows = Literal["same", "fewer", "any"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Expr:
     """An expression of a type."""
 
@@ -49,12 +50,12 @@ class Expr:
         return change(replace(self, **changed))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Part:
     """What is no expression but holds some: a sort key, the frame of a window."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Relation:
     """Rows of a schema. Columns have unique names."""
 
@@ -120,7 +121,9 @@ def _gather(value: Any, found: list[Expr]) -> None:
         found.append(value)
     elif isinstance(value, tuple):
         for item in value:
-            if type(item) is not str:
+            if isinstance(item, Expr):
+                found.append(item)
+            elif type(item) is not str:
                 _gather(item, found)
     elif isinstance(value, Part):
         found.extend(_held(value))

@@ -49,6 +49,17 @@ class Tick:
         return f"schedule:{pipeline}:{self.at.replace(tzinfo=None).isoformat()}Z"
 
 
+def tick_of(key: str, pipeline: str) -> datetime | None:
+    """When the tick was that a key stands for; None if the key is not one of this pipeline's ticks."""
+    prefix = f"schedule:{pipeline}:"
+    if not (key.startswith(prefix) and key.endswith("Z")):
+        return None
+    try:
+        return datetime.fromisoformat(key.removeprefix(prefix).removesuffix("Z")).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
 def ticks_after(schedule: Schedule, after: datetime) -> Iterator[datetime]:
     """The ticks later than `after`, in UTC, each later than the one before; without end, but for the schedule's and the calendar's."""
     zone = ZoneInfo(schedule.timezone)
@@ -102,6 +113,17 @@ def seen_up_to(ticks: Sequence[Tick], last: datetime | None, now: datetime, *, m
 def deadline(schedule: Schedule, tick: Tick) -> datetime | None:
     """When the results of a tick have to be published, or None if nothing was promised."""
     return tick.at + schedule.expect_within if schedule.expect_within is not None else None
+
+
+def overdue(schedule: Schedule, covered: datetime, now: datetime) -> Tick | None:
+    """The first tick whose deadline has passed without published results, if there is one.
+
+    `covered` is the latest tick that has them, or when the schedule was first looked at: later results make good for missing ones.
+    """
+    for tick in next_ticks(schedule, covered, 1):
+        due_by = deadline(schedule, tick)
+        return tick if due_by is not None and due_by < now else None
+    return None
 
 
 def run_params(schedule: Schedule, tick: Tick, declared: Mapping[str, Parameter]) -> dict[str, Any]:

@@ -23,6 +23,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from statistics import median
 
+from headrace.records import record
+
 WEEK = timedelta(weeks=1)
 
 #: Fewer comparable points than this say nothing: the check is still learning.
@@ -38,7 +40,7 @@ NEW_LEVEL = timedelta(days=6)
 NEAR = timedelta(hours=12)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Tuning:
     """How far back to look, and how unlike the rest a value must be."""
 
@@ -47,7 +49,7 @@ class Tuning:
     floor: float = 0.03
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Expectation:
     """What was to be expected at a time, from how many comparable points."""
 

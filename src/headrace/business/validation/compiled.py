@@ -7,12 +7,14 @@ the typed columns by their names, what was cast behind `tidy(name)`, and what th
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from headrace.business.model.contract import OnViolation
 from headrace.business.model.schema import Column, Schema
 from headrace.business.processing.expressions.ir import Expr
+from headrace.records import record
 
 #: From the heaviest: what happens to a row that breaks several rules.
 SEVERITY: tuple[OnViolation, ...] = ("fail", "quarantine", "drop", "warn")
@@ -21,17 +23,26 @@ SEVERITY: tuple[OnViolation, ...] = ("fail", "quarantine", "drop", "warn")
 UNREADABLE = "row.unreadable"
 
 
+#: What names of our own beside those of the data begin with.
+OURS = "#:"
+
+
 def raw(name: str) -> str:
     """The name of a column's untouched text in the cells relation."""
-    return f"~{name}"
+    return f"{OURS}raw {name}"
 
 
 def tidy(name: str) -> str:
     """The name of what is cast to become a column: its text without the words for null."""
-    return f"^{name}"
+    return f"{OURS}tidy {name}"
 
 
-@dataclass(frozen=True, slots=True)
+def reserved(name: str) -> bool:
+    """Whether a column of this name would hide one that is needed to judge the rows."""
+    return re.fullmatch(rf"_file|#(\d+|raw|file|rowid)|{OURS}.*", name, re.IGNORECASE | re.DOTALL) is not None
+
+
+@record
 class Cell:
     """One column of a dataset: its name in the data, and the expression that makes its value.
 
@@ -44,7 +55,7 @@ class Cell:
     value: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rule:
     """A rule of one row. `violated` is true for a row that breaks it; null counts as kept."""
 
@@ -60,7 +71,7 @@ class Rule:
         return hashlib.sha256(f"{self.name}: {self.text}".encode()).hexdigest()[:12]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KeyRule:
     """No two rows share these values. Every row of a value that repeats breaks it; a row with a null among them does not."""
 
@@ -77,7 +88,7 @@ class KeyRule:
         return hashlib.sha256(f"{self.name}: {self.text}".encode()).hexdigest()[:12]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ReferenceRule:
     """These values stand among those of the good rows of another dataset. A row with a null among them does not break it."""
 
@@ -96,7 +107,7 @@ class ReferenceRule:
         return hashlib.sha256(f"{self.name}: {self.text}".encode()).hexdigest()[:12]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CompiledContract:
     """All that an engine needs to judge the rows of one dataset."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal, get_args
 
 from headrace.business.model.schema import Column, Schema
 from headrace.business.model.types import DataType, Date, Decimal, Enum, Float, Integer, List, Null, String, Struct, Timestamp
+from headrace.records import record
 
 ChangeKind = Literal["added", "removed", "renamed", "reordered", "widened", "narrowed", "changed", "nullable", "not_null"]
 
@@ -29,7 +29,7 @@ IMPACT: dict[ChangeKind, Impact] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Change:
     """One difference. `column` leads to it, through structs and lists too (`address.city`, `tags[]`)."""
 

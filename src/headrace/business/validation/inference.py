@@ -14,7 +14,6 @@ value. Ranges are told in words only, because the next file may well exceed them
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from headrace.business.model.contract import ColumnContract, Contract, Key
@@ -38,6 +37,7 @@ from headrace.business.processing.expressions.build import cast, constant, null_
 from headrace.business.processing.expressions.ir import Aggregate, CastFormat, ColumnRef, Expr, SortKey
 from headrace.business.validation.checks.measuring import aggregate
 from headrace.business.validation.checks.wording import number
+from headrace.records import record
 
 #: Texts that mean null in columns of anything but text. In a column of text they may be words: NA is Namibia.
 TOKENS = ("", "NA", "N/A", "n/a", "NULL", "null", "None", "\\N", "-", "#N/A", "?")
@@ -49,7 +49,7 @@ MOST_WORDS, OFTEN = 20, 20
 NEARLY_ALL = 0.9
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Candidate:
     """A type that texts may be of, and how they are written."""
 
@@ -80,7 +80,7 @@ CANDIDATES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Proposal:
     """A contract, with a remark on each column of what was seen, and one on the whole."""
 
@@ -144,7 +144,7 @@ def propose(schema: Schema, found: Mapping[str, Any], closer: Mapping[str, Any],
     return Proposal(Contract(columns=columns, key=key), remarks, about)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Seen:
     """What the first look found of one column."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from headrace.business.model.contract import Contract, DatasetRule, OnViolation
 from headrace.business.model.schema import Column, Schema, did_you_mean
@@ -13,6 +12,7 @@ from headrace.business.processing.expressions.ir import Expr
 from headrace.business.processing.expressions.parse import ExpressionError, parse_expression
 from headrace.business.validation.compiled import ReferenceRule, Rule
 from headrace.errors import Path, Problem
+from headrace.records import record
 
 
 def row_rules(contract: Contract, schema: Schema) -> tuple[list[Rule], list[Problem]]:
@@ -72,7 +72,7 @@ def _columns(rule: DatasetRule, targets: tuple[str, ...]) -> tuple[str, ...]:
     return rule.column or tuple(target.rpartition(".")[2] for target in targets)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Reference:
     """A reference as it was written: columns here, `dataset.column` there."""
 

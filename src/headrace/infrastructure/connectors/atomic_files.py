@@ -7,7 +7,6 @@ crashed publication left behind has a name that `tidy` knows.
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import shutil
@@ -108,6 +107,8 @@ def put_folder(new: Path, target: Path) -> None:
 
 def exchange(a: Path, b: Path) -> bool:
     """Let two paths change places in one act. False where this system or file system cannot."""
+    import ctypes
+
     libc = ctypes.CDLL(None, use_errno=True)
     first, second = os.fsencode(a), os.fsencode(b)
     if sys.platform == "darwin":

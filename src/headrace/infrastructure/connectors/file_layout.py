@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,6 +20,7 @@ from headrace.infrastructure.connectors.duckdb_types import duckdb_type
 from headrace.infrastructure.connectors.sql_text import literal, quoted
 from headrace.infrastructure.connectors.staged_rows import parquet, path_list, scalar
 from headrace.infrastructure.formats.parquet_checksums import ParquetSummary, add_checksums
+from headrace.records import record
 
 if TYPE_CHECKING:
     import duckdb
@@ -42,7 +43,7 @@ _TEXT_SUFFIXES = {"gzip": ".gz", "zstd": ".zst"}
 _FORMULA = "^''*[=+@\\-\\t\\r]"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FileLayout:
     """How the rows of a target are laid out in files."""
 

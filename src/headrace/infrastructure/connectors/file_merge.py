@@ -6,7 +6,6 @@ Files are never changed. A file that loses rows is written again without them, a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -17,6 +16,7 @@ from headrace.infrastructure.connectors.history import instant
 from headrace.infrastructure.connectors.publishing import PublishingOptions
 from headrace.infrastructure.connectors.sql_text import quoted, quoted_list
 from headrace.infrastructure.connectors.staged_rows import INCOMING, scalar
+from headrace.records import record
 
 if TYPE_CHECKING:
     import duckdb
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 EXISTING, MATCHED, LEAVING = "existing", "matched", "leaving"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Changes:
     """The rows that come in, as a query; how many leave each file; and the counts."""
 
@@ -36,7 +36,7 @@ class Changes:
     closed: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FileMerge:
     """A merge of `incoming` into `existing`, two views of a connection. `schema` is the target's, with its history columns."""
 

@@ -6,7 +6,6 @@ crash may have left it in; the one with the hash of the file is true, so it does
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -15,6 +14,7 @@ from headrace.infrastructure.connectors import atomic_files, manifest, milestone
 from headrace.infrastructure.connectors.file_layout import digest_of
 from headrace.infrastructure.connectors.ledger import Mode
 from headrace.infrastructure.connectors.manifest import Manifest
+from headrace.records import record
 
 
 class FileTarget(Protocol):
@@ -39,7 +39,7 @@ class FileTarget(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FolderTarget:
     """A folder that belongs to its publications alone. Hidden files in it are left alone and carried along."""
 
@@ -87,7 +87,7 @@ class FolderTarget:
         atomic_files.put_folder(made, self.path)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SingleFileTarget:
     """One file, with its manifest hidden beside it."""
 

@@ -11,16 +11,17 @@ distinct files they read. Not where the ledger is stored: a manifest holds it fo
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
 
 from headrace.business.ports import Checkpoint, InputFile, Position
+from headrace.records import record
 
 Mode = Literal["append", "replace", "merge", "scd2"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Entry:
     """A checkpoint and how it was published. Without a name it no longer counts, and only tells what was read."""
 

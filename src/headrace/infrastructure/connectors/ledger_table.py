@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from headrace.business.ports import Checkpoint
 from headrace.infrastructure.connectors.ledger import Entry, Ledger, Mode, from_json, remainder, to_json
 from headrace.infrastructure.connectors.sql_text import literal
+from headrace.records import record
 
 #: The name of the table that holds the ledgers of all tables beside it.
 NAME = "_headrace_ledger"
@@ -31,7 +31,7 @@ class Statements(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LedgerTable:
     """The ledger of `target` in the table `table`, written as SQL."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,13 @@ from headrace.business.model.schema import Column, Schema
 from headrace.business.model.types import DataType, Enum, List, Null, String, Struct, parse_type
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.connectors.ledger import Ledger, from_json, to_json
+from headrace.records import record
 
 NAME = "_manifest.json"
 VERSION = 1
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DataFile:
     """A file of a target: its path in it, what it holds, and the number of the schema that it was written with."""
 
@@ -31,7 +32,7 @@ class DataFile:
     schema: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Manifest:
     """A state of a target."""
 

@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from headrace.infrastructure.connectors.sql_text import quoted, quoted_list
+from headrace.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Merge:
     """Rows of `columns` on their way into a table, told apart by `key`."""
 
@@ -49,7 +49,7 @@ class Merge:
         return f"INSERT INTO {self.target} ({names}) SELECT {values} FROM {self.incoming} AS i WHERE {unknown}"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class History(Merge):
     """The same with every version kept. `at` is the time of this publication, written as SQL."""
 

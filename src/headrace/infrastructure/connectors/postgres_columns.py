@@ -8,7 +8,6 @@ precision, whose digits no type of fixed size holds.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from headrace.business.model.types import (
     Binary,
@@ -26,6 +25,7 @@ from headrace.business.model.types import (
     Timestamp,
 )
 from headrace.infrastructure.connectors.sql_text import quoted
+from headrace.records import record
 
 _NUMERIC = 1700
 _MOST_DIGITS = 38
@@ -43,7 +43,7 @@ _AS_TEXT: dict[int, DataType] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PostgresColumn:
     """A column of a result, as the server describes it."""
 

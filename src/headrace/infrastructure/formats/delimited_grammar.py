@@ -16,6 +16,8 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
+from headrace.records import record
+
 #: Up to so many columns the pattern is written out field by field, which is faster than a counted repetition.
 _WRITTEN_OUT = 64
 
@@ -23,7 +25,7 @@ LINE_END = re.compile(rb"\r\n|\n|\r")
 LINE_ENDS = re.compile(rb"[\r\n]+")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Fault:
     """Bytes that are no record: where they end, a word for why, and the reason in a sentence."""
 

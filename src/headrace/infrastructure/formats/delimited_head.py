@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from headrace.business.ports import PROVENANCE, Head
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.formats.delimited_grammar import LINE_END, Grammar
 from headrace.infrastructure.formats.opening import shown
+from headrace.records import record
 
 #: How much of a file is looked at.
 LOOKED_AT = 1 << 16
@@ -24,7 +24,7 @@ LONGEST_HEADER = 4 << 20
 _DELIMITERS = ",;\t|"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Dialect:
     """How delimited text is written, as far as it was said."""
 
@@ -40,7 +40,7 @@ class Dialect:
         return Grammar(delimiter or self.delimiter or ",", self.quote, self.escape, columns, self.comment)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Start:
     """The start of a file: its column names as written, and the bytes from the first record on, as far as they were looked at."""
 

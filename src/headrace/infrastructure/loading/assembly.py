@@ -34,12 +34,13 @@ from headrace.infrastructure.loading.parts import Part, read_part
 from headrace.infrastructure.loading.places import Places
 from headrace.infrastructure.loading.substitution import Substitution
 from headrace.infrastructure.loading.telling import shown
+from headrace.records import record
 from headrace.security.secrets import Vault
 
 _SECTIONS = tuple(Definition.model_fields)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Surroundings:
     """What a definition is read with, besides its text."""
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from headrace.errors import Path
+from headrace.records import record
 
 _EXPECTED = (
     ("int_", "a whole number"), ("float_", "a number"), ("decimal_", "a number"), ("finite_number", "a finite number"),
@@ -32,7 +33,7 @@ _BOUNDS = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Issue:
     """One mistake. `path` leads to it through what was written, `loc` through the model."""
 

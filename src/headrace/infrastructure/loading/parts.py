@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from headrace.business.model.plugin import Plugin
@@ -12,9 +11,10 @@ from headrace.errors import HeadraceError, Path, Problem
 from headrace.infrastructure.loading.levels import BESIDE, PART, hint_for
 from headrace.infrastructure.loading.options import Options
 from headrace.infrastructure.loading.shapes import keys_of
+from headrace.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Part:
     """An item: its plugin, if there is nothing wrong with it, and what stands beside it."""
 
@@ -27,10 +27,10 @@ class Part:
 def read_part(group: str, written: Any, path: Path, options: Options) -> Part:
     """Read one item. What is wrong with it goes to the problems of `options`."""
     part, catalog = PART[group], options.catalog
-    example = f"write `{'' if group == 'sources' else '- '}{_example(written, group, options)}: {{...}}`"
     if not isinstance(written, Mapping) or not written:
         what = "must be a mapping with the name of its plugin" if written is not None else "is empty"
-        options.problems.append(Problem(f"this {part} {what}", path, example, on_key=group == "sources"))
+        hint = _example(written, group, options)
+        options.problems.append(Problem(f"this {part} {what}", path, hint, on_key=group == "sources"))
         return Part(part, None, {}, path)
     beside = {key: value for key, value in written.items() if key in BESIDE[group]}
     others = [key for key in written if key not in beside]
@@ -41,7 +41,8 @@ def read_part(group: str, written: Any, path: Path, options: Options) -> Part:
         if others:
             _unknown_plugin(group, others, path, options)
         else:
-            options.problems.append(Problem(f"this {part} names no plugin", path, example, on_key=True))
+            hint = _example(written, group, options)
+            options.problems.append(Problem(f"this {part} names no plugin", path, hint, on_key=True))
         return Part(others[0] if others else part, None, beside, path)
     # An option beside its plugin, one level too shallow, may be the name of a plugin too: `- row_count:` above `min: 1`.
     kind = known[0]
@@ -95,8 +96,11 @@ def _unknown_plugin(group: str, keys: list[str], path: Path, options: Options) -
 
 
 def _example(written: Any, group: str, options: Options) -> str:
+    """What to write instead, with a plugin that there is."""
     if isinstance(written, str) and options.catalog.has(group, written):
-        return written
-    preferred = {"sources": "file", "steps": "filter", "checks": "row_count", "sinks": "file"}[group]
-    names = options.catalog.names(group)
-    return preferred if preferred in names or not names else names[0]
+        kind = written
+    else:
+        preferred = {"sources": "file", "steps": "filter", "checks": "row_count", "sinks": "file"}[group]
+        names = options.catalog.names(group)
+        kind = preferred if preferred in names or not names else names[0]
+    return f"write `{'' if group == 'sources' else '- '}{kind}: {{...}}`"

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from headrace.business.model.references import Replaced
 from headrace.errors import Location, Path, Problem
 from headrace.infrastructure.loading.offsets import source_offsets
+from headrace.records import record
 
 _BREAK = re.compile(r"\r\n|\r|\n")
 
@@ -77,7 +78,7 @@ class Places:
         return offset + shift
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CallPlaces:
     """The places of a definition that was made by calls: for the first parts of a path, the line of the call."""
 

@@ -24,7 +24,7 @@ DEEPEST = 64
 MOST_NODES = 100_000
 
 # Among them are some that break lines for the parser, but for no editor, and the two stand-ins below.
-UNPRINTABLE = re.compile("[^\t\n\r -~\u00a0-\u2027\u202a-\ud7ff\ue002-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+UNPRINTABLE = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\ue001\ufeff\ufffe\uffff]")
 #: In `{path: in/${params.day}.csv}` the inner braces would end the mapping: they are hidden from the parser.
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][\w.:/@#-]*)\}", re.ASCII)
 _HIDDEN = str.maketrans({"\ue000": "{", "\ue001": "}"})

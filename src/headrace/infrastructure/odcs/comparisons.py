@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from headrace.errors import Path
 from headrace.infrastructure.odcs.findings import Findings, literal
+from headrace.records import record
 
 #: The operators as conditions on a value.
 _CONDITIONS: dict[str, str] = {
@@ -29,7 +29,7 @@ _CONDITIONS: dict[str, str] = {
 OPERATORS = tuple(_CONDITIONS)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Comparison:
     """What a quality rule's number must be."""
 

@@ -15,6 +15,7 @@ from headrace.business.processing.expressions.patterns import pattern_problem
 from headrace.errors import Path
 from headrace.infrastructure.odcs.comparisons import Comparison, read_comparison
 from headrace.infrastructure.odcs.findings import Findings, literal, quoted
+from headrace.records import record
 
 _LEVELS = {
     "nullValues": "property", "missingValues": "property", "invalidValues": "property", "duplicateValues": "both", "rowCount": "schema",
@@ -39,7 +40,7 @@ class Property:
         return self.kind is None or isinstance(self.kind, String | Enum)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rule:
     """One entry under `quality` while it is read."""
 

@@ -7,13 +7,13 @@ condition. Whatever else stands in it (joins, groups, subqueries) cannot be carr
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 from headrace.errors import Path
 from headrace.infrastructure.odcs.comparisons import Comparison, read_comparison
 from headrace.infrastructure.odcs.findings import quoted
 from headrace.infrastructure.odcs.metrics import Rule
+from headrace.records import record
 
 _OBJECT = re.compile(r"\$?\{(?:object|table|model|schema)\}", re.I)
 _PROPERTY = re.compile(r"\$?\{(?:property|column|field)\}", re.I)
@@ -35,7 +35,7 @@ _REFUSED = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Word:
     """A word of a query, where it stands, and in how many brackets."""
 

@@ -10,7 +10,6 @@ describes (texts, owners, prices, servers) asks for nothing to be done; the text
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
@@ -25,6 +24,7 @@ from headrace.infrastructure.odcs.findings import Findings
 from headrace.infrastructure.odcs.levels import read_levels
 from headrace.infrastructure.odcs.quality import read_quality
 from headrace.infrastructure.odcs.relationships import References
+from headrace.records import record
 
 VERSIONS = ("v3.1.0", "v3.2.0")
 
@@ -35,7 +35,7 @@ _TOP = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OpenContract:
     """One object of a document: its contract, its checks as a definition writes them, and what is only told."""
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from headrace.errors import Path
 from headrace.infrastructure.odcs.findings import Findings
 from headrace.infrastructure.odcs.metrics import Property
+from headrace.records import record
 
 _KEYS = ("id", "type", "to", "from", "description", "customProperties")
 
@@ -21,7 +21,7 @@ class _Elsewhere(ValueError):
     """A reference that leads to nothing that is known here."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class References:
     """Finds what relationships refer to, in the document that they stand in."""
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from headrace.application.orchestrator.queue import Worker
 from headrace.infrastructure.storage.database import Row, Transaction
+from headrace.records import record
 
 #: How many runs are looked at, of each pipeline and in all, before the queue counts as blocked. Those of one pipeline share a fate.
 _OF_ONE, _IN_ALL = 5, 500
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Candidate:
     """A run that cannot go on, and why."""
 
@@ -33,6 +33,17 @@ def choose(db: Transaction, worker: Worker, run_id: str | None, now: float) -> t
             return str(found), blocked
         blocked.append(Candidate(str(found), reason))
     return None, blocked
+
+
+def any_ready(db: Transaction, worker: Worker, now: float) -> bool:
+    """Whether it is worth while to choose."""
+    return bool(
+        db.rows(
+            "select 1 from queue where worker = '' and state in ('queued', 'waiting') and not_before <= :now "
+            "and (host is null or host = :host) limit 1",
+            {"now": now, "host": worker.host},
+        )
+    )
 
 
 def _in_order(db: Transaction, worker: Worker, run_id: str | None, now: float) -> Sequence[Row]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,13 +12,14 @@ from headrace.bus.events import Event
 from headrace.bus.store import UNKNOWN, Envelope, Origin
 from headrace.errors import RetryableError
 from headrace.infrastructure.storage.database import Database, Row, Transaction, parameters
+from headrace.records import record
 
 _COLUMNS = ("position", "stream", "number", "type", "at", "data", "hash", "actor", "correlation", "causation")
 _INSERT = f"insert into events ({', '.join(_COLUMNS)}) values ({parameters(_COLUMNS)})"
 _PAGE = 2_000
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Appending:
     """Events on their way into a stream, and how many it has where that matters."""
 

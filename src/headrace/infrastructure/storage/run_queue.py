@@ -22,7 +22,7 @@ from headrace.bus.lifecycle import (
 from headrace.bus.store import UNKNOWN, Envelope, Origin
 from headrace.business.model.run import AFTER, ENDED, may_follow
 from headrace.errors import LeaseLost, NonRetryableError
-from headrace.infrastructure.storage.claiming import choose
+from headrace.infrastructure.storage.claiming import any_ready, choose
 from headrace.infrastructure.storage.database import Database, Transaction, parameters
 from headrace.infrastructure.storage.event_log import append_in
 from headrace.infrastructure.storage.processes import is_gone
@@ -52,6 +52,12 @@ class DatabaseRunQueue:
     def start(self, request: RunRequest, worker: Worker) -> Lease | None:
         """Accept a run and take it, in one act; None when it has to wait for its turn."""
         return self._write(lambda tx: (tx.claim(worker, tx.submit(request)), tx.events))
+
+    def has_ready(self, worker: Worker) -> bool:
+        if not self.database.exists():
+            return False
+        with self.database.reading() as db:
+            return any_ready(db, worker, time.time())
 
     def claim(self, worker: Worker, run_id: str | None = None) -> Lease | None:
         return self._write(lambda tx: (tx.claim(worker, run_id), tx.events))
@@ -120,7 +126,9 @@ class DatabaseRunQueue:
         def act(tx: _Writing) -> tuple[list[str], list[Envelope]]:
             lost = [row for row in tx.held() if _is_lost(row, tx.clock, tx.now)]
             for row in lost:
-                tx.take_away(row, worker, resume=resume)
+                gone = is_gone(row["worker"])
+                why = "its process is gone" if gone else "it was not heard of for the time of its lease"
+                tx.take_away(row, worker, why, resume=resume)
             return [row["run_id"] for row in lost], tx.events
 
         with self.database.reading() as db:
@@ -128,6 +136,16 @@ class DatabaseRunQueue:
         return self._write(act) if any_held else []
 
     # Asking ----------------------------------------------------------------------------------------------------------
+
+    def abandon(self, lease: Lease, worker: Worker, why: str) -> bool:
+        def act(tx: _Writing) -> tuple[bool, list[Envelope]]:
+            row = tx.row(lease.run_id)
+            if row is None or row["token"] != lease.token or not row["worker"]:
+                return False, []
+            tx.take_away(row, worker, why, resume=True)
+            return True, tx.events
+
+        return self._write(act)
 
     def outstanding(self) -> Sequence[Outstanding]:
         if not self.database.exists():
@@ -276,9 +294,8 @@ class _Writing:
         elif state != row["state"]:
             self.db.run("update queue set state = :state where run_id = :run_id", {"state": state, "run_id": row["run_id"]})
 
-    def take_away(self, row: Mapping[str, Any], worker: Worker, *, resume: bool) -> None:
+    def take_away(self, row: Mapping[str, Any], worker: Worker, why: str, *, resume: bool) -> None:
         run_id = row["run_id"]
-        why = "its process is gone" if is_gone(row["worker"]) else "it was not heard of for the time of its lease"
         self.append(run_id, [LeaseLostEvent(run_id, row["worker"], row["token"], why)], _origin(row))
         if row["state"] == "cancelling":
             self.free(row, "cancelling", "", 0.0)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any
 
+from headrace.records import record
+
 BOX_WIDTH, BOX_HEIGHT = 186, 78
 COLUMN_GAP, ROW_GAP, MARGIN = 100, 26, 20
 _STEP = BOX_HEIGHT + ROW_GAP
@@ -30,7 +32,7 @@ class Box:
         return key_of(self.node)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Edge:
     """Rows that flow from one box to another. `leaves` and `arrives` are where it meets their sides, from their tops."""
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headrace.business.model.orchestration import Schedule
-from headrace.business.scheduling.schedule import Tick, due, seen_up_to, ticks_after
+from headrace.business.scheduling.schedule import Tick, due, overdue, seen_up_to, ticks_after
 
 
 def utc(text: str) -> datetime:
@@ -52,6 +52,19 @@ def test_a_long_pause_is_made_up_in_portions():
         last = seen_up_to(ticks, last, now, most=500)
         found += ticks
     assert [len(found), found[0].at, found[-1].at, last] == [1440, utc("2024-01-01T00:01"), utc("2024-01-02"), now]
+
+
+def test_a_tick_is_overdue_when_its_results_are_not_there_in_time():
+    schedule = Schedule(cron="0 6 * * *", expect_within="30 minutes")
+    covered = utc("2024-01-01T06:00")
+    assert overdue(schedule, covered, utc("2024-01-02T06:30")) is None
+    late = overdue(schedule, covered, utc("2024-01-02T06:30:01"))
+    assert late is not None
+    assert late.at == utc("2024-01-02T06:00")
+    assert overdue(schedule, covered, utc("2024-01-05T12:00")) == late
+    assert overdue(schedule, utc("2024-01-05T06:00"), utc("2024-01-05T12:00")) is None
+    assert overdue(Schedule(cron="0 6 * * *"), covered, utc("2025-01-01")) is None
+    assert overdue(Schedule(every="1 day", end="2024-01-01", expect_within="1h"), utc("2024-01-02"), utc("2025-01-01")) is None
 
 
 SCHEDULES = st.builds(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from headrace.business.model.types import DataType
 from headrace.business.processing.expressions.ir import Expr
+from headrace.records import record
 
 Kind = Literal["operator", "scalar", "aggregate", "window"]
 Order = Literal["none", "required"]
@@ -16,7 +16,7 @@ STRICT = "null when an argument is null"
 SKIPS = "nulls are left out; null when nothing is left"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Function:
     """An entry of the catalogue.
 

@@ -8,21 +8,21 @@ Every node knows its type. Functions are named entries of the closed catalogue i
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from headrace.business.processing.tree import Expr as Expr
 from headrace.business.processing.tree import Part, Relation
+from headrace.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Constant(Expr):
     """A value written in the text: bool, int, float, decimal.Decimal, str, bytes, date, time, datetime, timedelta or None."""
 
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ColumnRef(Expr):
     """A column of the relation below; with `outer`, of the relation that a subquery stands in."""
 
@@ -33,7 +33,7 @@ class ColumnRef(Expr):
         return None if self.outer else self.name
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Call(Expr):
     """A scalar function of the catalogue (operators included) on its arguments."""
 
@@ -41,7 +41,7 @@ class Call(Expr):
     args: tuple[Expr, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CastFormat:
     """How text is written that a strict cast reads."""
 
@@ -53,7 +53,7 @@ class CastFormat:
     false_words: tuple[str, ...] = ("false",)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Cast(Expr):
     """`value` as `type`, strictly: what does not fit exactly is an error, or null when `lenient`.
 
@@ -65,7 +65,7 @@ class Cast(Expr):
     format: CastFormat = CastFormat()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Case(Expr):
     """The value of the first branch whose condition is true, else `otherwise`."""
 
@@ -73,7 +73,7 @@ class Case(Expr):
     otherwise: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SortKey(Part):
     """An ordering that always says where nulls go."""
 
@@ -82,7 +82,7 @@ class SortKey(Part):
     nulls_first: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Aggregate(Expr):
     """An aggregate function of the catalogue over the rows of a group, of those only for which `where` is true."""
 
@@ -96,7 +96,7 @@ class Aggregate(Expr):
 Bound = tuple[Literal["unbounded_preceding", "preceding", "current_row", "following", "unbounded_following"], Expr | None]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Frame(Part):
     """The rows around the current one that a window function sees."""
 
@@ -105,7 +105,7 @@ class Frame(Part):
     end: Bound = ("current_row", None)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Window(Expr):
     """An aggregate or ranking function over a window of rows."""
 
@@ -115,7 +115,7 @@ class Window(Expr):
     frame: Frame | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Subquery(Expr):
     """`exists (...)`, `value in (...)`, or the single value of a query (null when it has no row)."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
 from headrace.business.model.schema import did_you_mean
@@ -30,6 +29,7 @@ from headrace.business.processing.expressions.coercion import a, alike, clash_hi
 from headrace.business.processing.expressions.faults import BindError
 from headrace.business.processing.expressions.function import Function
 from headrace.business.processing.expressions.ir import Constant, Expr
+from headrace.records import record
 
 UNITS = ("microsecond", "millisecond", "second", "minute", "hour", "day", "week", "month", "quarter", "year")
 PARTS = ("year", "isoyear", "quarter", "month", "week", "day", "dayofyear", "dayofweek", "isodow", "hour", "minute", "second",
@@ -49,7 +49,7 @@ _GROUPS: dict[str, tuple[str, Callable[[DataType], bool]]] = {
 _DEFAULTS: dict[str, DataType] = {"number": Integer(64), "integer": Integer(64), "float": Float(64), "moment": Timestamp()}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Parameter:
     name: str
     kind: str

@@ -1,25 +1,15 @@
-"""Text to syntax tree: the one place where SQLGlot is told what may be written. Not what the words mean (see `bind`).
-
-SQLGlot knows hundreds of functions and rewrites many of them while it reads. Ours are those of the catalogue and nothing else,
-so its tables of functions are emptied here: a call comes out as it was written, name and arguments in order.
-"""
+"""Text to syntax tree, and what is wrong with a text that is none. Not what may be written (see `dialect`) or means (see `bind`)."""
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from headrace.business.processing.expressions.faults import ExpressionError
 
 if TYPE_CHECKING:
     from sqlglot import exp
     from sqlglot.dialects.dialect import Dialect
-
-#: Types that have other names, or none, here: DuckDB's `int8` has 8 bytes, ours has 8 bits. Their words are read as plain names.
-_THEIR_TYPES = frozenset((
-    "INT", "BIGINT", "SMALLINT", "TINYINT", "INT128", "UINT", "UBIGINT", "USMALLINT", "UTINYINT", "UINT128", "FLOAT", "DOUBLE", "BOOLEAN",
-    "TEXT", "CHAR", "VARCHAR", "NCHAR", "NVARCHAR", "BPCHAR", "VARBINARY",
-))  # fmt: skip
 
 #: Longer texts are not rules or queries that people write.
 LONGEST = 100_000
@@ -58,36 +48,8 @@ def read_syntax(text: str) -> exp.Expression:
 
 @lru_cache(maxsize=1)
 def dialect() -> Dialect:
-    """DuckDB's syntax without anyone's functions."""
-    from sqlglot import exp
-    from sqlglot.dialects.duckdb import DuckDB
-    from sqlglot.tokenizer_core import TokenType
-
-    read = DuckDB.Parser
-
-    class Headrace(DuckDB):
-        INDEX_OFFSET = 0  # list positions stay as they were written
-
-        class Tokenizer(DuckDB.Tokenizer):
-            KEYWORDS: ClassVar[dict[str, Any]] = {
-                word: kind for word, kind in DuckDB.Tokenizer.KEYWORDS.items() if kind.name not in _THEIR_TYPES
-            }
-
-        class Parser(read):  # type: ignore[misc, valid-type]
-            def _warn_unsupported(self) -> None:  # statements of other databases: an error here, not a line on the screen
-                self.raise_error("Unsupported")
-
-            FUNCTIONS: ClassVar[dict[str, Any]] = {}
-            FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
-                name: read.FUNCTION_PARSERS[name] for name in ("CAST", "TRY_CAST", "EXTRACT", "SUBSTRING")
-            }
-            NO_PAREN_FUNCTIONS: ClassVar[dict[Any, Any]] = {}
-            NO_PAREN_FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {"CASE": read.NO_PAREN_FUNCTION_PARSERS["CASE"]}
-            COLUMN_OPERATORS: ClassVar[dict[Any, Any]] = {
-                **read.COLUMN_OPERATORS,
-                TokenType.ARROW: lambda _, this, path: exp.JSONExtract(this=this, expression=path),
-                TokenType.DARROW: lambda _, this, path: exp.JSONExtractScalar(this=this, expression=path),
-            }
+    """What may be written, ready to read."""
+    from headrace.business.processing.expressions.dialect import Headrace
 
     return Headrace()
 

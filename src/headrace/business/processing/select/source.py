@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from headrace.business.model.schema import Column, Schema
 from headrace.business.model.types import Integer
@@ -11,9 +11,10 @@ from headrace.business.processing.expressions.faults import BindError
 from headrace.business.processing.expressions.ir import ColumnRef, Constant
 from headrace.business.processing.relation import Project, Relation, Values, columns_of
 from headrace.business.processing.select.names import Names
+from headrace.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Named:
     """A column as the query calls it, and the one name that it has in the relation."""
 
@@ -21,7 +22,7 @@ class Named:
     unique: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Table:
     """A dataset or subquery in a `FROM` clause. One without an alias has columns, but no name to put before them."""
 
@@ -29,7 +30,7 @@ class Table:
     columns: tuple[Named, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Merged:
     """The one column that `USING` makes of several: without a table before it, its name means the column `unique`."""
 
@@ -37,7 +38,7 @@ class Merged:
     members: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Source:
     """Rows and names."""
 

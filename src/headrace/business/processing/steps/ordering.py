@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from headrace.business.model.schema import Schema
 from headrace.business.processing.expressions.ir import Constant, Expr, SortKey
 from headrace.business.processing.steps.findings import Findings
 from headrace.business.processing.steps.projection import ref
+from headrace.records import record
 
 _TERM = re.compile(r"(?P<value>.*?)(?:\s+(?P<way>asc|desc))?(?:\s+nulls\s+(?P<nulls>first|last))?", re.IGNORECASE | re.DOTALL)
 _NAME = re.compile(r'[^\W\d]\w*|"(?:[^"]|"")+"')
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Term:
     """One ordering, and whether it was said where nulls go."""
 

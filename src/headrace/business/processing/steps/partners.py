@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from headrace.business.model.schema import Column, Schema
 from headrace.business.processing.expressions.build import all_of, column, test
@@ -13,9 +13,10 @@ from headrace.business.processing.expressions.ir import Expr
 from headrace.business.processing.relation import Relation
 from headrace.business.processing.steps.findings import Findings
 from headrace.business.processing.steps.projection import project, ref
+from headrace.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Match:
     """A pair of columns that must be equal: ours, theirs, and the name that theirs gets beside ours."""
 

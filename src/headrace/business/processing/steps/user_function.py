@@ -6,15 +6,16 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
 from headrace.business.model.schema import did_you_mean
 from headrace.errors import NonRetryableError
+from headrace.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UserFunction:
     """A function, `module:function` or `path/to/file.py:function`, with arguments that are passed by name."""
 

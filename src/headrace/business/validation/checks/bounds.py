@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
@@ -18,9 +17,10 @@ from headrace.business.model.types import Float as FloatType
 from headrace.business.model.types import Integer as IntegerType
 from headrace.business.model.wording import Misworded
 from headrace.business.validation.checks.wording import number
+from headrace.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Bounds:
     """What a value must be; a bound that is None does not bind."""
 

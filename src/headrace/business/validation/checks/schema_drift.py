@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
 
 from pydantic import Field
@@ -17,6 +16,7 @@ from headrace.business.validation.checks.audit import AuditCheck, judged, verdic
 from headrace.business.validation.checks.measuring import aggregate
 from headrace.business.validation.checks.wording import count, listed
 from headrace.business.validation.drift import IMPACT, KINDS, Change, ChangeKind, classify
+from headrace.records import record
 
 _COMPATIBLE: tuple[ChangeKind, ...] = tuple(kind for kind in KINDS if IMPACT[kind] == "compatible")
 
@@ -77,7 +77,7 @@ def _type(written: str) -> DataType:
         return _Forgotten(written)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Forgotten(DataType):
     """A type of which only the written form is left."""
 

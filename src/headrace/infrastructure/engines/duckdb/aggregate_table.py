@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from headrace.business.model.types import Integer
 from headrace.business.processing.expressions.ir import Aggregate
 from headrace.infrastructure.engines.duckdb.types import duckdb_type
+from headrace.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Form:
     """How an aggregate is called: the function, its arguments, an order, a condition of its own, and what is put around it."""
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
+
+from headrace.records import record
 
 _BLOCK = 1 << 18
 _TAIL = 1 << 16
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Census:
     """What stands in a file. `lines` counts a last line without an end too; `blank_end` are the empty lines behind the last text."""
 

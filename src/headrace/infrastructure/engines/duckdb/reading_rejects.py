@@ -8,13 +8,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import duckdb
 
 from headrace.infrastructure.engines.duckdb.literals import identifier, text
+from headrace.records import record
 
 #: What DuckDB may reject without making us doubt the rest, and our words for it. Anything with quotes is doubtful: it may have
 #: swallowed the records behind it.
@@ -27,7 +27,7 @@ _CUT = 10_000
 _MOST_RESTORED = 50_000
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Noted:
     """The rejects of one file: where they are noted, and what they come to."""
 
@@ -80,7 +80,9 @@ def rejects(found: Noted, index: int, preamble: int, expected: int, restored: Pa
     truth = "(SELECT NULL::UBIGINT AS line, NULL AS text, NULL AS message WHERE false)"
     if found.unclear:
         columns = "{line: 'UBIGINT', text: 'VARCHAR', message: 'VARCHAR'}"
-        truth = f"read_json({text(str(restored))}, format = 'newline_delimited', columns = {columns})"
+        truth = (
+            f"read_json({text(str(restored))}, format = 'newline_delimited', hive_partitioning = false, columns = {columns})"
+        )
     return (
         f'SELECT {index}::INTEGER AS "file", (r.line - {preamble})::BIGINT AS record, coalesce(t.text, r.text) AS text, '
         f"CASE WHEN t.message IS NULL THEN r.reason ELSE 'encoding' END AS reason, coalesce(t.message, r.message) AS message "

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from headrace.business.processing.expressions.ir import ColumnRef, Expr, SortKey
 from headrace.business.processing.relation import Join, Limit, Relation, expressions
+from headrace.records import record
 
 Columns = tuple[tuple[str, Expr], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RowHash(Expr):
     """A number that depends on the values of a row and on the seed alone, so that a sample can be drawn again."""
 
@@ -21,7 +23,7 @@ class RowHash(Expr):
     """Instead of the number: whether it is less than this."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SourceColumn(Expr):
     """A column of what is read, where the result has another column of its name; `of` is what stands after FROM."""
 
@@ -29,7 +31,7 @@ class SourceColumn(Expr):
     of: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Block:
     """The clauses of one SELECT.
 
@@ -59,7 +61,12 @@ class Block:
         """What the result calls `name`, in columns of the source."""
         if self.columns is None:
             return ColumnRef(self.source.schema[name].type, name) if name in self.source.schema else None
-        return dict(self.columns).get(name)
+        return self.meanings.get(name)
+
+    @cached_property
+    def meanings(self) -> Mapping[str, Expr]:
+        """The columns that it has instead of its source's, by name."""
+        return dict(self.columns or ())
 
 
 def visible_order(block: Block) -> tuple[SortKey, ...] | None:

@@ -7,10 +7,10 @@ rows pass too), a semi join brings the rest to `row_number`. Ordering all rows i
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 from headrace.infrastructure.engines.duckdb.literals import identifier
 from headrace.infrastructure.engines.duckdb.relations_layout import Clauses, indented, listed, nested
+from headrace.records import record
 
 #: What the number of rows of a key is called.
 COUNT = "n"
@@ -31,7 +31,7 @@ def repeated_keys(source: str, key: Sequence[str]) -> str:
     ).text()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rows:
     """Where a dedupe reads its rows, which it does up to three times: from a name, or from a query that gets one.
 

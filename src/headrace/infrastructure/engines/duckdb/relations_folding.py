@@ -63,8 +63,7 @@ def _where(below: Block, condition: Expr) -> Block | None:
 
 
 def _project(below: Block, node: Project) -> Block | None:
-    windows = any(_has(Window, e) for _, e in node.columns)
-    if below.distinct or (windows and (below.limit or below.keys is not None)):
+    if below.distinct or ((below.limit or below.keys is not None) and any(_has(Window, e) for _, e in node.columns)):
         return None
     columns: list[tuple[str, Expr]] = []
     for name, expression in node.columns:
@@ -147,7 +146,7 @@ def _inline(below: Block, expression: Expr, *, aggregates: bool = False) -> Expr
         return expression
     if any(True for node in expression.walk() for _ in node.relations()):
         return None  # a subquery may name the columns around it
-    meanings = dict(below.columns)
+    meanings = below.meanings
     allowed = (ColumnRef, Constant, Aggregate) if aggregates else (ColumnRef, Constant)
     if not all(isinstance(meanings.get(name), allowed) for name in expression.columns()):
         return None

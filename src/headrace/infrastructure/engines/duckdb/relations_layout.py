@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from headrace.records import record
 
 #: Lists that would be longer than this are broken into lines.
 WIDTH = 100
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Clauses:
     """A SELECT, each clause already printed."""
 

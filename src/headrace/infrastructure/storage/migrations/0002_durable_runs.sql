@@ -146,21 +146,66 @@ create table view_quality (
     data text not null
 );
 create index view_quality_by_check on view_quality (pipeline, check_, position);
--- Schedules as the definitions in service say, and how far each has come.
+-- The definitions in service, by file: the version that runs go by, and what keeps a newer one out.
+create table in_service (
+    file text primary key,
+    pipeline text not null,
+    definition text not null,
+    digest text not null,
+    problem text not null default '',
+    at text not null
+);
+-- How far each schedule has come, and which files a trigger has seen.
 create table schedules (
     pipeline text primary key,
-    definition text not null,
     last_tick text,
-    next_tick text,
     seen text not null default '{}'
 );
+-- How far in the log each pipeline's notifications have come, and which tick has its results. Changed with all that follows from it.
+create table watches (
+    pipeline text primary key,
+    position bigint not null,
+    schedule text not null default '',
+    covered text
+);
+-- What became of the last runs, as far as troubles go.
+create table outcomes (
+    pipeline text not null,
+    position bigint not null,
+    run_id text not null,
+    ended_at text not null,
+    state text not null,
+    quarantined bigint not null,
+    checks text not null,
+    primary key (pipeline, position)
+);
+-- The troubles that are open.
 create table alerts (
     pipeline text not null,
-    alert text not null,
+    notification text not null,
+    kind text not null,
+    subject text not null,
     opened_at text not null,
     run_id text not null,
-    primary key (pipeline, alert)
+    primary key (pipeline, notification, kind, subject)
 );
+-- What is still to be told to people: recorded with the change that it tells of, gone with the event that says what became of it.
+create table deliveries (
+    number bigint primary key,
+    pipeline text not null,
+    notification text not null,
+    channel text not null,
+    alert text not null,
+    change text not null,
+    run_id text not null,
+    facts text not null,
+    attempt bigint not null default 0,
+    tried_at text,
+    worker text not null default '',
+    lease_clock text not null default '',
+    not_before double precision not null default 0
+);
+insert into marks (name, number) values ('delivery', 0);
 create table breakers (
     system text primary key,
     state text not null,

@@ -1,0 +1,182 @@
+"""A worker: claims runs and has each carried out in a process of its own, which can be stopped for certain. Not what a run does.
+
+The process that carries a run out holds its lease. When it ends without having said how, the worker gives the run back at once.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from headrace.application.orchestrator.queue import Lease, RunQueue, Worker
+from headrace.bus.events import PipelineFailedEvent
+from headrace.errors import LeaseLost, RetryableError
+
+#: How often an idle worker looks for runs, in seconds. It only reads until there is something to claim.
+LOOK_EVERY = 0.05
+#: How often to try for runs that were there but could not begin, and to look whether one is to be stopped, in seconds.
+LOOK_AGAIN = 0.5
+#: How long a run that was asked to stop, or whose time is over, may take to do so before its processes are killed, in seconds.
+GRACE = 10.0
+
+
+class Child(Protocol):
+    """A process that carries out one run, with whatever processes it has started."""
+
+    def ended(self) -> bool: ...
+
+    def outcome(self) -> str:
+        """How it ended, for people: `exit code 3`, `killed by SIGSEGV`."""
+        ...
+
+    def kill(self) -> None:
+        """End it and all that it has started, at once."""
+        ...
+
+
+class Register(Protocol):
+    """Where workers say that they are there."""
+
+    def heard(self, worker: Worker, role: str) -> None: ...
+
+    def gone(self, worker: Worker) -> None: ...
+
+
+@dataclass(slots=True)
+class _Charge:
+    """A run that a child carries out. `stop_by` is when it has to have ended."""
+
+    lease: Lease
+    child: Child
+    stop_by: float | None = None
+
+
+@dataclass
+class WorkerLoop:
+    """Works until it is told to stop; then it claims nothing more, and lets what goes on come to its end."""
+
+    worker: Worker
+    queue: RunQueue
+    register: Register
+    start: Callable[[Lease], Child]
+    parallel: int
+    role: str = "worker"
+    told: Callable[[str], None] = lambda _line: None
+    stopping: threading.Event = field(default_factory=threading.Event)
+    _charges: list[_Charge] = field(default_factory=list)
+    _heard: float = float("-inf")
+    _claim_at: float = float("-inf")
+    _mind_at: float = float("-inf")
+
+    def run(self, drain_seconds: float) -> None:
+        """Until `stopping` is set, and then for as long as its runs take, at most `drain_seconds`; what is left then is given back."""
+        deadline: float | None = None
+        while deadline is None or (self._charges and time.monotonic() < deadline):
+            if deadline is None and self.stopping.is_set():
+                deadline = time.monotonic() + drain_seconds
+                if self._charges:
+                    self.told(f"stopping: {len(self._charges)} runs go on to their end")
+            busy = self._turn(claiming=deadline is None)
+            if not busy:
+                self.stopping.wait(LOOK_EVERY) if deadline is None else time.sleep(LOOK_EVERY)
+        for charge in self._charges:
+            charge.child.kill()
+            self._give_back(charge, "the worker was stopped")
+        self._charges.clear()
+        self._while_reachable(lambda: self.register.gone(self.worker))
+
+    def _turn(self, *, claiming: bool) -> bool:
+        """One look at everything. Whether a run was begun, so that the next may follow at once."""
+        self._look_after_children()
+        self._while_reachable(self._be_heard)
+        if claiming and len(self._charges) < self.parallel:
+            return self._while_reachable(self._claim)
+        return False
+
+    def _claim(self) -> bool:
+        if time.monotonic() < self._claim_at or not self.queue.has_ready(self.worker):
+            return False
+        lease = self.queue.claim(self.worker)
+        if lease is None:
+            self._claim_at = time.monotonic() + LOOK_AGAIN
+            return False
+        self.told(f"run {lease.run_id} of {lease.request.pipeline}: attempt {lease.attempt}")
+        limit = lease.request.timeout_seconds
+        stop_by = time.monotonic() + limit + GRACE if limit else None
+        self._charges.append(_Charge(lease, self.start(lease), stop_by))
+        return True
+
+    def _be_heard(self) -> bool:
+        if time.monotonic() - self._heard < self.worker.lease_seconds / 3:
+            return False
+        self.register.heard(self.worker, self.role)
+        self._heard = time.monotonic()
+        for run_id in self.queue.reap(self.worker, resume=True):
+            self.told(f"run {run_id} was taken from a worker that was lost")
+        return False
+
+    def _look_after_children(self) -> None:
+        minding = time.monotonic() > self._mind_at
+        if minding:
+            self._mind_at = time.monotonic() + LOOK_AGAIN
+        for charge in list(self._charges):
+            if charge.child.ended():
+                self._charges.remove(charge)
+                self._claim_at = float("-inf")
+                self._while_reachable(lambda charge=charge: self._give_back(charge, charge.child.outcome()))  # type: ignore[misc]
+            elif charge.stop_by is not None and time.monotonic() > charge.stop_by:
+                charge.child.kill()
+                self._charges.remove(charge)
+                self._while_reachable(lambda charge=charge: self._time_out(charge.lease))  # type: ignore[misc]
+            elif minding and charge.stop_by is None:
+                self._while_reachable(lambda charge=charge: self._mind_cancelling(charge))  # type: ignore[misc]
+
+    def _mind_cancelling(self, charge: _Charge) -> bool:
+        """A run that is asked to stop gets its grace from now on."""
+        try:
+            if self.queue.is_cancelling(charge.lease):
+                charge.stop_by = time.monotonic() + GRACE
+        except LeaseLost:
+            charge.stop_by = time.monotonic() + GRACE
+        return False
+
+    def _give_back(self, charge: _Charge, why: str) -> bool:
+        """Let others go on with a run whose process is no more; where it has said how it ended, there is nothing to give back."""
+        if self.queue.abandon(charge.lease, self.worker, why):
+            self.told(f"run {charge.lease.run_id}: its process ended: {why}")
+        return False
+
+    def _time_out(self, lease: Lease) -> bool:
+        limit = lease.request.timeout_seconds
+        if limit is None:
+            return self._give_back(_Charge(lease, _Killed()), "it did not stop when it was asked to")
+        message = f"the run took longer than {limit:g} seconds, and did not stop when it was asked to"
+        failed = PipelineFailedEvent(lease.run_id, message, pipeline=lease.request.pipeline, error="TimedOut", seconds=limit)
+        with suppress(LeaseLost):  # It ended by itself in the last moment, or is somebody else's.
+            self.queue.append(lease, [failed])
+        return False
+
+    def _while_reachable(self, act: Callable[[], object]) -> bool:
+        """What an act gives; False while the database is away, to be tried at the next look."""
+        try:
+            return bool(act())
+        except RetryableError as error:
+            self.told(error.message)
+            return False
+
+
+class _Killed:
+    """A process that was killed."""
+
+    def ended(self) -> bool:
+        return True
+
+    def outcome(self) -> str:
+        return "killed"
+
+    def kill(self) -> None:
+        return

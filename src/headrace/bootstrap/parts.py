@@ -1,0 +1,214 @@
+"""The parts of the system: catalog, settings, engine, state database, and the site where runs take place. Nothing is run here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from headrace.errors import DefinitionError, HeadraceError, Location, UsageError
+
+if TYPE_CHECKING:
+    from headrace.application.orchestrator.carrying import Prepared
+    from headrace.application.orchestrator.queue import KeptDefinition, Worker
+    from headrace.application.orchestrator.site import Busy, Site
+    from headrace.bus.bus import EventBus
+    from headrace.bus.store import Envelope, EventStore
+    from headrace.business.engine import Engine
+    from headrace.business.model.definition import Loaded
+    from headrace.business.ports import InputFile
+    from headrace.infrastructure.catalog import Catalog
+    from headrace.infrastructure.storage.database import Database
+    from headrace.infrastructure.storage.held_rows import ParquetHeldRows
+    from headrace.settings import Settings
+
+Listener = Callable[["Envelope"], None]
+
+
+def catalog() -> Catalog:
+    """Every plugin that is installed."""
+    from headrace.infrastructure.catalog import Catalog
+
+    return Catalog()
+
+
+def build(
+    document: Mapping[str, Any],
+    calls: Mapping[tuple[str | int, ...], Location],
+    project: Path,
+    params: Mapping[str, Any] | None = None,
+) -> Loaded:
+    """The definition that calls have put together as plain data (see `face`). Raises `DefinitionError` with all its problems."""
+    from headrace.infrastructure.loader import build as build_definition
+
+    return build_definition(document, calls, project=project, params=params, catalog=catalog())
+
+
+def missing_library(error: ImportError) -> HeadraceError | None:
+    """What to install, when an optional library is what could not be imported."""
+    from headrace.infrastructure.catalog import missing_library as explain
+
+    return explain(error)
+
+
+def settings(project: Path) -> Settings:
+    from headrace.settings import load_settings
+
+    return load_settings(state_home(project))
+
+
+def engine(chosen: Settings) -> Engine:
+    from headrace.business.engine import Limits
+    from headrace.infrastructure.engines.duckdb.engine import DuckDBEngine
+
+    return DuckDBEngine(Limits(chosen.memory_limit, chosen.threads, chosen.temp_directory))
+
+
+def state_folder(project: Path) -> Path:
+    return state_home(project) / settings(project).state
+
+
+def database(project: Path) -> Database:
+    """Where a project keeps its state."""
+    from headrace.infrastructure.storage.sqlite_database import SqliteDatabase
+
+    chosen = settings(project)
+    if chosen.database_url is not None:
+        from headrace.infrastructure.storage.postgres_database import PostgresDatabase
+        from headrace.security.secrets import Secret, Vault
+
+        url = Secret(chosen.database_url, Vault.of(state_home(project)))
+        return PostgresDatabase(url.reveal, str(url))
+    return SqliteDatabase(state_folder(project) / "headrace.db")
+
+
+def state_home(project: Path) -> Path:
+    """The folder that holds the settings and the state of a project: its own, or the next above it with a `headrace.toml`."""
+    from headrace.settings import home
+
+    return home(project)
+
+
+def event_store(project: Path) -> EventStore:
+    """The log of what happened in a project."""
+    from headrace.infrastructure.storage.event_log import EventLog
+
+    return EventLog(database(project))
+
+
+def held() -> ParquetHeldRows:
+    """The rows that are held back."""
+    from headrace.infrastructure.storage.held_rows import ParquetHeldRows
+
+    return ParquetHeldRows()
+
+
+def site(
+    project: Path,
+    busy: Busy | None = None,
+    listen: Listener | None = None,
+    home: Path | None = None,
+    bus: EventBus | None = None,
+) -> Site:
+    """Where the runs of a project take place. `home` has the settings and the state, where that is not the project's own; `bus` is
+    one that a caller listens on already."""
+    from headrace.application.orchestrator.keeping import Keeping
+    from headrace.application.orchestrator.site import Site, silent
+    from headrace.bus.bus import EventBus
+    from headrace.infrastructure.storage.breaker_table import DatabaseBreakers
+    from headrace.infrastructure.storage.event_log import EventLog
+    from headrace.infrastructure.storage.held_rows import ParquetHeldRows, write_texts
+    from headrace.infrastructure.storage.run_queue import DatabaseRunQueue
+    from headrace.infrastructure.storage.worker_registry import DatabaseWorkers
+    from headrace.infrastructure.storage.workspaces import Workspaces
+    from headrace.settings import in_bytes
+
+    home = home or state_home(project)
+    chosen, state = settings(home), state_folder(home)
+    bus = bus or EventBus(EventLog(database(home)))
+    if not isinstance(bus.store, EventLog):
+        raise UsageError("runs need a bus of a project's log", hint="make it with `headrace.orchestration.event_bus(project)`")
+    store = bus.store.database
+    if listen is not None:
+        bus.subscribe((), listen)
+    return Site(
+        project=project,
+        state=state,
+        engine=engine(chosen),
+        bus=bus,
+        queue=DatabaseRunQueue(store, bus.tell),
+        worker=this_worker(home),
+        workers=DatabaseWorkers(store),
+        hash_file=_hash_file,
+        held=ParquetHeldRows(),
+        write_texts=write_texts,
+        workspaces=Workspaces(state / "runs"),
+        breakers=DatabaseBreakers(store),
+        busy=busy or silent,
+        keeping=Keeping(
+            state / "quarantine",
+            chosen.quarantine_days,
+            in_bytes(chosen.quarantine_max) if chosen.quarantine_max else None,
+        ),
+    )
+
+
+def this_worker(project: Path) -> Worker:
+    """This process, as one that carries runs out."""
+    from headrace.application.orchestrator.queue import Worker
+    from headrace.infrastructure.storage.processes import this_host, this_process
+
+    chosen = settings(project)
+    return Worker(this_process(), this_host(), chosen.slots, chosen.lease_seconds, chosen.attempts)
+
+
+def _hash_file(file: InputFile) -> InputFile:
+    from headrace.infrastructure.connectors.file_listing import content_hash
+
+    return file if file.sha256 else content_hash(file)
+
+
+def load(file: Path, params: Mapping[str, str] | None = None) -> Loaded:
+    """Read a definition. Raises `DefinitionError` with all its problems."""
+    from headrace.infrastructure.loader import load as load_definition
+
+    return load_definition(file, params=params or {}, catalog=catalog())
+
+
+def load_kept(kept: KeptDefinition, params: Mapping[str, Any], *, stand_ins: bool = False) -> Loaded:
+    """Read a definition as it was kept, whatever its file says now."""
+    from headrace.infrastructure.loader import load_text
+
+    file = Path(kept.file) if kept.file else None
+    return load_text(
+        kept.text,
+        kept.file or f"{kept.pipeline} (kept)",
+        catalog=catalog(),
+        project=Path(kept.project),
+        file=file,
+        params=params,
+        stand_ins=stand_ins,
+    )
+
+
+def prepare(loaded: Loaded, where: Site | None = None) -> Prepared:
+    """Look at the sources and plan. Raises `DefinitionError` with every problem, each at its place in the file."""
+    from headrace.application.orchestrator.batch import prepare as prepare_run
+    from headrace.infrastructure.loader import locate
+
+    try:
+        return prepare_run(where or site(loaded.project), loaded.definition, loaded.file)
+    except DefinitionError as error:
+        if loaded.places is None:
+            raise
+        raise DefinitionError(locate(error.problems, loaded.places)) from error
+
+
+def kept(loaded: Loaded) -> KeptDefinition:
+    """The text that a run goes by, also when another process goes on with it and the file has changed."""
+    import json
+
+    from headrace.application.orchestrator.queue import keep
+
+    text = loaded.file.read_text(encoding="utf-8-sig") if loaded.file else json.dumps(loaded.document, default=str)
+    return keep(text, loaded.definition.pipeline, loaded.project, loaded.file)

@@ -1,0 +1,181 @@
+"""Composes the processes that serve: workers, and the duties beside them. It decides nothing about runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from headrace.bootstrap import parts
+from headrace.errors import HeadraceError
+
+if TYPE_CHECKING:
+    from headrace.application.orchestrator.in_service import DefinitionsFolder
+    from headrace.application.orchestrator.notifying import Notifications
+    from headrace.application.orchestrator.queue import KeptDefinition, Lease
+    from headrace.application.orchestrator.serving import Duties
+    from headrace.application.orchestrator.worker import WorkerLoop
+    from headrace.business.model.definition import Definition, Loaded
+
+Told = Callable[[str], None]
+
+#: What every run needs, loaded once before its process is made.
+PRELOAD = (
+    "headrace.bootstrap.serving",
+    "headrace.application.orchestrator.batch",
+    "headrace.business.processing.planning",
+    "headrace.infrastructure.loader",
+    "headrace.infrastructure.engines.duckdb.engine",
+    "headrace.infrastructure.engines.duckdb.session",
+    "headrace.infrastructure.storage.event_log",
+    "headrace.infrastructure.storage.held_rows",
+    "headrace.infrastructure.storage.run_queue",
+    "headrace.infrastructure.storage.worker_registry",
+    "headrace.infrastructure.connectors.file_source",
+    "headrace.infrastructure.connectors.file_sink",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """A worker, with the duties beside it where this process serves."""
+
+    home: Path
+    loop: WorkerLoop
+    duties: Duties | None = None
+
+
+def worker(project: Path, parallel: int, told: Told) -> Serving:
+    """A worker of a project's state database."""
+    home = parts.state_home(project).resolve()
+    return Serving(home, _loop(home, parallel, "worker", told))
+
+
+def serve(project: Path, parallel: int, told: Told) -> Serving:
+    """Everything in one process: a worker, the scheduler, the folder of definitions."""
+    from headrace.application.orchestrator.scheduler import Scheduler
+    from headrace.application.orchestrator.serving import Duties, Duty
+    from headrace.infrastructure.storage.event_log import EventLog
+    from headrace.infrastructure.storage.leadership import DatabaseLeadership
+    from headrace.infrastructure.storage.run_queue import DatabaseRunQueue
+    from headrace.infrastructure.storage.service_records import DatabaseServiceRecords
+
+    home = parts.state_home(project).resolve()
+    loop = _loop(home, parallel, "serve", told)
+    # Duties have a connection of their own, so that none of them holds up the worker's.
+    database = parts.database(home)
+    records = DatabaseServiceRecords(database)
+    folder = definitions_folder(home, told)
+    scheduler = Scheduler(
+        DatabaseRunQueue(database),
+        EventLog(database),
+        records,
+        folder.definitions,
+        folder.kept,
+        lambda: datetime.now(UTC),
+        told,
+    )
+    leadership = DatabaseLeadership(parts.database(home), seconds=loop.worker.lease_seconds / 2)
+    duties = [
+        Duty("definitions", 1.0, folder.turn, leading=True),
+        Duty("scheduler", 0.5, scheduler.turn, leading=True),
+        Duty("notifications", 1.0, notifications(home, folder.definitions).turn, leading=True),
+    ]
+    return Serving(home, loop, Duties(duties, leadership, loop.worker, told))
+
+
+def definitions_folder(project: Path, told: Told) -> DefinitionsFolder:
+    """The folder of definitions that is in service."""
+    from headrace.application.orchestrator.in_service import DefinitionsFolder
+    from headrace.application.orchestrator.queue import keep
+    from headrace.infrastructure.storage.service_records import DatabaseServiceRecords
+
+    def kept(file: Path, text: str, definition: Definition | None) -> KeptDefinition:
+        return keep(text, definition.pipeline if definition else "", file.parent, file)
+
+    folder = (parts.state_home(project) / parts.settings(project).definitions).resolve()
+    return DefinitionsFolder(folder, DatabaseServiceRecords(parts.database(project)), _look_at, kept, told)
+
+
+def notifications(project: Path, definitions: Callable[[], Mapping[str, Loaded]]) -> Notifications:
+    """Tells people of the troubles of the pipelines in service, as their definitions say: `turn` is to be called again and again."""
+    from headrace.application.orchestrator.notifying import Notifications, Notifier
+    from headrace.infrastructure.notifying.command import CommandNotifier
+    from headrace.infrastructure.notifying.email import EmailNotifier
+    from headrace.infrastructure.notifying.webhook import WebhookNotifier
+    from headrace.infrastructure.storage.event_log import EventLog
+    from headrace.infrastructure.storage.notification_records import DatabaseNotificationRecords
+
+    home = parts.state_home(project).resolve()
+    # A connection of its own: nobody else waits for it, and it waits for nobody.
+    database = parts.database(home)
+    ways: Mapping[str, Notifier] = {
+        "webhook": WebhookNotifier(),
+        "email": EmailNotifier(),
+        "command": CommandNotifier(parts.state_folder(home) / "logs" / "notifications"),
+    }
+    records = DatabaseNotificationRecords(database)
+    return Notifications(EventLog(database), records, ways, definitions, lambda: datetime.now(UTC))
+
+
+def carry_out_claimed(home: Path, lease: Lease) -> None:
+    """Carry out a run that a worker has claimed. The log has how it ended; this returns in any case."""
+    from headrace.application.orchestrator.batch import assigned, wish_of
+    from headrace.application.orchestrator.carrying import carry_out
+    from headrace.application.orchestrator.site import new_run_id
+    from headrace.bus.events import PipelineFailedEvent
+    from headrace.errors import LeaseLost
+
+    request = lease.request
+    site = replace(parts.site(Path(request.project), home=home), postpones=True)
+    begun = False
+    try:
+        loaded = _load(request.definition, request.params)
+        prepared = parts.prepare(loaded, site)
+        wish = replace(wish_of(request), params={**request.params, **loaded.params})
+        begun = True
+        carried = carry_out(site, lease, *assigned(prepared, wish))
+        if carried.more:
+            site.queue.submit(replace(request, run_id=new_run_id(), key=None))
+    except LeaseLost:
+        return
+    except HeadraceError as error:
+        if not begun:
+            failed = PipelineFailedEvent(
+                lease.run_id, error.message, pipeline=request.pipeline, error=type(error).__name__, hint=error.hint
+            )
+            site.queue.append(lease, [failed])
+
+
+def _loop(home: Path, parallel: int, role: str, told: Told) -> WorkerLoop:
+    from headrace.application.orchestrator.worker import WorkerLoop
+    from headrace.infrastructure.children import Children
+    from headrace.infrastructure.storage.run_queue import DatabaseRunQueue
+    from headrace.infrastructure.storage.worker_registry import DatabaseWorkers
+
+    database = parts.database(home)
+    children, logs = Children(PRELOAD), parts.state_folder(home) / "logs"
+    return WorkerLoop(
+        parts.this_worker(home),
+        DatabaseRunQueue(database),
+        DatabaseWorkers(database),
+        lambda lease: children.start(carry_out_claimed, home, lease, log=logs / f"{lease.run_id}.log"),
+        parallel,
+        role,
+        told,
+    )
+
+
+def _load(kept: KeptDefinition | None, params: Mapping[str, Any]) -> Loaded:
+    from headrace.errors import NonRetryableError
+
+    if kept is None:
+        raise NonRetryableError("the definition of this run was not kept", hint="run it anew with `headrace run FILE`")
+    return parts.load_kept(kept, params)
+
+
+def _look_at(kept: KeptDefinition) -> Loaded:
+    """A definition as far as it can be looked at without the values of its parameters."""
+    return parts.load_kept(kept, {}, stand_ins=True)
