@@ -33,6 +33,7 @@ from headrace.bootstrap.parts import (
     state_home,
     this_worker,
 )
+from headrace.bootstrap.standing import backfills, definitions, pauses, user, verify_log
 from headrace.errors import DefinitionError, Problem
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 Listener = Callable[["Envelope"], None]
 
 __all__ = [
+    "backfills",
     "build",
     "bury_the_dead",
     "catalog",
@@ -57,6 +59,7 @@ __all__ = [
     "contract_as_standard",
     "contract_from_standard",
     "database",
+    "definitions",
     "deliveries",
     "engine",
     "event_store",
@@ -66,6 +69,7 @@ __all__ = [
     "load_kept",
     "missing_library",
     "outbox",
+    "pauses",
     "plan",
     "prepare",
     "propose_contract",
@@ -85,6 +89,8 @@ __all__ = [
     "subscriptions",
     "test",
     "this_worker",
+    "user",
+    "verify_log",
     "worker",
 ]
 
@@ -114,6 +120,7 @@ def run(
     params: Mapping[str, Any] | None = None,
     full_refresh: bool = False,
     force: bool = False,
+    priority: int | None = None,
     busy: Busy | None = None,
     listen: Listener | None = None,
 ) -> RunView:
@@ -121,7 +128,7 @@ def run(
     from headrace.application.orchestrator.batch import Wish, run_all
 
     where = site(loaded.project, busy, listen)
-    wish = Wish({**(params or {}), **loaded.params}, kept(loaded), force, full_refresh)
+    wish = Wish({**(params or {}), **loaded.params}, kept(loaded), force, full_refresh, priority, user())
     return run_all(where, prepare(loaded, where), wish)
 
 

@@ -116,6 +116,7 @@ def site(
     from headrace.application.orchestrator.keeping import Keeping
     from headrace.application.orchestrator.site import Site, silent
     from headrace.bus.bus import EventBus
+    from headrace.infrastructure.storage.breaker_table import DatabaseBreakers
     from headrace.infrastructure.storage.event_log import EventLog
     from headrace.infrastructure.storage.held_rows import ParquetHeldRows, write_texts
     from headrace.infrastructure.storage.run_queue import DatabaseRunQueue
@@ -144,6 +145,7 @@ def site(
         held=ParquetHeldRows(),
         write_texts=write_texts,
         workspaces=Workspaces(state / "runs"),
+        breakers=DatabaseBreakers(store),
         busy=busy or silent,
         keeping=Keeping(
             state / "quarantine",

@@ -122,25 +122,19 @@ def notifications(project: Path, definitions: Callable[[], Mapping[str, Loaded]]
 
 def carry_out_claimed(home: Path, lease: Lease) -> None:
     """Carry out a run that a worker has claimed. The log has how it ended; this returns in any case."""
-    from headrace.application.orchestrator.batch import Wish, assigned
+    from headrace.application.orchestrator.batch import assigned, wish_of
     from headrace.application.orchestrator.carrying import carry_out
     from headrace.application.orchestrator.site import new_run_id
     from headrace.bus.events import PipelineFailedEvent
     from headrace.errors import LeaseLost
 
     request = lease.request
-    site = parts.site(Path(request.project), home=home)
+    site = replace(parts.site(Path(request.project), home=home), postpones=True)
     begun = False
     try:
         loaded = _load(request.definition, request.params)
         prepared = parts.prepare(loaded, site)
-        options = request.options
-        wish = Wish(
-            {**request.params, **loaded.params},
-            request.definition,
-            options.get("force", False),
-            options.get("full_refresh", False),
-        )
+        wish = replace(wish_of(request), params={**request.params, **loaded.params})
         begun = True
         carried = carry_out(site, lease, *assigned(prepared, wish))
         if carried.more:

@@ -29,6 +29,12 @@ def say(text: str = "") -> None:
     sys.stdout.write(text + "\n")
 
 
+def say_now(text: str) -> None:
+    """A line of those that follow each other, for whoever reads them as they come."""
+    say(text)
+    sys.stdout.flush()
+
+
 def warn(text: str) -> None:
     sys.stderr.write(text + "\n")
 

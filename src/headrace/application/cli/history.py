@@ -1,14 +1,16 @@
-"""`headrace runs`, `headrace problems` and `headrace show`: what happened. Nothing is run."""
+"""`headrace runs list`, `runs show`, `problems` and `headrace show`: what happened. Nothing is run."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 from headrace.application.cli.console import duration, number, paint, say, say_json, table
+from headrace.application.cli.course import course_lines, course_of
 from headrace.application.cli.summary import summary
 from headrace.application.cli.system import System
 from headrace.application.queries.problems import problem_history
-from headrace.application.queries.runs import all_runs, find_run
+from headrace.application.queries.runs import RunView, all_runs, find_run
 from headrace.errors import UsageError
 
 
@@ -76,6 +78,25 @@ def show_run(system: System, project: Path, run_id: str, out: Path | None, *, as
     if as_json:
         say_json(run)
         return
+    _say_summary(run)
+
+
+def show_course(system: System, project: Path, run_id: str, *, as_json: bool) -> None:
+    """Where a run stands: who carried it out, what it waits for, what lies ready; then what became of its rows."""
+    system.bury_the_dead(project)
+    site = system.site(project)
+    run = find_run(site.records, run_id)
+    course = course_of(site, system.pauses(project), run)
+    if as_json:
+        say_json({**asdict(run), "course": course})
+        return
+    for line in course_lines(run, course):
+        say(line)
+    say()
+    _say_summary(run)
+
+
+def _say_summary(run: RunView) -> None:
     for line in summary(run):
         say(line)
     if run.definition:

@@ -8,14 +8,20 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from headrace.application.orchestrator.site import Busy
+from headrace.application.orchestrator.backfills import Backfills
+from headrace.application.orchestrator.carrying import Prepared
+from headrace.application.orchestrator.pauses import Pauses
+from headrace.application.orchestrator.queue import KeptDefinition
+from headrace.application.orchestrator.site import Busy, Site
 from headrace.application.queries.quarantine import Held
 from headrace.application.queries.records import Records
 from headrace.application.queries.runs import RunView
+from headrace.bus.chain import Verified
+from headrace.bus.store import Envelope
 from headrace.business.engine import Statement
 from headrace.business.model.definition import Loaded
 from headrace.business.processing.plan import Plan
-from headrace.errors import HeadraceError
+from headrace.errors import DefinitionError, HeadraceError
 
 if TYPE_CHECKING:
     from headrace.application.orchestrator.rehearsal import Rehearsed
@@ -68,9 +74,28 @@ class System(Protocol):
         params: Mapping[str, Any] | None = None,
         full_refresh: bool = False,
         force: bool = False,
+        priority: int | None = None,
         busy: Busy | None = None,
-        listen: Callable[[Any], None] | None = None,
+        listen: Callable[[Envelope], None] | None = None,
     ) -> RunView: ...
+
+    def site(self, project: Path, busy: Busy | None = None, listen: Callable[[Envelope], None] | None = None) -> Site: ...
+
+    def prepare(self, loaded: Loaded, where: Site | None = None) -> Prepared: ...
+
+    def kept(self, loaded: Loaded) -> KeptDefinition: ...
+
+    def load_kept(self, definition: KeptDefinition, params: Mapping[str, Any]) -> Loaded: ...
+
+    def user(self) -> str: ...
+
+    def definitions(self, project: Path) -> Sequence[tuple[Path, Loaded | DefinitionError]]: ...
+
+    def pauses(self, project: Path) -> Pauses: ...
+
+    def backfills(self, project: Path) -> Backfills: ...
+
+    def verify_log(self, project: Path) -> Verified: ...
 
     def test(self, loaded: Loaded) -> Sequence[Rehearsed]: ...
 

@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeVar
 
 from headrace.application.orchestrator.accounting import check_source, rows_of_steps
 from headrace.application.orchestrator.audit import audit
+from headrace.application.orchestrator.breakers import system_of
 from headrace.application.orchestrator.graph import describe
 from headrace.application.orchestrator.increments import HashFile, Work, checkpoint_name, identity, inside
 from headrace.application.orchestrator.keeping import Keeping
@@ -34,7 +35,7 @@ from headrace.bus.events import (
 )
 from headrace.bus.lifecycle import PipelineResumedEvent
 from headrace.business.engine import Engine, Ingested, QuarantineTarget, Session
-from headrace.business.ports import Checkpoint, Fence, Position, Staged
+from headrace.business.ports import Checkpoint, Fence, FileScan, Position, Staged
 from headrace.business.processing.plan import Plan, PlannedSink, PlannedSource
 from headrace.errors import AuditFailed, ContractBroken, Unbalanced
 from headrace.records import record
@@ -83,8 +84,9 @@ class Surroundings(Protocol):
         """Be sure that the run is still ours."""
         ...
 
-    def attempted(self, step: str, operation: Callable[[], T]) -> T:
-        """What an operation gives, which is tried again when it fails in a way that may pass, as the definition says."""
+    def attempted(self, step: str, operation: Callable[[], T], system: str | None = None) -> T:
+        """What an operation gives, which is tried again when it fails in a way that may pass, as the definition says. `system` is
+        the remote one that it reaches, whose circuit breaker is asked before each attempt."""
         ...
 
     def reached(self, point: str) -> None:
@@ -207,7 +209,8 @@ class BatchRun:
                 self.order.run_id,
             )
             after = self.order.work.cursors.get(source.name)
-            found = self.around.attempted(what, partial(self._read, session, source, target, after, what))
+            reading = partial(self._read, session, source, target, after, what)
+            found = self.around.attempted(what, reading, self._system(source))
             check_source(found)
             self.ingested[source.name] = found
             if found.cursor:
@@ -220,6 +223,11 @@ class BatchRun:
             )
             if found.broken:
                 raise _broken(found)
+
+    def _system(self, source: PlannedSource) -> str | None:
+        """What is reached to read a source; nothing when rows that were held back stand in its place."""
+        plugin = self.plan.definition.sources[source.name].plugin
+        return None if isinstance(source.scan, FileScan) else system_of(plugin)
 
     def _read(
         self, session: Session, source: PlannedSource, target: QuarantineTarget, after: str | None, what: str
@@ -285,7 +293,7 @@ class BatchRun:
             staged = self.staged[sink.dataset]
             checkpoint = self._checkpoint(sink)
             publishing = partial(sink.publisher.publish, self.order.project, staged, checkpoint)
-            done = self.around.attempted(f"publishing {sink.name}", publishing)
+            done = self.around.attempted(f"publishing {sink.name}", publishing, system_of(sink.publisher))
             self.around.reached(f"published {sink.name}")
             if not done.already and done.inserted + done.updated + done.unchanged != staged.rows:
                 raise Unbalanced(

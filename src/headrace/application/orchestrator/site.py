@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from headrace.application.orchestrator.breakers import Breakers
 from headrace.application.orchestrator.increments import HashFile
 from headrace.application.orchestrator.keeping import Keeping
-from headrace.application.orchestrator.queue import RunQueue, Worker
+from headrace.application.orchestrator.queue import KnownWorker, RunQueue, Worker
 from headrace.application.orchestrator.replay import HeldRows
 from headrace.application.queries.records import Records
 from headrace.bus.bus import EventBus
@@ -45,6 +46,10 @@ class Workers(Protocol):
         """Whether a worker is there that goes on with what others leave."""
         ...
 
+    def all(self) -> Sequence[KnownWorker]:
+        """Those that are known, alive or not, and the commands that carry out runs of their own."""
+        ...
+
 
 def silent(_what: str, _share: float | None) -> None:
     """For runs that nobody watches."""
@@ -69,8 +74,11 @@ class Site:
     held: HeldRows
     write_texts: WriteTexts
     workspaces: Workspaces
+    breakers: Breakers
     busy: Busy = silent
     keeping: Keeping | None = None
+    postpones: bool = False
+    """Whether a run that has to wait is given back to the queue; otherwise it is waited here, in sight of whoever began it."""
 
     def quarantine(self, pipeline: str) -> Path:
         return self.state / "quarantine" / pipeline

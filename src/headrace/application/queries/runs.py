@@ -117,7 +117,7 @@ def _apply_to_life(run: RunView, kind: str, data: dict[str, Any], at: datetime) 
             run.params, run.definition, run.graph = data["params"], data["definition"], list(data["graph"])
             run.trigger = run.trigger or data["trigger"]
         case "pipeline.reopened":
-            run.error, run.ended_at, run.seconds = None, None, None
+            _reopen(run, data["how"])
         case "pipeline.retried":
             run.retries.append(data)
         case "pipeline.completed":
@@ -126,6 +126,14 @@ def _apply_to_life(run: RunView, kind: str, data: dict[str, Any], at: datetime) 
             run.ended_at, run.seconds, run.error = at, data["seconds"], data
         case "pipeline.cancelled":
             run.ended_at, run.seconds = at, data["seconds"]
+
+
+def _reopen(run: RunView, how: str) -> None:
+    """What ended it counts no more; nor does what it did, when it is to begin from the start."""
+    run.error, run.ended_at, run.seconds = None, None, None
+    if how == "retried":
+        for found in (run.sources, run.steps, run.staged, run.checks, run.sinks, run.retries):
+            found.clear()
 
 
 class RunTable(Protocol):

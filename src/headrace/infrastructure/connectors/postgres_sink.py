@@ -26,7 +26,7 @@ from headrace.infrastructure.connectors.history import instant
 from headrace.infrastructure.connectors.ledger import checkpoints
 from headrace.infrastructure.connectors.ledger_table import LedgerTable
 from headrace.infrastructure.connectors.postgres_copy import copy_rows
-from headrace.infrastructure.connectors.postgres_faults import explained, postgres_faults
+from headrace.infrastructure.connectors.postgres_faults import explained, postgres_faults, system_of
 from headrace.infrastructure.connectors.postgres_source import PostgresSource
 from headrace.infrastructure.connectors.postgres_types import copy_cell, postgres_type, takes
 from headrace.infrastructure.connectors.publishing import TableOptions
@@ -58,6 +58,10 @@ class PostgresSink(TableOptions):
     kind: ClassVar[str] = "postgres"
 
     url: Annotated[Secret, Field(description="postgresql://user@host:port/database, with the password as ${secret:env/NAME}")]
+
+    @property
+    def system(self) -> str:
+        return system_of(self.url.reveal())
 
     def target(self, project: Path) -> str:  # noqa: ARG002  a server is where it is
         return f"postgres ({self.table})"
