@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headrace.bootstrap import parts
+from headrace.bootstrap.log import deliveries, prune
 from headrace.errors import HeadraceError
 
 if TYPE_CHECKING:
@@ -79,6 +80,8 @@ def serve(project: Path, parallel: int, told: Told) -> Serving:
     )
     leadership = DatabaseLeadership(parts.database(home), seconds=loop.worker.lease_seconds / 2)
     duties = [
+        *(Duty(delivery.subscription.name, 0.2, delivery.catch_up) for delivery in deliveries(home)),
+        Duty("retention", 3600.0, lambda: prune(home), leading=True),
         Duty("definitions", 1.0, folder.turn, leading=True),
         Duty("scheduler", 0.5, scheduler.turn, leading=True),
         Duty("notifications", 1.0, notifications(home, folder.definitions).turn, leading=True),

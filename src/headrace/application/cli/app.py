@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from headrace.application.cli.composed import system
-from headrace.application.cli.run_commands import AsJson, Detach, Project, Quiet, breakers, events, runs, workers
+from headrace.application.cli.log_commands import events, subscriptions
+from headrace.application.cli.run_commands import AsJson, Detach, Project, Quiet, breakers, runs, workers
 from headrace.application.cli.schedule_commands import backfill, schedule
 
 DEFAULT_FILE = Path("pipeline.yaml")
@@ -32,6 +33,7 @@ app.add_typer(quarantine, name="quarantine")
 app.add_typer(contract, name="contract")
 app.add_typer(runs, name="runs")
 app.add_typer(events, name="events")
+app.add_typer(subscriptions, name="subscriptions")
 app.add_typer(schedule, name="schedule")
 app.add_typer(backfill, name="backfill")
 app.add_typer(workers, name="workers")

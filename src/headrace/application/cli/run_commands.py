@@ -1,4 +1,4 @@
-"""The commands `headrace runs`, `events`, `workers`, `breakers`. Each opens the module that carries it out when it is typed."""
+"""The commands `headrace runs`, `workers`, `breakers`. Each opens the module that carries it out when it is typed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ Detach = Annotated[bool, typer.Option("--detach", help="Leave it to a worker, an
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only what went wrong.")]
 
 runs = group("Runs: list, show, watch, cancel, resume, retry.", unsaid="list")
-events = group("What happened: tail, verify, export.")
 workers = group("Who carries runs out.", unsaid="list")
 breakers = group("Circuit breakers before remote systems: list, reset.", unsaid="list")
 
@@ -89,45 +88,6 @@ def runs_retry(
     from headrace.application.cli.controlling import reopen_run
 
     reopen_run(system(), project, run_id, "retried", detach=detach, quiet=quiet, as_json=as_json)
-
-
-@events.command("tail")
-def events_tail(
-    run_id: Annotated[
-        str | None, typer.Argument(help="Only of this run: its id, the beginning of it, or `latest`.", metavar="RUN")
-    ] = None,
-    project: Project = Path(),
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what happens from now on.")] = False,
-    kind: Annotated[
-        list[str] | None, typer.Option("--type", "-t", help="Only of this type, such as `pipeline.*`; may be repeated.")
-    ] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", help="How many of those that are there.", min=1)] = 20,
-    as_json: AsJson = False,
-) -> None:
-    """Print the newest events, one a line."""
-    from headrace.application.cli.watching import tail_events
-
-    tail_events(system(), project, run_id, kind or (), limit, follow=follow, as_json=as_json)
-
-
-@events.command("verify")
-def events_verify(project: Project = Path(), as_json: AsJson = False) -> None:
-    """Follow the hash chain over the log, and name the first event that was edited, removed, inserted or swapped."""
-    from headrace.application.cli.watching import verify_events
-
-    verify_events(system(), project, as_json=as_json)
-
-
-@events.command("export")
-def events_export(
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="The file to write; otherwise they are printed.")] = None,
-    after: Annotated[int, typer.Option("--after", help="Only what comes behind this position.", min=0)] = 0,
-    project: Project = Path(),
-) -> None:
-    """Write all events as JSON, one a line."""
-    from headrace.application.cli.watching import export_events
-
-    export_events(system(), project, out, after)
 
 
 @workers.command("list")

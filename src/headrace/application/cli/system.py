@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -18,6 +18,7 @@ from headrace.application.queries.records import Records
 from headrace.application.queries.runs import RunView
 from headrace.bus.chain import Verified
 from headrace.bus.store import Envelope
+from headrace.bus.subscriptions import DeadLetter, Standing
 from headrace.business.engine import Statement
 from headrace.business.model.definition import Loaded
 from headrace.business.processing.plan import Plan
@@ -35,6 +36,18 @@ class KeptRows(Protocol):
     def columns(self, path: Path) -> Sequence[str]: ...
 
     def export(self, path: Path, reason: str | None, columns: Sequence[str], out: Path) -> int: ...
+
+
+class Subscriptions(Protocol):
+    """The durable subscriptions of a project, and what they could not take."""
+
+    def standing(self) -> Sequence[Standing]: ...
+
+    def dead_letters(self, name: str | None = None) -> Sequence[DeadLetter]: ...
+
+    def retry(self, name: str, position: int | None = None) -> int: ...
+
+    def drop(self, name: str, position: int | None = None) -> int: ...
 
 
 class Loop(Protocol):
@@ -120,6 +133,12 @@ class System(Protocol):
     def state_folder(self, project: Path) -> Path: ...
 
     def event_store(self, project: Path) -> Records: ...
+
+    def subscriptions(self, project: Path) -> Subscriptions: ...
+
+    def replay_subscription(self, project: Path, name: str, after: int = 0) -> None: ...
+
+    def cloud_events(self, project: Path, after: int = 0) -> Iterable[Mapping[str, Any]]: ...
 
     def missing_library(self, error: ImportError) -> HeadraceError | None:
         """What to install, when an optional library is what could not be imported."""

@@ -109,11 +109,12 @@ def verify_events(system: System, project: Path, *, as_json: bool) -> None:
         say(f"{paint('ok', 'green')}  {found.events:,} events, each follows the one before it")
 
 
-def export_events(system: System, project: Path, out: Path | None, after: int) -> None:
+def export_events(system: System, project: Path, out: Path | None, after: int, *, cloud: bool) -> None:
     """All events behind a position, one JSON object a line."""
     if out is not None and out.exists():
         raise UsageError(f"{out} exists already", hint="give another name, or remove it first")
-    lines = (json.dumps(as_data(event)) for event in system.event_store(project).read(after=after))
+    own = (as_data(event) for event in system.event_store(project).read(after=after))
+    lines = map(json.dumps, system.cloud_events(project, after) if cloud else own)
     if out is None:
         for line in lines:
             say(line)
