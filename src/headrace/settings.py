@@ -3,6 +3,7 @@
     memory_limit = "1GB"           HEADRACE_MEMORY_LIMIT     at most this much memory; larger work spills to disk
     threads = 4                    HEADRACE_THREADS          at most this many threads
     temp_directory = "/scratch"    HEADRACE_TEMP_DIRECTORY   where spilled work goes
+    temp_limit = "100GB"           HEADRACE_TEMP_LIMIT       at most so much of it, in each run
     state = ".headrace"            HEADRACE_STATE            runs, quarantine and history
     quarantine_days = 90           HEADRACE_QUARANTINE_DAYS  rows that are held back are kept so long, for ever when not set
     quarantine_max = "10GB"        HEADRACE_QUARANTINE_MAX   a run that would hold back more than fits fails
@@ -38,12 +39,12 @@ from headrace.records import record
 FILE = "headrace.toml"
 _PREFIX = "HEADRACE_"
 _KEYS = (
-    "memory_limit", "threads", "temp_directory", "state", "quarantine_days", "quarantine_max", "database_url", "definitions",
+    "memory_limit", "threads", "temp_directory", "temp_limit", "state", "quarantine_days", "quarantine_max", "database_url", "definitions",
     "lease_seconds", "attempts", "keep_days", "slots", "outbox",
 )  # fmt: skip
 _PATHS = ("temp_directory", "state", "definitions")
 _COUNTS = ("threads", "quarantine_days", "attempts", "keep_days")
-_SIZES = ("memory_limit", "quarantine_max")
+_SIZES = ("memory_limit", "temp_limit", "quarantine_max")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)")
 _UNITS = ("B", "KB", "MB", "GB", "TB", "KiB", "MiB", "GiB", "TiB")
 
@@ -75,6 +76,7 @@ class Settings:
     threads: int | None = None
     temp_directory: Path | None = None
     state: Path = Path(".headrace")
+    temp_limit: str | None = None
     quarantine_days: int | None = None
     quarantine_max: str | None = None
     database_url: str | None = None

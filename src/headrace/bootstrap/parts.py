@@ -62,7 +62,7 @@ def engine(chosen: Settings) -> Engine:
     from headrace.business.engine import Limits
     from headrace.infrastructure.engines.duckdb.engine import DuckDBEngine
 
-    return DuckDBEngine(Limits(chosen.memory_limit, chosen.threads, chosen.temp_directory))
+    return DuckDBEngine(Limits(chosen.memory_limit, chosen.threads, chosen.temp_directory, chosen.temp_limit))
 
 
 def state_folder(project: Path) -> Path:

@@ -96,6 +96,8 @@ class Limits:
     memory: str | None = None
     threads: int | None = None
     temp_directory: Path | None = None
+    temp: str | None = None
+    """How much may spill to disk."""
 
 
 class Session(Protocol):

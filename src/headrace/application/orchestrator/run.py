@@ -33,7 +33,7 @@ from headrace.bus.events import (
     Event,
     PipelineStartedEvent,
 )
-from headrace.bus.lifecycle import PipelineResumedEvent
+from headrace.bus.lifecycle import DataIndexedEvent, PipelineResumedEvent
 from headrace.business.engine import Engine, Ingested, QuarantineTarget, Session
 from headrace.business.ports import Checkpoint, Fence, FileScan, Position, Staged
 from headrace.business.processing.plan import Plan, PlannedSink, PlannedSource
@@ -300,6 +300,7 @@ class BatchRun:
                     f"sink `{sink.name}`: {staged.rows} rows were staged, but {done.inserted} inserted + {done.updated} updated + "
                     f"{done.unchanged} unchanged"
                 )
+            indexes = 0 if done.already else len(getattr(sink.publisher, "indexes", ()))
             self.around.tell(
                 DataStoredEvent(
                     self.order.run_id,
@@ -316,7 +317,8 @@ class BatchRun:
                     already=done.already,
                     files=len(done.files),
                     seconds=time.monotonic() - begun,
-                )
+                ),
+                *((DataIndexedEvent(self.order.run_id, sink.name, done.target, indexes),) if indexes else ()),
             )
             self.around.reached(f"told of {sink.name}")
 

@@ -54,6 +54,8 @@ def _config(workspace: Path, limits: Limits) -> dict[str, str | bool | int | flo
         config["memory_limit"] = limits.memory
     if limits.threads is not None:
         config["threads"] = limits.threads
+    if limits.temp is not None:
+        config["max_temp_directory_size"] = limits.temp
     return config
 
 
@@ -79,7 +81,7 @@ def watched(con: duckdb.DuckDBPyConnection, statement: str, progress: Progress) 
     except duckdb.OutOfMemoryException as error:
         raise NonRetryableError(
             f"the run needs more memory than it may use: {first_line(error)}",
-            hint="raise `memory_limit` in headrace.toml, or give it a `temp_directory` with more room",
+            hint="raise `memory_limit` or `temp_limit` in headrace.toml, or give it a `temp_directory` with more room",
         ) from error
     except duckdb.IOException as error:
         raise RetryableError(
