@@ -3,7 +3,10 @@
     memory_limit = "1GB"           HEADRACE_MEMORY_LIMIT     at most this much memory; larger work spills to disk
     threads = 4                    HEADRACE_THREADS          at most this many threads
     temp_directory = "/scratch"    HEADRACE_TEMP_DIRECTORY   where spilled work goes
+    temp_limit = "100GB"           HEADRACE_TEMP_LIMIT       at most so much of it, in each run
     state = ".headrace"            HEADRACE_STATE            runs, quarantine and history
+    quarantine_days = 90           HEADRACE_QUARANTINE_DAYS  rows that are held back are kept so long, for ever when not set
+    quarantine_max = "10GB"        HEADRACE_QUARANTINE_MAX   a run that would hold back more than fits fails
     database_url = "postgresql://app:${secret:env/PG_PASSWORD}@db/state"
                                    HEADRACE_DATABASE_URL     the state database; SQLite in the state folder unless said
     definitions = "pipelines"      HEADRACE_DEFINITIONS      the folder of definitions that `headrace serve` watches
@@ -11,6 +14,11 @@
     attempts = 3                   HEADRACE_ATTEMPTS         how many workers may be lost over one run
     keep_days = 90                 HEADRACE_KEEP_DAYS        how long the events of ended runs are kept
     slots = {warehouse = 2}        HEADRACE_SLOTS            named resources of all workers together: `warehouse=2,api=1`
+
+    [[outbox]]                                               who is told of events outside (see `Outlet`)
+    webhook = "https://hooks.example.com/headrace"
+    types = ["pipeline.*"]
+    secret = "${secret:env/HOOK_SECRET}"
 
 Not what a pipeline does: that is all in its definition.
 """
@@ -31,12 +39,33 @@ from headrace.records import record
 FILE = "headrace.toml"
 _PREFIX = "HEADRACE_"
 _KEYS = (
-    "memory_limit", "threads", "temp_directory", "state", "database_url", "definitions", "lease_seconds", "attempts", "keep_days", "slots",
+    "memory_limit", "threads", "temp_directory", "temp_limit", "state", "quarantine_days", "quarantine_max", "database_url", "definitions",
+    "lease_seconds", "attempts", "keep_days", "slots", "outbox",
 )  # fmt: skip
 _PATHS = ("temp_directory", "state", "definitions")
-_COUNTS = ("threads", "attempts", "keep_days")
+_COUNTS = ("threads", "quarantine_days", "attempts", "keep_days")
+_SIZES = ("memory_limit", "temp_limit", "quarantine_max")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)")
 _UNITS = ("B", "KB", "MB", "GB", "TB", "KiB", "MiB", "GiB", "TiB")
+
+
+@record
+class Outlet:
+    """One way out for events: a webhook or a Redis stream. Its address and its secret may hold references to secrets."""
+
+    kind: str
+    """`webhook` or `redis`."""
+    address: str
+    name: str
+    """Of its subscription; made of the address unless said."""
+    types: tuple[str, ...] = ()
+    """Kinds of events or patterns of them; all unless said."""
+    secret: str | None = None
+    """What a webhook's requests are signed with."""
+    stream: str = "headrace"
+    """The key of the Redis stream."""
+    timeout: float = 10.0
+    """How long an answer is waited for, in seconds."""
 
 
 @record
@@ -47,6 +76,9 @@ class Settings:
     threads: int | None = None
     temp_directory: Path | None = None
     state: Path = Path(".headrace")
+    temp_limit: str | None = None
+    quarantine_days: int | None = None
+    quarantine_max: str | None = None
     database_url: str | None = None
     """May hold references to secrets, which are resolved when it is used."""
     definitions: Path = Path()
@@ -54,6 +86,7 @@ class Settings:
     attempts: int = 3
     keep_days: int = 90
     slots: Mapping[str, int] = field(default_factory=dict)
+    outbox: tuple[Outlet, ...] = ()
 
 
 def home(project: Path) -> Path:
@@ -109,7 +142,9 @@ def _file(file: Path, problems: list[Problem]) -> dict[str, tuple[Any, Location]
     found = {}
     for key, value in written.items():
         where = Location(str(file), _line(text, key), 1)
-        if key in _KEYS:
+        if key == "outbox":
+            found[key] = (_outlets(value, str(file), text, problems), where)
+        elif key in _KEYS:
             found[key] = (value, where)
         else:
             problems.append(Problem(f"unknown setting `{key}`", (), _meant(key, _KEYS), location=where))
@@ -118,7 +153,7 @@ def _file(file: Path, problems: list[Problem]) -> dict[str, tuple[Any, Location]
 
 def _environment(env: Mapping[str, str], problems: list[Problem]) -> dict[str, tuple[Any, None]]:
     """Variables of ours. Others may begin alike, being secrets or parameters; only a misspelt one is a mistake."""
-    names = {_PREFIX + key.upper(): key for key in _KEYS}
+    names = {_PREFIX + key.upper(): key for key in _KEYS if key != "outbox"}
     problems += [
         Problem(f"unknown setting `{name}` in the environment", (), _meant(name, names))
         for name in env
@@ -128,15 +163,17 @@ def _environment(env: Mapping[str, str], problems: list[Problem]) -> dict[str, t
 
 
 def _value(key: str, value: Any, where: Location | None, project: Path, problems: list[Problem]) -> Any:
+    if key == "outbox":
+        return value
     if key in _COUNTS and _is_count(value):
         return int(value)
     if key == "lease_seconds" and (seconds := _seconds(value)) is not None:
         return seconds
-    if key == "memory_limit" and isinstance(value, str) and (found := _SIZE.fullmatch(value.strip())):
+    if key in _SIZES and isinstance(value, str) and (found := _SIZE.fullmatch(value.strip())):
         units = {unit.lower(): unit for unit in _UNITS}
         if found[2].lower() in units and float(found[1]) > 0:
             return f"{found[1]}{units[found[2].lower()]}"
-        problems.append(Problem(f"`{found[2]}` is not a unit of memory", (), "allowed: " + ", ".join(_UNITS), location=where))
+        problems.append(Problem(f"`{found[2]}` is not a unit of size", (), "allowed: " + ", ".join(_UNITS), location=where))
         return None
     if key in _PATHS and isinstance(value, str) and value:
         return project / value if key == "temp_directory" else Path(value)
@@ -152,7 +189,7 @@ def _value(key: str, value: Any, where: Location | None, project: Path, problems
 
 _WANTED = {
     **dict.fromkeys(_COUNTS, "a whole number above 0"),
-    "memory_limit": 'a size such as "1GB"',
+    **dict.fromkeys(_SIZES, 'a size such as "1GB"'),
     "lease_seconds": "a number of seconds, at least 1",
     "database_url": "an address such as `postgresql://user@host/database`",
     "slots": "names with whole numbers, such as `{warehouse = 2}`",
@@ -178,6 +215,89 @@ def _slots(value: Any) -> dict[str, int] | None:
     if not isinstance(value, Mapping) or not all(name and _is_count(units) for name, units in value.items()):
         return None
     return {str(name): int(units) for name, units in value.items()}
+
+
+_SCHEMES = {"webhook": ("http://", "https://"), "redis": ("redis://", "rediss://", "unix://")}
+_OUTLET_KEYS = {
+    "webhook": ("webhook", "name", "types", "secret", "timeout"),
+    "redis": ("redis", "name", "types", "stream", "timeout"),
+}
+
+
+def _outlets(value: Any, file: str, text: str, problems: list[Problem]) -> tuple[Outlet, ...]:
+    """The tables of the outbox, with every problem at its line."""
+    heads = [
+        text.count("\n", 0, m.start()) + 1 for m in re.finditer(r"^[ \t]*\[\[[ \t]*[\"']?outbox[\"']?[ \t]*\]\]", text, re.M)
+    ]
+    if not isinstance(value, list) or not all(isinstance(table, dict) for table in value) or len(heads) != len(value):
+        where = Location(file, _line(text, "outbox"), 1)
+        problems.append(Problem("`outbox` must be written as tables, each under `[[outbox]]`", location=where))
+        return ()
+    lines = text.splitlines()
+    found: list[Outlet] = []
+    for head, table in zip(heads, value, strict=True):
+        rest = "\n".join(lines[head:])
+        own = re.split(r"^[ \t]*\[", rest, maxsplit=1, flags=re.M)[0]
+        places = {key: Location(file, head + _line(own, key), 1) for key in table}
+        outlet = _outlet(table, Location(file, head, 1), places, problems)
+        if outlet is not None and outlet.name in {o.name for o in found}:
+            problems.append(
+                Problem(f"two outlets are called `{outlet.name}`", (), "give each a `name`", location=Location(file, head, 1))
+            )
+        elif outlet is not None:
+            found.append(outlet)
+    return tuple(found)
+
+
+def _outlet(table: Mapping[str, Any], head: Location, places: Mapping[str, Location], problems: list[Problem]) -> Outlet | None:
+    kinds = [kind for kind in _SCHEMES if kind in table]
+    if len(kinds) != 1:
+        problems.append(Problem("an outlet has either a `webhook` or a `redis`", location=head))
+        return None
+    before, kind = len(problems), kinds[0]
+    checks = {
+        kind: (_is_address(table[kind], kind), f"an address that begins with {' or '.join(_SCHEMES[kind])}"),
+        "name": (_is_word(table.get("name")), "a text"),
+        "types": (_are_words(table.get("types")), 'a list such as `["pipeline.*"]`'),
+        "secret": (_is_word(table.get("secret")), "a text such as `${secret:env/NAME}`"),
+        "stream": (_is_word(table.get("stream")), "a text"),
+        "timeout": (_seconds(table.get("timeout")) is not None, "a number of seconds, at least 1"),
+    }
+    for key in table:
+        if key not in _OUTLET_KEYS[kind]:
+            problems.append(
+                Problem(f"unknown key `{key}` of a {kind} outlet", (), _meant(key, _OUTLET_KEYS[kind]), location=places[key])
+            )
+        elif not checks[key][0]:
+            problems.append(Problem(f"`{key}` of an outlet must be {checks[key][1]}", location=places[key]))
+    if len(problems) > before:
+        return None
+    import hashlib
+
+    address = str(table[kind])
+    mark = hashlib.sha256(f"{address} {table.get('stream')}".encode()).hexdigest()[:6]
+    given = {key: table[key] for key in ("secret", "stream", "timeout") if key in table}
+    return Outlet(kind, address, table.get("name", f"{kind}-{mark}"), tuple(table.get("types", ())), **given)
+
+
+def _is_address(value: Any, kind: str) -> bool:
+    return isinstance(value, str) and value.startswith((*_SCHEMES[kind], "${secret:"))
+
+
+def _is_word(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _are_words(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(map(_is_word, value))
+
+
+def in_bytes(size: str) -> int:
+    """A size that was read as a setting: units of a thousand, and of 1024 with an `i`."""
+    amount = re.match(r"[\d.]+", size)
+    unit = size[amount.end() :] if amount else ""
+    power = ("", "K", "M", "G", "T").index(unit.rstrip("iB"))
+    return int(float(size.removesuffix(unit)) * (1024 if "i" in unit else 1000) ** power)
 
 
 def _line(text: str, key: str) -> int:

@@ -16,11 +16,13 @@ FACE = {"Pipeline", "check", "contract", "plan", "run", "sink", "source", "step"
 PLUGIN = {
     *("Batch", "Column", "Duration", "Misworded", "Position", "Relation", "Schema", "Sql"),
     *("Plugin", "Source", "Scannable", "Step", "Check", "Measured", "Verdict", "Sink"),
-    *("Publisher", "Publication", "Checkpoint", "Staged", "Fence", "Fenced"),
+    *("Publisher", "Publication", "Readable", "Checkpoint", "Staged", "Fence", "Fenced"),
     *("DefinitionError", "LeaseLost", "NonRetryableError", "Problem", "RetryableError"),
 }
 ORCHESTRATION = {
-    *("ELTPipeline", "ETLPipeline"),
+    *("Config", "PipelineOrchestrator", "ExecutionResult", "ELTPipeline", "ETLPipeline", "EventBus", "event_bus"),
+    *("PipelineStartedEvent", "PipelineCompletedEvent", "PipelineFailedEvent", "PipelineCancelledEvent", "QualityCheckEvent"),
+    *("DataIngestedEvent", "DataProcessedEvent", "DataStagedEvent", "DataStoredEvent", "DataValidatedEvent"),
     *("CircuitBreaker", "CircuitBreakerOpenError"),
     *("NonRetryableError", "RetryPolicy", "RetryableError", "execute_with_retry"),
 }

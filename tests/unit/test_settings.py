@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from headrace.errors import DefinitionError
-from headrace.settings import Settings, load_settings
+from headrace.settings import Outlet, Settings, load_settings
 
 
 def told(project: Path, text: str | None = None, **env: str) -> list[str]:
@@ -39,10 +39,10 @@ def test_all_problems_are_told_with_their_lines(tmp_path):
     assert told(tmp_path, '# ours\nthreads = 0\nmemory_limt = "1GB"\nmemory_limit = "1 GG"\n[engine]\nx = 1\n') == [
         "headrace.toml:2:1: `threads` must be a whole number above 0, not `0`",
         "headrace.toml:3:1: unknown setting `memory_limt`\n    did you mean `memory_limit`?",
-        "headrace.toml:4:1: `GG` is not a unit of memory\n    allowed: B, KB, MB, GB, TB, KiB, MiB, GiB, TiB",
+        "headrace.toml:4:1: `GG` is not a unit of size\n    allowed: B, KB, MB, GB, TB, KiB, MiB, GiB, TiB",
         (
-            "headrace.toml:5:1: unknown setting `engine`\n    allowed: memory_limit, threads, temp_directory, state, database_url, definitions, "
-            "lease_seconds, attempts, keep_days, slots"
+            "headrace.toml:5:1: unknown setting `engine`\n    allowed: memory_limit, threads, temp_directory, temp_limit, state, quarantine_days, "
+            "quarantine_max, database_url, definitions, lease_seconds, attempts, keep_days, slots, outbox"
         ),
     ]
 
@@ -86,3 +86,38 @@ def test_slots_come_as_a_table_or_from_the_environment(tmp_path):
     (tmp_path / "headrace.toml").write_text("lease_seconds = 2.5\n[slots]\nwarehouse = 2\n")
     assert load_settings(tmp_path, {}) == Settings(lease_seconds=2.5, slots={"warehouse": 2})
     assert load_settings(tmp_path, {"HEADRACE_SLOTS": "warehouse=3, api=1"}).slots == {"warehouse": 3, "api": 1}
+
+
+def test_outlets_are_tables(tmp_path):
+    (tmp_path / "headrace.toml").write_text(
+        '[[outbox]]\nwebhook = "https://x/y"\nname = "hook"\ntypes = ["pipeline.*"]\nsecret = "${secret:env/K}"\ntimeout = 5\n'
+        '[[outbox]]\nredis = "redis://x"\nstream = "s"\n'
+    )
+    hook, stream = load_settings(tmp_path, {}).outbox
+    assert hook == Outlet("webhook", "https://x/y", "hook", ("pipeline.*",), "${secret:env/K}", timeout=5)
+    assert (stream.kind, stream.address, stream.stream, stream.types) == ("redis", "redis://x", "s", ())
+    assert stream.name.startswith("redis-")
+
+
+def test_problems_of_outlets_are_told_with_their_lines(tmp_path):
+    text = (
+        '[[outbox]]\nname = "a"\n'
+        '[[outbox]]\nwebhook = "ftp://user:hunter2@x"\n  typos = ["x"]\n'
+        '[[outbox]]\nredis = "redis://x"\nsecret = "s"\ntypes = "pipeline.*"\ntimeout = 0\n'
+        '[[outbox]]\nredis = "redis://x"\nname = "n"\n[[outbox]]\nredis = "redis://y"\nname = "n"\n'
+    )
+    assert told(tmp_path, text) == [
+        "headrace.toml:1:1: an outlet has either a `webhook` or a `redis`",
+        "headrace.toml:4:1: `webhook` of an outlet must be an address that begins with http:// or https://",
+        "headrace.toml:5:1: unknown key `typos` of a webhook outlet\n    did you mean `types`?",
+        "headrace.toml:8:1: unknown key `secret` of a redis outlet\n    allowed: redis, name, types, stream, timeout",
+        'headrace.toml:9:1: `types` of an outlet must be a list such as `["pipeline.*"]`',
+        "headrace.toml:10:1: `timeout` of an outlet must be a number of seconds, at least 1",
+        "headrace.toml:14:1: two outlets are called `n`\n    give each a `name`",
+    ]
+
+
+def test_an_outbox_that_is_no_table_is_told(tmp_path):
+    assert told(tmp_path, 'threads = 2\noutbox = "https://x"\n') == [
+        "headrace.toml:2:1: `outbox` must be written as tables, each under `[[outbox]]`"
+    ]

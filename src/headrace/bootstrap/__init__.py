@@ -6,6 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from headrace.bootstrap.log import (
+    cloud_events,
+    deliveries,
+    outbox,
+    prune,
+    read_side,
+    replay_subscription,
+    subscriptions,
+)
 from headrace.bootstrap.parts import (
     build,
     catalog,
@@ -24,6 +33,7 @@ from headrace.bootstrap.parts import (
     state_home,
     this_worker,
 )
+from headrace.bootstrap.standing import backfills, definitions, pauses, user, verify_log
 from headrace.errors import DefinitionError, Problem
 
 if TYPE_CHECKING:
@@ -41,14 +51,18 @@ if TYPE_CHECKING:
 Listener = Callable[["Envelope"], None]
 
 __all__ = [
+    "backfills",
     "build",
     "bury_the_dead",
     "catalog",
     "chaos",
     "check",
+    "cloud_events",
     "contract_as_standard",
     "contract_from_standard",
     "database",
+    "definitions",
+    "deliveries",
     "engine",
     "event_store",
     "held",
@@ -56,10 +70,15 @@ __all__ = [
     "load",
     "load_kept",
     "missing_library",
+    "outbox",
+    "pauses",
     "plan",
     "prepare",
     "propose_contract",
+    "prune",
+    "read_side",
     "replay",
+    "replay_subscription",
     "report",
     "run",
     "schema",
@@ -69,8 +88,11 @@ __all__ = [
     "state_folder",
     "state_home",
     "statements",
+    "subscriptions",
     "test",
     "this_worker",
+    "user",
+    "verify_log",
     "worker",
 ]
 
@@ -100,6 +122,7 @@ def run(
     params: Mapping[str, Any] | None = None,
     full_refresh: bool = False,
     force: bool = False,
+    priority: int | None = None,
     busy: Busy | None = None,
     listen: Listener | None = None,
 ) -> RunView:
@@ -107,7 +130,7 @@ def run(
     from headrace.application.orchestrator.batch import Wish, run_all
 
     where = site(loaded.project, busy, listen)
-    wish = Wish({**(params or {}), **loaded.params}, kept(loaded), force, full_refresh)
+    wish = Wish({**(params or {}), **loaded.params}, kept(loaded), force, full_refresh, priority, user())
     return run_all(where, prepare(loaded, where), wish)
 
 
@@ -187,17 +210,17 @@ def propose_contract(file: Path) -> str:
 
 def contract_as_standard(loaded: Loaded, dataset: str) -> str:
     """The contract of a source, and the checks on it, as an Open Data Contract Standard document."""
-    from headrace.business.model.contract import Contract
+    from headrace.application.orchestrator.proposing import with_types
     from headrace.infrastructure.odcs.writing import to_odcs
 
     definition = loaded.definition
-    contract = definition.sources[dataset].contract
+    contract = with_types(site(loaded.project), definition, dataset)
     checks = [
         {c.plugin.kind: c.plugin.model_dump(mode="json", exclude_defaults=True, by_alias=True)}
         for c in definition.checks
         if c.on == dataset
     ]
-    return to_odcs(contract or Contract(), dataset, identifier=f"{definition.pipeline}.{dataset}", checks=checks)
+    return to_odcs(contract, dataset, identifier=f"{definition.pipeline}.{dataset}", checks=checks)
 
 
 def contract_from_standard(file: Path) -> tuple[str, Sequence[str]]:

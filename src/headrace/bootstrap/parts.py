@@ -6,13 +6,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headrace.errors import DefinitionError, HeadraceError, Location
+from headrace.errors import DefinitionError, HeadraceError, Location, UsageError
 
 if TYPE_CHECKING:
     from headrace.application.orchestrator.carrying import Prepared
     from headrace.application.orchestrator.queue import KeptDefinition, Worker
     from headrace.application.orchestrator.site import Busy, Site
-    from headrace.bus.store import Envelope, EventStore
+    from headrace.application.queries.records import Records
+    from headrace.bus.bus import EventBus
+    from headrace.bus.store import Envelope
     from headrace.business.engine import Engine
     from headrace.business.model.definition import Loaded
     from headrace.business.ports import InputFile
@@ -60,7 +62,7 @@ def engine(chosen: Settings) -> Engine:
     from headrace.business.engine import Limits
     from headrace.infrastructure.engines.duckdb.engine import DuckDBEngine
 
-    return DuckDBEngine(Limits(chosen.memory_limit, chosen.threads, chosen.temp_directory))
+    return DuckDBEngine(Limits(chosen.memory_limit, chosen.threads, chosen.temp_directory, chosen.temp_limit))
 
 
 def state_folder(project: Path) -> Path:
@@ -88,8 +90,8 @@ def state_home(project: Path) -> Path:
     return home(project)
 
 
-def event_store(project: Path) -> EventStore:
-    """The log of what happened in a project."""
+def event_store(project: Path) -> Records:
+    """The log of what happened in a project, with its read side."""
     from headrace.infrastructure.storage.event_log import EventLog
 
     return EventLog(database(project))
@@ -102,19 +104,32 @@ def held() -> ParquetHeldRows:
     return ParquetHeldRows()
 
 
-def site(project: Path, busy: Busy | None = None, listen: Listener | None = None, home: Path | None = None) -> Site:
-    """Where the runs of a project take place. `home` has the settings and the state, where that is not the project's own."""
+def site(
+    project: Path,
+    busy: Busy | None = None,
+    listen: Listener | None = None,
+    home: Path | None = None,
+    bus: EventBus | None = None,
+) -> Site:
+    """Where the runs of a project take place. `home` has the settings and the state, where that is not the project's own; `bus` is
+    one that a caller listens on already."""
+    from headrace.application.orchestrator.keeping import Keeping
     from headrace.application.orchestrator.site import Site, silent
     from headrace.bus.bus import EventBus
+    from headrace.infrastructure.storage.breaker_table import DatabaseBreakers
     from headrace.infrastructure.storage.event_log import EventLog
     from headrace.infrastructure.storage.held_rows import ParquetHeldRows, write_texts
     from headrace.infrastructure.storage.run_queue import DatabaseRunQueue
     from headrace.infrastructure.storage.worker_registry import DatabaseWorkers
     from headrace.infrastructure.storage.workspaces import Workspaces
+    from headrace.settings import in_bytes
 
     home = home or state_home(project)
-    chosen, store, state = settings(home), database(home), state_folder(home)
-    bus = EventBus(EventLog(store))
+    chosen, state = settings(home), state_folder(home)
+    bus = bus or EventBus(EventLog(database(home)))
+    if not isinstance(bus.store, EventLog):
+        raise UsageError("runs need a bus of a project's log", hint="make it with `headrace.orchestration.event_bus(project)`")
+    log, store = bus.store, bus.store.database
     if listen is not None:
         bus.subscribe((), listen)
     return Site(
@@ -122,6 +137,7 @@ def site(project: Path, busy: Busy | None = None, listen: Listener | None = None
         state=state,
         engine=engine(chosen),
         bus=bus,
+        records=log,
         queue=DatabaseRunQueue(store, bus.tell),
         worker=this_worker(home),
         workers=DatabaseWorkers(store),
@@ -129,7 +145,13 @@ def site(project: Path, busy: Busy | None = None, listen: Listener | None = None
         held=ParquetHeldRows(),
         write_texts=write_texts,
         workspaces=Workspaces(state / "runs"),
+        breakers=DatabaseBreakers(store),
         busy=busy or silent,
+        keeping=Keeping(
+            state / "quarantine",
+            chosen.quarantine_days,
+            in_bytes(chosen.quarantine_max) if chosen.quarantine_max else None,
+        ),
     )
 
 

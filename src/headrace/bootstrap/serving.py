@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headrace.bootstrap import parts
+from headrace.bootstrap.log import deliveries, prune
 from headrace.errors import HeadraceError
 
 if TYPE_CHECKING:
     from headrace.application.orchestrator.in_service import DefinitionsFolder
+    from headrace.application.orchestrator.notifying import Notifications
     from headrace.application.orchestrator.queue import KeptDefinition, Lease
     from headrace.application.orchestrator.serving import Duties
     from headrace.application.orchestrator.worker import WorkerLoop
@@ -81,8 +83,11 @@ def serve(project: Path, parallel: int, told: Told) -> Serving:
     )
     leadership = DatabaseLeadership(parts.database(home), seconds=loop.worker.lease_seconds / 2)
     duties = [
+        *(Duty(delivery.subscription.name, 0.2, delivery.catch_up) for delivery in deliveries(home)),
+        Duty("retention", 3600.0, lambda: prune(home), leading=True),
         Duty("definitions", 1.0, folder.turn, leading=True),
         Duty("scheduler", 0.5, scheduler.turn, leading=True),
+        Duty("notifications", 1.0, notifications(home, folder.definitions).turn, leading=True),
     ]
     return Serving(home, loop, Duties(duties, leadership, loop.worker, told))
 
@@ -100,9 +105,30 @@ def definitions_folder(project: Path, told: Told) -> DefinitionsFolder:
     return DefinitionsFolder(folder, DatabaseServiceRecords(parts.database(project)), _look_at, kept, told)
 
 
+def notifications(project: Path, definitions: Callable[[], Mapping[str, Loaded]]) -> Notifications:
+    """Tells people of the troubles of the pipelines in service, as their definitions say: `turn` is to be called again and again."""
+    from headrace.application.orchestrator.notifying import Notifications, Notifier
+    from headrace.infrastructure.notifying.command import CommandNotifier
+    from headrace.infrastructure.notifying.email import EmailNotifier
+    from headrace.infrastructure.notifying.webhook import WebhookNotifier
+    from headrace.infrastructure.storage.event_log import EventLog
+    from headrace.infrastructure.storage.notification_records import DatabaseNotificationRecords
+
+    home = parts.state_home(project).resolve()
+    # A connection of its own: nobody else waits for it, and it waits for nobody.
+    database = parts.database(home)
+    ways: Mapping[str, Notifier] = {
+        "webhook": WebhookNotifier(),
+        "email": EmailNotifier(),
+        "command": CommandNotifier(parts.state_folder(home) / "logs" / "notifications"),
+    }
+    records = DatabaseNotificationRecords(database)
+    return Notifications(EventLog(database), records, ways, definitions, lambda: datetime.now(UTC))
+
+
 def carry_out_claimed(home: Path, lease: Lease) -> None:
     """Carry out a run that a worker has claimed. The log has how it ended; this returns in any case."""
-    from headrace.application.orchestrator.batch import Wish, assigned
+    from headrace.application.orchestrator.batch import assigned, wish_of
     from headrace.application.orchestrator.carrying import carry_out
     from headrace.application.orchestrator.lease import LeaseKeeper
     from headrace.application.orchestrator.site import new_run_id
@@ -110,7 +136,7 @@ def carry_out_claimed(home: Path, lease: Lease) -> None:
     from headrace.errors import LeaseLost
 
     request = lease.request
-    site = parts.site(Path(request.project), home=home)
+    site = replace(parts.site(Path(request.project), home=home), postpones=True)
     main, begun = threading.get_ident(), False
 
     def interrupt() -> None:
@@ -120,13 +146,7 @@ def carry_out_claimed(home: Path, lease: Lease) -> None:
         with LeaseKeeper(site.queue, lease, interrupt):  # Looking at sources may take longer than a lease.
             loaded = _load(request.definition, request.params)
             prepared = parts.prepare(loaded, site)
-        options = request.options
-        wish = Wish(
-            {**request.params, **loaded.params},
-            request.definition,
-            options.get("force", False),
-            options.get("full_refresh", False),
-        )
+        wish = replace(wish_of(request), params={**request.params, **loaded.params})
         begun = True
         carried = carry_out(site, lease, *assigned(prepared, wish))
         if carried.more:

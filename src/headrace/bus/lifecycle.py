@@ -13,7 +13,8 @@ from headrace.records import record
 @record
 class PipelineQueuedEvent(Event):
     """A run was accepted, and from here on will end. `definition` is the fingerprint of the text it runs by, `key` what makes the
-    request the only one of its kind, `trigger` who asked: `command`, `schedule`, `file`, `pipeline`, `backfill`, `api`."""
+    request the only one of its kind, `trigger` who asked: `command`, `schedule`, `file`, `pipeline`, `backfill`, `api`. All that was
+    asked for stands here, so that an ended run can be put back as it was."""
 
     written: ClassVar[str] = "pipeline.queued/1"
     pipeline: str
@@ -22,6 +23,10 @@ class PipelineQueuedEvent(Event):
     params: Mapping[str, Any] = field(default_factory=dict)
     priority: int = 0
     key: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    slots: Mapping[str, int] = field(default_factory=dict)
+    concurrency: int = 1
+    timeout_seconds: float | None = None
 
 
 @record
@@ -64,7 +69,8 @@ class PipelineResumedEvent(Event):
 
 @record
 class PipelineRetriedEvent(Event):
-    """A step failed in a way that may pass, and is tried again after this delay."""
+    """A step failed in a way that may pass, and is tried again after this delay. Attempt 0 was not made, because the circuit breaker
+    of the system behind it is open."""
 
     written: ClassVar[str] = "pipeline.retried/1"
     step: str
@@ -76,11 +82,13 @@ class PipelineRetriedEvent(Event):
 
 @record
 class PipelineReopenedEvent(Event):
-    """A run that had ended without success was put back into the queue by hand: `resumed` keeps what is staged, `retried` does not."""
+    """A run that had ended without success was put back into the queue by hand: `resumed` keeps what is staged, `retried` does not.
+    `definition` is the fingerprint of the text that it goes by from here on."""
 
     written: ClassVar[str] = "pipeline.reopened/1"
     how: str
     by: str = ""
+    definition: str | None = None
 
 
 @record

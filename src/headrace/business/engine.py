@@ -63,6 +63,16 @@ class Ingested:
 
 
 @record
+class Meeting:
+    """Rows that a target holds, and how a dataset comes to them: not at all, or beside them, or, with a key, in the place of
+    those that have the same."""
+
+    held: Staged
+    joined: bool = True
+    key: tuple[str, ...] = ()
+
+
+@record
 class QuarantineTarget:
     """Where the rows that are held back go, and what is written beside each."""
 
@@ -86,6 +96,8 @@ class Limits:
     memory: str | None = None
     threads: int | None = None
     temp_directory: Path | None = None
+    temp: str | None = None
+    """How much may spill to disk."""
 
 
 class Session(Protocol):
@@ -105,8 +117,8 @@ class Session(Protocol):
         """Take a dataset as an earlier session has staged it, instead of making it."""
         ...
 
-    def measure(self, dataset: str, measures: Mapping[str, Expr]) -> Mapping[str, Any]:
-        """Aggregates over a dataset, in one pass."""
+    def measure(self, dataset: str, measures: Mapping[str, Expr], meeting: Meeting | None = None) -> Mapping[str, Any]:
+        """Aggregates over a dataset, in one pass; with a meeting over what comes of it and the rows that a target holds."""
         ...
 
     def count(self, datasets: Sequence[str]) -> Mapping[str, int]: ...
@@ -141,6 +153,10 @@ class Engine(Protocol):
         ...
 
     def statements(self, plan: Plan) -> Sequence[Statement]: ...
+
+    def verify(self, staged: Staged) -> None:
+        """Raises when what was staged is not any more what was written."""
+        ...
 
     def session(self, plan: Plan, workspace: Path, project: Path) -> Session:
         """A run's work. Python functions are looked for from the project folder."""

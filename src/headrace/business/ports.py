@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NewType, Protocol, runtime_checkable
 
 from headrace.business.model.plugin import Plugin as Plugin
-from headrace.business.model.schema import Schema
+from headrace.business.model.schema import Column, Schema
 from headrace.business.processing.expressions.ir import Expr
 from headrace.business.processing.relation import Relation
 from headrace.records import record
@@ -81,8 +81,19 @@ class Scan:
 
 
 @record
+class Folders:
+    """Columns that stand in the names of folders, such as `month=1`: their types by all their values, and the values of each file."""
+
+    columns: tuple[Column, ...]
+    values: Mapping[str, tuple[str | None, ...]]
+    """By the path of the file, in the order of the columns."""
+
+
+@record
 class FileScan(Scan):
     files: tuple[InputFile, ...]
+    folders: Folders | None = field(default=None, kw_only=True)
+    """Its columns come last in the schema; they are in no file."""
 
 
 @record
@@ -134,10 +145,9 @@ class DelimitedScan(FileScan):
 
 @record
 class JsonScan(FileScan):
-    """JSON: one object per line, or one array of objects. Scalars arrive as text, nested values as JSON text."""
+    """JSON: one object per line, an array of objects, or one object. Scalars arrive as text, nested values as JSON text."""
 
     text: ClassVar[bool] = True
-    layout: Literal["lines", "array"] = "lines"
     keys: tuple[str, ...] = ()
     """The key in the objects of each column, in the order of the schema."""
     plain: frozenset[str] = frozenset()
@@ -257,13 +267,22 @@ class Check(Protocol):
     def judge(self, measured: Measured) -> Verdict: ...
 
 
+#: Of a target: what it holds before the rows of a run come to it, or what it will hold after.
+When = Literal["before", "after"]
+
+
 @runtime_checkable
 class Comparing(Protocol):
-    """A check that looks at another dataset as well: `other` names it. What it measures there comes to `judge` beside its own
-    measures, so the names must differ."""
+    """A check that looks at another dataset as well, or at the target of a sink: `other` names it. What it measures there comes to
+    `judge` beside its own measures, so the names must differ. Of a target that does not exist nothing is measured."""
 
     @property
     def other(self) -> str: ...
+
+    @property
+    def of_target(self) -> When | None:
+        """Which state of a target is meant; None when the options do not say, which for a dataset they must not."""
+        ...
 
     def other_measures(self, schema: Schema) -> Mapping[str, Expr]: ...
 
@@ -373,6 +392,16 @@ class Fenced(Protocol):
         Called by a run that takes over another's work, before anything else; the target need not exist. Raises `LeaseLost` when
         a higher token is known, and `RetryableError` when a publication is under way and does not end in time.
         """
+        ...
+
+
+@runtime_checkable
+class Readable(Protocol):
+    """A publisher that can say what its target holds, for checks that compare with it."""
+
+    def snapshot(self, project: Path, columns: Schema, folder: Path) -> Staged | None:
+        """Copy the rows that count in the target now, of scd2 the versions in force, to Parquet in the folder: these columns, in
+        these types, null where the target lacks one. None when there is no target."""
         ...
 
 

@@ -23,7 +23,7 @@ GROUPS = ("sources", "steps", "checks", "sinks")
 #: Which extra brings an optional library.
 EXTRAS = {
     "pyarrow": "arrow", "fastavro": "avro", "python_calamine": "excel", "psycopg": "postgres", "adbc_driver_postgresql": "postgres",
-    "adbc_driver_manager": "postgres",
+    "adbc_driver_manager": "postgres", "redis": "redis",
 }  # fmt: skip
 
 

@@ -183,6 +183,20 @@ def test_a_literal_is_the_value_that_was_meant(con: duckdb.DuckDBPyConnection, w
         assert got == value
 
 
+@many
+@given(
+    texts=st.lists(
+        st.none() | st.text(" \u00a0\u1680\u2003\u202f\u205f\u3000\t\x00!aé\u0301\U0001f600", max_size=6),
+        min_size=1,
+        max_size=40,
+    )
+)
+def test_trim_takes_the_spaces_of_unicode_and_nothing_else(con: duckdb.DuckDBPyConnection, texts: list[str | None]) -> None:
+    spaces = " \u00a0\u1680\u2003\u202f\u205f\u3000"
+    expression = parse_expression("trim(x)", Schema.of(x=String()))
+    assert values(con, expression, texts, String()) == [text if text is None else text.strip(spaces) for text in texts]
+
+
 @given(st.text(min_size=1, max_size=30).filter(lambda name: "\x00" not in name))
 @many
 def test_a_quoted_name_is_that_name(con: duckdb.DuckDBPyConnection, name: str) -> None:

@@ -6,6 +6,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from tests.conformance.state.first_release import SCHEMA
 
 from headrace.bus.events import PipelineCompletedEvent
 from headrace.errors import NonRetryableError
@@ -14,12 +15,6 @@ from headrace.infrastructure.storage.event_log import EventLog
 from headrace.infrastructure.storage.run_queue import DatabaseRunQueue
 from headrace.infrastructure.storage.sqlite_database import SqliteDatabase
 
-#: What the first release wrote.
-FIRST = """
-create table events (position integer primary key, stream text not null, number integer not null, type text not null, at text not null,
-    data text not null, hash text not null, unique (stream, number));
-create index events_by_type on events (type, position);
-"""
 EVENTS = [
     (1, "old", 1, "pipeline.started/1", "2026-11-20T10:00:00.000001+00:00",
      '{"pipeline": "p", "fingerprint": "f", "params": {}, "definition": "p.yaml", "graph": [], "trigger": "command"}',
@@ -31,7 +26,7 @@ EVENTS = [
 def old(tmp_path: Path) -> Path:
     path = tmp_path / "headrace.db"
     db = sqlite3.connect(path)
-    db.executescript(FIRST)
+    db.executescript(SCHEMA)
     db.executemany("insert into events values (?, ?, ?, ?, ?, ?, ?)", EVENTS)
     db.commit()
     db.close()

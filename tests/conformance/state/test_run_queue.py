@@ -15,6 +15,7 @@ from headrace.application.orchestrator.queue import KeptDefinition, Lease, RunRe
 from headrace.application.queries.runs import RunView, fold
 from headrace.bus.events import PipelineCompletedEvent, PipelineFailedEvent, PipelineStartedEvent
 from headrace.bus.lifecycle import LeaseLostEvent
+from headrace.bus.store import Origin
 from headrace.errors import LeaseLost, NonRetryableError
 from headrace.infrastructure.storage.database import Database
 from headrace.infrastructure.storage.event_log import EventLog
@@ -190,6 +191,33 @@ def test_a_run_over_which_workers_are_lost_again_and_again_is_given_up(queue: Da
     assert seen(queue, "r1").state == "failed"
     lost = [e for e in EventLog(queue.database).read("r1") if e.type == LeaseLostEvent.written]
     assert len(lost) == 3
+
+
+def test_only_lost_workers_count_against_a_run_and_only_since_it_was_asked_for_last(queue: DatabaseRunQueue) -> None:
+    worker = replace(ME, lease_seconds=0.0, attempts=2)
+    queue.submit(asked("r1"))
+    for _ in range(3):
+        queue.postpone(claimed(queue, worker=worker), "the circuit of postgres is open", 0.0)
+    for _ in range(2):
+        for state in ("waiting", "failed"):
+            claimed(queue, worker=worker)
+            time.sleep(0.01)
+            queue.reap(worker, resume=True)
+            assert seen(queue, "r1").state == state
+        queue.reopen(asked("r1"), "resumed", "ada")
+
+
+def test_what_was_asked_for_is_on_record_and_every_event_belongs_to_it(queue: DatabaseRunQueue) -> None:
+    origin = Origin("ada", "backfill-1")
+    queue.submit(asked("r1", options={"force": True}, slots={"w": 1}, concurrency=2, timeout_seconds=9.0, origin=origin))
+    lease = claimed(queue)
+    assert lease.request.options == {"force": True}
+    queue.append(lease, [PipelineStartedEvent("r1", pipeline="r1")])
+    queue.append(lease, [PipelineFailedEvent("r1", "no")])
+    events = list(EventLog(queue.database).read("r1"))
+    told = {name: events[0].data[name] for name in ("options", "slots", "concurrency", "timeout_seconds")}
+    assert told == {"options": {"force": True}, "slots": {"w": 1}, "concurrency": 2, "timeout_seconds": 9.0}
+    assert {event.origin.correlation_id for event in events} == {"backfill-1"}
 
 
 def test_a_run_that_is_being_cancelled_when_its_worker_is_lost_is_cancelled(queue: DatabaseRunQueue) -> None:

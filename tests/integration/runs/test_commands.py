@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 
 import pytest
+import yaml
 from tests.integration.runs.project import Project
 
 HOSTILE = "<script>alert(1)</script>&\"'"
@@ -222,3 +223,13 @@ def test_the_next_three_ticks_are_shown(ready: Project, capsys: pytest.CaptureFi
     ready.file.write_text(definition)
     assert ready.cli("plan", str(ready.file)) == 0
     assert "Runs by itself" not in capsys.readouterr().out
+
+
+def test_an_exported_contract_has_the_types_of_the_data_where_it_leaves_them_open(project: Project) -> None:
+    project.data("in.csv", ["n", "day", "s"], [[1, "2024-01-01", "x"]])
+    project.one({"columns": {"n": {"required": True}, "day": {}, "s": {"type": "string"}, "gone": {}}})
+    out = project.folder / "out.yaml"
+    assert project.cli("contract", "export", str(project.file), "--out", str(out)) == 0
+    properties = yaml.safe_load(out.read_text())["schema"][0]["properties"]
+    assert [p.get("physicalType") for p in properties] == ["int64", "date", "string", None]
+    assert "null" not in out.read_text()

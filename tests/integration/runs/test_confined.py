@@ -40,3 +40,18 @@ def test_nothing_outside_of_the_plan_can_be_reached(tmp_path: Path, statement: s
             session.con.execute(statement.format(outside=outside))  # type: ignore[attr-defined]
     finally:
         session.close()
+
+
+def test_the_engine_writes_nothing_to_standard_output(tmp_path: Path) -> None:
+    """It would draw a bar there once a statement takes long, amid the JSON of the command."""
+    (tmp_path / "a.csv").write_text("x\n1\n")
+    (tmp_path / "pipeline.yaml").write_text(DEFINITION)
+    loaded = bootstrap.load(tmp_path / "pipeline.yaml")
+    session = bootstrap.engine(bootstrap.settings(tmp_path)).session(
+        bootstrap.plan(loaded), tmp_path / ".headrace" / "runs" / "r", tmp_path
+    )
+    try:
+        found = session.con.execute("SELECT current_setting('enable_progress_bar_print')").fetchall()  # type: ignore[attr-defined]
+    finally:
+        session.close()
+    assert found == [(False,)]

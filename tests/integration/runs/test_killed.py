@@ -111,3 +111,14 @@ def test_an_interruption_is_told_and_leaves_no_litter(project: Project) -> None:
     assert list((project.folder / ".headrace" / "runs").glob("*")) == []
     project.run()
     assert what_is_there(project) == [expected, expected]
+
+
+@pytest.mark.parametrize("point", ["before data.stored/1", "after data.stored/1", "before pipeline.completed/1"])
+def test_a_killed_run_is_gone_on_with_by_hand(point: str, project: Project) -> None:
+    expected = define(project)
+    assert killed(project, point).returncode == -signal.SIGKILL
+    assert project.cli("runs", "resume", "--project", str(project.folder)) == 0
+    assert what_is_there(project) == [expected, expected]
+    (run,) = all_runs(project.store)
+    kinds = [event.kind for event in project.store.read(run.id)]
+    assert (run.state, kinds.count("data.ingested"), kinds.count("pipeline.resumed")) == ("succeeded", 1, 1)

@@ -148,3 +148,15 @@ def test_renamed_projects_go_on_where_they_were(tmp_path: Path) -> None:
     before.one(sinks=[sink("duckdb", "append")]).run()
     (tmp_path / "before").rename(tmp_path / "after")
     assert Project(tmp_path / "after").run().unchanged
+
+
+def test_indexes_that_a_sink_asks_for_are_told_of(project: Project) -> None:
+    project.data("in.csv", ["id", "v"], [[1, "a"], [2, "b"]])
+    project.one(
+        sinks=[{"name": "out", "sqlite": {"path": "out.db", "table": "t", "indexes": ["id", ["id", "v"]]}}],
+    )
+    run = project.run()
+    told = [e.data for e in project.store.read(run.id, types=("data.indexed/1",))]
+    assert [(t["sink"], t["indexes"]) for t in told] == [("out", 2)]
+    assert project.run().unchanged
+    assert len(list(project.store.read(types=("data.indexed/1",)))) == 1

@@ -29,6 +29,44 @@ def test_scalars_are_text_nested_values_json_and_null_is_null(tmp_path: Path) ->
     assert found.rows == [("1", "x", None, None, 0), ("true", '{"n":[1,2]}', None, "2.5", 0)]
 
 
+def pretty(value: Any) -> bytes:
+    return json.dumps(value, indent=2).encode()
+
+
+def test_one_object_over_many_lines_is_one_row(tmp_path: Path) -> None:
+    found = read_json(b"\n " + pretty({"a": 1, "b": {"n": [1, None]}, "c": None}) + b"\n", tmp_path)
+    assert [(row[0], json.loads(row[1]), row[2]) for row in found.rows] == [("1", {"n": [1, None]}, None)]
+    assert found.rejected == []
+
+
+def test_each_file_has_its_own_layout(tmp_path: Path) -> None:
+    contents = [b'{"a": 1}\n{"a": 2}\n', pretty({"a": 3}), pretty([{"a": 4}, {"a": 5}]), pretty({"b": 6}), b"\n"]
+    found = read(Json().scan(written(tmp_path, *contents, suffix=".json")))
+    assert found.rows == [("1", None, 0), ("2", None, 0), ("3", None, 1), ("4", None, 2), ("5", None, 2), (None, "6", 3)]
+    assert found.records == [(0, 1), (0, 2), (1, 1), (2, 1), (2, 2), (3, 1)]
+
+
+def test_an_object_over_many_lines_that_is_no_row_is_rejected_as_a_whole(tmp_path: Path) -> None:
+    found = read(Json().scan(written(tmp_path, b'{"a": 0}', b'{\n"a": 1,\n"a": 2\n}', suffix=".json")))
+    assert found.rows == [("0", 0)]
+    assert [(file, record, text, reason) for file, record, text, reason, _ in found.rejected] == [
+        (1, 1, '{\n"a": 1,\n"a": 2\n}', "duplicate_key")
+    ]
+
+
+def test_a_line_that_is_broken_makes_no_object_of_the_lines(tmp_path: Path) -> None:
+    found = read_json(b'{"a": 1\n{"a": 2}\n{"a": 3}\n', tmp_path)
+    assert found.rows == [("2", 0), ("3", 0)]
+    assert found.reasons() == ["not_json"]
+
+
+def test_an_object_that_is_too_long_is_rejected(tmp_path: Path) -> None:
+    long = pretty({"a": "x" * (9 << 20), "b": 1})
+    found = read(Json(layout="object").scan(written(tmp_path, pretty({"a": 1}), long, suffix=".json")))
+    assert found.rows == [("1", 0)]
+    assert found.reasons() == ["too_long"]
+
+
 def test_lines_that_are_no_objects_are_rejected_with_their_text(tmp_path: Path) -> None:
     found = read_json(b'{"a": 1}\n[1]\n\n{"a": tru}\n"x"\n{"a": 2}\n', tmp_path)
     assert found.in_order() == [

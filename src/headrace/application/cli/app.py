@@ -8,6 +8,9 @@ from typing import Annotated
 import typer
 
 from headrace.application.cli.composed import system
+from headrace.application.cli.log_commands import events, subscriptions
+from headrace.application.cli.run_commands import AsJson, Detach, Project, Quiet, breakers, runs, workers
+from headrace.application.cli.schedule_commands import backfill, schedule
 
 DEFAULT_FILE = Path("pipeline.yaml")
 
@@ -28,11 +31,16 @@ contract = typer.Typer(
 )
 app.add_typer(quarantine, name="quarantine")
 app.add_typer(contract, name="contract")
+app.add_typer(runs, name="runs")
+app.add_typer(events, name="events")
+app.add_typer(subscriptions, name="subscriptions")
+app.add_typer(schedule, name="schedule")
+app.add_typer(backfill, name="backfill")
+app.add_typer(workers, name="workers")
+app.add_typer(breakers, name="breakers")
 
 File = Annotated[Path, typer.Argument(help="The definition of the pipeline.", show_default=True)]
 Params = Annotated[list[str] | None, typer.Option("--param", "-p", help="A parameter, as name=value; may be repeated.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
-Project = Annotated[Path, typer.Option("--project", help="The folder that holds the definition.")]
 Parallel = Annotated[int, typer.Option("--parallel", "-n", help="How many runs at once.", min=1)]
 Drain = Annotated[
     float, typer.Option("--drain", help="Seconds that runs may take to come to their end when it is told to stop.", min=0)
@@ -74,13 +82,18 @@ def run(
     param: Params = None,
     full_refresh: Annotated[bool, typer.Option("--full-refresh", help="Read everything anew and rebuild the targets.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Run even if all of it was published before.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only what went wrong.")] = False,
+    detach: Detach = False,
+    priority: Annotated[
+        int | None, typer.Option("--priority", help="Of runs that wait, the higher one begins first.", min=-1000, max=1000)
+    ] = None,
+    quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
     """Run a pipeline: read, judge, transform, audit, publish."""
-    from headrace.application.cli.running import run_file
+    from headrace.application.cli.running import Wanted, run_file, submit_file
 
-    run_file(system(), file, param, full_refresh=full_refresh, force=force, quiet=quiet, as_json=as_json)
+    carry_out = submit_file if detach else run_file
+    carry_out(system(), file, param, Wanted(full_refresh, force, priority), quiet=quiet, as_json=as_json)
 
 
 @app.command("test")
@@ -140,15 +153,15 @@ def worker(
 
 
 @app.command()
-def runs(
+def problems(
     project: Project = Path(),
     limit: Annotated[int, typer.Option("--limit", "-n", help="How many.", min=1)] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """List the runs of a project, the latest first."""
-    from headrace.application.cli.history import list_runs
+    """List the checks that failed, the latest first: which run opened each problem, and which closed it."""
+    from headrace.application.cli.history import list_problems
 
-    list_runs(system(), project, limit, as_json=as_json)
+    list_problems(system(), project, limit, as_json=as_json)
 
 
 @app.command()
@@ -167,7 +180,9 @@ def show(
 @quarantine.command("list")
 def quarantine_list(
     project: Project = Path(),
-    every: Annotated[bool, typer.Option("--all", help="Also rows that were replayed or replaced by a later run.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Also rows that were replayed, replaced by a later run, or kept long enough.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """List what is held back, by run, dataset and reason."""

@@ -29,6 +29,12 @@ def say(text: str = "") -> None:
     sys.stdout.write(text + "\n")
 
 
+def say_now(text: str) -> None:
+    """A line of those that follow each other, for whoever reads them as they come."""
+    say(text)
+    sys.stdout.flush()
+
+
 def warn(text: str) -> None:
     sys.stderr.write(text + "\n")
 
@@ -45,6 +51,11 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     return value.isoformat() if isinstance(value, datetime) else value
+
+
+def printable(text: str) -> str:
+    """A text from outside, so that it can neither command a terminal, nor turn the line around, nor look like another line."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def number(value: int | None) -> str:

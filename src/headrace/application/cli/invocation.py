@@ -18,11 +18,12 @@ def invoke(arguments: Sequence[str], compose: Callable[[], System], settled: Cal
     from headrace.application.cli.app import app
     from headrace.application.cli.composed import composing
     from headrace.application.cli.console import paint, warn
+    from headrace.application.cli.narrowing import command_for
     from headrace.errors import HeadraceError
 
     try:
         with composing(compose, settled):
-            app(args=list(arguments), prog_name="headrace")
+            command_for(app, arguments)(args=list(arguments), prog_name="headrace")
     except SystemExit as done:
         return done.code if isinstance(done.code, int) else int(done.code is not None)
     except HeadraceError as error:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from headrace.application.cli.arguments import definition_file, parameters
-from headrace.application.cli.console import number, paint, say, say_json, table
+from headrace.application.cli.console import number, paint, printable, say, say_json, table
 from headrace.application.cli.summary import summary
 from headrace.application.cli.system import System
 from headrace.application.queries.quarantine import find_held, held_rows
@@ -15,7 +15,7 @@ from headrace.errors import UsageError
 
 
 def list_held(system: System, project: Path, *, every: bool, as_json: bool) -> None:
-    found = [h for h in held_rows(system.event_store(project)) if every or h.open_rows]
+    found = [h for h in held_rows(system.event_store(project), _folder(system, project)) if every or h.open_rows]
     if as_json:
         say_json(
             [
@@ -55,7 +55,7 @@ def list_held(system: System, project: Path, *, every: bool, as_json: bool) -> N
 def show_held(
     system: System, project: Path, run_id: str, dataset: str | None, reason: str | None, limit: int, *, as_json: bool
 ) -> None:
-    held = find_held(system.event_store(project), run_id, dataset)
+    held = find_held(system.event_store(project), run_id, dataset, _folder(system, project))
     rows = system.held().rows(held.path, reason, limit)
     if as_json:
         say_json([{**row, "raw": json.loads(row["raw"]) if row["raw"] else None} for row in rows])
@@ -66,7 +66,7 @@ def show_held(
     for name, count in sorted(held.reasons.items(), key=lambda item: -item[1]):
         say(f"  {number(count):>9}  {name}")
     for row in rows:
-        place = f"{row['file']}" + (f", record {row['record']:,}" if row["record"] else "")
+        place = printable(str(row["file"])) + (f", record {row['record']:,}" if row["record"] else "")
         say("")
         say(f"{paint(', '.join(row['reasons']), 'yellow')}  {paint(place, 'dim')}")
         if row["raw"]:
@@ -80,7 +80,7 @@ def show_held(
 def export_held(system: System, project: Path, run_id: str, dataset: str | None, reason: str | None, out: Path) -> None:
     if out.exists():
         raise UsageError(f"{out} exists already", hint="give another name, or remove it first")
-    held = find_held(system.event_store(project), run_id, dataset)
+    held = find_held(system.event_store(project), run_id, dataset, _folder(system, project))
     store = system.held()
     rows = store.export(held.path, reason, store.columns(held.path), out)
     say(f"wrote {number(rows)} rows to {out}")
@@ -103,7 +103,7 @@ def replay_held(
     loaded = system.load(definition_file(file), given)
     if mended is not None and not mended.exists():
         raise UsageError(f"there is no file {mended}")
-    held = find_held(system.event_store(loaded.project), run_id, dataset)
+    held = find_held(system.event_store(loaded.project), run_id, dataset, _folder(system, loaded.project))
     if not held.open_rows:
         say("nothing of it is open: every row went through already, or a later run read the source anew")
         return
@@ -113,3 +113,7 @@ def replay_held(
         return
     for line in summary(run):
         say(line)
+
+
+def _folder(system: System, project: Path) -> Path:
+    return system.state_folder(project) / "quarantine"

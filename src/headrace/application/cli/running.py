@@ -1,4 +1,4 @@
-"""`headrace run`: carries out a run and shows it while it goes. Not how a run works."""
+"""`headrace run`: carries out a run and shows it while it goes, or leaves it to a worker. Not how a run works."""
 
 from __future__ import annotations
 
@@ -10,33 +10,49 @@ from pathlib import Path
 
 from headrace.application.cli.arguments import definition_file, parameters
 from headrace.application.cli.composed import settle
-from headrace.application.cli.console import duration, number, paint, say, say_json, warn
+from headrace.application.cli.console import duration, paint, say, say_json, warn
+from headrace.application.cli.event_lines import in_words
 from headrace.application.cli.summary import summary
 from headrace.application.cli.system import System
-from headrace.application.orchestrator.site import Busy
+from headrace.application.orchestrator.batch import Wish, request_for
+from headrace.application.orchestrator.site import Busy, Site
+from headrace.application.orchestrator.turns import how_cancelled
 from headrace.application.queries.runs import all_runs
 from headrace.bus.store import Envelope
 from headrace.errors import DefinitionError, HeadraceError, RunError
+from headrace.records import record
 
 
-def run_file(
-    system: System, file: Path, param: Sequence[str] | None, *, full_refresh: bool, force: bool, quiet: bool, as_json: bool
-) -> None:
+@record
+class Wanted:
+    """How a run was asked for on the command line."""
+
+    full_refresh: bool = False
+    force: bool = False
+    priority: int | None = None
+
+
+def run_file(system: System, file: Path, param: Sequence[str] | None, wanted: Wanted, *, quiet: bool, as_json: bool) -> None:
     given = parameters(param)
     loaded = system.load(definition_file(file), given)
     settle()
-    silent = quiet or as_json
     try:
-        with _live(silent) as (busy, listen):
-            run = system.run(loaded, params=given, full_refresh=full_refresh, force=force, busy=busy, listen=listen)
+        with live(quiet or as_json) as (busy, listen):
+            run = system.run(
+                loaded,
+                params=given,
+                full_refresh=wanted.full_refresh,
+                force=wanted.force,
+                priority=wanted.priority,
+                busy=busy,
+                listen=listen,
+            )
     except DefinitionError:
         raise
     except KeyboardInterrupt:
-        raise RunError(
-            "interrupted", hint=f"nothing half-done is visible anywhere; `headrace run {file}` starts again"
-        ) from None
+        raise interrupted(system, loaded.project, loaded.definition.pipeline) from None
     except HeadraceError:
-        _tell_of_failure(system, loaded.project, loaded.definition.pipeline, as_json=as_json, quiet=quiet)
+        tell_of_failure(system, loaded.project, loaded.definition.pipeline, as_json=as_json, quiet=quiet)
         raise
     if as_json:
         say_json(run)
@@ -48,9 +64,56 @@ def run_file(
             say(line)
 
 
+def submit_file(system: System, file: Path, param: Sequence[str] | None, wanted: Wanted, *, quiet: bool, as_json: bool) -> None:
+    """Ask for a run that a worker carries out, and do not wait for it."""
+    given = parameters(param)
+    loaded = system.load(definition_file(file), given)
+    site = system.site(loaded.project)
+    wish = Wish(
+        {**given, **loaded.params}, system.kept(loaded), wanted.force, wanted.full_refresh, wanted.priority, system.user()
+    )
+    request = request_for(site, loaded.definition, wish)
+    site.queue.submit(request)
+    tell_of_submission(site, request.run_id, f"{loaded.definition.pipeline} is queued", quiet=quiet, as_json=as_json)
+
+
+def tell_of_submission(site: Site, run_id: str, what: str, *, quiet: bool, as_json: bool) -> None:
+    """What was asked for, and who is there to do it."""
+    served = site.workers.any_alive()
+    if as_json:
+        say_json({"run": run_id, "state": "queued", "served": served})
+        return
+    if quiet:
+        say(run_id)
+        return
+    say(f"run {paint(run_id, 'bold')}  {what}")
+    if not served:
+        warn("  no worker is there to carry it out: start one with `headrace worker` or `headrace serve`")
+    say(f"  `headrace runs watch {run_id}{on_project(site.project)}` follows it")
+
+
+def on_project(project: Path) -> str:
+    """The option that names a project, where it is not that of the current folder."""
+    return "" if project.resolve() == Path.cwd() else f" --project {project}"
+
+
+def interrupted(system: System, project: Path, pipeline: str) -> RunError:
+    """What to say when a run was stopped: by whom, and how to go on."""
+    store = system.event_store(project)
+    run = next(iter(all_runs(store, pipeline, limit=1)), None)
+    if run is None or run.state != "cancelled":
+        return RunError("interrupted", hint="nothing half-done is visible anywhere")
+    told = how_cancelled(store, run.id)
+    return RunError(
+        "interrupted" if told.endswith("interrupted") else f"run {run.id} was {told}",
+        hint=f"nothing half-done is visible anywhere; `headrace runs resume {run.id}{on_project(project)}` goes on with it, "
+        "`headrace run` starts another",
+    )
+
+
 def next_commands(file: Path, project: Path, *, held: bool) -> Iterator[str]:
     """The three commands most worth typing now."""
-    where = "" if project.resolve() == Path.cwd() else f" --project {project}"
+    where = on_project(project)
     yield paint("Next", "bold")
     if held:
         yield f"  headrace quarantine show latest{where}    the rows that were held back, and why"
@@ -60,9 +123,9 @@ def next_commands(file: Path, project: Path, *, held: bool) -> Iterator[str]:
     yield f"  headrace run {file}    again: nothing is loaded twice"
 
 
-def _tell_of_failure(system: System, project: Path, pipeline: str, *, as_json: bool, quiet: bool) -> None:
+def tell_of_failure(system: System, project: Path, pipeline: str, *, as_json: bool, quiet: bool) -> None:
     """Show how far the run came, if it came to a run at all."""
-    runs = [run for run in all_runs(system.event_store(project)) if run.pipeline == pipeline]
+    runs = all_runs(system.event_store(project), pipeline, limit=1)
     if not runs or runs[0].state != "failed":
         return
     run = runs[0]
@@ -75,14 +138,14 @@ def _tell_of_failure(system: System, project: Path, pipeline: str, *, as_json: b
 
 
 @contextmanager
-def _live(silent: bool) -> Iterator[tuple[Busy | None, Callable[[Envelope], None] | None]]:
+def live(silent: bool) -> Iterator[tuple[Busy | None, Callable[[Envelope], None] | None]]:
     """A line that tells what the run is busy with, on a terminal; and a line for each stage that is done."""
     if silent:
         yield None, None
         return
     line = _StatusLine(sys.stderr.isatty())
     try:
-        yield line.busy, line.done
+        yield line.busy, line.hear
     finally:
         line.clear()
 
@@ -111,26 +174,15 @@ class _StatusLine:
             sys.stderr.flush()
             self.width = 0
 
-    def done(self, event: Envelope) -> None:
-        text = _told(event)
-        if text:
+    def hear(self, event: Envelope) -> None:
+        mark = _MARKS.get(event.kind)
+        if mark is not None:
             self.clear()
-            warn(f"  {paint('✓', 'green', sys.stderr)} {text}")
+            warn(f"  {paint(mark[0], mark[1], sys.stderr)} {in_words(event)}")
 
 
-def _told(event: Envelope) -> str | None:
-    data = event.data
-    match event.type.partition("/")[0]:
-        case "data.validated":
-            held = f", {number(data['quarantined'])} quarantined" if data["quarantined"] else ""
-            return f"read {data['dataset']}: {number(data['read'])} rows, {number(data['good'])} good{held}  {duration(data['seconds'])}"
-        case "data.processed":
-            lost = f", {number(data['filtered'])} filtered" if data["filtered"] else ""
-            return f"step {data['step']}: {number(data['rows'])} rows{lost}"
-        case "data.staged":
-            return f"staged {data['dataset']}: {number(data['rows'])} rows  {duration(data['seconds'])}"
-        case "quality.checked":
-            return f"check {data['check']}: {data['outcome']}"
-        case "data.stored":
-            return f"published {data['target']}  {duration(data['seconds'])}"
-    return None
+#: What is told while a run goes on, each with its mark: a stage that is done, or what keeps it waiting.
+_MARKS = {
+    **dict.fromkeys(("data.validated", "data.processed", "data.staged", "quality.checked", "data.stored"), ("✓", "green")),
+    **dict.fromkeys(("pipeline.waiting", "pipeline.retried", "pipeline.resumed"), ("·", "yellow")),
+}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from headrace.application.cli.console import duration, number, paint, size, table
+from headrace.application.cli.console import duration, number, paint, printable, size, table
 from headrace.application.queries.runs import RunView
 
 _MARKS = {
@@ -137,7 +137,7 @@ def reasons(run: RunView, top: int = 8) -> Iterator[str]:
 
 
 def _example(example: Mapping[str, Any], columns: Sequence[str]) -> str:
-    place = f"{example['file']}" + (f", record {example['record']:,}" if example["record"] else "")
+    place = printable(str(example["file"])) + (f", record {example['record']:,}" if example["record"] else "")
     if example["text"] is not None:
         return f"{place}: {example['text'][:100]!r}"
     cells = example["cells"]

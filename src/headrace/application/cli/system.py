@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from headrace.application.orchestrator.site import Busy
+from headrace.application.orchestrator.backfills import Backfills
+from headrace.application.orchestrator.carrying import Prepared
+from headrace.application.orchestrator.pauses import Pauses
+from headrace.application.orchestrator.queue import KeptDefinition
+from headrace.application.orchestrator.site import Busy, Site
 from headrace.application.queries.quarantine import Held
+from headrace.application.queries.records import Records
 from headrace.application.queries.runs import RunView
-from headrace.bus.store import EventStore
+from headrace.bus.chain import Verified
+from headrace.bus.store import Envelope
+from headrace.bus.subscriptions import DeadLetter, Standing
 from headrace.business.engine import Statement
 from headrace.business.model.definition import Loaded
 from headrace.business.processing.plan import Plan
-from headrace.errors import HeadraceError
+from headrace.errors import DefinitionError, HeadraceError
 
 if TYPE_CHECKING:
     from headrace.application.orchestrator.chaos import Proof, Trial, Wanted
@@ -30,6 +37,18 @@ class KeptRows(Protocol):
     def columns(self, path: Path) -> Sequence[str]: ...
 
     def export(self, path: Path, reason: str | None, columns: Sequence[str], out: Path) -> int: ...
+
+
+class Subscriptions(Protocol):
+    """The durable subscriptions of a project, and what they could not take."""
+
+    def standing(self) -> Sequence[Standing]: ...
+
+    def dead_letters(self, name: str | None = None) -> Sequence[DeadLetter]: ...
+
+    def retry(self, name: str, position: int | None = None) -> int: ...
+
+    def drop(self, name: str, position: int | None = None) -> int: ...
 
 
 class Loop(Protocol):
@@ -69,9 +88,28 @@ class System(Protocol):
         params: Mapping[str, Any] | None = None,
         full_refresh: bool = False,
         force: bool = False,
+        priority: int | None = None,
         busy: Busy | None = None,
-        listen: Callable[[Any], None] | None = None,
+        listen: Callable[[Envelope], None] | None = None,
     ) -> RunView: ...
+
+    def site(self, project: Path, busy: Busy | None = None, listen: Callable[[Envelope], None] | None = None) -> Site: ...
+
+    def prepare(self, loaded: Loaded, where: Site | None = None) -> Prepared: ...
+
+    def kept(self, loaded: Loaded) -> KeptDefinition: ...
+
+    def load_kept(self, definition: KeptDefinition, params: Mapping[str, Any]) -> Loaded: ...
+
+    def user(self) -> str: ...
+
+    def definitions(self, project: Path) -> Sequence[tuple[Path, Loaded | DefinitionError]]: ...
+
+    def pauses(self, project: Path) -> Pauses: ...
+
+    def backfills(self, project: Path) -> Backfills: ...
+
+    def verify_log(self, project: Path) -> Verified: ...
 
     def test(self, loaded: Loaded) -> Sequence[Rehearsed]: ...
 
@@ -95,7 +133,15 @@ class System(Protocol):
 
     def bury_the_dead(self, project: Path) -> None: ...
 
-    def event_store(self, project: Path) -> EventStore: ...
+    def state_folder(self, project: Path) -> Path: ...
+
+    def event_store(self, project: Path) -> Records: ...
+
+    def subscriptions(self, project: Path) -> Subscriptions: ...
+
+    def replay_subscription(self, project: Path, name: str, after: int = 0) -> None: ...
+
+    def cloud_events(self, project: Path, after: int = 0) -> Iterable[Mapping[str, Any]]: ...
 
     def missing_library(self, error: ImportError) -> HeadraceError | None:
         """What to install, when an optional library is what could not be imported."""

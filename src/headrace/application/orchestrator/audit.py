@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from headrace.application.queries.quality import History
 from headrace.bus.events import QualityCheckEvent
 from headrace.business.engine import Session
 from headrace.business.ports import Measured, Verdict
 from headrace.business.processing.expressions.ir import Expr
-from headrace.business.processing.plan import Plan, PlannedCheck
+from headrace.business.processing.plan import Plan, PlannedCheck, PlannedTarget
 from headrace.errors import HeadraceError
 
 
-def audit(run_id: str, plan: Plan, session: Session, history: History, now: datetime) -> Iterator[QualityCheckEvent]:
+class MeasureTarget(Protocol):
+    """Measures a state of a target; None when there is no target."""
+
+    def __call__(self, target: PlannedTarget, measures: Mapping[str, Expr]) -> Mapping[str, Any] | None: ...
+
+
+#: Where something is measured: in a dataset, or in the target to which it is published.
+Place = tuple[str, PlannedTarget | None]
+
+
+def audit(
+    run_id: str, plan: Plan, session: Session, measure_target: MeasureTarget, history: History, now: datetime
+) -> Iterator[QualityCheckEvent]:
     """The outcome of every check, in the order of the definition."""
-    measured, failures = _measure_all(plan, session)
+
+    def measure(place: Place, measures: Mapping[str, Expr]) -> Mapping[str, Any] | None:
+        dataset, target = place
+        return session.measure(dataset, measures) if target is None else measure_target(target, measures)
+
+    measured, failures = _measure_all(plan, measure)
     for check in plan.checks:
         if check.name in failures:
             verdict = Verdict("error", failures[check.name], "a check that can be measured")
@@ -38,36 +55,39 @@ def audit(run_id: str, plan: Plan, session: Session, history: History, now: date
         )
 
 
-def _measure_all(plan: Plan, session: Session) -> tuple[dict[str, Mapping[str, Any]], dict[str, str]]:
-    """The measures of all checks: one statement per dataset; check by check only where that fails, to find who is to blame."""
-    wanted: dict[str, dict[tuple[str, str], Expr]] = {}
+Measure = Callable[[Place, Mapping[str, Expr]], Mapping[str, Any] | None]
+
+
+def _measure_all(plan: Plan, measure: Measure) -> tuple[dict[str, Mapping[str, Any]], dict[str, str]]:
+    """The measures of all checks: one statement per place; check by check only where that fails, to find who is to blame."""
+    wanted: dict[Place, dict[tuple[str, str], Expr]] = {}
     for check in plan.checks:
         for name, expression in check.measures.items():
-            wanted.setdefault(check.dataset, {})[(check.name, name)] = expression
+            wanted.setdefault((check.dataset, None), {})[(check.name, name)] = expression
         for name, expression in check.other_measures.items():
-            wanted.setdefault(str(check.other), {})[(check.name, name)] = expression
+            wanted.setdefault((str(check.other), check.target), {})[(check.name, name)] = expression
     values: dict[str, dict[str, Any]] = {check.name: {} for check in plan.checks}
     failures: dict[str, str] = {}
-    for dataset, measures in wanted.items():
-        for (owner, name), value in _measure(session, dataset, measures, failures).items():
+    for place, measures in wanted.items():
+        for (owner, name), value in _measure(measure, place, measures, failures).items():
             values[owner][name] = value
     return {name: found for name, found in values.items() if name not in failures}, failures
 
 
 def _measure(
-    session: Session, dataset: str, measures: Mapping[tuple[str, str], Expr], failures: dict[str, str]
+    measure: Measure, place: Place, measures: Mapping[tuple[str, str], Expr], failures: dict[str, str]
 ) -> dict[tuple[str, str], Any]:
     keys = list(measures)
     try:
-        found = session.measure(dataset, {f"m{i}": measures[key] for i, key in enumerate(keys)})
-        return {key: found[f"m{i}"] for i, key in enumerate(keys)}
+        found = measure(place, {f"m{i}": measures[key] for i, key in enumerate(keys)})
+        return {} if found is None else {key: found[f"m{i}"] for i, key in enumerate(keys)}
     except HeadraceError as error:
         if len({check for check, _ in keys}) == 1:
             failures[keys[0][0]] = error.message
             return {}
     result: dict[tuple[str, str], Any] = {}
     for check in dict.fromkeys(check for check, _ in keys):
-        result |= _measure(session, dataset, {key: measures[key] for key in keys if key[0] == check}, failures)
+        result |= _measure(measure, place, {key: measures[key] for key in keys if key[0] == check}, failures)
     return result
 
 

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-import _thread
+import signal
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from headrace.application.orchestrator import failpoints
+from headrace.application.orchestrator.breakers import RECOVERY, Postponed, guarded, system_of
 from headrace.application.orchestrator.increments import Work, narrowed, outstanding
 from headrace.application.orchestrator.lease import LeaseKeeper
 from headrace.application.orchestrator.queue import Lease
 from headrace.application.orchestrator.readiness import Ready, from_note
+from headrace.application.orchestrator.reopening import is_overtaken
 from headrace.application.orchestrator.run import BatchRun, Order
 from headrace.application.orchestrator.settling import settle_runs
 from headrace.application.orchestrator.site import Site
 from headrace.application.queries.runs import RunView, fold
-from headrace.bus.events import Event, PipelineCancelledEvent, PipelineCompletedEvent, PipelineFailedEvent
+from headrace.bus.events import DataStoredEvent, Event, PipelineCancelledEvent, PipelineCompletedEvent, PipelineFailedEvent
 from headrace.bus.lifecycle import PipelineRetriedEvent
 from headrace.business.model.definition import Definition
 from headrace.business.ports import Fence, Fenced
 from headrace.business.processing.plan import Plan, PlannedSink, Resolved
-from headrace.errors import HeadraceError, LeaseLost, RetryableError, TimedOut
+from headrace.errors import CircuitBreakerOpenError, HeadraceError, LeaseLost, NonRetryableError, RetryableError, TimedOut
 from headrace.records import record
 from headrace.resilience.retry import retrying
 
@@ -63,7 +66,8 @@ class Carried:
 
 
 def carry_out(site: Site, lease: Lease, prepared: Prepared, assignment: Assignment) -> Carried:
-    """One run, from its claim to its end. Raises what ended it; the log has it either way, but when the lease was lost."""
+    """One run, from its claim to its end, or until it is given back to wait. Raises what ended it; the log has it either way, but
+    when the lease was lost."""
     carrier = _Carrier(site, lease, prepared, assignment)
     with carrier.keeper:
         more = carrier.carry_out()
@@ -75,7 +79,7 @@ class _Carrier:
 
     def __init__(self, site: Site, lease: Lease, prepared: Prepared, assignment: Assignment) -> None:
         self.site, self.lease, self.prepared, self.assignment = site, lease, prepared, assignment
-        self.store, self.hash_file, self.busy = site.bus.store, site.hash_file, site.busy
+        self.records, self.hash_file, self.busy = site.records, site.hash_file, site.busy
         self.fence = Fence(_issuer(lease), lease.token)
         self.batch: BatchRun | None = None
         self.keeper = LeaseKeeper(site.queue, lease, self._way_to_interrupt())
@@ -92,14 +96,17 @@ class _Carrier:
             self.tell(PipelineCompletedEvent(run_id, pipeline=self.pipeline, seconds=self._seconds(), unchanged=not done))
         except LeaseLost:
             raise
+        except Postponed:
+            return False
         except KeyboardInterrupt:
             self._interrupted()
             raise
-        except HeadraceError as error:
-            self._failed(error, error.message, error.hint)
-            raise
         except Exception as error:
-            self._failed(error, str(error), None)
+            if self.keeper.stopped:  # What breaks when it is stopped is no failure of the run.
+                self._interrupted()
+                raise KeyboardInterrupt from error
+            told = error if isinstance(error, HeadraceError) else NonRetryableError(str(error))
+            self._failed(error, told.message, told.hint)
             raise
         self.site.workspaces.close(run_id)
         return more
@@ -107,13 +114,16 @@ class _Carrier:
     def _work(self) -> tuple[bool, bool]:
         """Whether more has to follow, and whether there was anything to do."""
         prepared, workspaces = self.prepared, self.site.workspaces
-        if self.lease.attempt > 1:
+        if self.site.keeping:
+            self.site.keeping.expire(datetime.now(UTC))
+        anew = self.lease.attempt > 1 or self._reopened()
+        if anew:
             self._fence_off()
         ready = from_note(workspaces.noted(self.lease.run_id), prepared.plan)
         if ready is None:
             work = self.assignment.work or self._outstanding()
             prepared = _reading_only(prepared, work)
-            if self.lease.attempt > 1:
+            if anew:
                 workspaces.close(self.lease.run_id)
         else:
             work = ready.work
@@ -131,16 +141,31 @@ class _Carrier:
             attempt=self.lease.attempt,
             force=self.assignment.force,
             identity=self.assignment.identity,
+            keeping=self.site.keeping,
+            stored=self._stored() if ready is not None else frozenset(),
         )
         if self.assignment.before:
             self.tell(*self.assignment.before)
         self.batch = BatchRun(order, self.site.engine, self)
         return work.more, self.batch.execute(ready)
 
+    def _reopened(self) -> bool:
+        """Whether the run had ended before. What it has staged is forgotten if it is to begin from the start, or was overtaken."""
+        run_id, how = self.lease.run_id, self.lease.request.options.get("reopened")
+        if self.lease.attempt == 1 and how and (how == "retried" or is_overtaken(self.records, run_id, self.pipeline)):
+            self.site.workspaces.close(run_id)
+        return how is not None
+
+    def _stored(self) -> frozenset[str]:
+        """The sinks of which is on record that the run has published to them."""
+        stored = self.site.bus.store.read(self.lease.run_id, types=(DataStoredEvent.written,))
+        return frozenset(str(event.data["sink"]) for event in stored)
+
     def _outstanding(self) -> Work:
         project = self.site.project
         ledgers = {
-            s.name: self.attempted(f"asking {s.name}", partial(s.publisher.ledger, project)) for s in self.prepared.plan.sinks
+            s.name: self.attempted(f"asking {s.name}", partial(s.publisher.ledger, project), system_of(s.publisher))
+            for s in self.prepared.plan.sinks
         }
         mine = {name: [c for c in found if c.pipeline == self.pipeline] for name, found in ledgers.items()}
         settle_runs(self.site.bus, self.pipeline, mine)
@@ -150,15 +175,16 @@ class _Carrier:
         """Keep whoever held the run before from publishing, should it only have slept."""
         for sink in self.prepared.plan.sinks:
             if isinstance(sink.publisher, Fenced):
-                fencing = partial(sink.publisher.fence, self.site.project, self.pipeline, self.fence)
-                self.attempted(f"taking over {sink.name}", fencing)
+                fence = partial(sink.publisher.fence, self.site.project, self.pipeline, self.fence)
+                self.attempted(f"fencing {sink.name}", fence, system_of(sink.publisher))
 
     # How it ends -----------------------------------------------------------------------------------------------------
 
     def _way_to_interrupt(self) -> Callable[[], None]:
         """In the main thread as Ctrl-C would; elsewhere the engine's statement is stopped, and the next event is not told."""
         if threading.current_thread() is threading.main_thread():
-            return _thread.interrupt_main
+            main = threading.get_ident()
+            return lambda: signal.pthread_kill(main, signal.SIGINT)
         return lambda: self.batch.interrupt() if self.batch is not None else None
 
     def _interrupted(self) -> None:
@@ -178,7 +204,7 @@ class _Carrier:
             raise error
         why = "" if stopped == "cancelled" else "interrupted"
         self._tell(PipelineCancelledEvent(run_id, pipeline=self.pipeline, seconds=self._seconds(), why=why))
-        self.site.workspaces.close(run_id)
+        self._leave()
 
     def _failed(self, error: Exception, message: str, hint: str | None) -> None:
         self.keeper.close()
@@ -186,6 +212,10 @@ class _Carrier:
         self._tell(
             PipelineFailedEvent(self.lease.run_id, message, pipeline=self.pipeline, error=kind, hint=hint, seconds=seconds)
         )
+        self._leave()
+
+    def _leave(self) -> None:
+        """Leave what the run can be gone on with, and nothing else."""
         if self.site.workspaces.noted(self.lease.run_id) is None:
             self.site.workspaces.close(self.lease.run_id)
 
@@ -206,12 +236,26 @@ class _Carrier:
     def before_publishing(self, sink: PlannedSink) -> None:  # noqa: ARG002 - each sink is asked for, whichever it is
         self.keeper.check()
 
-    def attempted(self, step: str, operation: Callable[[], T]) -> T:
+    def attempted(self, step: str, operation: Callable[[], T], system: str | None = None) -> T:
         def told(attempt: int, delay: float, error: RetryableError) -> None:
             kind = type(error).__name__
             self.tell(PipelineRetriedEvent(self.lease.run_id, step, attempt, round(delay, 3), kind, error.message))
 
+        if system is not None:
+            operation = partial(guarded, self.site.breakers, system, operation, partial(self._hold_off, step))
         return retrying(self.prepared.definition.retry.policy, operation, wait=self.keeper.wait, told=told)
+
+    def _hold_off(self, step: str, refused: CircuitBreakerOpenError) -> None:
+        """A remote system is left alone: give the run back, or wait for a while."""
+        seconds = min(refused.retry_after or 0.0, RECOVERY)
+        if self.site.postpones:
+            self.keeper.close()
+            self.site.queue.postpone(self.lease, refused.message, time.time() + seconds)
+            raise Postponed
+        kind = type(refused).__name__
+        self.tell(PipelineRetriedEvent(self.lease.run_id, step, 0, round(seconds, 3), kind, refused.message))
+        self.busy(f"waiting: {refused.message}", None)
+        self.keeper.wait(max(seconds, 1.0))
 
     def reached(self, point: str) -> None:
         failpoints.reached(point)

@@ -121,12 +121,8 @@ def checkpoint_name(plan: Plan, sink: PlannedSink, params: Mapping[str, Any], in
     return hashlib.sha256(json.dumps(meaning, sort_keys=True, default=str).encode()).hexdigest()[:32]
 
 
-def identity(
-    source: PlannedSource, cursor: tuple[str | None, str | None] | None, hash_file: HashFile, project: Path, *, content: bool
-) -> Any:
-    """What tells one state of a source from another: its files, by content or by size and time; or how far its cursor went."""
-    if cursor is not None:
-        return list(cursor)
+def identity(source: PlannedSource, hash_file: HashFile, project: Path, *, content: bool) -> Any:
+    """What tells one state of a source from another: its files, by content or by size and time. None when nothing does."""
     files = getattr(source.scan, "files", ())
     if not files:
         return None

@@ -60,18 +60,19 @@ class LeaseKeeper:
         self._thread.join()
 
     def _keep(self) -> None:
+        """The lease is held also while the work is stopping, so that nobody begins before it has."""
         renewed = time.monotonic()
         while not self._done.wait(LOOK_EVERY):
             now = time.monotonic()
             try:
                 if self._deadline is not None and now > self._deadline:
-                    return self._stop("timed out")
+                    self._stop("timed out")
                 if now - renewed > self.lease.seconds / 3:
                     wanted, renewed = self.queue.renew(self.lease), now
                 else:
                     wanted = self.queue.is_cancelling(self.lease)
                 if wanted:
-                    return self._stop("cancelled")
+                    self._stop("cancelled")
             except LeaseLost:
                 return self._stop("lost")
             except RetryableError:
@@ -80,6 +81,6 @@ class LeaseKeeper:
 
     def _stop(self, why: Stopped) -> None:
         with self._turn:
-            if not self._done.is_set():
+            if not self._done.is_set() and not self.stopped:
                 self.stopped = why
                 self.interrupt()

@@ -6,7 +6,9 @@ import tempfile
 from pathlib import Path
 
 from headrace.application.orchestrator.site import Site
+from headrace.application.orchestrator.sources import look_at_sources
 from headrace.business.engine import QuarantineTarget
+from headrace.business.model.contract import ColumnContract, Contract
 from headrace.business.model.definition import Definition, SourceDefinition
 from headrace.business.model.plugin import Plugin
 from headrace.business.ports import Scannable
@@ -26,6 +28,22 @@ def propose_contract(site: Site, source: Plugin) -> Proposal:
     text = scan.text or bool(getattr(scan, "all_text", False))
     with tempfile.TemporaryDirectory(prefix="headrace-look-") as folder:
         return _measured(site, plan, Path(folder), text=text)
+
+
+def with_types(site: Site, definition: Definition, dataset: str) -> Contract:
+    """The contract of a source, with the types that its data have where it leaves them open. They stay open where there are no data."""
+    source = definition.sources[dataset]
+    contract = source.contract or Contract()
+    found, _ = look_at_sources(definition.model_copy(update={"sources": {dataset: source}}), site.project, site.engine)
+    if dataset not in found:
+        return contract
+    types = {c.name: c.type for c in found[dataset].scan.schema} | dict(found[dataset].inferred)
+
+    def typed(name: str, column: ColumnContract) -> ColumnContract:
+        kind = types.get(column.source or name)
+        return column if column.type or kind is None else column.model_copy(update={"type": kind})
+
+    return contract.model_copy(update={"columns": {name: typed(name, column) for name, column in contract.columns.items()}})
 
 
 def _measured(site: Site, plan: Plan, folder: Path, *, text: bool) -> Proposal:

@@ -73,6 +73,18 @@ class Worker:
 
 
 @record
+class KnownWorker:
+    """A worker as the others see it. A command that carries out its own run has the role `command`, and is there as long as its run."""
+
+    worker: str
+    host: str
+    role: str
+    started_at: str
+    heard_at: str
+    alive: bool
+
+
+@record
 class Lease:
     """The right to carry a run out and to append to its stream, until it is lost. Tokens of one issuer only grow."""
 

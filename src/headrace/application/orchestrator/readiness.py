@@ -29,6 +29,7 @@ class Ready:
     audited: bool = False
 
     def to_note(self, plan: Plan) -> dict[str, Any]:
+        """Paths are whole, because whoever goes on may have been started in another folder."""
         return {
             "pipeline": plan.definition.pipeline,
             "plan": plan.fingerprint,
@@ -45,7 +46,7 @@ class Ready:
                 name: {
                     "rows": s.rows,
                     "bytes": s.bytes,
-                    "files": {str(f): asdict(s.digests[f]) if f in s.digests else None for f in s.files},
+                    "files": {str(f.absolute()): asdict(s.digests[f]) if f in s.digests else None for f in s.files},
                 }
                 for name, s in self.staged.items()
             },

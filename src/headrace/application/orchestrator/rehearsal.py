@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from headrace.application.orchestrator.audit import audit
+from headrace.application.orchestrator.targets import NoTargets
 from headrace.business.engine import Engine, QuarantineTarget, Session
 from headrace.business.model.definition import Definition, TestDefinition
 from headrace.business.model.schema import Column, Schema
@@ -126,7 +127,9 @@ def _compared(plan: Plan, test: TestDefinition, session: Session) -> Iterator[st
         if found != count:
             yield f"{name}: {count} rows expected, {found} came"
     if expected.checks:
-        outcomes = {c.check: c.outcome for c in audit("test", plan, session, {}, datetime.now(UTC))}
+        outcomes = {
+            c.check: c.outcome for c in audit("test", plan, session, NoTargets(plan, session).measure, {}, datetime.now(UTC))
+        }
         for check, outcome in expected.checks.items():
             if outcomes.get(check) != outcome:
                 yield f"check {check}: {outcome} expected, {outcomes.get(check, 'no such check')} came"

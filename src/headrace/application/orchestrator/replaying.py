@@ -26,12 +26,11 @@ def replay(site: Site, prepared: Prepared, wanted: Held, mended: Path | None, wi
     Rows that break a rule again are held back by this run, and no longer by the one they came from.
     """
     site.bury_the_dead()
-    store = site.bus.store
     if mended is None and all(getattr(s.publisher, "mode", "replace") == "replace" for s in prepared.plan.sinks):
         return run_all(site, prepared, replace(wish, force=True))
     refuse_if_unfit(prepared.plan, wanted, mended=mended is not None)
-    settle_replays(site.bus, prepared.plan.sinks, site.project)
-    held = find_held(store, wanted.run_id, wanted.dataset)
+    settle_replays(site.bus, site.records, prepared.plan.sinks, site.project)
+    held = find_held(site.records, wanted.run_id, wanted.dataset, site.state / "quarantine")
     if not held.open_rows:
         raise UsageError(
             f"nothing that run {held.run_id} held back of `{held.dataset}` is open: its state is {held.state}",
@@ -74,7 +73,7 @@ def _carry_out(site: Site, prepared: Prepared, again: Replay, wish: Wish) -> Run
     run_id, ids = new_run_id(), sorted(again.ids)
     names = {s.name: checkpoint_name(prepared.plan, s, wish.params, again.identity, run_id) for s in prepared.plan.sinks}
     from_run, dataset = again.held.run_id, again.held.dataset
-    refuse_other_rows(site.bus.store, prepared.plan.sinks, site.project, (from_run, dataset), set(ids), set(names.values()))
+    refuse_other_rows(site.records, prepared.plan.sinks, site.project, (from_run, dataset), set(ids), set(names.values()))
     assignment = Assignment(
         wish.params,
         work=Work({}, {}, prepared.plan.sinks),

@@ -16,10 +16,14 @@ from typing import Any, Protocol, TypeVar
 
 from headrace.application.orchestrator.accounting import check_source, rows_of_steps
 from headrace.application.orchestrator.audit import audit
+from headrace.application.orchestrator.breakers import system_of
 from headrace.application.orchestrator.graph import describe
 from headrace.application.orchestrator.increments import HashFile, Work, checkpoint_name, identity, inside
+from headrace.application.orchestrator.keeping import Keeping
 from headrace.application.orchestrator.readiness import Ready
+from headrace.application.orchestrator.targets import Targets
 from headrace.application.queries.quality import check_history
+from headrace.application.queries.records import Records
 from headrace.bus.events import (
     DataIngestedEvent,
     DataProcessedEvent,
@@ -29,10 +33,9 @@ from headrace.bus.events import (
     Event,
     PipelineStartedEvent,
 )
-from headrace.bus.lifecycle import PipelineResumedEvent
-from headrace.bus.store import EventStore
+from headrace.bus.lifecycle import DataIndexedEvent, PipelineResumedEvent
 from headrace.business.engine import Engine, Ingested, QuarantineTarget, Session
-from headrace.business.ports import Checkpoint, Fence, Position, Staged
+from headrace.business.ports import Checkpoint, Fence, FileScan, Position, Staged
 from headrace.business.processing.plan import Plan, PlannedSink, PlannedSource
 from headrace.errors import AuditFailed, ContractBroken, Unbalanced
 from headrace.records import record
@@ -57,12 +60,15 @@ class Order:
     force: bool = False
     identity: Mapping[str, Any] | None = None
     """What the run's publications stand for, when that is not the state of its sources."""
+    keeping: Keeping | None = None
+    stored: frozenset[str] = frozenset()
+    """The sinks to which an earlier attempt has published."""
 
 
 class Surroundings(Protocol):
     """What a run needs of the one who carries it out."""
 
-    store: EventStore
+    records: Records
     hash_file: HashFile
     fence: Fence
 
@@ -80,8 +86,9 @@ class Surroundings(Protocol):
         """Be sure that the run is still ours."""
         ...
 
-    def attempted(self, step: str, operation: Callable[[], T]) -> T:
-        """What an operation gives, which is tried again when it fails in a way that may pass, as the definition says."""
+    def attempted(self, step: str, operation: Callable[[], T], system: str | None = None) -> T:
+        """What an operation gives, which is tried again when it fails in a way that may pass, as the definition says. `system` is
+        the remote one that it reaches, whose circuit breaker is asked before each attempt."""
         ...
 
     def reached(self, point: str) -> None:
@@ -100,7 +107,7 @@ class BatchRun:
         self.names: dict[str, str] = {}
         self.ingested: dict[str, Ingested] = {}
         self.staged: dict[str, Staged] = {}
-        self.told: frozenset[str] = frozenset()
+        self.states: dict[tuple[str, bool], Any] = {}
         self.session: Session | None = None
 
     def interrupt(self) -> None:
@@ -150,9 +157,13 @@ class BatchRun:
         return any(c.name == name for c in sink.publisher.ledger(self.order.project))
 
     def _carry_out(self) -> None:
+        for sink in self.order.work.sinks:
+            self._states(sink)
         session = self._open()
         try:
             self._ingest(session)
+            if self.order.keeping and any(found.quarantine for found in self.ingested.values()):
+                self.order.keeping.demand_room()
             self.around.reached("ingested")
             self.around.busy("transforming", None)
             session.prepare(lambda share: self.around.busy("transforming", share))
@@ -176,8 +187,6 @@ class BatchRun:
     def _go_on(self, ready: Ready) -> None:
         """What was staged is not made again, what was judged is not judged again, and what was published and told of is left alone."""
         self.staged, self.names, self.cursors = dict(ready.staged), dict(ready.names), dict(ready.cursors)
-        stored = self.around.store.read(self.order.run_id, types=(DataStoredEvent.written,))
-        self.told = frozenset(str(event.data["sink"]) for event in stored)
         self.around.tell(PipelineResumedEvent(self.order.run_id, "audited" if ready.audited else "staged", self.order.attempt))
         if not ready.audited:
             session = self._open()
@@ -202,7 +211,8 @@ class BatchRun:
                 self.order.run_id,
             )
             after = self.order.work.cursors.get(source.name)
-            found = self.around.attempted(what, partial(self._read, session, source, target, after, what))
+            reading = partial(self._read, session, source, target, after, what)
+            found = self.around.attempted(what, reading, self._system(source))
             check_source(found)
             self.ingested[source.name] = found
             if found.cursor:
@@ -215,6 +225,11 @@ class BatchRun:
             )
             if found.broken:
                 raise _broken(found)
+
+    def _system(self, source: PlannedSource) -> str | None:
+        """What is reached to read a source; nothing when rows that were held back stand in its place."""
+        plugin = self.plan.definition.sources[source.name].plugin
+        return None if isinstance(source.scan, FileScan) else system_of(plugin)
 
     def _read(
         self, session: Session, source: PlannedSource, target: QuarantineTarget, after: str | None, what: str
@@ -257,8 +272,9 @@ class BatchRun:
         if not self.plan.checks:
             return
         self.around.busy("auditing", None)
-        history = check_history(self.around.store, self.plan.definition.pipeline)
-        outcomes = list(audit(self.order.run_id, self.plan, session, history, self.now))
+        history = check_history(self.around.records, self.plan.definition.pipeline)
+        targets = Targets(self.plan, session, self.order.project, self.order.workspace / "targets", self._holds)
+        outcomes = list(audit(self.order.run_id, self.plan, session, targets.measure, history, self.now))
         self.around.tell(*outcomes)
         blocking = [c for c in outcomes if c.outcome in ("fail", "error") and c.on_fail == "block"]
         if blocking:
@@ -269,8 +285,10 @@ class BatchRun:
             )
 
     def _publish(self) -> None:
+        for staged in self.staged.values():
+            self.engine.verify(staged)
         for sink in self.order.work.sinks:
-            if sink.name in self.told:
+            if sink.name in self.order.stored:
                 continue  # An earlier attempt published it; a later run may have merged more into it since, which would be undone.
             begun = time.monotonic()
             self.around.busy(f"publishing {sink.name}", None)
@@ -279,13 +297,14 @@ class BatchRun:
             staged = self.staged[sink.dataset]
             checkpoint = self._checkpoint(sink)
             publishing = partial(sink.publisher.publish, self.order.project, staged, checkpoint)
-            done = self.around.attempted(f"publishing {sink.name}", publishing)
+            done = self.around.attempted(f"publishing {sink.name}", publishing, system_of(sink.publisher))
             self.around.reached(f"published {sink.name}")
             if not done.already and done.inserted + done.updated + done.unchanged != staged.rows:
                 raise Unbalanced(
                     f"sink `{sink.name}`: {staged.rows} rows were staged, but {done.inserted} inserted + {done.updated} updated + "
                     f"{done.unchanged} unchanged"
                 )
+            indexes = 0 if done.already else len(getattr(sink.publisher, "indexes", ()))
             self.around.tell(
                 DataStoredEvent(
                     self.order.run_id,
@@ -302,7 +321,8 @@ class BatchRun:
                     already=done.already,
                     files=len(done.files),
                     seconds=time.monotonic() - begun,
-                )
+                ),
+                *((DataIndexedEvent(self.order.run_id, sink.name, done.target, indexes),) if indexes else ()),
             )
             self.around.reached(f"told of {sink.name}")
 
@@ -326,13 +346,22 @@ class BatchRun:
         return self.names[sink.name]
 
     def _found_name(self, sink: PlannedSink) -> str:
-        append = getattr(sink.publisher, "mode", "replace") == "append"
-        inputs = dict(self.order.identity or {})
-        for source in () if self.order.identity else self.plan.sources:
-            span = (self.order.work.cursors.get(source.name), self.cursors.get(source.name)) if source.cursor else None
-            inputs[source.name] = identity(source, span, self.around.hash_file, self.order.project, content=append)
+        inputs = {**(self.order.identity or {}), **self._states(sink)}
+        for source in self.plan.sources:
+            if source.cursor and not self.order.identity:
+                inputs[source.name] = [self.order.work.cursors.get(source.name), self.cursors.get(source.name)]
         name = checkpoint_name(self.plan, sink, self.order.params, inputs, self.order.run_id)
         return name[:16] + self.order.run_id.replace("-", "")[-16:] if self.order.force else name
+
+    def _states(self, sink: PlannedSink) -> dict[str, Any]:
+        """What tells the states of the sources that are read from others. It is found out once, before the reading, which fails when
+        the files have changed by then: what comes into them later must not pass for what was read."""
+        content = getattr(sink.publisher, "mode", "replace") == "append"
+        for source in () if self.order.identity else self.plan.sources:
+            key = (source.name, content)
+            if key not in self.states and not source.cursor:
+                self.states[key] = identity(source, self.around.hash_file, self.order.project, content=content)
+        return {name: state for (name, by_content), state in self.states.items() if by_content == content}
 
 
 def _validated(run_id: str, found: Ingested, seconds: float) -> DataValidatedEvent:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from headrace.application.orchestrator.breakers import Breakers
 from headrace.application.orchestrator.increments import HashFile
-from headrace.application.orchestrator.queue import RunQueue, Worker
+from headrace.application.orchestrator.keeping import Keeping
+from headrace.application.orchestrator.queue import KnownWorker, RunQueue, Worker
 from headrace.application.orchestrator.replay import HeldRows
+from headrace.application.queries.records import Records
 from headrace.bus.bus import EventBus
 from headrace.business.engine import Engine
 from headrace.records import record
@@ -43,6 +46,10 @@ class Workers(Protocol):
         """Whether a worker is there that goes on with what others leave."""
         ...
 
+    def all(self) -> Sequence[KnownWorker]:
+        """Those that are known, alive or not, and the commands that carry out runs of their own."""
+        ...
+
 
 def silent(_what: str, _share: float | None) -> None:
     """For runs that nobody watches."""
@@ -57,6 +64,8 @@ class Site:
     """The folder for what belongs to runs: event log, workspaces, quarantine."""
     engine: Engine
     bus: EventBus
+    records: Records
+    """The log that the bus appends to, with what is made of it."""
     queue: RunQueue
     worker: Worker
     """This process."""
@@ -65,7 +74,11 @@ class Site:
     held: HeldRows
     write_texts: WriteTexts
     workspaces: Workspaces
+    breakers: Breakers
     busy: Busy = silent
+    keeping: Keeping | None = None
+    postpones: bool = False
+    """Whether a run that has to wait is given back to the queue; otherwise it is waited here, in sight of whoever began it."""
 
     def quarantine(self, pipeline: str) -> Path:
         return self.state / "quarantine" / pipeline

@@ -11,7 +11,10 @@ from headrace.business.engine import Engine
 from headrace.business.model.definition import Definition, SourceDefinition
 from headrace.business.ports import ArrowScan, Scan, Scannable, Source
 from headrace.business.processing.plan import Resolved
-from headrace.errors import DefinitionError, HeadraceError, Problem
+from headrace.errors import DefinitionError, HeadraceError, NonRetryableError, Problem
+
+#: What engines plan in minutes and not in hours.
+MOST_COLUMNS = 10_000
 
 
 def look_at_sources(definition: Definition, project: Path, engine: Engine) -> tuple[dict[str, Resolved], list[Problem]]:
@@ -34,6 +37,11 @@ def look_at_sources(definition: Definition, project: Path, engine: Engine) -> tu
 def _look(name: str, source: SourceDefinition, project: Path, engine: Engine) -> Resolved:
     plugin: Any = source.plugin
     scan = plugin.scan(project) if isinstance(plugin, Scannable) else _batches(plugin, project)
+    if len(scan.schema) > MOST_COLUMNS:
+        raise NonRetryableError(
+            f"the data have {len(scan.schema):,} columns, and at most {MOST_COLUMNS:,} can be judged",
+            hint="is the delimiter right, and is it no table on its side? `unpivot` it before it comes here, or split it",
+        )
     return Resolved(scan, _guesses(scan, source, engine), _origin(scan, name, project), scan.notes)
 
 
@@ -54,7 +62,9 @@ def _guesses(scan: Scan, source: SourceDefinition, engine: Engine) -> dict[str, 
         {column.source or name for name, column in source.contract.columns.items() if column.type} if source.contract else set()
     )
     unknown = [column.name for column in scan.schema if column.name not in declared]
-    return dict(engine.infer(scan, unknown)) if unknown else {}
+    folders = getattr(scan, "folders", None)
+    known = {c.name: c.type for c in folders.columns if c.name in unknown} if folders else {}
+    return {**engine.infer(scan, unknown), **known} if unknown else {}
 
 
 def _batches(source: Source, project: Path) -> ArrowScan:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
-from headrace.bus.store import Envelope, EventStore
+from headrace.bus.store import Envelope
 from headrace.business.model.run import AFTER
 from headrace.business.model.schema import did_you_mean
 from headrace.errors import UsageError
@@ -117,7 +117,7 @@ def _apply_to_life(run: RunView, kind: str, data: dict[str, Any], at: datetime) 
             run.params, run.definition, run.graph = data["params"], data["definition"], list(data["graph"])
             run.trigger = run.trigger or data["trigger"]
         case "pipeline.reopened":
-            run.error, run.ended_at, run.seconds = None, None, None
+            _reopen(run, data["how"])
         case "pipeline.retried":
             run.retries.append(data)
         case "pipeline.completed":
@@ -128,26 +128,50 @@ def _apply_to_life(run: RunView, kind: str, data: dict[str, Any], at: datetime) 
             run.ended_at, run.seconds = at, data["seconds"]
 
 
-def all_runs(store: EventStore) -> list[RunView]:
-    """Every run of the project, the latest first."""
-    runs: dict[str, RunView] = {}
-    for event in store.read():
-        apply(runs.setdefault(event.stream, RunView(event.stream)), event)
-    return [run for run in reversed(runs.values()) if run.pipeline]
+def _reopen(run: RunView, how: str) -> None:
+    """What ended it counts no more; nor does what it did, when it is to begin from the start."""
+    run.error, run.ended_at, run.seconds = None, None, None
+    if how == "retried":
+        for found in (run.sources, run.steps, run.staged, run.checks, run.sinks, run.retries):
+            found.clear()
 
 
-def find_run(store: EventStore, wanted: str | None, pipeline: str | None = None) -> RunView:
+class RunTable(Protocol):
+    """The runs of a project as a table, brought up to date before each answer."""
+
+    def runs(self, pipeline: str | None = None, begins: str = "", limit: int | None = None) -> Sequence[RunView]:
+        """Runs whose id begins so, the latest first."""
+        ...
+
+    def ids(self, pipeline: str | None = None) -> Sequence[str]:
+        """The ids of runs, the latest first."""
+        ...
+
+
+class KnowsRuns(Protocol):
+    """Whatever has that table."""
+
+    @property
+    def views(self) -> RunTable: ...
+
+
+def all_runs(records: KnowsRuns, pipeline: str | None = None, limit: int | None = None) -> Sequence[RunView]:
+    """Every run of the project or of a pipeline, the latest first."""
+    return records.views.runs(pipeline, limit=limit)
+
+
+def find_run(records: KnowsRuns, wanted: str | None, pipeline: str | None = None) -> RunView:
     """The run of that id, or of the only id that begins so, or the latest. Raises `UsageError`."""
-    runs = [run for run in all_runs(store) if pipeline is None or run.pipeline == pipeline]
     if wanted in (None, "", "last", "latest"):
-        if not runs:
+        latest = records.views.runs(pipeline, limit=1)
+        if not latest:
             raise UsageError("there are no runs yet", hint="start one with `headrace run FILE`")
-        return runs[0]
-    found = [run for run in runs if run.id.startswith(str(wanted))]
+        return latest[0]
+    found = records.views.runs(pipeline, str(wanted), limit=6)
     if len(found) == 1:
         return found[0]
     if not found:
-        raise UsageError(f"there is no run `{wanted}`", hint=did_you_mean(str(wanted), [run.id for run in runs]))
+        raise UsageError(f"there is no run `{wanted}`", hint=did_you_mean(str(wanted), records.views.ids(pipeline)))
     raise UsageError(
         f"several runs begin with `{wanted}`", hint="give more of the id: " + ", ".join(run.id for run in found[:5])
     )

@@ -14,7 +14,7 @@ from datetime import timedelta
 from headrace.business.model.definition import Definition
 from headrace.business.model.schema import Schema
 from headrace.business.model.types import DataType
-from headrace.business.ports import Check, Plugin, Publisher, Scan
+from headrace.business.ports import Check, Plugin, Publisher, Scan, When
 from headrace.business.processing.expressions.ir import Expr
 from headrace.business.processing.relation import Dataset, Filter, Project, Relation, Rows
 from headrace.business.validation.compiled import CompiledContract
@@ -79,6 +79,14 @@ class PlannedStep:
 
 
 @record
+class PlannedTarget:
+    """What a check compares with when it is the target of a sink: by the sink's name, and in which state."""
+
+    sink: str
+    when: When
+
+
+@record
 class PlannedCheck:
     name: str
     kind: str
@@ -86,7 +94,9 @@ class PlannedCheck:
     check: Check
     measures: Mapping[str, Expr]
     other: str | None = None
+    """The dataset that it compares with; when that is a target, the one that the sink publishes."""
     other_measures: Mapping[str, Expr] = field(default_factory=dict)
+    target: PlannedTarget | None = None
 
     @property
     def version(self) -> str:

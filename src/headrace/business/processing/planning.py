@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,10 +12,11 @@ from headrace.business.model.contract import Contract
 from headrace.business.model.definition import Definition, SourceDefinition, StepDefinition
 from headrace.business.model.schema import Schema, did_you_mean
 from headrace.business.model.types import DataType, Date, Integer, Timestamp
-from headrace.business.ports import Check, Publisher, Step
+from headrace.business.ports import Check, Comparing, Publisher, Step
 from headrace.business.processing.plan import Plan, PlannedCheck, PlannedSink, PlannedSource, PlannedStep, Resolved
 from headrace.business.processing.pruning import needed_columns
 from headrace.business.processing.relation import Dataset, Relation
+from headrace.business.validation.comparing import compared_with
 from headrace.business.validation.compiled import CompiledContract
 from headrace.business.validation.contracts import compile_contract
 from headrace.errors import DefinitionError, Path, Problem
@@ -147,17 +149,21 @@ class _Planner:
     def _measures(self, name: str, check: Check, dataset: str, path: Path) -> PlannedCheck | None:
         try:
             measures = check.measures(self.schemas[dataset])
-            other: str | None = getattr(check, "other", None)
-            theirs: Mapping[str, Any] = {}
-            if other is not None:
-                if other not in self.schemas:
-                    self.problems.append(Problem(f"there is no dataset `{other}`", path, did_you_mean(other, self.schemas)))
-                    return None
-                theirs = check.other_measures(self.schemas[other])  # type: ignore[attr-defined]
+            planned = PlannedCheck(name, check.kind, dataset, check, measures)  # type: ignore[attr-defined]
+            if not isinstance(check, Comparing):
+                return planned
+            other, target = compared_with(check, self._sink_datasets(), self.schemas)
+            if other in self.unknown:
+                return None
+            return replace(planned, other=other, target=target, other_measures=check.other_measures(self.schemas[other]))
         except DefinitionError as error:
             self._add(error.problems, path)
             return None
-        return PlannedCheck(name, check.kind, dataset, check, measures, other, theirs)  # type: ignore[attr-defined]
+
+    def _sink_datasets(self) -> dict[str, tuple[Any, str | None]]:
+        """Each sink by its name, with the dataset that it publishes."""
+        last = self.definition.last
+        return {s.name: (s.plugin, self._meant(s.from_) or last) for s in self.definition.sinks}
 
     def sinks(self) -> None:
         for i, definition in enumerate(self.definition.sinks):

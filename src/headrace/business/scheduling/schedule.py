@@ -49,6 +49,17 @@ class Tick:
         return f"schedule:{pipeline}:{self.at.replace(tzinfo=None).isoformat()}Z"
 
 
+def tick_of(key: str, pipeline: str) -> datetime | None:
+    """When the tick was that a key stands for; None if the key is not one of this pipeline's ticks."""
+    prefix = f"schedule:{pipeline}:"
+    if not (key.startswith(prefix) and key.endswith("Z")):
+        return None
+    try:
+        return datetime.fromisoformat(key.removeprefix(prefix).removesuffix("Z")).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
 def ticks_after(schedule: Schedule, after: datetime) -> Iterator[datetime]:
     """The ticks later than `after`, in UTC, each later than the one before; without end, but for the schedule's and the calendar's."""
     zone = ZoneInfo(schedule.timezone)

@@ -7,6 +7,7 @@ the typed columns by their names, what was cast behind `tidy(name)`, and what th
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import field
 
@@ -22,14 +23,23 @@ SEVERITY: tuple[OnViolation, ...] = ("fail", "quarantine", "drop", "warn")
 UNREADABLE = "row.unreadable"
 
 
+#: What names of our own beside those of the data begin with.
+OURS = "#:"
+
+
 def raw(name: str) -> str:
     """The name of a column's untouched text in the cells relation."""
-    return f"~{name}"
+    return f"{OURS}raw {name}"
 
 
 def tidy(name: str) -> str:
     """The name of what is cast to become a column: its text without the words for null."""
-    return f"^{name}"
+    return f"{OURS}tidy {name}"
+
+
+def reserved(name: str) -> bool:
+    """Whether a column of this name would hide one that is needed to judge the rows."""
+    return re.fullmatch(rf"_file|#(\d+|raw|file|rowid)|{OURS}.*", name, re.IGNORECASE | re.DOTALL) is not None
 
 
 @record

@@ -6,7 +6,7 @@ column. Columns that the contract does not list are passed on with the type that
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from headrace.business.model.contract import ColumnContract, Contract, OnViolation
 from headrace.business.model.schema import Column, Schema, did_you_mean
@@ -25,9 +25,9 @@ from headrace.business.processing.expressions.build import (
 from headrace.business.processing.expressions.casting import cast_problem, notation_problem
 from headrace.business.processing.expressions.ir import CastFormat, Expr
 from headrace.business.validation.column_rules import column_rules
-from headrace.business.validation.compiled import Cell, CompiledContract, KeyRule, Rule, raw, tidy
+from headrace.business.validation.compiled import OURS, Cell, CompiledContract, KeyRule, Rule, raw, reserved, tidy
 from headrace.business.validation.row_rules import references, row_rules
-from headrace.errors import Problem
+from headrace.errors import Path, Problem
 
 _DRIFT: Mapping[str, OnViolation] = {
     "quarantine_row": "quarantine",
@@ -52,6 +52,7 @@ def compile_contract(
     cells = tuple(_cells(contract, data, inferred))
     by_name = {cell.column.name: cell for cell in cells}
     schema = Schema(tuple(cell.column for cell in cells))
+    problems += _reserved_names(contract, cells)
     problems += _unreadable_types(contract, by_name, data)
     rules: list[Rule] = list(_type_rules(contract, cells))
     for name, written in contract.columns.items():
@@ -89,6 +90,21 @@ def _missing_columns(contract: Contract, data: Schema) -> list[Problem]:
         for name, written in contract.columns.items()
         if data.resolve(written.source or name) is None
     ]
+
+
+def _reserved_names(contract: Contract, cells: Sequence[Cell]) -> Iterator[Problem]:
+    for cell in cells:
+        name = cell.column.name
+        if reserved(name):
+            hint = f"let the contract give it another one: `columns: {{other_name: {{source: {cell.source!r}}}}}`"
+            path: Path = ("columns", name) if name in contract.columns else ()
+            yield Problem(f"a column cannot be called `{name}`, which is a name of Headrace's own", path, hint, on_key=True)
+        elif cell.source.startswith(OURS):
+            yield Problem(
+                f"the data have a column `{cell.source}`, and `{OURS}` begins names of Headrace's own",
+                (),
+                "rename it at its source",
+            )
 
 
 def _unreadable_types(contract: Contract, cells: Mapping[str, Cell], data: Schema) -> Iterator[Problem]:

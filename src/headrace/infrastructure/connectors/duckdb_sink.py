@@ -23,6 +23,7 @@ from headrace.infrastructure.connectors.history import instant
 from headrace.infrastructure.connectors.ledger import checkpoints
 from headrace.infrastructure.connectors.ledger_table import LedgerTable
 from headrace.infrastructure.connectors.publishing import TableOptions, shown_path
+from headrace.infrastructure.connectors.snapshots import cells, copied
 from headrace.infrastructure.connectors.sql_text import literal, quoted, quoted_list
 from headrace.infrastructure.connectors.staged_rows import INCOMING, check_key, define_incoming, reader
 
@@ -60,6 +61,19 @@ class DuckDBSink(TableOptions):
             db = _Table(con, self.table)
             db.make_home()
             fences.admit(db.fences, pipeline, fence, self.target(project))
+
+    def snapshot(self, project: Path, columns: Schema, folder: Path) -> Staged | None:
+        path, shown = project / self.path, self.target(project)
+        if not path.exists():
+            return None
+        with reader(folder) as con, _faults(shown):
+            _attach(con, path, read_only=True)
+            db = _Table(con, self.table)
+            there = db.columns()
+            if there is None:
+                return None
+            known = {name: type_in_duckdb(kind) for name, kind in there.items()}
+            return copied(con, f"SELECT {cells(known, columns)} FROM {db.table}{self.in_force}", columns, folder)
 
     def publish(self, project: Path, staged: Staged, checkpoint: Checkpoint) -> Publication:
         shown = self.target(project)

@@ -19,11 +19,15 @@ from headrace.errors import NonRetryableError, RetryableError
 from headrace.infrastructure.connectors import atomic_files, fences, milestones
 from headrace.infrastructure.connectors.fence_file import FenceFile
 from headrace.infrastructure.connectors.file_layout import COMPRESSIONS, Compression, FileLayout, Format
+from headrace.infrastructure.connectors.file_rows import FileRows, free_name
 from headrace.infrastructure.connectors.file_state import FileState
 from headrace.infrastructure.connectors.file_target import FileTarget, FolderTarget, SingleFileTarget
 from headrace.infrastructure.connectors.ledger import checkpoints, holds
 from headrace.infrastructure.connectors.manifest import Manifest
 from headrace.infrastructure.connectors.publishing import Names, PublishingOptions, repeated, shown_path, unknown_columns
+from headrace.infrastructure.connectors.snapshots import copied
+from headrace.infrastructure.connectors.sql_text import quoted_list
+from headrace.infrastructure.connectors.staged_rows import reader
 
 #: The endings that make a path one file, and what they say about it.
 ENDINGS: dict[str, Format] = {
@@ -130,6 +134,20 @@ class FileSink(PublishingOptions):
     def fence(self, project: Path, pipeline: str, fence: Fence) -> None:
         with self._alone(project) as place:
             fences.admit(FenceFile(place.path), pipeline, fence, self.target(project))
+
+    def snapshot(self, project: Path, columns: Schema, folder: Path) -> Staged | None:
+        place = self._place(project)
+        with _faults(self.target(project)):
+            last = place.last()
+            if last is None:
+                return None
+            history = [c for c in last.schema if c.name in self.history]
+            wanted = Schema((*columns, *history))
+            with reader(folder) as con:
+                rows = FileRows(con, FileLayout(**last.dialect), place.root, folder).select(
+                    last, last.files, wanted, free_name(wanted)
+                )
+                return copied(con, f"SELECT {quoted_list(columns.names)} FROM ({rows}){self.in_force}", columns, folder)
 
     def publish(self, project: Path, staged: Staged, checkpoint: Checkpoint) -> Publication:
         shown = self.target(project)

@@ -7,12 +7,13 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from headrace.business.ports import Plugin, Scan
+from headrace.business.ports import FileScan, Plugin, Scan
 from headrace.errors import NonRetryableError
+from headrace.infrastructure.connectors.file_folders import with_folders
 from headrace.infrastructure.connectors.file_formats import FormatName, format_of, guessed
 from headrace.infrastructure.connectors.file_listing import list_files, problem_with
 
-_NOT_OPTIONS_OF_FORMATS = {"path", "format"}
+_NOT_OPTIONS_OF_FORMATS = {"path", "format", "partitioned"}
 
 
 def _paths(written: Any) -> Any:
@@ -31,6 +32,10 @@ class FileSource(Plugin):
         description="A file, a pattern such as data/*.csv or data/**/*.csv, a folder, or a list of them; from the project folder"
     )
     format: FormatName | None = Field(None, description="By the ending of the names, when left out")
+    partitioned: bool | None = Field(
+        None,
+        description="Whether folders such as month=1 give columns; when left out, where all files lie in folders of the same names",
+    )
     compression: Literal["none", "gzip", "zstd", "bz2"] | None = Field(
         None, description="csv, tsv, json: found out from the file when left out"
     )
@@ -44,8 +49,9 @@ class FileSource(Plugin):
     columns: tuple[str, ...] = Field((), description="csv, tsv, excel: the column names, when there is no header")
     skip: int = Field(0, description="csv, tsv, excel: how many lines or rows at the start to skip")
     comment: str | None = Field(None, description="csv, tsv: what a line starts with that is a comment")
-    layout: Literal["lines", "array"] | None = Field(
-        None, description="json: one object per line, or one array; found out when left out"
+    layout: Literal["lines", "array", "object"] | None = Field(
+        None,
+        description="json: one object per line, one array, or one object over many lines; found out for each file when left out",
     )
     sheet: str | int = Field(1, description="excel: the sheet, by name or by number from 1 on")
 
@@ -78,6 +84,7 @@ class FileSource(Plugin):
                 hint="name it: `format: csv`",
             )
         try:
-            return format_of(name, self._options).scan(files)
+            scan = format_of(name, self._options).scan(files)
         except ValueError as error:
             raise NonRetryableError(str(error)) from error
+        return with_folders(scan, project, self.path, wanted=self.partitioned) if isinstance(scan, FileScan) else scan

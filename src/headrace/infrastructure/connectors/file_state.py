@@ -6,34 +6,27 @@ Everything is made in a folder of its own, so that the last state is only ever r
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from headrace.business.model.schema import Column, Schema
+from headrace.business.model.schema import Schema
 from headrace.business.ports import Checkpoint, Publication, Staged
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.connectors import milestones
 from headrace.infrastructure.connectors.atomic_files import link_or_copy
-from headrace.infrastructure.connectors.duckdb_types import duckdb_type
 from headrace.infrastructure.connectors.evolution import added_columns, fits
-from headrace.infrastructure.connectors.file_layout import (
-    FileLayout,
-    digest_of,
-    from_arrow,
-    plain,
-    same_codec,
-)
+from headrace.infrastructure.connectors.file_layout import FileLayout, digest_of, plain, same_codec
 from headrace.infrastructure.connectors.file_merge import EXISTING, FileMerge, first_versions
+from headrace.infrastructure.connectors.file_rows import FileRows, conformed, free_name
 from headrace.infrastructure.connectors.history import history_columns, missing_history, too_late
 from headrace.infrastructure.connectors.ledger import extended
 from headrace.infrastructure.connectors.manifest import DataFile, Manifest
 from headrace.infrastructure.connectors.publishing import PublishingOptions
-from headrace.infrastructure.connectors.sql_text import literal, quoted, quoted_list
-from headrace.infrastructure.connectors.staged_rows import INCOMING, check_key, define_incoming, empty, reader
+from headrace.infrastructure.connectors.sql_text import literal, quoted_list
+from headrace.infrastructure.connectors.staged_rows import INCOMING, check_key, define_incoming, reader
 from headrace.infrastructure.formats.parquet_checksums import add_checksums, summary
 
 if TYPE_CHECKING:
@@ -63,6 +56,10 @@ class FileState:
         con = self.readers.enter_context(reader(self.scratch / "spill"))
         define_incoming(con, self.staged)
         return con
+
+    @cached_property
+    def rows(self) -> FileRows:
+        return FileRows(self.con, self.layout, self.root, self.scratch)
 
     def make(self) -> tuple[Manifest, Publication]:
         if self.options.key:
@@ -105,9 +102,9 @@ class FileState:
             self._write(first_versions(schema, self.staged.schema, self.options, self.checkpoint.at), schema, 0)
 
     def _append(self, last: Manifest, schema: Schema, number: int) -> Publication:
-        new = f"SELECT {self._conformed(schema, self.staged.schema)} FROM {INCOMING}"
+        new = f"SELECT {conformed(schema, self.staged.schema)} FROM {INCOMING}"
         if self.one_file:
-            self._define_existing(last, schema, _free_name(schema))
+            self.rows.define(EXISTING, last, schema, free_name(schema))
             self._write(f"SELECT {quoted_list(schema.names)} FROM {EXISTING} UNION ALL {new}", schema, number)
         else:
             for file in last.files:
@@ -117,8 +114,8 @@ class FileState:
         return Publication(self.place, inserted=self.staged.rows)
 
     def _merge(self, last: Manifest, schema: Schema, number: int) -> Publication:
-        column = _free_name(schema)
-        self._define_existing(last, schema, column)
+        column = free_name(schema)
+        self.rows.define(EXISTING, last, schema, column)
         merge = FileMerge(self.con, self.options, schema, self.staged.schema, column, self.checkpoint.at)
         if merge.is_late():
             raise too_late(self.place, self.checkpoint.at)
@@ -129,7 +126,7 @@ class FileState:
             self._write(f"{merge.remaining(EXISTING)} UNION ALL {done.added}", schema, number)
             return counts
         for file in last.files:
-            leaving = done.leaving.get(str(self._readable(file)), 0)
+            leaving = done.leaving.get(str(self.rows.readable(file)), 0)
             if not leaving:
                 self._keep(file)
             elif leaving < file.rows:
@@ -192,7 +189,7 @@ class FileState:
 
     def _rewrite(self, last: Manifest, file: DataFile, merge: FileMerge, schema: Schema, number: int) -> None:
         """Write a file again without the rows that leave it."""
-        rows_of_file = self._select(last, [file], schema, merge.file_column)
+        rows_of_file = self.rows.select(last, [file], schema, merge.file_column)
         inside = self.layout.in_file(schema)
         path = self.folder / Path(file.path).parent / self._name(len(self.files))
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -226,45 +223,3 @@ class FileState:
         there = {c.name: c.type for c in last.schema}
         added = added_columns(self.place, there, self.staged.schema, lambda into, kind: fits(kind, into))
         return Schema((*last.schema, *added, *history))
-
-    def _conformed(self, schema: Schema, staged: Schema) -> str:
-        """The incoming columns as those of the target; null where there is none."""
-
-        def value(column: Column) -> str:
-            source = staged.resolve(column.name)
-            return f"CAST({quoted(source.name) if source else 'NULL'} AS {duckdb_type(column.type)}) AS {quoted(column.name)}"
-
-        return ", ".join(map(value, schema))
-
-    def _define_existing(self, last: Manifest, schema: Schema, column: str) -> None:
-        self.con.execute(f"CREATE OR REPLACE TEMP VIEW {EXISTING} AS {self._select(last, last.files, schema, column)}")
-
-    def _select(self, last: Manifest, files: Sequence[DataFile], schema: Schema, column: str) -> str:
-        """The rows of files of the last state in the columns of `schema`, with the file of each in `column`."""
-        wanted = {f.path for f in files}
-        parts = [f"SELECT *, NULL::VARCHAR AS {quoted(column)} FROM ({empty(schema)})"]
-        for written, group in last.by_schema():
-            if paths := [self._readable(f) for f in group if f.path in wanted]:
-                layout = replace(self.layout, format="parquet") if self.layout.format == "arrow" else self.layout
-                parts.append(
-                    f"SELECT {self._conformed(schema, written)}, {quoted(column)} FROM ({layout.read(paths, written, column)})"
-                )
-        return " UNION ALL ".join(parts)
-
-    def _readable(self, file: DataFile) -> Path:
-        """The file, or for Arrow a copy that DuckDB can read, in a folder of the same name."""
-        path = self.root / file.path
-        if self.layout.format != "arrow":
-            return path
-        copy = self.scratch / "arrow" / f"{file.path}.parquet"
-        if not copy.exists():
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            from_arrow(self.con, path, copy)
-        return copy
-
-
-def _free_name(schema: Schema) -> str:
-    name = "file"
-    while schema.resolve(name):
-        name += "_"
-    return name

@@ -26,9 +26,11 @@ from headrace.infrastructure.connectors.history import instant
 from headrace.infrastructure.connectors.ledger import checkpoints
 from headrace.infrastructure.connectors.ledger_table import LedgerTable
 from headrace.infrastructure.connectors.postgres_copy import copy_rows
-from headrace.infrastructure.connectors.postgres_faults import explained, postgres_faults
+from headrace.infrastructure.connectors.postgres_faults import explained, postgres_faults, system_of
+from headrace.infrastructure.connectors.postgres_source import PostgresSource
 from headrace.infrastructure.connectors.postgres_types import copy_cell, postgres_type, takes
 from headrace.infrastructure.connectors.publishing import TableOptions
+from headrace.infrastructure.connectors.snapshots import copied_arrow
 from headrace.infrastructure.connectors.sql_text import literal, quoted, quoted_list
 from headrace.infrastructure.connectors.staged_rows import INCOMING, check_key, define_incoming, reader, scalar
 from headrace.infrastructure.connectors.table_publication import LONGEST_NAME
@@ -56,6 +58,10 @@ class PostgresSink(TableOptions):
     kind: ClassVar[str] = "postgres"
 
     url: Annotated[Secret, Field(description="postgresql://user@host:port/database, with the password as ${secret:env/NAME}")]
+
+    @property
+    def system(self) -> str:
+        return system_of(self.url.reveal())
 
     def target(self, project: Path) -> str:  # noqa: ARG002  a server is where it is
         return f"postgres ({self.table})"
@@ -86,6 +92,16 @@ class PostgresSink(TableOptions):
             fences.admit(db.fences, pipeline, fence, shown)
             connection.commit()
             milestones.reached("committed")
+
+    def snapshot(self, project: Path, columns: Schema, folder: Path) -> Staged | None:
+        with postgres_faults(self.target(project)), self._connect() as connection:
+            db = _Database(connection, self.table)
+            there = db.columns()
+        if there is None:
+            return None
+        names = quoted_list(c for c in columns.names if c in there) or 'NULL AS "no column"'
+        rows = PostgresSource(url=self.url, query=f"SELECT {names} FROM {db.table}{self.in_force}")
+        return copied_arrow(rows.scan(project), columns, folder)
 
     def publish(self, project: Path, staged: Staged, checkpoint: Checkpoint) -> Publication:
         shown = self.target(project)

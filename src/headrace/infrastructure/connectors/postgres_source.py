@@ -14,7 +14,7 @@ from headrace.business.model.schema import Column, Schema, did_you_mean
 from headrace.business.ports import ArrowScan, Batch, Position
 from headrace.errors import NonRetryableError, RetryableError, RunError
 from headrace.infrastructure.connectors.postgres_columns import PostgresColumn, select
-from headrace.infrastructure.connectors.postgres_faults import explained
+from headrace.infrastructure.connectors.postgres_faults import explained, system_of
 from headrace.infrastructure.connectors.sql_text import quoted
 from headrace.infrastructure.connectors.table_or_query import ONE_OF, bare, exactly_one
 from headrace.infrastructure.formats.arrow_union import needs_pyarrow
@@ -51,6 +51,10 @@ class PostgresSource(Plugin):
     @model_validator(mode="after")
     def _either(self) -> Self:
         return exactly_one(self, self.table, self.query)
+
+    @property
+    def system(self) -> str:
+        return system_of(self.url.reveal())
 
     @property
     def origin(self) -> str:

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from headrace.business.model.plugin import Plugin
 from headrace.business.model.schema import Schema, did_you_mean
 from headrace.infrastructure.connectors.ledger import Mode
+from headrace.infrastructure.connectors.sql_text import quoted
 
 
 def as_list(written: Any) -> Any:
@@ -59,6 +60,11 @@ class PublishingOptions(Plugin):
     def history(self) -> tuple[str, ...]:
         """The columns that scd2 adds."""
         return (self.valid_from, self.valid_to, self.is_current) if self.mode == "scd2" else ()
+
+    @property
+    def in_force(self) -> str:
+        """Of rows with a history, a condition that leaves out the versions that are not valid now."""
+        return f" WHERE {quoted(self.is_current)}" if self.mode == "scd2" else ""
 
     def option_problems(self, schema: Schema) -> Iterator[str]:
         """What keeps these options from being used with this schema."""

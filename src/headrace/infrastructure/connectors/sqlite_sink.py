@@ -27,7 +27,9 @@ from headrace.infrastructure.connectors.fence_table import FenceTable
 from headrace.infrastructure.connectors.ledger import checkpoints
 from headrace.infrastructure.connectors.ledger_table import LedgerTable
 from headrace.infrastructure.connectors.publishing import TableOptions, shown_path
+from headrace.infrastructure.connectors.snapshots import copied_arrow
 from headrace.infrastructure.connectors.sql_text import literal, quoted, quoted_list
+from headrace.infrastructure.connectors.sqlite_source import SQLiteSource
 from headrace.infrastructure.connectors.staged_rows import INCOMING, check_key, define_incoming, reader
 
 if TYPE_CHECKING:
@@ -65,6 +67,18 @@ class SQLiteSink(TableOptions):
     def fence(self, project: Path, pipeline: str, fence: Fence) -> None:
         with self._writing(project) as con:
             fences.admit(_Database(con, self.table).fences, pipeline, fence, self.target(project))
+
+    def snapshot(self, project: Path, columns: Schema, folder: Path) -> Staged | None:
+        path = project / self.path
+        if not path.exists():
+            return None
+        with _faults(self.target(project)), closing(self._connect(path, "ro")) as con:
+            there = _Database(con, self.table).columns()
+        if there is None:
+            return None
+        names = quoted_list(c for c in columns.names if c in there) or 'NULL AS "no column"'
+        rows = SQLiteSource(path=self.path, query=f"SELECT {names} FROM {quoted(self.table)}{self.in_force}")
+        return copied_arrow(rows.scan(project), columns, folder)
 
     def publish(self, project: Path, staged: Staged, checkpoint: Checkpoint) -> Publication:
         shown = self.target(project)

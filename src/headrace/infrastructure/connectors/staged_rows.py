@@ -36,6 +36,7 @@ def reader(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         "autoload_known_extensions": False, "python_enable_replacements": False,
     })  # fmt: skip
     con.execute("SET TimeZone = 'UTC'")
+    con.execute("SET enable_progress_bar_print = false")  # standard output belongs to the command
     try:
         yield con
     finally:

@@ -1,10 +1,10 @@
-"""JSON: one object per line, or one array of objects. Finds the keys and says how each file is to be read; an engine reads it."""
+"""JSON: one object per line, an array of objects, or one object. Finds the keys and how each file is to be read; an engine reads it."""
 
 from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -20,7 +20,7 @@ from headrace.errors import NonRetryableError
 from headrace.infrastructure.formats.delimited import Encoding
 from headrace.infrastructure.formats.delimited_head import unique_names
 from headrace.infrastructure.formats.delimited_tidy import LONGEST
-from headrace.infrastructure.formats.json_records import tidy_array, tidy_lines
+from headrace.infrastructure.formats.json_records import is_object, tidy_array, tidy_lines, tidy_object
 from headrace.infrastructure.formats.opening import (
     SAMPLED_BLOCKS,
     Compression,
@@ -41,16 +41,18 @@ _LONG_NUMBER = r"""CASE WHEN regexp_matches(line, '[0-9.]{19}') THEN len(list_fi
     regexp_extract_all(line, '[0-9]+\.[0-9]+'), lambda x: length(replace(ltrim(x, '0.'), '.', '')) > 17)) > 0 ELSE false END"""
 
 
-_TIDY = {"lines": tidy_lines, "array": tidy_array}
+Layout = Literal["lines", "array", "object"]
+
+_TIDY = {"lines": tidy_lines, "array": tidy_array, "object": tidy_object}
 
 
 class Json(Model):
-    """JSON in lines or in an array."""
+    """JSON in lines, in an array, or as one object."""
 
     suffixes: ClassVar[tuple[str, ...]] = (".json", ".jsonl", ".ndjson")
 
-    layout: Literal["lines", "array"] | None = Field(
-        None, description="One object per line, or one array of objects; by the first character when left out"
+    layout: Layout | None = Field(
+        None, description="One object per line, one array of objects, or one object over many lines; found out when left out"
     )
     encoding: Encoding | None = Field(
         None, description="How characters are written; by the byte order mark, else UTF-8, when left out"
@@ -59,12 +61,12 @@ class Json(Model):
 
     def scan(self, files: Sequence[InputFile]) -> JsonScan:
         filled = [file for file in files if file.bytes]
-        layout = self.layout or self._layout_of(filled)
-        plain = frozenset(file.path for file in filled if layout == "lines" and self._looks_plain(file))
+        layouts = {file.path: self.layout or self._layout_of(file) for file in filled}
+        plain = frozenset(file.path for file in filled if layouts[file.path] == "lines" and self._looks_plain(file))
         keys, trusted = _keys_of([f.path for f in filled if f.path in plain])
         careful = [file for file in filled if file.path not in trusted]
         for file in careful:
-            keys |= self._careful_keys(file, layout)
+            keys |= self._careful_keys(file, layouts[file.path])
         if not keys:
             raise NonRetryableError(
                 f"no object was found in `{files[0].path}`", hint="is it JSON, one object per line or an array of objects?"
@@ -73,19 +75,28 @@ class Json(Model):
         return JsonScan(
             Schema(tuple(Column(name, String()) for name in names)),
             tuple(files),
-            layout=layout,
             keys=tuple(keys),
             plain=trusted,
-            tidy=partial(self._tidy, layout=layout),
+            tidy=partial(self._tidy, layouts=layouts),
             notes=notes,
         )
 
-    def _layout_of(self, files: Sequence[InputFile]) -> Literal["lines", "array"]:
-        for file in files:
-            for block in self._text(file.path):
-                if start := block.lstrip():
-                    return "array" if start.startswith(b"[") else "lines"
+    def _layout_of(self, file: InputFile) -> Layout:
+        for block in self._text(file.path):
+            if start := block.lstrip():
+                if start.startswith(b"["):
+                    return "array"
+                first = start.partition(b"\n")[0]
+                return "object" if not is_object(first) and self._is_one_object(file) else "lines"
         return "lines"
+
+    def _is_one_object(self, file: InputFile) -> bool:
+        text = b""
+        for block in self._text(file.path):
+            text += block
+            if len(text) > LONGEST:
+                return False
+        return is_object(text.strip())
 
     def _text(self, path: str) -> Iterator[bytes]:
         encoding = self.encoding or found_encoding(next(blocks(path, self.compression), b"")[:4]) or "utf-8"
@@ -100,17 +111,17 @@ class Json(Model):
         marked = found_encoding(start[:4])
         return not compressed and is_utf8(self.encoding or marked or "utf-8") and marked is None and b"\r" not in start
 
-    def _careful_keys(self, file: InputFile, layout: str) -> dict[str, None]:
+    def _careful_keys(self, file: InputFile, layout: Layout) -> dict[str, None]:
         seen = _SeenKeys()
         _TIDY[layout](self._text(file.path), seen, Rejects(io.StringIO()))
         return seen.keys
 
-    def _tidy(self, file: InputFile, folder: Path, *, layout: str, sample: bool = False) -> Tidied:
+    def _tidy(self, file: InputFile, folder: Path, *, layouts: Mapping[str, Layout], sample: bool = False) -> Tidied:
         path, rejected = folder / "records.jsonl", folder / "rejects.jsonl"
         with path.open("w", encoding="utf-8", newline="\n") as out, rejected.open("w", encoding="utf-8") as log:
             rejects = Rejects(log)
             text = islice(self._text(file.path), SAMPLED_BLOCKS) if sample else self._text(file.path)
-            longest = _TIDY[layout](text, out, rejects)
+            longest = _TIDY[layouts[file.path]](text, out, rejects)
         return Tidied(path, rejected, rejects.accepted, rejects.rejected, longest)
 
 
@@ -136,6 +147,7 @@ def _keys_of(paths: Sequence[str]) -> tuple[dict[str, None], frozenset[str]]:
 
     doubtful: set[str] = set()
     with duckdb.connect() as con:
+        con.execute("SET enable_progress_bar_print = false")  # standard output belongs to the command
         for path in paths:
             for found, long_number in _key_lists(con, path):
                 if long_number or len({key.lower() for key in found}) < len(found):
@@ -150,8 +162,9 @@ def _key_lists(con: duckdb.DuckDBPyConnection, path: str) -> Sequence[tuple[list
     return con.execute(
         f"""SELECT keys, bool_or(long_number) FROM (
             SELECT CASE WHEN json_valid(line) THEN json_keys(line) END AS keys, {_LONG_NUMBER} AS long_number
-            FROM read_csv($path, auto_detect = false, columns = {{line: 'VARCHAR'}}, header = false, delim = chr(1), quote = '',
-                escape = '', new_line = '\\n', ignore_errors = true, max_line_size = {LONGEST}, buffer_size = {4 * LONGEST})
+            FROM read_csv($path, auto_detect = false, hive_partitioning = false, columns = {{line: 'VARCHAR'}}, header = false,
+                delim = chr(1), quote = '', escape = '', new_line = '\\n', ignore_errors = true,
+                max_line_size = {LONGEST}, buffer_size = {4 * LONGEST})
             WHERE starts_with(ltrim(line, chr(32) || chr(9)), '{{')
         ) WHERE keys IS NOT NULL GROUP BY keys ORDER BY count(*) DESC, keys""",
         {"path": escaped},
@@ -163,4 +176,6 @@ class JsonLines(Json):
 
     suffixes: ClassVar[tuple[str, ...]] = (".jsonl", ".ndjson")
 
-    layout: Literal["lines", "array"] | None = Field("lines", description="One object per line, or one array of objects")
+    layout: Layout | None = Field(
+        "lines", description="One object per line, one array of objects, or one object over many lines"
+    )

@@ -160,6 +160,27 @@ def _skip_line(start: bytes, blocks: Iterator[bytes], rejects: Rejects) -> bytes
     return rest
 
 
+def is_object(text: bytes) -> bool:
+    """Whether a text is one object, even one that no row can come of, such as with a key that repeats."""
+    try:
+        members(text)
+    except Unreadable as error:
+        return error.reason not in ("not_json", "not_an_object")
+    return True
+
+
+def tidy_object(blocks: Iterator[bytes], out: TextIO, rejects: Rejects) -> int:
+    """Write the one object that the text is, or reject it."""
+    text, length = b"", 0
+    for block in blocks:
+        length += len(block)
+        text = text if len(text) > LONGEST else text + block
+    if length > LONGEST:
+        rejects.add(text, "too_long", f"a record may have {LONGEST:,} bytes, this object has {length:,}")
+        return 0
+    return _record(text, out, rejects)
+
+
 def tidy_array(blocks: Iterator[bytes], out: TextIO, rejects: Rejects) -> int:
     """As `tidy_lines` for the items of an array. An item is what stands between commas outside of strings and brackets.
 

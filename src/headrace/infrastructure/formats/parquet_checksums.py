@@ -16,7 +16,7 @@ from typing import BinaryIO
 from headrace.business.ports import FileDigest as FileDigest
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.formats import parquet_layout as layout
-from headrace.infrastructure.formats.parquet_layout import ParquetFile, number, pages_of, rows, set_number
+from headrace.infrastructure.formats.parquet_layout import ParquetFile, number, pages_of, rows, set_number, signed
 from headrace.infrastructure.formats.thrift_compact import I32, Malformed, Struct, decode, encode
 from headrace.records import record
 
@@ -110,7 +110,7 @@ class _Copy:
                 raise Malformed("a page is longer than its column")
             # A page larger than a block is read twice, because its checksum stands before it.
             block = self.source.read(body, size) if size <= layout.BLOCK else None
-            crc = zlib.crc32(block) if block is not None else self._crc(body, size)
+            crc = signed(zlib.crc32(block)) if block is not None else self.source.crc(body, size)
             with_crc = encode(_with_crc(header, crc))
             self._here(at)
             self.pages.append(at)
@@ -166,12 +166,6 @@ class _Copy:
     def _moved(self, offset: int) -> int:
         return offset + self.shifts[bisect_right(self.starts, offset) - 1]
 
-    def _crc(self, start: int, size: int) -> int:
-        crc = 0
-        for block in self.source.blocks(start, size):
-            crc = zlib.crc32(block, crc)
-        return crc
-
     def _write(self, data: bytes) -> None:
         self.target.write(data)
         self.hash.update(data)
@@ -179,10 +173,9 @@ class _Copy:
 
 
 def _with_crc(header: Struct, crc: int) -> Struct:
-    signed = crc - (1 << 32) if crc >= 1 << 31 else crc
-    if layout.PAGE_CRC in header and number(header, layout.PAGE_CRC) != signed:
+    if layout.PAGE_CRC in header and number(header, layout.PAGE_CRC) != crc:
         raise Malformed("a page is damaged: it does not agree with the checksum that it has")
-    return dict(sorted({**header, layout.PAGE_CRC: (I32, signed)}.items()))
+    return dict(sorted({**header, layout.PAGE_CRC: (I32, crc)}.items()))
 
 
 def _damaged(source: Path, fault: Exception) -> NonRetryableError:

@@ -5,6 +5,7 @@ Field numbers are those of parquet.thrift.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -18,7 +19,8 @@ HEADER_GUESS, HEADER_LIMIT = 4 << 10, 64 << 20
 FILE_ROWS, FILE_ROW_GROUPS, FILE_ENCRYPTION = 3, 4, 8
 GROUP_COLUMNS, GROUP_BYTES, GROUP_OFFSET, GROUP_COMPRESSED = 1, 2, 5, 6
 CHUNK_OFFSET, CHUNK_META, CHUNK_OFFSET_INDEX, CHUNK_OFFSET_INDEX_LENGTH, CHUNK_COLUMN_INDEX, CHUNK_CRYPTO = 2, 3, 4, 5, 6, 8
-META_CODEC, META_BYTES, META_COMPRESSED, META_DATA_PAGE, META_INDEX_PAGE, META_DICTIONARY_PAGE, META_BLOOM = (
+META_PATH, META_CODEC, META_BYTES, META_COMPRESSED, META_DATA_PAGE, META_INDEX_PAGE, META_DICTIONARY_PAGE, META_BLOOM = (
+    3,
     4,
     6,
     7,
@@ -51,6 +53,13 @@ class ParquetFile:
             if not block:
                 raise Malformed("it ends too early")
             yield block
+
+    def crc(self, start: int, size: int) -> int:
+        """The CRC-32 of bytes, as it stands in the header of a page: signed."""
+        crc = 0
+        for block in self.blocks(start, size):
+            crc = zlib.crc32(block, crc)
+        return signed(crc)
 
     def footer(self) -> tuple[Struct, int]:
         """The file's metadata, and where they begin."""
@@ -110,6 +119,11 @@ def number(owner: Struct, field: int) -> int:
     if not isinstance(value, int):
         raise Malformed("its metadata are not those of Parquet")
     return value
+
+
+def signed(crc: int) -> int:
+    """A CRC-32 as the signed number that it is in a header."""
+    return crc - (1 << 32) if crc >= 1 << 31 else crc
 
 
 def set_number(owner: Struct, field: int, value: int) -> None:

@@ -84,7 +84,8 @@ A rule of a column may be written bare (`required: true`), or with what happens 
 _EVENTS_HEAD = """# Events
 
 What happened in a run, in the order in which it happened: the log in `.headrace/headrace.db`. Everything that `headrace show`, `runs` and
-`quarantine list` tell is folded from these events. Each is stored under a written name and version. Rows never travel in them.
+`quarantine list` tell is made of these events ([how](../explanation/the-event-log.md)). Each is stored under a written name and
+version. Rows never travel in them.
 """
 
 _CLI_HEAD = """# The command line

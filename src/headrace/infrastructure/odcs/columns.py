@@ -52,10 +52,14 @@ def read_property(written: Any, path: Path, references: References, findings: Fi
     return name, options
 
 
+#: Written for the type of a column that has none: the standard's schema wants one, and its `string` would be taken at its word.
+OPEN = "inferred"
+
+
 def overlay(options: dict[str, Any], written: Any, path: Path, findings: Findings) -> None:
-    """Options of ours over those read from the standard's own words; null takes one away."""
+    """Options of ours over those read from the standard's own words; null, or a type that is open, takes one away."""
     for key, value in findings.mapping(written, path).items():
-        if value is None:
+        if value is None or (key, value) == ("type", OPEN):
             options.pop(key, None)
         else:
             options[key] = value

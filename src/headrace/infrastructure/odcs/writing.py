@@ -15,7 +15,7 @@ import yaml
 
 from headrace.business.model.contract import ColumnContract, Contract, DatasetRule
 from headrace.business.model.types import Date, Decimal, Enum, Float, Integer, String, Time, Timestamp
-from headrace.infrastructure.odcs.columns import read_property
+from headrace.infrastructure.odcs.columns import OPEN, read_property
 from headrace.infrastructure.odcs.findings import Findings
 from headrace.infrastructure.odcs.metrics import unusable_pattern
 from headrace.infrastructure.odcs.plain import PlainDumper, bare, plain
@@ -103,10 +103,13 @@ def _property(name: str, column: ColumnContract, key: tuple[str, ...]) -> dict[s
 
 
 def _lost_of_column(element: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """What reading the property back would not give; null for what it would give too much."""
+    """What reading the property back would not give; null, or the word for an open type, for what it would give too much."""
     read = read_property(element, (), References({}, Findings()), Findings())
     found = read[1] if read else {}
-    return {name: wanted.get(name) for name in {**wanted, **found} if not _same(found.get(name), wanted.get(name))}
+    absent = {"type": OPEN}
+    return {
+        name: wanted.get(name, absent.get(name)) for name in {**wanted, **found} if not _same(found.get(name), wanted.get(name))
+    }
 
 
 def _same(left: Any, right: Any) -> bool:

@@ -65,6 +65,10 @@ class Database(Protocol):
         """
         ...
 
+    def shrink(self) -> None:
+        """Give the room of rows that were removed back to the disk, as far as the database does not do so by itself."""
+        ...
+
     def close(self) -> None: ...
 
 

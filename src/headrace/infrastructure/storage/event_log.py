@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
-from headrace.bus.chain import Anchor, Verified, digest, verify
+from headrace.bus.chain import Anchor, Verified, verify
 from headrace.bus.events import Event
 from headrace.bus.store import UNKNOWN, Envelope, Origin
-from headrace.errors import RetryableError
-from headrace.infrastructure.storage.database import Database, Row, Transaction, parameters
+from headrace.infrastructure.storage.database import Database, Transaction
+from headrace.infrastructure.storage.event_rows import PAGE, append_in, every_in, is_there, mark, read_in
 from headrace.records import record
 
-_COLUMNS = ("position", "stream", "number", "type", "at", "data", "hash", "actor", "correlation", "causation")
-_INSERT = f"insert into events ({', '.join(_COLUMNS)}) values ({parameters(_COLUMNS)})"
-_PAGE = 2_000
+if TYPE_CHECKING:
+    from headrace.infrastructure.storage.read_side import DatabaseReadSide
 
 
 @record
@@ -34,6 +31,19 @@ class EventLog:
 
     def __init__(self, database: Database) -> None:
         self.database = database
+
+    @property
+    def source(self) -> str:
+        """What this log is called in the world, as a URI: no two databases have the same."""
+        with self.database.reading() as db:
+            return "urn:headrace:" + str(db.rows("select text from marks where name = 'issuer'")[0][0])
+
+    @property
+    def views(self) -> DatabaseReadSide:
+        """What is made of the events, for questions. A plain run asks none."""
+        from headrace.infrastructure.storage.read_side import DatabaseReadSide
+
+        return DatabaseReadSide(self.database)
 
     def append(
         self, stream: str, events: Sequence[Event], expect: int | None = None, origin: Origin = UNKNOWN
@@ -57,9 +67,9 @@ class EventLog:
             return
         while True:
             with self.database.reading() as db:
-                page = read_in(db, stream, after, types, _PAGE)
+                page = read_in(db, stream, after, types, PAGE)
             yield from page
-            if len(page) < _PAGE:
+            if len(page) < PAGE:
                 return
             after = page[-1].position
 
@@ -67,77 +77,12 @@ class EventLog:
         if not self.database.exists():
             return 0
         with self.database.reading() as db:
-            return _mark(db, "head").position
+            return mark(db, "head").position
 
     def verify(self) -> Verified:
         """Follow the hash chain over the whole log, and name the first event that does not fit."""
         if not self.database.exists():
             return Verified(0, Anchor())
         with self.database.reading() as db:
-            start, head = _mark(db, "anchor"), _mark(db, "head")
-            return verify(_every(db, start.position), start, head)
-
-
-def append_in(
-    db: Transaction, stream: str, events: Sequence[Event], *, expect: int | None = None, origin: Origin = UNKNOWN
-) -> Sequence[Envelope]:
-    """Append in a writing transaction, so that events commit together with what they tell of. Raises `RetryableError`."""
-    number = int(db.rows("select coalesce(max(number), 0) from events where stream = :stream", {"stream": stream})[0][0])
-    if expect is not None and number != expect:
-        raise RetryableError(f"run {stream} has {number} events, not {expect}: someone else went on with it")
-    head = _mark(db, "head")
-    at, previous, stored = datetime.now(UTC), head.hash, []
-    for i, event in enumerate(events, 1):
-        data = event.data()
-        text = json.dumps(data, default=str)
-        plain = json.loads(text)
-        previous = digest(previous, stream, number + i, event.written, at, plain, origin)
-        stored.append(Envelope(head.position + i, stream, number + i, event.written, at, plain, previous, origin))
-    if stored:
-        db.many(_INSERT, [_values(e) for e in stored])
-        db.run(
-            "update marks set number = :position, text = :hash where name = 'head'",
-            {"position": stored[-1].position, "hash": stored[-1].hash},
-        )
-    return stored
-
-
-def is_there(db: Transaction, event: Envelope) -> bool:
-    found = db.rows("select hash from events where position = :position", {"position": event.position})
-    return bool(found) and found[0][0] == event.hash
-
-
-def read_in(db: Transaction, stream: str | None, after: int, types: Sequence[str], limit: int) -> list[Envelope]:
-    where, values = ["position > :after"], {"after": after, "limit": limit}
-    if stream is not None:
-        where.append("stream = :stream")
-        values |= {"stream": stream}  # type: ignore[dict-item]
-    if types:
-        values |= {f"type_{i}": kind for i, kind in enumerate(types)}  # type: ignore[misc]
-        where.append(f"type in ({', '.join(f':type_{i}' for i in range(len(types)))})")
-    query = f"select {', '.join(_COLUMNS)} from events where {' and '.join(where)} order by position limit :limit"
-    return [_envelope(row) for row in db.rows(query, values)]
-
-
-def _every(db: Transaction, after: int) -> Iterator[Envelope]:
-    while page := read_in(db, None, after, (), _PAGE):
-        yield from page
-        after = page[-1].position
-
-
-def _mark(db: Transaction, name: str) -> Anchor:
-    position, text = db.rows("select number, text from marks where name = :name", {"name": name})[0]
-    return Anchor(int(position), text)
-
-
-def _values(e: Envelope) -> dict[str, Any]:
-    return {
-        "position": e.position, "stream": e.stream, "number": e.number, "type": e.type, "at": e.at.isoformat(), "hash": e.hash,
-        "data": json.dumps(e.data), "actor": e.origin.actor, "correlation": e.origin.correlation_id, "causation": e.origin.causation_id,
-    }  # fmt: skip
-
-
-def _envelope(row: Row) -> Envelope:
-    position, stream, number, kind, at, data, hashed, actor, correlation, causation = row
-    origin = Origin(actor, correlation, causation) if actor or correlation or causation else UNKNOWN
-    return Envelope(position, stream, number, kind, datetime.fromisoformat(at), json.loads(data), hashed, origin)
+            start, head = mark(db, "anchor"), mark(db, "head")
+            return verify(every_in(db, start.position), start, head)

@@ -22,7 +22,7 @@ class ParquetHeldRows:
 
     def rows(self, path: Path, reason: str | None, limit: int) -> Sequence[Mapping[str, Any]]:
         _be_there(path)
-        query = f"SELECT id, file, record, reasons, raw, text, note FROM read_parquet({_text(path)}){_having(reason)} LIMIT {int(limit)}"
+        query = f"SELECT id, file, record, reasons, raw, text, note FROM {_rows(path)}{_having(reason)} LIMIT {int(limit)}"
         names = ("id", "file", "record", "reasons", "raw", "text", "note")
         with _connect() as con:
             return [dict(zip(names, row, strict=True)) for row in con.execute(query).fetchall()]
@@ -31,7 +31,7 @@ class ParquetHeldRows:
         _be_there(path)
         where = " WHERE raw IS NOT NULL" if readable else ""
         with _connect() as con:
-            found = con.execute(f"SELECT id FROM read_parquet({_text(path)}){where}").fetchall()
+            found = con.execute(f"SELECT id FROM {_rows(path)}{where}").fetchall()
         return [row[0] for row in found]
 
     def texts(self, path: Path, ids: Collection[str], columns: Sequence[str], out: Path) -> ParquetScan:
@@ -39,7 +39,12 @@ class ParquetHeldRows:
         cells = ", ".join(f"json_extract_string(raw, {_path(name)}) AS {_name(name)}" for name in columns)
         with _connect() as con:
             con.execute("CREATE TEMP TABLE wanted AS SELECT unnest(?::VARCHAR[]) AS id", [list(ids)])
-            return _written(con, f"SELECT {cells} FROM read_parquet({_text(path)}) SEMI JOIN wanted USING (id)", columns, out)
+            return _written(
+                con,
+                f"SELECT {cells} FROM {_rows(path)} SEMI JOIN wanted USING (id)",
+                columns,
+                out,
+            )
 
     def mended(
         self, file: Path, known: Collection[str], columns: Sequence[str], out: Path
@@ -75,7 +80,7 @@ class ParquetHeldRows:
             "id AS held_id, file AS held_file, record AS held_record, "
             "list_aggregate(reasons, 'string_agg', ' ') AS held_reasons, text AS held_text"
         )
-        query = f"SELECT {place}{cells} FROM read_parquet({_text(path)}){_having(reason)}"
+        query = f"SELECT {place}{cells} FROM {_rows(path)}{_having(reason)}"
         with _connect() as con:
             row = con.execute(f"COPY ({query}) TO {_text(out)} ({forms[out.suffix]})").fetchone()
         return int(row[0]) if row else 0
@@ -84,9 +89,7 @@ class ParquetHeldRows:
         """The columns that the rows had in the data, in order."""
         _be_there(path)
         with _connect() as con:
-            found = con.execute(
-                f"SELECT json_keys(raw) FROM read_parquet({_text(path)}) WHERE raw IS NOT NULL LIMIT 1"
-            ).fetchone()
+            found = con.execute(f"SELECT json_keys(raw) FROM {_rows(path)} WHERE raw IS NOT NULL LIMIT 1").fetchone()
         return list(found[0]) if found else []
 
 
@@ -103,7 +106,9 @@ def write_texts(folder: Path, name: str, columns: Sequence[str], rows: Sequence[
 def _connect() -> Any:
     import duckdb
 
-    return duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
+    con = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
+    con.execute("SET enable_progress_bar_print = false")  # standard output belongs to the command
+    return con
 
 
 def _be_there(path: Path) -> None:
@@ -127,12 +132,12 @@ def _having(reason: str | None) -> str:
 
 def _reader(file: Path) -> str:
     if file.suffix == ".parquet":
-        return f"read_parquet({_text(file)})"
+        return _rows(file)
     if file.suffix == ".jsonl":
-        return f"read_json({_text(file)}, format = 'newline_delimited')"
+        return f"read_json({_text(file)}, format = 'newline_delimited', hive_partitioning = false)"
     if file.suffix == ".csv":
         dialect = "header = true, delim = ',', quote = '\"', escape = '\"'"
-        return f"read_csv({_text(file)}, all_varchar = true, allow_quoted_nulls = false, {dialect})"
+        return f"read_csv({_text(file)}, hive_partitioning = false, all_varchar = true, allow_quoted_nulls = false, {dialect})"
     raise UsageError(f"{file} is none of .csv, .jsonl, .parquet")
 
 
@@ -156,6 +161,10 @@ def _unescaped(name: str) -> str:
 def _path(name: str) -> str:
     quoted = name.replace("\\", "\\\\").replace('"', '\\"')
     return _literal(f'$."{quoted}"')
+
+
+def _rows(file: Path) -> str:
+    return f"read_parquet({_text(file)}, hive_partitioning = false)"
 
 
 def _text(path: Path) -> str:

@@ -28,7 +28,8 @@ _CONNECT_SECONDS = 10
 #: Whoever holds this lock is the only writer.
 _NOW = "extract(epoch from clock_timestamp())"
 _WRITE = f"begin; set local lock_timeout = '60s'; select pg_advisory_xact_lock(7482), {_NOW}"
-_SCHEMA = "create schema if not exists headrace"
+#: Under the lock of the migrations: two processes that make the schema at once would both find that it is not there.
+_SCHEMA = "begin; select pg_advisory_xact_lock(7481); create schema if not exists headrace; commit"
 #: Failures that a later attempt may not see: connections, shutdowns, too many connections, deadlocks and serialization, locks.
 _PASSING = ("08", "57P", "53", "40", "55P03")
 
@@ -85,6 +86,9 @@ class PostgresDatabase:
                 finally:
                     self._rollback()
         raise AssertionError("pauses never end")
+
+    def shrink(self) -> None:
+        """Nothing to do: the server's autovacuum uses the room again."""
 
     def close(self) -> None:
         with self._turn:

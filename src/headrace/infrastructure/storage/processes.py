@@ -16,6 +16,16 @@ def this_host() -> str:
     return platform.node() or "-"
 
 
+def this_user() -> str:
+    """Who runs this process, for people to read."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may have a user without a name
+        return f"user {os.getuid()}"
+
+
 def is_gone(name: str) -> bool:
     """Whether that process was on this machine and is no more."""
     host, _, rest = name.partition("/")

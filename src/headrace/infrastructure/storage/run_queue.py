@@ -25,7 +25,7 @@ from headrace.business.model.run import AFTER, ENDED, may_follow
 from headrace.errors import LeaseLost, NonRetryableError
 from headrace.infrastructure.storage.claiming import any_ready, choose
 from headrace.infrastructure.storage.database import Database, Transaction, parameters
-from headrace.infrastructure.storage.event_log import append_in
+from headrace.infrastructure.storage.event_rows import append_in
 from headrace.infrastructure.storage.processes import is_gone
 
 T = TypeVar("T")
@@ -34,6 +34,8 @@ _COLUMNS = (
     "run_id", "pipeline", "state", "reason", "priority", "not_before", "queued_at", "definition", "project", "host", "params",
     "options", "trigger_", "slots", "concurrency", "timeout_seconds", "attempt", "token", "worker", "claim", "lease_clock", "lease_until",
 )  # fmt: skip
+#: Among the options of a queued run: what its events belong to (see `Origin`).
+_BELONGS_TO = "belongs to"
 _INSERT = f"insert into queue ({', '.join(_COLUMNS)}) values ({parameters(_COLUMNS)})"
 
 
@@ -75,7 +77,8 @@ class DatabaseRunQueue:
             if not may_follow(state, "queued"):
                 raise NonRetryableError(f"run {request.run_id} has {state} and is not run again", hint="ask for a new run")
             tx.insert(request, "queued")
-            tx.append(request.run_id, [PipelineReopenedEvent(request.run_id, how, by)], request.origin)
+            kept = request.definition.fingerprint if request.definition else None
+            tx.append(request.run_id, [PipelineReopenedEvent(request.run_id, how, by, kept)], request.origin)
             return None, tx.events
 
         self._write(act)
@@ -216,6 +219,10 @@ class _Writing:
             params=request.params,
             priority=request.priority,
             key=request.key,
+            options=request.options,
+            slots=request.slots,
+            concurrency=request.concurrency,
+            timeout_seconds=request.timeout_seconds,
         )
         self.append(request.run_id, [told], request.origin)
         return request.run_id
@@ -227,7 +234,9 @@ class _Writing:
         values: dict[str, Any] = dict.fromkeys(_COLUMNS)
         values |= {name: getattr(request, name) for name in ("run_id", "pipeline", "priority", "not_before", "project", "host")}
         values |= {"concurrency": request.concurrency, "timeout_seconds": request.timeout_seconds, "trigger_": request.trigger}
-        values |= {name: json.dumps(dict(getattr(request, name)), default=str) for name in ("params", "options", "slots")}
+        options = {**request.options, **({_BELONGS_TO: request.origin.correlation_id} if request.origin.correlation_id else {})}
+        values |= {name: json.dumps(dict(getattr(request, name)), default=str) for name in ("params", "slots")}
+        values |= {"options": json.dumps(options, default=str)}
         values |= {"state": state, "reason": "", "queued_at": _utc(), "definition": kept.fingerprint if kept else None}
         values |= {"attempt": 0, "token": 0, "worker": "", "claim": "", "lease_clock": "", "lease_until": 0.0}
         self.db.run(_INSERT, values)
@@ -267,7 +276,7 @@ class _Writing:
             {"run_id": run_id, "reason": reason},
         )
         if changed:
-            self.append(run_id, [PipelineWaitingEvent(run_id, reason)])
+            self.append(run_id, [PipelineWaitingEvent(run_id, reason)], _origin(self.row(run_id) or {}))
 
     def mine(self, lease: Lease) -> dict[str, Any]:
         row = self.row(lease.run_id)
@@ -292,7 +301,7 @@ class _Writing:
             if following != state and not may_follow(state, following):
                 raise NonRetryableError(f"run {row['run_id']} is {state} and cannot become {following}")
             state = following
-        self.append(row["run_id"], events)
+        self.append(row["run_id"], events, _origin(row))
         if state in ENDED:
             self.db.run("delete from queue where run_id = :run_id", {"run_id": row["run_id"]})
         elif state != row["state"]:
@@ -300,19 +309,26 @@ class _Writing:
 
     def take_away(self, row: Mapping[str, Any], worker: Worker, why: str, *, resume: bool) -> None:
         run_id = row["run_id"]
-        self.append(run_id, [LeaseLostEvent(run_id, row["worker"], row["token"], why)])
+        self.append(run_id, [LeaseLostEvent(run_id, row["worker"], row["token"], why)], _origin(row))
         if row["state"] == "cancelling":
             self.free(row, "cancelling", "", 0.0)
             self.tell({**row, "state": "cancelling"}, [PipelineCancelledEvent(run_id, pipeline=row["pipeline"], why=why)])
-        elif resume and row["definition"] and row["attempt"] < worker.attempts and row["host"] in (None, worker.host):
+        elif resume and row["definition"] and self.lost(run_id) < worker.attempts and row["host"] in (None, worker.host):
             self.free(row, "waiting", "taken from a worker that was lost", 0.0)
         else:
-            lost = (
-                "the process of this run died" if row["attempt"] == 1 else f"{row['attempt']} workers were lost over this run"
-            )
+            workers = self.lost(run_id)
+            lost = "the process of this run died" if workers == 1 else f"{workers} workers were lost over this run"
             hint = "the next run does again what it had not published; `headrace runs resume` goes on with this one"
             failed = PipelineFailedEvent(run_id, lost, pipeline=row["pipeline"], error=PROCESS_DIED, hint=hint)
             self.tell({**row, "state": "running"}, [failed])
+
+    def lost(self, run_id: str) -> int:
+        """How many workers were lost over a run since somebody asked for it, or asked for it again."""
+        query = (
+            "select count(*) from events where stream = :run_id and type = 'pipeline.lease_lost/1' and number > (select "
+            "coalesce(max(number), 0) from events where stream = :run_id and type in ('pipeline.queued/1', 'pipeline.reopened/1'))"
+        )
+        return int(self.db.rows(query, {"run_id": run_id})[0][0])
 
     def free(self, row: Mapping[str, Any], state: str, reason: str, not_before: float) -> None:
         """Nobody holds it from here on. The token stays, and is too small for whoever held it as soon as the next claim is made."""
@@ -356,20 +372,28 @@ def kept_definition(db: Transaction, fingerprint: str | None) -> KeptDefinition 
     return KeptDefinition(*found[0]) if found else None
 
 
+def _origin(row: Mapping[str, Any]) -> Origin:
+    """What the events of a run belong to, besides the run."""
+    belongs_to = json.loads(row.get("options") or "{}").get(_BELONGS_TO, "")
+    return Origin(correlation_id=belongs_to) if belongs_to else UNKNOWN
+
+
 def _request(db: Transaction, row: Mapping[str, Any]) -> RunRequest:
+    options = {name: value for name, value in json.loads(row["options"]).items() if name != _BELONGS_TO}
     return RunRequest(
         run_id=row["run_id"],
         pipeline=row["pipeline"],
         project=row["project"],
         definition=kept_definition(db, row["definition"]),
         params=json.loads(row["params"]),
-        options=json.loads(row["options"]),
+        options=options,
         trigger=row["trigger_"],
         priority=row["priority"],
         host=row["host"],
         slots=json.loads(row["slots"]),
         concurrency=row["concurrency"],
         timeout_seconds=row["timeout_seconds"],
+        origin=_origin(row),
     )
 
 

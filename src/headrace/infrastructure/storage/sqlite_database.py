@@ -19,6 +19,8 @@ T = TypeVar("T")
 
 #: How long a writer waits for others, in seconds. Transactions last milliseconds, so only a stopped process can hold on for so long.
 PATIENCE = 60.0
+#: How many pages are given back at once, and how SQLite says that a file can do so.
+_PAGES, _INCREMENTAL = 1_000, 2
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -65,6 +67,17 @@ class SqliteDatabase:
                     db.execute("rollback")
             return done
 
+    def shrink(self) -> None:
+        """Page by page, so that other processes get their turn. A file of the first release is made anew once, to be able to."""
+        with self._turn, self._faults():
+            db = self._connection()
+            if db.execute("pragma auto_vacuum").fetchone()[0] != _INCREMENTAL:
+                db.execute("pragma auto_vacuum = incremental")
+                db.execute("vacuum")
+            while db.execute("pragma freelist_count").fetchone()[0]:
+                db.execute(f"pragma incremental_vacuum({_PAGES})").fetchall()
+            db.execute("pragma wal_checkpoint(truncate)").fetchall()
+
     def close(self) -> None:
         with self._turn:
             if self._opened is not None:
@@ -87,6 +100,8 @@ class SqliteDatabase:
             ) from error
         with ExitStack() as unless_ready:
             unless_ready.callback(db.close)
+            # Before anything is written to a new file: only then does it take effect.
+            db.execute("pragma auto_vacuum = incremental")
             db.execute("pragma journal_mode = wal")
             db.execute("pragma synchronous = full")
             migrate(_Connected(db), "sqlite", db.execute)

@@ -6,22 +6,9 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from headrace.application.orchestrator.queue import Worker
+from headrace.application.orchestrator.queue import KnownWorker, Worker
 from headrace.infrastructure.storage.database import Database, Transaction
 from headrace.infrastructure.storage.processes import is_gone
-from headrace.records import record
-
-
-@record
-class KnownWorker:
-    """A worker as the others see it."""
-
-    worker: str
-    host: str
-    role: str
-    started_at: str
-    heard_at: str
-    alive: bool
 
 
 class DatabaseWorkers:
@@ -60,10 +47,18 @@ class DatabaseWorkers:
             rows = db.rows(
                 "select worker, host, role, started_at, heard_at, lease_clock, lease_until from workers order by started_at, worker"
             )
+            commands = db.rows(
+                "select worker, max(lease_clock), max(lease_until) from queue where worker <> '' "
+                "and worker not in (select worker from workers) group by worker order by worker"
+            )
+        rows = [
+            *rows,
+            *((worker, worker.partition("/")[0], "command", "", "", name, until) for worker, name, until in commands),
+        ]
         return [
             KnownWorker(worker, host, role, started, heard, name == clock and until >= now and not is_gone(worker))
             for worker, host, role, started, heard, name, until in rows
         ]
 
     def any_alive(self) -> bool:
-        return any(worker.alive for worker in self.all())
+        return any(worker.alive for worker in self.all() if worker.role != "command")

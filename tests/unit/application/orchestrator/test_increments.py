@@ -110,6 +110,5 @@ def test_inputs_that_cannot_be_told_apart_count_as_new() -> None:
 
 def test_a_source_is_told_by_content_where_rows_would_double_else_by_size_and_time() -> None:
     source = plan_of([file("1", "hash")], "out").sources[0]
-    assert identity(source, None, same, HERE, content=True) == [["1", "hash"]]
-    assert identity(source, None, same, HERE, content=False) == [["1", 1, 1]]
-    assert identity(source, ("5", "9"), same, HERE, content=True) == ["5", "9"]
+    assert identity(source, same, HERE, content=True) == [["1", "hash"]]
+    assert identity(source, same, HERE, content=False) == [["1", 1, 1]]

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from headrace.business.model.definition import Parameter
 from headrace.business.model.orchestration import Schedule
-from headrace.business.scheduling.schedule import deadline, next_ticks, run_params, tick_at, ticks_after
+from headrace.business.scheduling.schedule import Tick, deadline, next_ticks, run_params, tick_at, tick_of, ticks_after
 from headrace.business.scheduling.zones import stretches
 
 NEW_YORK, BERLIN, LORD_HOWE = "America/New_York", "Europe/Berlin", "Australia/Lord_Howe"
@@ -226,3 +226,15 @@ def test_ticks_need_no_time_zones_of_the_system():
         [sys.executable, "-c", code], env={**os.environ, "PYTHONTZPATH": ""}, capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "2024-03-10 07:00:00+00:00"
+
+
+@given(st.datetimes(timezones=st.just(UTC)), st.sampled_from(["p", "a-b_c"]))
+def test_a_key_says_which_tick_it_is_of(at: datetime, pipeline: str) -> None:
+    key = Tick(at, at.replace(tzinfo=None)).key(pipeline)
+    assert tick_of(key, pipeline) == at
+    assert tick_of(key, "other") is None
+
+
+@pytest.mark.parametrize("key", ["", "file:p:a.csv", "schedule:p:", "schedule:p:soonZ", "schedule:p:2024-01-01T00:00:00"])
+def test_what_is_no_key_of_a_tick_names_none(key: str) -> None:
+    assert tick_of(key, "p") is None

@@ -190,3 +190,10 @@ def test_texts_that_look_like_numbers_stay_texts(words):
         {"columns": {"a": {"type": "string", "in": [*words, *(w for w in odd if w not in words)]}}}
     )
     assert load_odcs(to_odcs(contract, "x")).contract == contract
+
+
+def test_a_type_that_is_open_stays_open_and_is_called_so():
+    contract, found, text = there_and_back({"columns": {"a": {"required": True}, "b": {}}})
+    assert found.contract == contract
+    assert "null" not in text
+    assert text.count("type: inferred") == 2

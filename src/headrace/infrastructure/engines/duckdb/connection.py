@@ -13,7 +13,7 @@ from headrace.business.engine import Limits, Progress
 from headrace.business.model.types import String
 from headrace.business.processing.plan import Plan
 from headrace.errors import NonRetryableError, RetryableError
-from headrace.infrastructure.engines.duckdb.literals import identifier, literal
+from headrace.infrastructure.engines.duckdb.literals import exactly, identifier, literal
 
 #: Inputs up to this size are worked on in memory; larger ones in a file, which is smaller and faster than spilled tables.
 IN_MEMORY_BYTES = 1 << 30
@@ -26,12 +26,15 @@ def connect(plan: Plan, workspace: Path, limits: Limits) -> duckdb.DuckDBPyConne
     database = ":memory:" if size <= IN_MEMORY_BYTES and limits.memory is None else str(workspace / "work.duckdb")
     con = duckdb.connect(database, config=_config(workspace, limits))
     con.execute("SET TimeZone = 'UTC'")
+    # DuckDB would draw a bar on standard output, which belongs to the command; how far it is can still be asked.
+    con.execute("SET enable_progress_bar_print = false")
     # A list after IN would become a join, and a join does not keep rows in the order of the file, by which records are numbered.
     con.execute("SET disabled_optimizers = 'in_clause'")
     allowed = [f.path for s in plan.sources for f in getattr(s.scan, "files", ())]
     allowed += [path for s in plan.sources if (path := getattr(s.scan, "path", None))]
-    paths = ", ".join(literal(p, String()) for p in allowed)
-    con.execute(f"SET allowed_paths = [{paths}]")
+    # A name with a wild card is read by a pattern that means it alone, and both have to be allowed.
+    spelt = dict.fromkeys(spelling for path in allowed for spelling in (path, exactly(path)))
+    con.execute(f"SET allowed_paths = [{', '.join(literal(path, String()) for path in spelt)}]")
     own = (workspace, workspace.parent.parent, *([limits.temp_directory] if limits.temp_directory else []))
     folders = ", ".join(literal(str(folder.resolve()), String()) for folder in own)
     con.execute(f"SET allowed_directories = [{folders}]")
@@ -51,6 +54,8 @@ def _config(workspace: Path, limits: Limits) -> dict[str, str | bool | int | flo
         config["memory_limit"] = limits.memory
     if limits.threads is not None:
         config["threads"] = limits.threads
+    if limits.temp is not None:
+        config["max_temp_directory_size"] = limits.temp
     return config
 
 
@@ -76,7 +81,7 @@ def watched(con: duckdb.DuckDBPyConnection, statement: str, progress: Progress) 
     except duckdb.OutOfMemoryException as error:
         raise NonRetryableError(
             f"the run needs more memory than it may use: {first_line(error)}",
-            hint="raise `memory_limit` in headrace.toml, or give it a `temp_directory` with more room",
+            hint="raise `memory_limit` or `temp_limit` in headrace.toml, or give it a `temp_directory` with more room",
         ) from error
     except duckdb.IOException as error:
         raise RetryableError(

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
 from headrace.business.engine import Limits, Session, Statement
 from headrace.business.model.types import DataType
-from headrace.business.ports import Scan
+from headrace.business.ports import Scan, Staged
 from headrace.business.processing.plan import Plan
+from headrace.errors import RetryableError
 
 
 class DuckDBEngine:
@@ -26,6 +28,7 @@ class DuckDBEngine:
         from headrace.infrastructure.engines.duckdb.reading_types import infer
 
         with duckdb.connect() as con:
+            con.execute("SET enable_progress_bar_print = false")  # standard output belongs to the command
             found = infer(con, scan)
         return {name: kind for name, kind in found.items() if name in columns}
 
@@ -46,6 +49,15 @@ class DuckDBEngine:
             made.append(Statement(f"stage {name}", text))
             tables[name] = identifier(name)
         return [*reads, *made]
+
+    def verify(self, staged: Staged) -> None:
+        for path, digest in staged.digests.items():
+            with path.open("rb") as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() != digest.sha256:
+                    raise RetryableError(
+                        f"`{path}` was damaged after it was staged; it is not published",
+                        hint="run the pipeline again, and see whether disk and memory of this machine are sound",
+                    )
 
     def session(self, plan: Plan, workspace: Path, project: Path) -> Session:
         from headrace.infrastructure.engines.duckdb.session import DuckDBSession

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from headrace.business.model.types import Date, Decimal, Float, Integer, Interval, Timestamp
-from headrace.business.processing.expressions.ir import Call, Constant, Expr
+from headrace.business.processing.expressions.ir import Call, ColumnRef, Constant, Expr
 from headrace.infrastructure.engines.duckdb.literals import identifier, text
 from headrace.infrastructure.engines.duckdb.time_casts import timestamp_in
 from headrace.infrastructure.engines.duckdb.types import duckdb_type
@@ -104,6 +104,16 @@ def _to_whole(name: str) -> Lowering:
 
 
 # Text -----------------------------------------------------------------------------------------------------------------
+
+
+def _trim(e: Call, args: Sequence[str]) -> str:
+    """DuckDB goes through every character of a text; that no space stands at an end of plain ASCII shows at a quarter of the cost."""
+    trimmed = f"trim({', '.join(args)})"
+    if len(args) > 1 or not isinstance(e.args[0], ColumnRef):
+        return trimmed
+    column = args[0]
+    untouched = f"{column} >= '!' AND NOT ends_with({column}, ' ') AND strlen({column}) = length({column})"
+    return f"CASE WHEN {untouched} THEN {column} ELSE {trimmed} END"
 
 
 def _like(word: str) -> Lowering:
@@ -239,7 +249,7 @@ TABLE: dict[str, Lowering] = {
     "concat": _listed("concat({})"), "concat_ws": _listed("concat_ws({})"),
     "title": "array_to_string(list_transform(string_split(lower({0}), ' '), lambda w: upper(left(w, 1)) || substring(w, 2)), ' ')",
     "length": "length({0})", "lower": "lower({0})", "upper": "upper({0})",
-    "trim": _listed("trim({})"), "ltrim": _listed("ltrim({})"), "rtrim": _listed("rtrim({})"),
+    "trim": _trim, "ltrim": _listed("ltrim({})"), "rtrim": _listed("rtrim({})"),
     "replace": "replace({0}, {1}, {2})", "substring": _substring,
     "left": _not_below("left", 0, "''"), "right": _not_below("right", 0, "''"),
     "lpad": "lpad({0}, CAST({1} AS INTEGER), {2})", "rpad": "rpad({0}, CAST({1} AS INTEGER), {2})", "repeat": "repeat({0}, {1})",

@@ -5,7 +5,7 @@ What they find is a table of (row, rule), empty when all is well, in which case 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import duckdb
 
@@ -14,6 +14,9 @@ from headrace.business.processing.plan import PlannedSource
 from headrace.business.validation.compiled import KeyRule, ReferenceRule
 from headrace.infrastructure.engines.duckdb.checked import Checked, stored
 from headrace.infrastructure.engines.duckdb.literals import identifier
+
+#: What keeps a row from counting.
+_HELD: tuple[OnViolation, ...] = ("fail", "quarantine", "drop")
 
 
 class Late:
@@ -28,10 +31,24 @@ class Late:
     def find(self, good: Mapping[str, str]) -> None:
         """Fill the table. `good` gives, by dataset, the relation of the good rows that references may point at."""
         self.con.execute(f'CREATE TABLE {self.table} ("row" BIGINT, rule INTEGER)')
+        own: list[tuple[int, ReferenceRule]] = []
         for number, rule in enumerate(self.rules):
-            query = self._repeated(rule) if isinstance(rule, KeyRule) else self._orphaned(rule, good[rule.dataset])
-            found = self.con.execute(f"INSERT INTO {self.table} SELECT r, {number} FROM ({query})").fetchall()
-            self.counts[rule.name] = int(found[0][0])
+            if isinstance(rule, KeyRule):
+                self._add(number, self._repeated(rule))
+            elif rule.dataset == self.source.name:
+                own.append((number, rule))
+            else:
+                self._add(number, self._orphaned(number, rule, good[rule.dataset], [identifier(name) for name in rule.parents]))
+        # A row that is held back is nobody's parent any more, so its children follow, and theirs: a pass for each generation.
+        while sum(self._add(number, self._orphaned_here(number, rule)) for number, rule in own):
+            continue
+
+    def _add(self, number: int, query: str) -> int:
+        """Write down the rows of a query as having broken a rule; how many they are."""
+        found = int(self.con.execute(f"INSERT INTO {self.table} SELECT r, {number} FROM ({query})").fetchall()[0][0])
+        name = self.rules[number].name
+        self.counts[name] = self.counts.get(name, 0) + found
+        return found
 
     @property
     def any(self) -> bool:
@@ -53,10 +70,17 @@ class Late:
             f"WHERE {complete} GROUP BY ALL HAVING count(*) > 1) AS k ON {same}"
         )
 
-    def _orphaned(self, rule: ReferenceRule, parents: str) -> str:
+    def _orphaned_here(self, number: int, rule: ReferenceRule) -> str:
+        """As far as known now: among the rows of the dataset itself that nothing holds back."""
+        held = f"{self.checked.breaks(_HELD)} OR {self.breaks(_HELD)}"
+        parents = f"(SELECT * FROM {self.checked.table} WHERE NOT ({held}))"
+        return self._orphaned(number, rule, parents, [stored(name) for name in rule.parents])
+
+    def _orphaned(self, number: int, rule: ReferenceRule, parents: str, theirs: Sequence[str]) -> str:
         mine = [stored(name) for name in rule.columns]
-        theirs = [identifier(name) for name in rule.parents]
         complete = " AND ".join(f"c.{c} IS NOT NULL" for c in mine)
+        if self.counts.get(rule.name):
+            complete += f' AND c.rowid NOT IN (SELECT "row" FROM {self.table} WHERE rule = {number})'
         same = " AND ".join(f"c.{c} = p.{p}" for c, p in zip(mine, theirs, strict=True))
-        rows = f'SELECT c.rowid AS "#r", c.* FROM {self.checked.table} AS c WHERE {complete}'
-        return f'SELECT "#r" AS r FROM ({rows}) AS c ANTI JOIN {parents} AS p ON {same}'
+        rows = f'SELECT c.rowid AS "#:r", c.* FROM {self.checked.table} AS c WHERE {complete}'
+        return f'SELECT "#:r" AS r FROM ({rows}) AS c ANTI JOIN {parents} AS p ON {same}'

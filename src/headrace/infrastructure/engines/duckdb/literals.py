@@ -82,3 +82,8 @@ def _nested(value: Any, kind: DataType) -> str:
         fields = ", ".join(f"{identifier(name)} := {literal(value.get(name), field)}" for name, field in kind.fields)
         return f"struct_pack({fields})"
     raise TypeError(f"{type(value).__name__} is not a value of {kind}")
+
+
+def exactly(path: str) -> str:
+    """A path as a reading function takes it, to whom some characters would be wild cards."""
+    return "".join(f"[{char}]" if char in "*?[" else char for char in path)

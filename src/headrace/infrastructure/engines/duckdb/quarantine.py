@@ -87,9 +87,9 @@ class Quarantine:
         cells = ", ".join(f"{literal(name, String())}, {identifier(name)}" for name in self.source.contract.raw_columns)
         self.con.execute(
             f"""UPDATE {self.table} AS h SET raw = s.raw FROM (
-                SELECT "#n" - 1 AS r, CAST(json_object({cells}) AS VARCHAR) AS raw
-                FROM (SELECT *, row_number() OVER () AS "#n" FROM {self.scan.relation}) AS s
-                SEMI JOIN (SELECT r + 1 AS "#n" FROM {self.table} WHERE raw IS NULL) AS m USING ("#n")
+                SELECT "#:n" - 1 AS r, CAST(json_object({cells}) AS VARCHAR) AS raw
+                FROM (SELECT *, row_number() OVER () AS "#:n" FROM {self.scan.relation}) AS s
+                SEMI JOIN (SELECT r + 1 AS "#:n" FROM {self.table} WHERE raw IS NULL) AS m USING ("#:n")
             ) AS s WHERE h.r = s.r AND h.raw IS NULL"""
         )
 

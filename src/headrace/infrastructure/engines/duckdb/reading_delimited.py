@@ -74,6 +74,7 @@ class DelimitedReading(TextReading):
         columns = ", ".join(f"{text(name)}: 'VARCHAR'" for name in head.names)
         options = {
             "auto_detect": "false",
+            "hive_partitioning": "false",
             "columns": f"{{{columns}}}",
             "header": "false",
             "skip": "0" if copy else str(head.preamble),

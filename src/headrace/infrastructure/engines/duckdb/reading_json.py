@@ -47,7 +47,7 @@ class JsonReading(TextReading):
             errors = f"store_rejects = true, rejects_table = {text(table)}, rejects_scan = {text(scans)}"
         file = paths([str(copy.path) if copy else part.file.path])
         return (
-            f"read_csv({file}, auto_detect = false, columns = {{line: 'VARCHAR'}}, header = false, "
+            f"read_csv({file}, auto_detect = false, hive_partitioning = false, columns = {{line: 'VARCHAR'}}, header = false, "
             rf"delim = chr(1), quote = '', escape = '', new_line = '\n', {errors}, "
             f"max_line_size = {longest}, buffer_size = {4 * longest})"
         )

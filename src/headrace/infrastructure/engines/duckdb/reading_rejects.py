@@ -80,7 +80,9 @@ def rejects(found: Noted, index: int, preamble: int, expected: int, restored: Pa
     truth = "(SELECT NULL::UBIGINT AS line, NULL AS text, NULL AS message WHERE false)"
     if found.unclear:
         columns = "{line: 'UBIGINT', text: 'VARCHAR', message: 'VARCHAR'}"
-        truth = f"read_json({text(str(restored))}, format = 'newline_delimited', columns = {columns})"
+        truth = (
+            f"read_json({text(str(restored))}, format = 'newline_delimited', hive_partitioning = false, columns = {columns})"
+        )
     return (
         f'SELECT {index}::INTEGER AS "file", (r.line - {preamble})::BIGINT AS record, coalesce(t.text, r.text) AS text, '
         f"CASE WHEN t.message IS NULL THEN r.reason ELSE 'encoding' END AS reason, coalesce(t.message, r.message) AS message "

@@ -20,7 +20,7 @@ import duckdb
 
 from headrace.business.ports import DelimitedScan, InputFile, JsonScan, Tidied
 from headrace.errors import NonRetryableError, RetryableError, Unbalanced
-from headrace.infrastructure.engines.duckdb.literals import identifier, text
+from headrace.infrastructure.engines.duckdb.literals import exactly, identifier, text
 from headrace.infrastructure.engines.duckdb.reading_census import Census, Counting
 
 #: What DuckDB says when it cannot read delimited text at all.
@@ -201,7 +201,7 @@ def _copied_rejects(index: int, copy: Tidied) -> str:
     path = text(str(copy.rejects))
     return (
         f'SELECT {index}::INTEGER AS "file", record, text, reason, message FROM read_json({path}, '
-        f"format = 'newline_delimited', columns = {columns}, maximum_object_size = 1048576)"
+        f"format = 'newline_delimited', hive_partitioning = false, columns = {columns}, maximum_object_size = 1048576)"
     )
 
 
@@ -246,6 +246,5 @@ def union_all(selects: list[str], columns: tuple[str, ...]) -> str:
 
 
 def paths(files: Iterable[str]) -> str:
-    """A list of file names for a reading function, which would take some of their characters for wild cards."""
-    escaped = ("".join(f"[{char}]" if char in "*?[" else char for char in file) for file in files)
-    return f"[{', '.join(text(file) for file in escaped)}]"
+    """A list of file names for a reading function."""
+    return f"[{', '.join(text(exactly(file)) for file in files)}]"

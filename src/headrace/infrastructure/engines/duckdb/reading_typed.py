@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -14,6 +15,7 @@ from headrace.infrastructure.engines.duckdb.literals import identifier, text
 from headrace.infrastructure.engines.duckdb.reading_text import paths, record_numbers, unchanged
 from headrace.infrastructure.engines.duckdb.types import duckdb_type
 from headrace.infrastructure.foreign_types import ForeignColumn, describe
+from headrace.infrastructure.formats.parquet_verification import verify_pages
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,7 +31,9 @@ class TypedReading:
         self.bytes_total = sum(file.bytes for file in files)
 
     def load(self, build: Callable[[str], object], table: str, file_column: str = PROVENANCE) -> None:  # noqa: ARG002
-        """There is nothing to count again: what is read, is right."""
+        """There is nothing to count again: what is read, is right, once its checksums agree."""
+        for file in self.files if self._table is None else ():
+            verify_pages(Path(file.path))
         try:
             build(self.relation)
         except duckdb.Error:
@@ -42,7 +46,9 @@ class TypedReading:
         """Say which file is damaged, if one is; if none is, it was not the reading that failed."""
         for file in self.files if self._table is None else ():
             try:
-                self.con.execute(f"SELECT bit_xor(hash(f)) FROM read_parquet({paths([file.path])}) AS f").fetchall()
+                self.con.execute(
+                    f"SELECT bit_xor(hash(f)) FROM read_parquet({paths([file.path])}, hive_partitioning = false) AS f"
+                ).fetchall()
             except (duckdb.OutOfMemoryException, duckdb.InterruptException):
                 raise
             except duckdb.Error as error:

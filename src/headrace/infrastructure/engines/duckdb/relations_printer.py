@@ -200,7 +200,8 @@ class RelationPrinter:
     def _rows(self, relation: Relation) -> Rows:
         if isinstance(relation, Dataset) and not (source := self._fragment(relation.name)).startswith("("):
             return Rows(source, query=False)
-        block = replace(fold(relation, self._orders), order=())
+        block = fold(relation, self._orders)
+        block = block if block.limit else replace(block, order=())
         return Rows(self.body(block), query=True, kept=not self.light(relation))
 
     def light(self, relation: Relation) -> bool:

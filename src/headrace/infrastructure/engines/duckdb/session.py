@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 
-from headrace.business.engine import Ingested, Limits, Progress, QuarantineTarget, RuleCount
+from headrace.business.engine import Ingested, Limits, Meeting, Progress, QuarantineTarget, RuleCount
 from headrace.business.model.contract import OnViolation
 from headrace.business.model.types import String
 from headrace.business.ports import Staged
@@ -23,6 +23,7 @@ from headrace.infrastructure.engines.duckdb.expressions import ExpressionPrinter
 from headrace.infrastructure.engines.duckdb.functions import call_function
 from headrace.infrastructure.engines.duckdb.late import Late
 from headrace.infrastructure.engines.duckdb.literals import identifier, literal
+from headrace.infrastructure.engines.duckdb.meeting import met
 from headrace.infrastructure.engines.duckdb.quarantine import Quarantine
 from headrace.infrastructure.engines.duckdb.reading import OpenScan, open_scan
 from headrace.infrastructure.engines.duckdb.relations import RelationPrinter, with_clause
@@ -52,12 +53,7 @@ class DuckDBSession:
         scan.load(lambda relation: watched(self.con, checked.create(relation), progress), checked.table, "#file")
         rejected = scan.rejected()
         late = Late(self.con, source, checked)
-        late.find(
-            {
-                **self.tables,
-                source.name: f"(SELECT * FROM {checked.table} WHERE NOT {checked.breaks(('fail', 'quarantine', 'drop'))})",
-            }
-        )
+        late.find(self.tables)
         before = self._before(source, after)
         good = f"NOT ({checked.breaks(('fail', 'quarantine', 'drop'))} OR {late.breaks(('fail', 'quarantine', 'drop'))})"
         self._serve(source, checked, f"{good} AND NOT {before}")
@@ -180,20 +176,21 @@ class DuckDBSession:
         )
         digest = add_checksums(part, path)
         part.unlink()
-        self.tables[dataset] = f"read_parquet({literal(str(path), String())})"
+        self.tables[dataset] = f"read_parquet({literal(str(path), String())}, hive_partitioning = false)"
         return Staged((path,), self.plan.schema(dataset), int(rows), digest.bytes, {path: digest})
 
     def adopt(self, dataset: str, staged: Staged) -> None:
         files = ", ".join(literal(str(path), String()) for path in staged.files)
-        self.tables[dataset] = f"read_parquet([{files}])"
+        self.tables[dataset] = f"read_parquet([{files}], hive_partitioning = false)"
 
-    def measure(self, dataset: str, measures: Mapping[str, Expr]) -> Mapping[str, Any]:
+    def measure(self, dataset: str, measures: Mapping[str, Expr], meeting: Meeting | None = None) -> Mapping[str, Any]:
         if not measures:
             return {}
         printer = ExpressionPrinter(self._query)
         columns = ", ".join(f"{printer.sql(e)} AS {identifier(name)}" for name, e in measures.items())
+        rows = self._statement(dataset)
         try:
-            return fetch_rows(self.con, f"SELECT {columns} FROM ({self._statement(dataset)})", 1)[0]
+            return fetch_rows(self.con, f"SELECT {columns} FROM ({met(rows, meeting) if meeting else rows})", 1)[0]
         except duckdb.Error as error:
             raise NonRetryableError(f"`{dataset}` cannot be measured: {first_line(error)}") from error
 

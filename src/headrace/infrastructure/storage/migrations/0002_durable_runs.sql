@@ -85,24 +85,32 @@ create table leaders (
     lease_clock text not null,
     lease_until double precision not null
 );
--- How far each durable subscription has come. Changed in the transaction that writes what came of the events.
+-- How far each durable subscription has come, and who delivers for it now. Changed in the transaction that writes what came of the events.
 create table subscriptions (
     name text primary key,
     position bigint not null,
     failures bigint not null default 0,
     next_at double precision not null default 0,
-    error text not null default ''
+    error text not null default '',
+    owner text not null default '',
+    lease_clock text not null default '',
+    lease_until double precision not null default 0
 );
+-- Events that a subscription could not deliver, and those of the same run behind them, which wait for their turn.
 create table dead_letters (
     subscription text not null,
     position bigint not null,
+    stream text not null,
     error text not null,
     at text not null,
+    due bigint not null default 0,
     primary key (subscription, position)
 );
+create index dead_letters_by_stream on dead_letters (subscription, stream);
 -- The read side: what questions are answered from. All of it can be dropped and built anew from the events.
 create table view_runs (
     run_id text primary key,
+    began bigint not null,
     pipeline text not null,
     state text not null,
     reason text not null default '',
@@ -121,7 +129,8 @@ create table view_runs (
     number bigint not null,
     view text not null
 );
-create index view_runs_by_pipeline on view_runs (pipeline, run_id);
+create index view_runs_in_order on view_runs (began);
+create index view_runs_by_pipeline on view_runs (pipeline, began);
 create table view_steps (
     run_id text not null,
     part text not null,
@@ -131,6 +140,8 @@ create table view_steps (
     rows_out bigint,
     filtered bigint not null default 0,
     quarantined bigint not null default 0,
+    dropped bigint not null default 0,
+    added bigint not null default 0,
     seconds double precision,
     primary key (run_id, part, name)
 );
@@ -146,6 +157,15 @@ create table view_quality (
     data text not null
 );
 create index view_quality_by_check on view_quality (pipeline, check_, position);
+-- Rows that were about to leave quarantine, and rows that left it.
+create table view_replays (
+    position bigint primary key,
+    run_id text not null,
+    kind text not null,
+    from_run text not null,
+    dataset text not null,
+    data text not null
+);
 -- The definitions in service, by file: the version that runs go by, and what keeps a newer one out.
 create table in_service (
     file text primary key,
@@ -161,13 +181,51 @@ create table schedules (
     last_tick text,
     seen text not null default '{}'
 );
+-- How far in the log each pipeline's notifications have come, and which tick has its results. Changed with all that follows from it.
+create table watches (
+    pipeline text primary key,
+    position bigint not null,
+    schedule text not null default '',
+    covered text
+);
+-- What became of the last runs, as far as troubles go.
+create table outcomes (
+    pipeline text not null,
+    position bigint not null,
+    run_id text not null,
+    ended_at text not null,
+    state text not null,
+    quarantined bigint not null,
+    checks text not null,
+    primary key (pipeline, position)
+);
+-- The troubles that are open.
 create table alerts (
     pipeline text not null,
-    alert text not null,
+    notification text not null,
+    kind text not null,
+    subject text not null,
     opened_at text not null,
     run_id text not null,
-    primary key (pipeline, alert)
+    primary key (pipeline, notification, kind, subject)
 );
+-- What is still to be told to people: recorded with the change that it tells of, gone with the event that says what became of it.
+create table deliveries (
+    number bigint primary key,
+    pipeline text not null,
+    notification text not null,
+    channel text not null,
+    alert text not null,
+    change text not null,
+    run_id text not null,
+    facts text not null,
+    attempt bigint not null default 0,
+    tried_at text,
+    worker text not null default '',
+    lease_clock text not null default '',
+    not_before double precision not null default 0
+);
+insert into marks (name, number) values ('delivery', 0);
 create table breakers (
     system text primary key,
     state text not null,

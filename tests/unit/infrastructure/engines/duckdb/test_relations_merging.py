@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from headrace.business.model.schema import Schema
@@ -73,6 +73,10 @@ def _fill(connection: duckdb.DuckDBPyConnection, rows: list[tuple[Any, ...]]) ->
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(
+    rows=[(None, None, None)] * 4 + [(None, None, "x")],
+    chain=[[{"sort": ["-a", "s"]}, {"limit": 4}], [{"dedupe": {"key": ["a", "s"], "order_by": "b"}}]],
+)
 @given(rows=st.lists(ROW, max_size=12), chain=st.lists(st.sampled_from(STEPS), min_size=1, max_size=4))
 def test_one_tree_gives_the_rows_of_step_by_step(connection, rows, chain):
     _fill(connection, rows)

@@ -95,12 +95,14 @@ def test_conditions_are_a_line_each_and_or_keeps_its_brackets():
 
 
 def test_a_dedupe_orders_only_rows_whose_key_repeats():
-    found = _query("clean", {"trim": ["carrier"], "dedupe": {"key": ["carrier", "flight"], "keep": "last", "order_by": "at"}})
+    found = _query(
+        "clean", {"case": {"carrier": "upper"}, "dedupe": {"key": ["carrier", "flight"], "keep": "last", "order_by": "at"}}
+    )
     assert found == _text("""
         SELECT *
         FROM (
           WITH "rows" AS NOT MATERIALIZED (
-            SELECT * REPLACE (trim("carrier") AS "carrier")
+            SELECT * REPLACE (upper("carrier") AS "carrier")
             FROM "flights"
           ), "repeated" AS MATERIALIZED (
             SELECT "carrier", "flight", count(*) AS n

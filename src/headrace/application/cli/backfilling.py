@@ -1,0 +1,194 @@
+"""`headrace backfill`: one run for each value of a parameter, here one after another or by workers. Not how a range is taken apart."""
+
+from __future__ import annotations
+
+import sys
+import uuid
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from headrace.application.cli.arguments import definition_file, parameters
+from headrace.application.cli.console import duration, paint, say, say_json, table, warn
+from headrace.application.cli.running import live
+from headrace.application.cli.system import System
+from headrace.application.orchestrator.backfilling import Limit, ask_for, keep, limit, runs_of
+from headrace.application.orchestrator.backfills import KnownBackfill
+from headrace.application.orchestrator.batch import Wish, go_on
+from headrace.application.queries.runs import RunView, fold
+from headrace.business.model.definition import Loaded
+from headrace.business.model.schema import did_you_mean
+from headrace.business.scheduling.backfill import Backfill, expand
+from headrace.errors import DefinitionError, RunError, UsageError
+from headrace.records import record
+
+#: The run of each value; None where none was asked for yet.
+Runs = Mapping[str, RunView | None]
+
+
+@record
+class Asked:
+    """A backfill as it was typed."""
+
+    param: Sequence[str]
+    """`name=value` as everywhere, one of them with a range or a list."""
+    step: str | None = None
+    concurrency: int | None = None
+    priority: int | None = None
+    again: bool = False
+
+
+def backfill_file(system: System, file: Path, asked: Asked, *, detach: bool, as_json: bool) -> None:
+    file = definition_file(file)
+    written, fixed = _range(asked.param)
+    first = system.load(file, {**fixed, **_some(written)})
+    definition = first.definition
+    again = uuid.uuid4().hex if asked.again else ""
+    wanted = expand(definition.pipeline, written, definition.params, step=asked.step, params=fixed, again=again)
+    bounds = limit(definition, asked.concurrency, asked.priority)
+    known = keep(system.backfills(first.project), wanted, written)
+    system.bury_the_dead(first.project)
+    carry_out = _leave if detach else _carry_out
+    runs = runs_of(system.backfills(first.project), system.event_store(first.project), known)
+    refused: list[DefinitionError] = []
+    try:
+        for value, run in runs.items():
+            if run is not None and run.state == "succeeded":
+                warn(f"{wanted.param}={value}  run {run.id}  {paint('succeeded before', 'dim', sys.stderr)}")
+                continue
+            try:
+                runs[value] = carry_out(system, file, wanted, value, bounds)
+            except DefinitionError as error:  # a file of that day is missing, say: no reason to leave the other days out
+                warn(f"{wanted.param}={value}  {paint('cannot be run', 'red', sys.stderr)}: {error}")
+                refused.append(error)
+    except KeyboardInterrupt:
+        raise RunError(
+            f"interrupted: backfill {wanted.id} has {_counted(runs)}",
+            hint="the same command goes on where it was; nothing half-done is visible anywhere",
+        ) from None
+    if len(refused) == len(runs):
+        raise refused[0]
+    _tell(known, runs, as_json=as_json)
+    if detach and not system.site(first.project).workers.any_alive():
+        warn("no worker is there to carry them out: start one with `headrace worker` or `headrace serve`")
+    failed = [run for run in runs.values() if run is not None and run.state in ("failed", "cancelled")]
+    if failed or refused:
+        raise RunError(
+            f"{len(failed) + len(refused)} of {len(runs)} runs of backfill {wanted.id} did not succeed",
+            hint="the same command goes on with them, by the definition as it is then",
+        )
+
+
+def _range(param: Sequence[str]) -> tuple[str, dict[str, str]]:
+    """The one parameter that is a range or else a list, as it was written, and the others."""
+    spread = [w for w in param if ".." in w] or [w for w in param if "," in w] or list(param)
+    if len(spread) != 1:
+        what = "several parameters are ranges" if spread else "no parameter is a range"
+        raise UsageError(
+            what, hint="give one, such as `--param day=2024-01-01..2024-01-31`, or a list: `--param country=NO,SE`"
+        )
+    return spread[0], parameters([written for written in param if written is not spread[0]])
+
+
+def _some(written: str) -> dict[str, str]:
+    """One value of the range, so that the definition can be looked at."""
+    name, _, values = written.partition("=")
+    return {name.strip(): values.partition("..")[0].partition(",")[0].strip()}
+
+
+def _loaded(system: System, file: Path, wanted: Backfill, value: str) -> tuple[Loaded, Wish]:
+    """The definition with the parameters of one value."""
+    loaded = system.load(file, {name: str(given) for name, given in wanted.run_params(value).items()})
+    return loaded, Wish(loaded.params, system.kept(loaded), by=system.user())
+
+
+def _leave(system: System, file: Path, wanted: Backfill, value: str, bounds: Limit) -> RunView:
+    """Leave the run of a value to a worker."""
+    loaded, wish = _loaded(system, file, wanted, value)
+    return ask_for(system.site(loaded.project), loaded.definition, wish, wanted.key(value), wanted.id, bounds)
+
+
+def _carry_out(system: System, file: Path, wanted: Backfill, value: str, bounds: Limit) -> RunView:
+    """Carry out the run of a value, if it has not succeeded before. If it fails, the others have their turn all the same."""
+    loaded, wish = _loaded(system, file, wanted, value)
+    with live(silent=False) as (busy, listen):
+        site = system.site(loaded.project, busy, listen)
+        prepared = system.prepare(loaded, site)
+        run = ask_for(site, loaded.definition, wish, wanted.key(value), wanted.id, bounds)
+        warn(f"{wanted.param}={value}  run {run.id}")
+        try:
+            return go_on(site, prepared, wish, run.id)
+        except RunError as error:
+            warn(f"  {paint('failed', 'red', sys.stderr)}: {error}")
+            return fold(run.id, site.bus.store.read(run.id))
+
+
+# What became of them -------------------------------------------------------------------------------------------------
+
+
+def list_backfills(system: System, project: Path, *, as_json: bool) -> None:
+    system.bury_the_dead(project)
+    register, store = system.backfills(project), system.event_store(project)
+    found = [(known, runs_of(register, store, known)) for known in register.all()]
+    if as_json:
+        say_json(
+            [{"backfill": k.id, "pipeline": k.pipeline, "asked": k.asked, "at": k.at, "runs": _states(r)} for k, r in found]
+        )
+        return
+    if not found:
+        say("no backfills yet; start one with `headrace backfill FILE --param day=2024-01-01..2024-01-31`")
+        return
+    rows = [(k.id, k.pipeline, k.asked, k.at[:16].replace("T", " "), _counted(r)) for k, r in found]
+    for line in table(("backfill", "pipeline", "over", "asked for (UTC)", "runs"), rows):
+        say(line)
+
+
+def show_backfill(system: System, project: Path, wanted: str, *, as_json: bool) -> None:
+    system.bury_the_dead(project)
+    register = system.backfills(project)
+    known = _found(register.all(), wanted)
+    _tell(known, runs_of(register, system.event_store(project), known), as_json=as_json)
+
+
+def _found(every: Sequence[KnownBackfill], wanted: str) -> KnownBackfill:
+    if not every:
+        raise UsageError("there are no backfills yet", hint="start one with `headrace backfill FILE --param NAME=FIRST..LAST`")
+    found = every[:1] if wanted == "latest" else [known for known in every if known.id.startswith(wanted)]
+    if len(found) != 1:
+        what = "several backfills begin with" if found else "there is no backfill"
+        raise UsageError(f"{what} `{wanted}`", hint=did_you_mean(wanted, [known.id for known in every]))
+    return found[0]
+
+
+def _tell(known: KnownBackfill, runs: Runs, *, as_json: bool) -> None:
+    if as_json:
+        parts = [
+            {
+                "value": value,
+                "run": run.id if run else None,
+                "state": run.state if run else None,
+                "error": run.error if run else None,
+            }
+            for value, run in runs.items()
+        ]
+        say_json(
+            {"backfill": known.id, "pipeline": known.pipeline, "asked": known.asked, "states": _states(runs), "runs": parts}
+        )
+        return
+    say(f"{paint(known.pipeline, 'bold')}  backfill {known.id}  {known.asked}  {_counted(runs)}")
+    rows = [
+        (value, run.id, run.state, duration(run.seconds), str(run.error["message"]) if run.error else run.reason)
+        if run
+        else (value, "-", "not asked for yet", "-", "")
+        for value, run in runs.items()
+    ]
+    for line in table((known.param, "run", "state", "time", ""), rows, right=(3,)):
+        say(f"  {line}")
+
+
+def _states(runs: Runs) -> dict[str, int]:
+    return dict(Counter(run.state if run else "not asked for" for run in runs.values()))
+
+
+def _counted(runs: Runs) -> str:
+    return ", ".join(f"{count} {state}" for state, count in _states(runs).items())

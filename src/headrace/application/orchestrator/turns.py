@@ -1,0 +1,61 @@
+"""Asks for a run and waits for its turn, telling why it waits; or tells what became of it if another process took it meanwhile."""
+
+from __future__ import annotations
+
+import time
+
+from headrace.application.orchestrator.queue import Lease, Outstanding, RunQueue, RunRequest
+from headrace.application.orchestrator.site import Site
+from headrace.application.queries.runs import RunView, fold
+from headrace.bus.store import EventStore
+from headrace.errors import RunError
+
+#: How often to see whether a run that has to wait may begin, in seconds.
+LOOK_EVERY = 0.2
+
+
+def take_turn(site: Site, request: RunRequest) -> Lease | None:
+    """Ask for a run and take it when it may begin: see `wait_for_turn`."""
+    site.bury_the_dead()
+    return site.queue.start(request, site.worker) or wait_for_turn(site, request.run_id)
+
+
+def wait_for_turn(site: Site, run_id: str) -> Lease | None:
+    """Take a run that was asked for as soon as it may begin; None when it has ended in other hands."""
+    try:
+        while (found := standing(site.queue, run_id)) is not None:
+            if not found.worker and (lease := site.queue.claim(site.worker, run_id)) is not None:
+                return lease
+            site.busy(f"carried out by {found.worker}" if found.worker else f"waiting: {found.reason or 'for its turn'}", None)
+            time.sleep(LOOK_EVERY)
+            site.bury_the_dead()
+    except KeyboardInterrupt:
+        site.queue.cancel(run_id, "interrupted")
+        raise
+    return None
+
+
+def standing(queue: RunQueue, run_id: str) -> Outstanding | None:
+    """How the queue sees a run; None when it has ended."""
+    return next((run for run in queue.outstanding() if run.run_id == run_id), None)
+
+
+def ended_elsewhere(store: EventStore, run_id: str) -> RunView:
+    """What became of a run that another process ended. Raises `RunError` unless it succeeded, as carrying it out would have."""
+    run = fold(run_id, store.read(run_id))
+    if run.state == "failed" and run.error is not None:
+        raise RunError(run.error["message"], hint=run.error.get("hint"))
+    if run.state != "succeeded":
+        raise RunError(
+            f"run {run_id} was {how_cancelled(store, run_id)}", hint=f"`headrace runs resume {run_id}` goes on with it"
+        )
+    return run
+
+
+def how_cancelled(store: EventStore, run_id: str) -> str:
+    """`cancelled`, and by whom where that is known."""
+    told = "cancelled"
+    for event in store.read(run_id, types=("pipeline.cancel_requested/1", "pipeline.cancelled/1")):
+        why = f"by {event.data['by']}" if event.kind == "pipeline.cancel_requested" else event.data["why"]
+        told = f"cancelled {why}" if why else told
+    return told
