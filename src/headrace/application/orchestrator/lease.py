@@ -29,9 +29,12 @@ class LeaseKeeper:
         self._thread = threading.Thread(target=self._keep, name="headrace-lease", daemon=True)
 
     def check(self) -> None:
-        """Be sure that the run is still ours, for the time of a lease. Raises `LeaseLost`."""
+        """Be sure that the run is still ours, for the time of a lease, and wanted. Raises `LeaseLost`, or `KeyboardInterrupt`."""
         self.look()
-        self.queue.renew(self.lease)
+        if self.queue.renew(self.lease):
+            with self._turn:
+                self.stopped = self.stopped or "cancelled"
+            raise KeyboardInterrupt
 
     def look(self) -> None:
         """Raises `KeyboardInterrupt` when the work is to stop."""
