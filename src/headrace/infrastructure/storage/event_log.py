@@ -11,12 +11,17 @@ from headrace.bus.chain import Anchor, Verified, digest, verify
 from headrace.bus.events import Event
 from headrace.bus.store import UNKNOWN, Envelope, Origin
 from headrace.errors import RetryableError
-from headrace.infrastructure.storage.database import Database, Row, Transaction, parameters
+from headrace.infrastructure.storage.database import Database, Row, Transaction
 from headrace.records import record
 
 _COLUMNS = ("position", "stream", "number", "type", "at", "data", "hash", "actor", "correlation", "causation")
-_INSERT = f"insert into events ({', '.join(_COLUMNS)}) values ({parameters(_COLUMNS)})"
 _PAGE = 2_000
+_TEXT = json.JSONEncoder(default=str)
+_PLAIN = json.JSONDecoder()
+#: What an append follows: the newest event of all, and how many its stream has.
+_BEFORE = (
+    "select number, text, (select coalesce(max(number), 0) from events where stream = :stream) from marks where name = 'head'"
+)
 
 
 @record
@@ -82,20 +87,19 @@ def append_in(
     db: Transaction, stream: str, events: Sequence[Event], *, expect: int | None = None, origin: Origin = UNKNOWN
 ) -> Sequence[Envelope]:
     """Append in a writing transaction, so that events commit together with what they tell of. Raises `RetryableError`."""
-    number = int(db.rows("select coalesce(max(number), 0) from events where stream = :stream", {"stream": stream})[0][0])
+    position, previous, number = db.rows(_BEFORE, {"stream": stream})[0]
     if expect is not None and number != expect:
         raise RetryableError(f"run {stream} has {number} events, not {expect}: someone else went on with it")
-    head = _mark(db, "head")
-    at, previous, stored = datetime.now(UTC), head.hash, []
+    at, stored, rows = datetime.now(UTC), [], []
     for i, event in enumerate(events, 1):
-        data = event.data()
-        text = json.dumps(data, default=str)
-        plain = json.loads(text)
+        text = _TEXT.encode(event.data())
+        plain = _PLAIN.raw_decode(text)[0]
         previous = digest(previous, stream, number + i, event.written, at, plain, origin)
-        stored.append(Envelope(head.position + i, stream, number + i, event.written, at, plain, previous, origin))
+        stored.append(Envelope(position + i, stream, number + i, event.written, at, plain, previous, origin))
+        rows.append(_row(stored[-1], text))
     if stored:
-        db.many(_INSERT, [_values(e) for e in stored])
-        db.run(
+        db.insert("events", rows)
+        db.put(
             "update marks set number = :position, text = :hash where name = 'head'",
             {"position": stored[-1].position, "hash": stored[-1].hash},
         )
@@ -130,14 +134,14 @@ def _mark(db: Transaction, name: str) -> Anchor:
     return Anchor(int(position), text)
 
 
-def _values(e: Envelope) -> dict[str, Any]:
+def _row(e: Envelope, data: str) -> dict[str, Any]:
     return {
         "position": e.position, "stream": e.stream, "number": e.number, "type": e.type, "at": e.at.isoformat(), "hash": e.hash,
-        "data": json.dumps(e.data), "actor": e.origin.actor, "correlation": e.origin.correlation_id, "causation": e.origin.causation_id,
+        "data": data, "actor": e.origin.actor, "correlation": e.origin.correlation_id, "causation": e.origin.causation_id,
     }  # fmt: skip
 
 
 def _envelope(row: Row) -> Envelope:
     position, stream, number, kind, at, data, hashed, actor, correlation, causation = row
     origin = Origin(actor, correlation, causation) if actor or correlation or causation else UNKNOWN
-    return Envelope(position, stream, number, kind, datetime.fromisoformat(at), json.loads(data), hashed, origin)
+    return Envelope(position, stream, number, kind, datetime.fromisoformat(at), _PLAIN.raw_decode(data)[0], hashed, origin)

@@ -6,6 +6,8 @@ seconds slows the work down and stops none of it.
 
 from __future__ import annotations
 
+import json
+import logging
 import random
 import re
 import threading
@@ -70,12 +72,14 @@ class PostgresDatabase:
             for pause in _pauses():
                 try:
                     db = self._connection()
-                    transaction = _Connected(db, _begun(db))
-                    done = landed(transaction) if unsure and landed is not None else None
-                    if done is None:
-                        done = act(transaction)
-                    unsure = True
-                    db.execute("commit")
+                    begun_at = _begun(db)
+                    with db.pipeline() as pipeline:
+                        transaction = _Connected(db, begun_at, pipeline)
+                        done = landed(transaction) if unsure and landed is not None else None
+                        if done is None:
+                            done = act(transaction)
+                        unsure = True
+                        db.execute("commit")
                 except self._errors() as error:
                     unsure = unsure and _is_connection(error)
                     if not _passes(error) or time.monotonic() - begun > self._patience:
@@ -113,6 +117,8 @@ class PostgresDatabase:
     def _open(self) -> Any:
         import psycopg
 
+        # It warns of connections that break between statements. They are mended here, or raised as errors.
+        logging.getLogger("psycopg").addHandler(logging.NullHandler())
         db = psycopg.connect(
             self._url(), autocommit=True, connect_timeout=_CONNECT_SECONDS, application_name="headrace", client_encoding="utf8"
         )
@@ -188,18 +194,27 @@ def _translated(statement: str) -> str:
 
 
 class _Connected:
-    """A transaction on a connection of psycopg."""
+    """A transaction on a connection of psycopg; in a pipeline, statements travel together until an answer is asked for."""
 
-    def __init__(self, db: Any, now: float | None = None) -> None:
-        self._db, self._now = db, now
+    def __init__(self, db: Any, now: float | None = None, pipeline: Any = None) -> None:
+        self._db, self._now, self._pipeline = db, now, pipeline
 
     def run(self, statement: str, values: Values | None = None) -> int:
-        changed: int = self._db.execute(_translated(statement), values or {}).rowcount
-        return max(0, changed)
+        cursor = self._db.execute(_translated(statement), values or {})
+        if self._pipeline is not None:
+            self._pipeline.sync()
+        return max(0, int(cursor.rowcount))
 
-    def many(self, statement: str, values: Sequence[Values]) -> None:
-        with self._db.cursor() as cursor:
-            cursor.executemany(_translated(statement), values)
+    def put(self, statement: str, values: Values | None = None) -> None:
+        self._db.execute(_translated(statement), values or {})
+
+    def insert(self, table: str, rows: Sequence[Values]) -> None:
+        """One statement with one parameter, however many rows: half the time of a statement for each."""
+        columns = ", ".join(rows[0])
+        self.put(
+            f"insert into {table} ({columns}) select {columns} from json_populate_recordset(null::{table}, :rows)",
+            {"rows": json.dumps(rows)},
+        )
 
     def rows(self, query: str, values: Values | None = None) -> Sequence[Row]:
         found: list[Any] = self._db.execute(_translated(query), values or {}).fetchall()

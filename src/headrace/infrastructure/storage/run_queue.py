@@ -33,7 +33,10 @@ _COLUMNS = (
     "run_id", "pipeline", "state", "reason", "priority", "not_before", "queued_at", "definition", "project", "host", "params",
     "options", "trigger_", "slots", "concurrency", "timeout_seconds", "attempt", "token", "worker", "claim", "lease_clock", "lease_until",
 )  # fmt: skip
-_INSERT = f"insert into queue ({', '.join(_COLUMNS)}) values ({parameters(_COLUMNS)})"
+#: The token of the next claim, and by whom it is issued.
+_NEXT_CLAIM = (
+    "update marks set number = number + 1 where name = 'token' returning number, (select text from marks where name = 'issuer')"
+)
 
 
 class DatabaseRunQueue:
@@ -188,7 +191,7 @@ class _Writing:
     def submit(self, request: RunRequest) -> str:
         if request.key is not None:
             values = {"key": request.key, "run_id": request.run_id, "at": _utc()}
-            self.db.run(
+            self.db.put(
                 "insert into run_keys (key, run_id, at) values (:key, :run_id, :at) on conflict (key) do nothing", values
             )
             first = str(self.db.rows("select run_id from run_keys where key = :key", values)[0][0])
@@ -217,7 +220,7 @@ class _Writing:
         values |= {name: json.dumps(dict(getattr(request, name)), default=str) for name in ("params", "options", "slots")}
         values |= {"state": state, "reason": "", "queued_at": _utc(), "definition": kept.fingerprint if kept else None}
         values |= {"attempt": 0, "token": 0, "worker": "", "claim": "", "lease_clock": "", "lease_until": 0.0}
-        self.db.run(_INSERT, values)
+        self.db.insert("queue", [values])
 
     def claim(self, worker: Worker, run_id: str | None) -> Lease | None:
         chosen, blocked = choose(self.db, worker, run_id, time.time())
@@ -225,7 +228,7 @@ class _Writing:
             self.wait(waiting.run_id, waiting.reason)
         if chosen is None:
             return None
-        token = int(self.db.rows("update marks set number = number + 1 where name = 'token' returning number")[0][0])
+        token, issuer = self.db.rows(_NEXT_CLAIM)[0]
         row = self.row(chosen)
         if row is None:
             return None
@@ -233,18 +236,17 @@ class _Writing:
         state = "cancelling" if row["state"] == "cancelling" else "running"
         values = {"run_id": chosen, "worker": worker.name, "token": token, "attempt": attempt, "state": state}
         held = {"clock": self.clock, "until": self.now + worker.lease_seconds}
-        self.db.run(
+        self.db.put(
             "update queue set state = :state, reason = '', worker = :worker, token = :token, attempt = :attempt, lease_clock = :clock, "
             "lease_until = :until where run_id = :run_id",
             values | held,
         )
-        self.db.run(
+        self.db.put(
             "insert into turns (pipeline, token) values (:pipeline, :token) on conflict (pipeline) do update set token = excluded.token",
             {"pipeline": row["pipeline"], "token": token},
         )
         request = _request(self.db, row)
         self.append(chosen, [PipelineClaimedEvent(chosen, worker.name, token, attempt)], request.origin)
-        issuer = str(self.db.rows("select text from marks where name = 'issuer'")[0][0])
         return Lease(request, worker.name, issuer, token, attempt, worker.lease_seconds)
 
     def wait(self, run_id: str, reason: str) -> None:
@@ -267,7 +269,7 @@ class _Writing:
 
     def hold(self, lease: Lease) -> None:
         values = {"run_id": lease.run_id, "clock": self.clock, "until": self.now + lease.seconds}
-        self.db.run("update queue set lease_clock = :clock, lease_until = :until where run_id = :run_id", values)
+        self.db.put("update queue set lease_clock = :clock, lease_until = :until where run_id = :run_id", values)
 
     def tell(self, row: Mapping[str, Any], events: Sequence[Event]) -> None:
         """Append events that may change the run's state; a terminal one ends it."""
@@ -281,9 +283,9 @@ class _Writing:
             state = following
         self.append(row["run_id"], events)
         if state in ENDED:
-            self.db.run("delete from queue where run_id = :run_id", {"run_id": row["run_id"]})
+            self.db.put("delete from queue where run_id = :run_id", {"run_id": row["run_id"]})
         elif state != row["state"]:
-            self.db.run("update queue set state = :state where run_id = :run_id", {"state": state, "run_id": row["run_id"]})
+            self.db.put("update queue set state = :state where run_id = :run_id", {"state": state, "run_id": row["run_id"]})
 
     def take_away(self, row: Mapping[str, Any], worker: Worker, why: str, *, resume: bool) -> None:
         run_id = row["run_id"]
@@ -304,7 +306,7 @@ class _Writing:
     def free(self, row: Mapping[str, Any], state: str, reason: str, not_before: float) -> None:
         """Nobody holds it from here on. The token stays, and is too small for whoever held it as soon as the next claim is made."""
         values = {"run_id": row["run_id"], "state": state, "reason": reason, "not_before": not_before}
-        self.db.run(
+        self.db.put(
             "update queue set state = :state, reason = :reason, not_before = :not_before, worker = '', lease_until = 0 "
             "where run_id = :run_id",
             values,
@@ -324,7 +326,7 @@ class _Writing:
 
 def keep_definition(db: Transaction, kept: KeptDefinition) -> None:
     columns = ("fingerprint", "pipeline", "project", "file", "text")
-    db.run(
+    db.put(
         f"insert into definitions ({', '.join(columns)}, at) values ({parameters(columns)}, :at) on conflict (fingerprint) do nothing",
         {name: getattr(kept, name) for name in columns} | {"at": _utc()},
     )
