@@ -19,6 +19,17 @@ def fact(run_id: str, nth: int) -> DataProcessedEvent:
     return DataProcessedEvent(run_id, f"step_{nth}", "filter", {"orders": 1_000 + nth}, 990 + nth, 10)
 
 
+def question(place: Place) -> float:
+    """Seconds for a question that reads nothing."""
+    times = []
+    with place.open().reading() as db:
+        for _ in range(500):
+            begun = time.perf_counter()
+            db.rows("select 1")
+            times.append(time.perf_counter() - begun)
+    return median(times)
+
+
 def single_appends(place: Place) -> float:
     """Events a second, each committed by itself."""
     log = EventLog(place.open())

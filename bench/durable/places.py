@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 import sys
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from measure import BENCH, DATA
+from measure import BENCH
 
 sys.path.insert(0, str(BENCH.parent / "tests" / "integration"))
 
@@ -42,12 +43,13 @@ class Place:
 
 @dataclass(frozen=True)
 class Places:
-    """Makes empty databases."""
+    """Makes empty databases in a folder."""
 
+    folder: Path
     server: PostgresServer
 
     def empty(self, kind: str, name: str) -> Place:
-        folder = (DATA / "durable" / f"{name}-{kind}").absolute()
+        folder = self.folder / f"{name}-{kind}"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         if kind == "sqlite":
@@ -62,9 +64,11 @@ class Places:
 
 
 @contextmanager
-def places() -> Iterator[Places]:
-    server = PostgresServer(fsync=True)
+def places(where: Path) -> Iterator[Places]:
+    """In a folder whose disk is what commits wait for."""
+    where.mkdir(parents=True, exist_ok=True)
+    server = PostgresServer(fsync=True, folder=Path(tempfile.mkdtemp(prefix="headrace-postgres-", dir=where)))
     try:
-        yield Places(server.start())
+        yield Places(where.absolute(), server.start())
     finally:
         server.stop()

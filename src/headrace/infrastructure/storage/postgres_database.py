@@ -27,9 +27,9 @@ T = TypeVar("T")
 PATIENCE = 60.0
 _LONGEST_PAUSE = 1.0
 _CONNECT_SECONDS = 10
-#: Whoever holds this lock is the only writer.
+#: Whoever holds this lock is the only writer, from the time that it tells.
 _NOW = "extract(epoch from clock_timestamp())"
-_WRITE = f"begin; set local lock_timeout = '60s'; select pg_advisory_xact_lock(7482), {_NOW}"
+_LOCK = f"select {_NOW} from pg_advisory_xact_lock(7482)"
 _SCHEMA = "create schema if not exists headrace"
 #: Failures that a later attempt may not see: connections, shutdowns, too many connections, deadlocks and serialization, locks.
 _PASSING = ("08", "57P", "53", "40", "55P03")
@@ -72,9 +72,9 @@ class PostgresDatabase:
             for pause in _pauses():
                 try:
                     db = self._connection()
-                    begun_at = _begun(db)
                     with db.pipeline() as pipeline:
-                        transaction = _Connected(db, begun_at, pipeline)
+                        db.execute("begin")
+                        transaction = _Connected(db, db.execute(_LOCK), pipeline)
                         done = landed(transaction) if unsure and landed is not None else None
                         if done is None:
                             done = act(transaction)
@@ -124,7 +124,7 @@ class PostgresDatabase:
         )
         with ExitStack() as unless_ready:
             unless_ready.callback(db.close)
-            db.execute("set timezone = 'UTC'; set search_path = headrace; set statement_timeout = 0")
+            db.execute("set timezone = 'UTC'; set search_path = headrace; set statement_timeout = 0; set lock_timeout = '60s'")
             if not db.execute("select to_regnamespace('headrace') is not null").fetchall()[0][0]:
                 db.execute(_SCHEMA)
             migrate(_Connected(db), "postgres", db.execute)
@@ -158,14 +158,6 @@ class PostgresDatabase:
         )
 
 
-def _begun(db: Any) -> float:
-    """Begin a transaction that is the only writer; the time at which it became so. One trip to the server."""
-    cursor = db.execute(_WRITE)
-    while cursor.nextset():
-        pass
-    return float(cursor.fetchone()[1])
-
-
 def _pauses() -> Iterator[float]:
     pause = 0.02
     while True:
@@ -196,8 +188,9 @@ def _translated(statement: str) -> str:
 class _Connected:
     """A transaction on a connection of psycopg; in a pipeline, statements travel together until an answer is asked for."""
 
-    def __init__(self, db: Any, now: float | None = None, pipeline: Any = None) -> None:
-        self._db, self._now, self._pipeline = db, now, pipeline
+    def __init__(self, db: Any, locked: Any = None, pipeline: Any = None) -> None:
+        self._db, self._locked, self._pipeline = db, locked, pipeline
+        self._now: float | None = None
 
     def run(self, statement: str, values: Values | None = None) -> int:
         cursor = self._db.execute(_translated(statement), values or {})
@@ -223,7 +216,8 @@ class _Connected:
     def lease_clock(self) -> tuple[str, float]:
         """The server's clock, the one that all workers share."""
         if self._now is None:
-            self._now = float(self.rows(f"select {_NOW}")[0][0])
+            cursor = self._locked or self._db.execute(f"select {_NOW}")
+            self._now = float(cursor.fetchone()[0])
         return "server", self._now
 
     def script(self, text: str) -> None:

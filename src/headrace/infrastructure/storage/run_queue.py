@@ -124,7 +124,8 @@ class DatabaseRunQueue:
 
     def reap(self, worker: Worker, *, resume: bool) -> Sequence[str]:
         def act(tx: _Writing) -> tuple[list[str], list[Envelope]]:
-            lost = [row for row in tx.held() if _is_lost(row, tx.clock, tx.now)]
+            clock, now = tx.db.lease_clock()
+            lost = [row for row in tx.held() if _is_lost(row, clock, now)]
             for row in lost:
                 gone = is_gone(row["worker"])
                 why = "its process is gone" if gone else "it was not heard of for the time of its lease"
@@ -181,11 +182,10 @@ class DatabaseRunQueue:
 
 
 class _Writing:
-    """One decision: the transaction, the time of the lease clock, and the events that were appended so far."""
+    """One decision: the transaction, and the events that were appended so far."""
 
     def __init__(self, db: Transaction) -> None:
         self.db = db
-        self.clock, self.now = db.lease_clock()
         self.events: list[Envelope] = []
 
     def submit(self, request: RunRequest) -> str:
@@ -235,7 +235,8 @@ class _Writing:
         attempt = row["attempt"] + 1
         state = "cancelling" if row["state"] == "cancelling" else "running"
         values = {"run_id": chosen, "worker": worker.name, "token": token, "attempt": attempt, "state": state}
-        held = {"clock": self.clock, "until": self.now + worker.lease_seconds}
+        clock, now = self.db.lease_clock()
+        held = {"clock": clock, "until": now + worker.lease_seconds}
         self.db.put(
             "update queue set state = :state, reason = '', worker = :worker, token = :token, attempt = :attempt, lease_clock = :clock, "
             "lease_until = :until where run_id = :run_id",
@@ -268,7 +269,8 @@ class _Writing:
         return row
 
     def hold(self, lease: Lease) -> None:
-        values = {"run_id": lease.run_id, "clock": self.clock, "until": self.now + lease.seconds}
+        clock, now = self.db.lease_clock()
+        values = {"run_id": lease.run_id, "clock": clock, "until": now + lease.seconds}
         self.db.put("update queue set lease_clock = :clock, lease_until = :until where run_id = :run_id", values)
 
     def tell(self, row: Mapping[str, Any], events: Sequence[Event]) -> None:
