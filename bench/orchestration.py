@@ -35,6 +35,8 @@ def disk(found: Places) -> Iterator[Line]:
             os.fdatasync(file.fileno())
             times.append((time.perf_counter() - begun) * 1000)
     yield "4 kB written and synced to this disk, by nobody's program", *(f"{median(times):.2f} ms",) * 2, ""
+    each = [_best(lambda kind=kind: log.bare_commits(found.empty(kind, "bare")), max) for kind in KINDS]
+    yield "a row inserted and committed by a bare driver", *(f"{rate:,.0f}/s" for rate in each), ""
     each = [_best(lambda kind=kind: log.question(found.empty(kind, "question")), min) for kind in KINDS]
     yield "a question to the database, and its answer", *(f"{s * 1000:.2f} ms" for s in each), ""
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
+from contextlib import closing
 from statistics import median
+from typing import Any
+
+import psycopg
 
 from durable.places import Place
 from headrace.application.orchestrator.queue import RunRequest, Worker
@@ -17,6 +22,22 @@ SINGLE, BATCHES, BATCH = 1_000, 20, 1_000
 
 def fact(run_id: str, nth: int) -> DataProcessedEvent:
     return DataProcessedEvent(run_id, f"step_{nth}", "filter", {"orders": 1_000 + nth}, 990 + nth, 10)
+
+
+def bare_commits(place: Place) -> float:
+    """Rows a second, each inserted and committed by a driver without anything of ours."""
+    if place.url:
+        db: Any = psycopg.connect(place.url, autocommit=True)
+    else:
+        db = sqlite3.connect(place.folder / "bare.db", isolation_level=None)
+        db.execute("pragma journal_mode = wal")
+        db.execute("pragma synchronous = full")
+    with closing(db):
+        db.execute("create table bare (text text)")
+        begun = time.perf_counter()
+        for _ in range(SINGLE):
+            db.execute("insert into bare values ('a row of some length, but not of great length')")
+        return SINGLE / (time.perf_counter() - begun)
 
 
 def question(place: Place) -> float:

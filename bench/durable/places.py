@@ -66,9 +66,10 @@ class Places:
 @contextmanager
 def places(where: Path) -> Iterator[Places]:
     """In a folder whose disk is what commits wait for."""
+    where = where.absolute()
     where.mkdir(parents=True, exist_ok=True)
     server = PostgresServer(fsync=True, folder=Path(tempfile.mkdtemp(prefix="headrace-postgres-", dir=where)))
     try:
-        yield Places(where.absolute(), server.start())
+        yield Places(where, server.start())
     finally:
         server.stop()
