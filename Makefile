@@ -8,7 +8,7 @@ SUPPORTED := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON := $(shell for python in python3.11 python3; do \
 	$$python -c '$(SUPPORTED)' 2>/dev/null && echo $$python && break; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
-PEERS := polars pandera dlt
+PEERS := polars pandera dlt prefect dagster dbos
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test format bench bench-peers constraints clean

@@ -33,6 +33,8 @@ def _free_port() -> int:
 class PostgresServer:
     """A server on a free port of this machine. PostgreSQL refuses to run as root, so root runs it as `nobody`."""
 
+    fsync: bool = False
+    """Whether what is committed outlives the machine's loss of power; tests do without."""
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="headrace-postgres-")))
     port: int = field(default_factory=_free_port)
     _process: subprocess.Popen[bytes] | None = None
@@ -48,7 +50,8 @@ class PostgresServer:
     def resume(self) -> PostgresServer:
         """Start it on what is there already."""
         self._process = self._run(
-            "postgres", "-D", str(self.folder / "data"), "-h", "127.0.0.1", "-p", str(self.port), "-k", str(self.folder), "-c", "fsync=off"
+            "postgres", "-D", str(self.folder / "data"), "-h", "127.0.0.1", "-p", str(self.port), "-k", str(self.folder),
+            "-c", f"fsync={'on' if self.fsync else 'off'}",
         )  # fmt: skip
         self._wait_until_ready()
         return self

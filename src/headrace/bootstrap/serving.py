@@ -27,17 +27,29 @@ Told = Callable[[str], None]
 PRELOAD = (
     "headrace.bootstrap.serving",
     "headrace.application.orchestrator.batch",
+    "headrace.business.processing.expressions.dialect",
     "headrace.business.processing.planning",
     "headrace.infrastructure.loader",
     "headrace.infrastructure.engines.duckdb.engine",
+    "headrace.infrastructure.engines.duckdb.reading_census",
+    "headrace.infrastructure.engines.duckdb.reading_delimited",
+    "headrace.infrastructure.engines.duckdb.reading_types",
     "headrace.infrastructure.engines.duckdb.session",
+    "headrace.infrastructure.formats.delimited",
     "headrace.infrastructure.storage.event_log",
     "headrace.infrastructure.storage.held_rows",
     "headrace.infrastructure.storage.run_queue",
     "headrace.infrastructure.storage.worker_registry",
+    "headrace.infrastructure.storage.workspaces",
     "headrace.infrastructure.connectors.file_source",
     "headrace.infrastructure.connectors.file_sink",
+    "headrace.settings",
+    "tomllib",
 )
+_PRELOAD_FOR = {
+    "sqlite": ("headrace.infrastructure.storage.sqlite_database",),
+    "postgres": ("headrace.infrastructure.storage.postgres_database", "psycopg"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +165,7 @@ def _loop(home: Path, parallel: int, role: str, told: Told) -> WorkerLoop:
     from headrace.infrastructure.storage.worker_registry import DatabaseWorkers
 
     database = parts.database(home)
-    children, logs = Children(PRELOAD), parts.state_folder(home) / "logs"
-    children.prepare()
+    children, logs = Children((*PRELOAD, *_PRELOAD_FOR[database.kind])), parts.state_folder(home) / "logs"
     return WorkerLoop(
         parts.this_worker(home),
         DatabaseRunQueue(database),
@@ -163,6 +174,7 @@ def _loop(home: Path, parallel: int, role: str, told: Told) -> WorkerLoop:
         parallel,
         role,
         told,
+        children.prepare,
     )
 
 

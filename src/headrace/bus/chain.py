@@ -15,13 +15,15 @@ from typing import Any
 from headrace.bus.store import UNKNOWN, Envelope, Origin
 from headrace.records import record
 
+_SORTED = json.JSONEncoder(default=str, sort_keys=True)
+
 
 def digest(previous: str, stream: str, number: int, kind: str, at: datetime, data: Mapping[str, Any], origin: Origin) -> str:
     """The hash of an event that follows one with the hash `previous` (empty for the first)."""
     parts: list[Any] = [stream, number, kind, at, data]
     if origin != UNKNOWN:
         parts.append([origin.actor, origin.correlation_id, origin.causation_id])
-    return hashlib.sha256((previous + json.dumps(parts, default=str, sort_keys=True)).encode()).hexdigest()
+    return hashlib.sha256((previous + _SORTED.encode(parts)).encode()).hexdigest()
 
 
 @record

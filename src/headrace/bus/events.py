@@ -6,7 +6,7 @@ Each class has a written name and version under which it is stored (`pipeline.st
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, field
+from dataclasses import field, fields
 from typing import Any, ClassVar
 
 from headrace.records import record
@@ -21,9 +21,7 @@ class Event:
 
     def data(self) -> dict[str, Any]:
         """What is stored: all but the stream, which is known by where it is stored."""
-        found = asdict(self)
-        del found["pipeline_id"]
-        return found
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "pipeline_id"}
 
 
 @record

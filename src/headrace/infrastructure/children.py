@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerContext
+from multiprocessing.forkserver import ensure_running
 from pathlib import Path
 from typing import Any
 
@@ -46,24 +47,28 @@ class ChildProcess:
 
 
 class Children:
-    """Makes processes. The server is started by the first, and ends with this process."""
+    """Makes processes. The server is started by `prepare` or by the first, and ends with this process."""
 
     def __init__(self, preload: Sequence[str]) -> None:
         self._preload = list(preload)
         self._server: ForkServerContext | None = None
 
     def prepare(self) -> None:
-        """Have everything loaded, which takes a while, before there is a run that waits for it and a lease that runs out."""
-        self.start(_nothing, log=Path(os.devnull)).join()
+        """Let the server load what runs need, without waiting for it, so that the first run begins as soon as any."""
+        self._context()
+        ensure_running()
 
     def start(self, task: Callable[..., None], *arguments: Any, log: Path) -> ChildProcess:
         """Let a process carry out `task`, a function that is found by its name. What it prints goes to `log`."""
+        process = self._context().Process(target=_begin, args=(task, arguments, str(log)), daemon=False)
+        process.start()
+        return ChildProcess(process)
+
+    def _context(self) -> ForkServerContext:
         if self._server is None:
             self._server = multiprocessing.get_context("forkserver")
             self._server.set_forkserver_preload(self._preload)
-        process = self._server.Process(target=_begin, args=(task, arguments, str(log)), daemon=False)
-        process.start()
-        return ChildProcess(process)
+        return self._server
 
 
 def _begin(task: Callable[..., None], arguments: Sequence[Any], log: str) -> None:
@@ -74,10 +79,6 @@ def _begin(task: Callable[..., None], arguments: Sequence[Any], log: str) -> Non
         task(*arguments)
     except KeyboardInterrupt:
         sys.exit(130)
-
-
-def _nothing() -> None:
-    return
 
 
 def _end_with_parent() -> None:

@@ -18,7 +18,7 @@ from headrace.bus.events import PipelineFailedEvent
 from headrace.errors import LeaseLost, RetryableError
 
 #: How often an idle worker looks for runs, in seconds. It only reads until there is something to claim.
-LOOK_EVERY = 0.05
+LOOK_EVERY = 0.025
 #: How often to try for runs that were there but could not begin, and to look whether one is to be stopped, in seconds.
 LOOK_AGAIN = 0.5
 #: How long a run that was asked to stop, or whose time is over, may take to do so before its processes are killed, in seconds.
@@ -69,6 +69,8 @@ class WorkerLoop:
     parallel: int
     role: str = "worker"
     told: Callable[[str], None] = lambda _line: None
+    prepare: Callable[[], None] = lambda: None
+    """Called when it begins to work."""
     stopping: threading.Event = field(default_factory=threading.Event)
     _charges: list[_Charge] = field(default_factory=list)
     _heard: float = float("-inf")
@@ -78,6 +80,7 @@ class WorkerLoop:
     def run(self, drain_seconds: float) -> None:
         """Until `stopping` is set, and then for as long as its runs take, at most `drain_seconds`; what is left then is given back."""
         deadline: float | None = None
+        self.prepare()
         while deadline is None or (self._charges and time.monotonic() < deadline):
             if deadline is None and self.stopping.is_set():
                 deadline = time.monotonic() + drain_seconds

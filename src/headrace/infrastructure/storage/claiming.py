@@ -12,6 +12,7 @@ from headrace.records import record
 
 #: How many runs are looked at, of each pipeline and in all, before the queue counts as blocked. Those of one pipeline share a fate.
 _OF_ONE, _IN_ALL = 5, 500
+_READY = "worker = '' and state in ('queued', 'waiting') and not_before <= :now and (host is null or host = :host)"
 
 
 @record
@@ -25,41 +26,47 @@ class Candidate:
 def choose(db: Transaction, worker: Worker, run_id: str | None, now: float) -> tuple[str | None, Sequence[Candidate]]:
     """The run to carry out now, if any, and those before it that have to wait."""
     going_on, used = _going_on(db)
-    paused = {row[0] for row in db.rows("select pipeline from paused")}
     blocked: list[Candidate] = []
-    for found, pipeline, slots, concurrency in _in_order(db, worker, run_id, now):
-        reason = _obstacle(pipeline, json.loads(slots), concurrency, going_on, used, paused, worker)
-        if reason is None:
-            return str(found), blocked
-        blocked.append(Candidate(str(found), reason))
+    for look in (_first, _in_order):  # the first mostly can go on, and is found in a tenth of the time
+        blocked.clear()
+        for found, pipeline, slots, concurrency, paused in look(db, worker, run_id, now):
+            reason = f"pipeline `{pipeline}` is paused" if paused else None
+            reason = reason or _obstacle(pipeline, json.loads(slots), concurrency, going_on, used, worker)
+            if reason is None:
+                return str(found), blocked
+            blocked.append(Candidate(str(found), reason))
     return None, blocked
 
 
 def any_ready(db: Transaction, worker: Worker, now: float) -> bool:
     """Whether it is worth while to choose."""
-    return bool(
-        db.rows(
-            "select 1 from queue where worker = '' and state in ('queued', 'waiting') and not_before <= :now "
-            "and (host is null or host = :host) limit 1",
-            {"now": now, "host": worker.host},
-        )
-    )
+    return bool(db.rows(f"select 1 from queue where {_READY} limit 1", {"now": now, "host": worker.host}))
+
+
+def _first(db: Transaction, worker: Worker, run_id: str | None, now: float) -> Sequence[Row]:
+    """The one whose turn it is."""
+    return _served(db, "queue", worker, run_id, now, 1)
 
 
 def _in_order(db: Transaction, worker: Worker, run_id: str | None, now: float) -> Sequence[Row]:
-    only = "and q.run_id = :run_id" if run_id else ""
+    """All that are looked at."""
+    nth = "row_number() over (partition by pipeline order by priority desc, queued_at, run_id)"
+    ranked = f"select *, {nth} as nth from queue where {_READY} {_only(run_id)}"
+    return _served(db, f"(select * from ({ranked}) ranked where nth <= {_OF_ONE})", worker, run_id, now, _IN_ALL)
+
+
+def _served(db: Transaction, runs: str, worker: Worker, run_id: str | None, now: float, limit: int) -> Sequence[Row]:
     values = {"now": now, "host": worker.host} | ({"run_id": run_id} if run_id else {})
-    ready = (
-        "select q.run_id, q.pipeline, q.slots, q.concurrency, q.priority, q.queued_at, "
-        "row_number() over (partition by q.pipeline order by q.priority desc, q.queued_at, q.run_id) as nth from queue q "
-        "where q.worker = '' and q.state in ('queued', 'waiting') and q.not_before <= :now "
-        f"and (q.host is null or q.host = :host) {only}"
-    )
     return db.rows(
-        f"select r.run_id, r.pipeline, r.slots, r.concurrency from ({ready}) r left join turns t on t.pipeline = r.pipeline "
-        f"where r.nth <= {_OF_ONE} order by r.priority desc, coalesce(t.token, 0), r.queued_at, r.run_id limit {_IN_ALL}",
+        f"select q.run_id, q.pipeline, q.slots, q.concurrency, p.pipeline is not null from {runs} q "
+        "left join turns t on t.pipeline = q.pipeline left join paused p on p.pipeline = q.pipeline "
+        f"where {_READY} {_only(run_id)} order by q.priority desc, coalesce(t.token, 0), q.queued_at, q.run_id limit {limit}",
         values,
     )
+
+
+def _only(run_id: str | None) -> str:
+    return "and run_id = :run_id" if run_id else ""
 
 
 def _going_on(db: Transaction) -> tuple[Mapping[str, list[str]], Counter[str]]:
@@ -78,11 +85,8 @@ def _obstacle(
     concurrency: int,
     going_on: Mapping[str, list[str]],
     used: Mapping[str, int],
-    paused: set[str],
     worker: Worker,
 ) -> str | None:
-    if pipeline in paused:
-        return f"pipeline `{pipeline}` is paused"
     others = going_on.get(pipeline, [])
     if len(others) >= concurrency:
         return f"run {others[0]} of `{pipeline}` goes on" if concurrency == 1 else f"{len(others)} runs of `{pipeline}` go on"

@@ -22,8 +22,12 @@ class Transaction(Protocol):
         """Carry out a statement; the number of rows it changed."""
         ...
 
-    def many(self, statement: str, values: Sequence[Values]) -> None:
-        """Carry out a statement once for each."""
+    def put(self, statement: str, values: Values | None = None) -> None:
+        """Carry out a statement of which nothing is asked. Over a network it goes along with the next question, or the commit."""
+        ...
+
+    def insert(self, table: str, rows: Sequence[Values]) -> None:
+        """Put rows into a table, all with the same columns. Nothing is asked of this either."""
         ...
 
     def rows(self, query: str, values: Values | None = None) -> Sequence[Row]: ...

@@ -12,45 +12,48 @@ from headrace.bus.events import Event
 from headrace.bus.store import UNKNOWN, Envelope, Origin
 from headrace.bus.upcasting import lifted, stored_names
 from headrace.errors import RetryableError
-from headrace.infrastructure.storage.database import Row, Transaction, parameters
+from headrace.infrastructure.storage.database import Row, Transaction
 
 _COLUMNS = ("position", "stream", "number", "type", "at", "data", "hash", "actor", "correlation", "causation")
-_INSERT = f"insert into events ({', '.join(_COLUMNS)}) values ({parameters(_COLUMNS)})"
 #: How many events are read at once.
 PAGE = 2_000
+_TEXT = json.JSONEncoder(default=str)
+_PLAIN = json.JSONDecoder()
+#: What an append follows: the newest event of all, how many its stream has, and whether any are no longer kept.
+_BEFORE = (
+    "select number, text, (select max(number) from events where stream = :stream), "
+    "(select number from marks where name = 'anchor') from marks where name = 'head'"
+)
 
 
 def append_in(
     db: Transaction, stream: str, events: Sequence[Event], *, expect: int | None = None, origin: Origin = UNKNOWN
 ) -> Sequence[Envelope]:
     """Append in a writing transaction, so that events commit together with what they tell of. Raises `RetryableError`."""
-    number = _length(db, stream)
+    position, previous, length, pruned = db.rows(_BEFORE, {"stream": stream})[0]
+    number = _pruned_length(db, stream) if length is None and pruned else length or 0
     if expect is not None and number != expect:
         raise RetryableError(f"run {stream} has {number} events, not {expect}: someone else went on with it")
-    head = mark(db, "head")
-    at, previous, stored = datetime.now(UTC), head.hash, []
+    at, stored, rows = datetime.now(UTC), [], []
     for i, event in enumerate(events, 1):
-        data = event.data()
-        text = json.dumps(data, default=str)
-        plain = json.loads(text)
+        text = _TEXT.encode(event.data())
+        plain = _PLAIN.raw_decode(text)[0]
         previous = digest(previous, stream, number + i, event.written, at, plain, origin)
-        stored.append(Envelope(head.position + i, stream, number + i, event.written, at, plain, previous, origin))
+        stored.append(Envelope(position + i, stream, number + i, event.written, at, plain, previous, origin))
+        rows.append(_row(stored[-1], text))
     if stored:
-        db.many(_INSERT, [_values(e) for e in stored])
-        db.run(
+        db.insert("events", rows)
+        db.put(
             "update marks set number = :position, text = :hash where name = 'head'",
             {"position": stored[-1].position, "hash": stored[-1].hash},
         )
     return stored
 
 
-def _length(db: Transaction, stream: str) -> int:
-    """How many events a stream has, with those that are no longer kept: of them the read side knows."""
-    kept = db.rows("select max(number) from events where stream = :stream", {"stream": stream})[0][0]
-    if kept is None and mark(db, "anchor").position:
-        found = db.rows("select number from view_runs where run_id = :stream", {"stream": stream})
-        return int(found[0][0]) if found else 0
-    return int(kept or 0)
+def _pruned_length(db: Transaction, stream: str) -> int:
+    """How many events a stream had that are no longer kept: of them the read side knows."""
+    found = db.rows("select number from view_runs where run_id = :stream", {"stream": stream})
+    return int(found[0][0]) if found else 0
 
 
 def is_there(db: Transaction, event: Envelope) -> bool:
@@ -88,14 +91,14 @@ def mark(db: Transaction, name: str) -> Anchor:
     return Anchor(int(position), text)
 
 
-def _values(e: Envelope) -> dict[str, Any]:
+def _row(e: Envelope, data: str) -> dict[str, Any]:
     return {
         "position": e.position, "stream": e.stream, "number": e.number, "type": e.type, "at": e.at.isoformat(), "hash": e.hash,
-        "data": json.dumps(e.data), "actor": e.origin.actor, "correlation": e.origin.correlation_id, "causation": e.origin.causation_id,
+        "data": data, "actor": e.origin.actor, "correlation": e.origin.correlation_id, "causation": e.origin.causation_id,
     }  # fmt: skip
 
 
 def _envelope(row: Row) -> Envelope:
     position, stream, number, kind, at, data, hashed, actor, correlation, causation = row
     origin = Origin(actor, correlation, causation) if actor or correlation or causation else UNKNOWN
-    return Envelope(position, stream, number, kind, datetime.fromisoformat(at), json.loads(data), hashed, origin)
+    return Envelope(position, stream, number, kind, datetime.fromisoformat(at), _PLAIN.raw_decode(data)[0], hashed, origin)

@@ -6,6 +6,8 @@ seconds slows the work down and stops none of it.
 
 from __future__ import annotations
 
+import json
+import logging
 import random
 import re
 import threading
@@ -25,9 +27,9 @@ T = TypeVar("T")
 PATIENCE = 60.0
 _LONGEST_PAUSE = 1.0
 _CONNECT_SECONDS = 10
-#: Whoever holds this lock is the only writer.
+#: Whoever holds this lock is the only writer, from the time that it tells.
 _NOW = "extract(epoch from clock_timestamp())"
-_WRITE = f"begin; set local lock_timeout = '60s'; select pg_advisory_xact_lock(7482), {_NOW}"
+_LOCK = f"select {_NOW} from pg_advisory_xact_lock(7482)"
 #: Under the lock of the migrations: two processes that make the schema at once would both find that it is not there.
 _SCHEMA = "begin; select pg_advisory_xact_lock(7481); create schema if not exists headrace; commit"
 #: Failures that a later attempt may not see: connections, shutdowns, too many connections, deadlocks and serialization, locks.
@@ -69,13 +71,15 @@ class PostgresDatabase:
             for pause in _pauses():
                 try:
                     db = self._connection()
-                    transaction = _Connected(db, _begun(db))
-                    done = landed(transaction) if unsure and landed is not None else None
-                    unsure = False  # Whoever began to commit before us has come to an end: his lock is ours.
-                    if done is None:
-                        done = act(transaction)
-                    committing = True
-                    db.execute("commit")
+                    with db.pipeline() as pipeline:
+                        db.execute("begin")
+                        transaction = _Connected(db, db.execute(_LOCK), pipeline)
+                        done = landed(transaction) if unsure and landed is not None else None
+                        unsure = False  # Whoever began to commit before us has come to an end: his lock is ours.
+                        if done is None:
+                            done = act(transaction)
+                        committing = True
+                        db.execute("commit")
                 except self._errors() as error:
                     unsure, committing = unsure or (committing and _is_connection(error)), False
                     if not _passes(error) or time.monotonic() - begun > self._patience:
@@ -116,12 +120,14 @@ class PostgresDatabase:
     def _open(self) -> Any:
         import psycopg
 
+        # It warns of connections that break between statements. They are mended here, or raised as errors.
+        logging.getLogger("psycopg").addHandler(logging.NullHandler())
         db = psycopg.connect(
             self._url(), autocommit=True, connect_timeout=_CONNECT_SECONDS, application_name="headrace", client_encoding="utf8"
         )
         with ExitStack() as unless_ready:
             unless_ready.callback(db.close)
-            db.execute("set timezone = 'UTC'; set search_path = headrace; set statement_timeout = 0")
+            db.execute("set timezone = 'UTC'; set search_path = headrace; set statement_timeout = 0; set lock_timeout = '60s'")
             if not db.execute("select to_regnamespace('headrace') is not null").fetchall()[0][0]:
                 db.execute(_SCHEMA)
             migrate(_Connected(db), "postgres", db.execute)
@@ -155,14 +161,6 @@ class PostgresDatabase:
         )
 
 
-def _begun(db: Any) -> float:
-    """Begin a transaction that is the only writer; the time at which it became so. One trip to the server."""
-    cursor = db.execute(_WRITE)
-    while cursor.nextset():
-        pass
-    return float(cursor.fetchone()[1])
-
-
 def _pauses() -> Iterator[float]:
     pause = 0.02
     while True:
@@ -191,18 +189,28 @@ def _translated(statement: str) -> str:
 
 
 class _Connected:
-    """A transaction on a connection of psycopg."""
+    """A transaction on a connection of psycopg; in a pipeline, statements travel together until an answer is asked for."""
 
-    def __init__(self, db: Any, now: float | None = None) -> None:
-        self._db, self._now = db, now
+    def __init__(self, db: Any, locked: Any = None, pipeline: Any = None) -> None:
+        self._db, self._locked, self._pipeline = db, locked, pipeline
+        self._now: float | None = None
 
     def run(self, statement: str, values: Values | None = None) -> int:
-        changed: int = self._db.execute(_translated(statement), values or {}).rowcount
-        return max(0, changed)
+        cursor = self._db.execute(_translated(statement), values or {})
+        if self._pipeline is not None:
+            self._pipeline.sync()
+        return max(0, int(cursor.rowcount))
 
-    def many(self, statement: str, values: Sequence[Values]) -> None:
-        with self._db.cursor() as cursor:
-            cursor.executemany(_translated(statement), values)
+    def put(self, statement: str, values: Values | None = None) -> None:
+        self._db.execute(_translated(statement), values or {})
+
+    def insert(self, table: str, rows: Sequence[Values]) -> None:
+        """One statement with one parameter, however many rows: half the time of a statement for each."""
+        columns = ", ".join(rows[0])
+        self.put(
+            f"insert into {table} ({columns}) select {columns} from json_populate_recordset(null::{table}, :rows)",
+            {"rows": json.dumps(rows)},
+        )
 
     def rows(self, query: str, values: Values | None = None) -> Sequence[Row]:
         found: list[Any] = self._db.execute(_translated(query), values or {}).fetchall()
@@ -211,7 +219,8 @@ class _Connected:
     def lease_clock(self) -> tuple[str, float]:
         """The server's clock, the one that all workers share."""
         if self._now is None:
-            self._now = float(self.rows(f"select {_NOW}")[0][0])
+            found = self._locked.fetchone() if self._locked is not None else self.rows(f"select {_NOW}")[0]
+            self._now = float(found[0])
         return "server", self._now
 
     def script(self, text: str) -> None:

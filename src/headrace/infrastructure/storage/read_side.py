@@ -112,7 +112,7 @@ class DatabaseReadSide:
 def write(tx: Rows, found: Changes) -> None:
     """Write changes down."""
     for row in found.runs.values():
-        tx.run(_PUT_RUN, _run_values(row))
+        tx.put(_PUT_RUN, _run_values(row))
     steps = [
         {"run_id": r.view.id} | {c: getattr(s, c) for c in _STEP[1:]} for r in found.runs.values() for s in steps_of(r.view)
     ]
@@ -121,8 +121,8 @@ def write(tx: Rows, found: Changes) -> None:
         (_PUT_QUALITY, [_quality_values(q) for q in found.quality]),
         (_PUT_REPLAY, [_replay_values(position, note) for position, note in found.replays]),
     ):
-        if rows:
-            tx.many(statement, rows)
+        for values in rows:
+            tx.put(statement, values)
 
 
 def _known(tx: Rows, run_id: str) -> RunRow | None:

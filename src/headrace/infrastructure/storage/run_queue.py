@@ -36,7 +36,10 @@ _COLUMNS = (
 )  # fmt: skip
 #: Among the options of a queued run: what its events belong to (see `Origin`).
 _BELONGS_TO = "belongs to"
-_INSERT = f"insert into queue ({', '.join(_COLUMNS)}) values ({parameters(_COLUMNS)})"
+#: The token of the next claim, and by whom it is issued.
+_NEXT_CLAIM = (
+    "update marks set number = number + 1 where name = 'token' returning number, (select text from marks where name = 'issuer')"
+)
 
 
 class DatabaseRunQueue:
@@ -137,7 +140,8 @@ class DatabaseRunQueue:
 
     def reap(self, worker: Worker, *, resume: bool) -> Sequence[str]:
         def act(tx: _Writing) -> tuple[list[str], list[Envelope]]:
-            lost = [row for row in tx.held() if _is_lost(row, tx.clock, tx.now)]
+            clock, now = tx.db.lease_clock()
+            lost = [row for row in tx.held() if _is_lost(row, clock, now)]
             for row in lost:
                 gone = is_gone(row["worker"])
                 why = "its process is gone" if gone else "it was not heard of for the time of its lease"
@@ -194,17 +198,16 @@ class DatabaseRunQueue:
 
 
 class _Writing:
-    """One decision: the transaction, the time of the lease clock, and the events that were appended so far."""
+    """One decision: the transaction, and the events that were appended so far."""
 
     def __init__(self, db: Transaction) -> None:
         self.db = db
-        self.clock, self.now = db.lease_clock()
         self.events: list[Envelope] = []
 
     def submit(self, request: RunRequest) -> str:
         if request.key is not None:
             values = {"key": request.key, "run_id": request.run_id, "at": _utc()}
-            self.db.run(
+            self.db.put(
                 "insert into run_keys (key, run_id, at) values (:key, :run_id, :at) on conflict (key) do nothing", values
             )
             first = str(self.db.rows("select run_id from run_keys where key = :key", values)[0][0])
@@ -239,7 +242,7 @@ class _Writing:
         values |= {"options": json.dumps(options, default=str)}
         values |= {"state": state, "reason": "", "queued_at": _utc(), "definition": kept.fingerprint if kept else None}
         values |= {"attempt": 0, "token": 0, "worker": "", "claim": "", "lease_clock": "", "lease_until": 0.0}
-        self.db.run(_INSERT, values)
+        self.db.insert("queue", [values])
 
     def claim(self, worker: Worker, run_id: str | None) -> Lease | None:
         chosen, blocked = choose(self.db, worker, run_id, time.time())
@@ -247,26 +250,26 @@ class _Writing:
             self.wait(waiting.run_id, waiting.reason)
         if chosen is None:
             return None
-        token = int(self.db.rows("update marks set number = number + 1 where name = 'token' returning number")[0][0])
+        token, issuer = self.db.rows(_NEXT_CLAIM)[0]
         row = self.row(chosen)
         if row is None:
             return None
         attempt = row["attempt"] + 1
         state = "cancelling" if row["state"] == "cancelling" else "running"
         values = {"run_id": chosen, "worker": worker.name, "token": token, "attempt": attempt, "state": state}
-        held = {"clock": self.clock, "until": self.now + worker.lease_seconds}
-        self.db.run(
+        clock, now = self.db.lease_clock()
+        held = {"clock": clock, "until": now + worker.lease_seconds}
+        self.db.put(
             "update queue set state = :state, reason = '', worker = :worker, token = :token, attempt = :attempt, lease_clock = :clock, "
             "lease_until = :until where run_id = :run_id",
             values | held,
         )
-        self.db.run(
+        self.db.put(
             "insert into turns (pipeline, token) values (:pipeline, :token) on conflict (pipeline) do update set token = excluded.token",
             {"pipeline": row["pipeline"], "token": token},
         )
         request = _request(self.db, row)
         self.append(chosen, [PipelineClaimedEvent(chosen, worker.name, token, attempt)], request.origin)
-        issuer = str(self.db.rows("select text from marks where name = 'issuer'")[0][0])
         return Lease(request, worker.name, issuer, token, attempt, worker.lease_seconds)
 
     def wait(self, run_id: str, reason: str) -> None:
@@ -288,8 +291,9 @@ class _Writing:
         return row
 
     def hold(self, lease: Lease) -> None:
-        values = {"run_id": lease.run_id, "clock": self.clock, "until": self.now + lease.seconds}
-        self.db.run("update queue set lease_clock = :clock, lease_until = :until where run_id = :run_id", values)
+        clock, now = self.db.lease_clock()
+        values = {"run_id": lease.run_id, "clock": clock, "until": now + lease.seconds}
+        self.db.put("update queue set lease_clock = :clock, lease_until = :until where run_id = :run_id", values)
 
     def tell(self, row: Mapping[str, Any], events: Sequence[Event]) -> None:
         """Append events that may change the run's state; a terminal one ends it."""
@@ -303,9 +307,9 @@ class _Writing:
             state = following
         self.append(row["run_id"], events, _origin(row))
         if state in ENDED:
-            self.db.run("delete from queue where run_id = :run_id", {"run_id": row["run_id"]})
+            self.db.put("delete from queue where run_id = :run_id", {"run_id": row["run_id"]})
         elif state != row["state"]:
-            self.db.run("update queue set state = :state where run_id = :run_id", {"state": state, "run_id": row["run_id"]})
+            self.db.put("update queue set state = :state where run_id = :run_id", {"state": state, "run_id": row["run_id"]})
 
     def take_away(self, row: Mapping[str, Any], worker: Worker, why: str, *, resume: bool) -> None:
         run_id = row["run_id"]
@@ -333,7 +337,7 @@ class _Writing:
     def free(self, row: Mapping[str, Any], state: str, reason: str, not_before: float) -> None:
         """Nobody holds it from here on. The token stays, and is too small for whoever held it as soon as the next claim is made."""
         values = {"run_id": row["run_id"], "state": state, "reason": reason, "not_before": not_before}
-        self.db.run(
+        self.db.put(
             "update queue set state = :state, reason = :reason, not_before = :not_before, worker = '', lease_until = 0 "
             "where run_id = :run_id",
             values,
@@ -360,7 +364,7 @@ class _Writing:
 
 def keep_definition(db: Transaction, kept: KeptDefinition) -> None:
     columns = ("fingerprint", "pipeline", "project", "file", "text")
-    db.run(
+    db.put(
         f"insert into definitions ({', '.join(columns)}, at) values ({parameters(columns)}, :at) on conflict (fingerprint) do nothing",
         {name: getattr(kept, name) for name in columns} | {"at": _utc()},
     )

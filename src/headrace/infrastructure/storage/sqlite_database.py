@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from headrace.errors import NonRetryableError, RetryableError
-from headrace.infrastructure.storage.database import Row, Transaction, Values
+from headrace.infrastructure.storage.database import Row, Transaction, Values, parameters
 from headrace.infrastructure.storage.migrating import migrate
 
 T = TypeVar("T")
@@ -141,8 +141,12 @@ class _Connected:
     def run(self, statement: str, values: Values | None = None) -> int:
         return max(0, self._db.execute(statement, values or {}).rowcount)
 
-    def many(self, statement: str, values: Sequence[Values]) -> None:
-        self._db.executemany(statement, values)
+    def put(self, statement: str, values: Values | None = None) -> None:
+        self._db.execute(statement, values or {})
+
+    def insert(self, table: str, rows: Sequence[Values]) -> None:
+        columns = tuple(rows[0])
+        self._db.executemany(f"insert into {table} ({', '.join(columns)}) values ({parameters(columns)})", rows)
 
     def rows(self, query: str, values: Values | None = None) -> Sequence[Row]:
         found: list[Any] = self._db.execute(query, values or {}).fetchall()
