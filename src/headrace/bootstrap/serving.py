@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -127,38 +125,25 @@ def notifications(project: Path, definitions: Callable[[], Mapping[str, Loaded]]
 
 
 def carry_out_claimed(home: Path, lease: Lease) -> None:
-    """Carry out a run that a worker has claimed. The log has how it ended; this returns in any case."""
+    """Carry out a run that a worker has claimed. The log has how it ended; this returns in any case but an interruption."""
     from headrace.application.orchestrator.batch import assigned, wish_of
-    from headrace.application.orchestrator.carrying import carry_out
-    from headrace.application.orchestrator.lease import LeaseKeeper
+    from headrace.application.orchestrator.carrying import Assignment, Prepared, carry_out
     from headrace.application.orchestrator.site import new_run_id
-    from headrace.bus.events import PipelineFailedEvent
-    from headrace.errors import LeaseLost
 
     request = lease.request
     site = replace(parts.site(Path(request.project), home=home), postpones=True)
-    main, begun = threading.get_ident(), False
 
-    def interrupt() -> None:
-        signal.pthread_kill(main, signal.SIGINT)
+    def prepare() -> tuple[Prepared, Assignment]:
+        loaded = _load(request.definition, request.params)
+        wish = replace(wish_of(request), params={**request.params, **loaded.params})
+        return assigned(parts.prepare(loaded, site), wish)
 
     try:
-        with LeaseKeeper(site.queue, lease, interrupt):  # Looking at sources may take longer than a lease.
-            loaded = _load(request.definition, request.params)
-            prepared = parts.prepare(loaded, site)
-        wish = replace(wish_of(request), params={**request.params, **loaded.params})
-        begun = True
-        carried = carry_out(site, lease, *assigned(prepared, wish))
+        carried = carry_out(site, lease, prepare)
         if carried.more:
             site.queue.submit(replace(request, run_id=new_run_id(), key=None))
-    except LeaseLost as error:
-        sys.stderr.write(f"{error}\n")  # Into the log of the run's process: its events are another's now.
     except HeadraceError as error:
-        if not begun:
-            failed = PipelineFailedEvent(
-                lease.run_id, error.message, pipeline=request.pipeline, error=type(error).__name__, hint=error.hint
-            )
-            site.queue.append(lease, [failed])
+        sys.stderr.write(f"{error}\n")  # Into the log of the run's process, for those who look there.
 
 
 def _loop(home: Path, parallel: int, role: str, told: Told) -> WorkerLoop:

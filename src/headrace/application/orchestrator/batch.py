@@ -68,13 +68,13 @@ def run_once(site: Site, prepared: Prepared, wish: Wish, assignment: Assignment,
     """One run with an assignment of its own."""
     request = replace(request_for(site, prepared.definition, wish, run_id), host=site.worker.host)
     lease = take_turn(site, request)
-    return carry_out(site, lease, prepared, assignment).run if lease else ended_elsewhere(site.bus.store, run_id)
+    return carry_out(site, lease, lambda: (prepared, assignment)).run if lease else ended_elsewhere(site.bus.store, run_id)
 
 
 def _carried(site: Site, lease: Lease | None, run_id: str, prepared: Prepared, wish: Wish) -> Carried:
     if lease is None:
         return Carried(ended_elsewhere(site.bus.store, run_id), more=False)
-    return carry_out(site, lease, *assigned(prepared, wish))
+    return carry_out(site, lease, lambda: assigned(prepared, wish))
 
 
 def assigned(prepared: Prepared, wish: Wish) -> tuple[Prepared, Assignment]:

@@ -65,10 +65,10 @@ class Carried:
     more: bool
 
 
-def carry_out(site: Site, lease: Lease, prepared: Prepared, assignment: Assignment) -> Carried:
+def carry_out(site: Site, lease: Lease, prepare: Callable[[], tuple[Prepared, Assignment]]) -> Carried:
     """One run, from its claim to its end, or until it is given back to wait. Raises what ended it; the log has it either way, but
-    when the lease was lost."""
-    carrier = _Carrier(site, lease, prepared, assignment)
+    when the lease was lost. `prepare` is called under the lease: looking at sources may take longer than that lasts."""
+    carrier = _Carrier(site, lease, prepare)
     with carrier.keeper:
         more = carrier.carry_out()
     return Carried(fold(lease.run_id, site.bus.store.read(lease.run_id)), more)
@@ -77,19 +77,23 @@ def carry_out(site: Site, lease: Lease, prepared: Prepared, assignment: Assignme
 class _Carrier:
     """A run under its lease: what `BatchRun` needs of the world around it."""
 
-    def __init__(self, site: Site, lease: Lease, prepared: Prepared, assignment: Assignment) -> None:
-        self.site, self.lease, self.prepared, self.assignment = site, lease, prepared, assignment
+    prepared: Prepared
+    assignment: Assignment
+
+    def __init__(self, site: Site, lease: Lease, prepare: Callable[[], tuple[Prepared, Assignment]]) -> None:
+        self.site, self.lease, self.prepare = site, lease, prepare
         self.records, self.hash_file, self.busy = site.records, site.hash_file, site.busy
         self.fence = Fence(_issuer(lease), lease.token)
         self.batch: BatchRun | None = None
         self.keeper = LeaseKeeper(site.queue, lease, self._way_to_interrupt())
-        self.pipeline = prepared.definition.pipeline
+        self.pipeline = lease.request.pipeline
         self.begun = time.monotonic()
 
     def carry_out(self) -> bool:
         run_id = self.lease.run_id
         try:
             self.reached("claimed")
+            self.prepared, self.assignment = self.prepare()
             more, done = self._work()
             self.reached("before completed")
             self.keeper.close()
