@@ -140,7 +140,6 @@ def carry_out_claimed(home: Path, lease: Lease) -> None:
     """Carry out a run that a worker has claimed. The log has how it ended; this returns in any case but an interruption."""
     from headrace.application.orchestrator.batch import assigned, wish_of
     from headrace.application.orchestrator.carrying import Assignment, Prepared, carry_out
-    from headrace.application.orchestrator.site import new_run_id
 
     request = lease.request
     site = replace(parts.site(Path(request.project), home=home), postpones=True)
@@ -151,9 +150,7 @@ def carry_out_claimed(home: Path, lease: Lease) -> None:
         return assigned(parts.prepare(loaded, site), wish)
 
     try:
-        carried = carry_out(site, lease, prepare)
-        if carried.more:
-            site.queue.submit(replace(request, run_id=new_run_id(), key=None))
+        carry_out(site, lease, prepare)
     except HeadraceError as error:
         sys.stderr.write(f"{error}\n")  # Into the log of the run's process, for those who look there.
 

@@ -21,7 +21,7 @@ from headrace.application.orchestrator.readiness import Ready, from_note
 from headrace.application.orchestrator.reopening import is_overtaken
 from headrace.application.orchestrator.run import BatchRun, Order
 from headrace.application.orchestrator.settling import settle_runs
-from headrace.application.orchestrator.site import Site
+from headrace.application.orchestrator.site import Site, new_run_id
 from headrace.application.queries.runs import RunView, fold
 from headrace.bus.events import DataStoredEvent, Event, PipelineCancelledEvent, PipelineCompletedEvent, PipelineFailedEvent
 from headrace.bus.lifecycle import PipelineRetriedEvent
@@ -96,6 +96,8 @@ class _Carrier:
             self.prepared, self.assignment = self.prepare()
             more, done = self._work()
             self.reached("before completed")
+            if more and self.site.postpones:
+                self._ask_for_the_rest()
             self.keeper.close()
             self.tell(PipelineCompletedEvent(run_id, pipeline=self.pipeline, seconds=self._seconds(), unchanged=not done))
         except LeaseLost:
@@ -152,6 +154,11 @@ class _Carrier:
             self.tell(*self.assignment.before)
         self.batch = BatchRun(order, self.site.engine, self)
         return work.more, self.batch.execute(ready)
+
+    def _ask_for_the_rest(self) -> None:
+        """Before this run is known to have ended, so that a death in between loses nothing; and once, whoever asks again."""
+        request = replace(self.lease.request, run_id=new_run_id(), key=f"behind:{self.lease.run_id}", options={})
+        self.site.queue.submit(request)
 
     def _reopened(self) -> bool:
         """Whether the run had ended before. What it has staged is forgotten if it is to begin from the start, or was overtaken."""

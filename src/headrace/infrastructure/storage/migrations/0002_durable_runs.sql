@@ -51,6 +51,7 @@ create table queue (
 -- Runs of which the log of an older version does not say how they ended: nobody holds them, so they are closed by the next who looks.
 insert into queue (run_id, pipeline, state, queued_at, project, params, options, trigger_, slots, attempt, worker) select s.stream, coalesce(json_extract(s.data, '$.pipeline'), ''), 'running', s.at, '', '{}', '{}', 'command', '{}', 1, '-' from events s where s.type = 'pipeline.started/1' and not exists (select 1 from events e where e.stream = s.stream and e.type in ('pipeline.completed/1', 'pipeline.failed/1', 'pipeline.cancelled/1')); -- sqlite
 create index queue_in_order on queue (state, not_before, priority);
+create index queue_by_pipeline on queue (pipeline, priority, queued_at);
 -- Requests that may be made once only, however often they are made.
 create table run_keys (
     key text primary key,
