@@ -86,7 +86,7 @@ def work(project: Project) -> None:
     assert lease is not None
     assert lease.request.definition is not None
     loaded = bootstrap.load_kept(lease.request.definition, lease.request.params)
-    carry_out(site, lease, *assigned(bootstrap.prepare(loaded, site), wish_of(lease.request)))
+    carry_out(site, lease, lambda: assigned(bootstrap.prepare(loaded, site), wish_of(lease.request)))
 
 
 @pytest.fixture
