@@ -52,7 +52,7 @@ class Grammar:
     @cached_property
     def run(self) -> re.Pattern[bytes]:
         """As many good records as follow each other. It never takes back what it took, so its time is linear."""
-        return re.compile(b"(?:" + self._body + rb"(?:\r\n|\n|\r))*+", re.DOTALL)
+        return re.compile(b"(?>(?:" + self._body + rb"(?:\r\n|\n|\r))*)", re.DOTALL)
 
     def fault(self, buffer: bytes, at: int, *, final: bool) -> Fault | None:
         """What is wrong with the record at `at`, or None when only more bytes can tell."""
@@ -98,7 +98,7 @@ class Grammar:
         more = delimiter + field
         rest = more * (self.columns - 1) if self.columns <= _WRITTEN_OUT else b"(?:%b){%d}" % (more, self.columns - 1)
         start = b"(?!%b)" % re.escape(self.comment.encode()) if self.comment else b""
-        return start + field + rest + b"(?:%b)*+" % delimiter
+        return start + field + rest + b"(?>(?:%b)*)" % delimiter
 
     @property
     def _delimiter(self) -> bytes:
@@ -112,13 +112,14 @@ class Grammar:
     def _field(self) -> re.Pattern[bytes]:
         plain = self._plain(b"")
         if not self.quote:
-            return re.compile(plain + b"*+")
+            return re.compile(self._many(plain))
         quote = re.escape(self.quote.encode())
         quoted = self._open_quote.pattern + quote + (b"" if self.delimiter == " " else b" *+")
         if self.delimiter == " ":
-            return re.compile(b"(?:%b%b*+|%b|)" % (self._plain(quote), plain, quoted), re.DOTALL)
-        after_space = b" (?:%b|(?!%b)%b*+)" % (quoted, quote, plain)
-        return re.compile(b"(?:%b%b*+|%b|%b|)" % (self._plain(quote + b" "), plain, quoted, after_space), re.DOTALL)
+            return re.compile(b"(?:%b%b|%b|)" % (self._plain(quote), self._many(plain), quoted), re.DOTALL)
+        after_space = b" (?:%b|(?!%b)%b)" % (quoted, quote, self._many(plain))
+        parts = (self._plain(quote + b" "), self._many(plain), quoted, after_space)
+        return re.compile(b"(?:%b%b|%b|%b|)" % parts, re.DOTALL)
 
     def _plain(self, excluded: bytes) -> bytes:
         """One byte of an unquoted field."""
@@ -126,14 +127,19 @@ class Grammar:
             return b"[^%b\n\r\x00%b]" % (self._delimiter, excluded)
         return b"(?:(?!%b)[^\n\r\x00%b])" % (self._delimiter, excluded)
 
+    def _many(self, plain: bytes) -> bytes:
+        """As many as there are, and none given back. Of a group that is an atomic one: before Python 3.11.5 a possessive repetition of
+        a group may match too little (CPython issue 106052)."""
+        return plain + b"*+" if plain.startswith(b"[") else b"(?>%b*)" % plain
+
     @cached_property
     def _open_quote(self) -> re.Pattern[bytes]:
         """A quoted field without its closing quote."""
         quote, escape = re.escape(self.quote.encode()), re.escape(self.escape.encode())
         if self.quote == self.escape:
-            return re.compile(b"%b[^%b\x00]*+(?:%b%b[^%b\x00]*+)*+" % ((quote,) * 5))
+            return re.compile(b"%b[^%b\x00]*+(?>(?:%b%b[^%b\x00]*+)*)" % ((quote,) * 5))
         other = b"[^%b%b\x00]*+" % (quote, escape)
-        return re.compile(b"%b%b(?:%b[^\x00]%b)*+" % (quote, other, escape, other), re.DOTALL)
+        return re.compile(b"%b%b(?>(?:%b[^\x00]%b)*)" % (quote, other, escape, other), re.DOTALL)
 
     def _field_end(self, buffer: bytes, at: int) -> int:
         found = self._field.match(buffer, at)

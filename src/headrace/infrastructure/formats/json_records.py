@@ -16,7 +16,7 @@ from headrace.infrastructure.formats.delimited_tidy import LONGEST
 from headrace.infrastructure.formats.rejects import KEPT, Rejects
 
 _SPACE = rb"[ \t\n\r]*+"
-_STRING = rb'"(?:[^"\\\x00-\x1f]|\\["\\/bfnrt]|\\u[0-9A-Fa-f]{4})*+"'
+_STRING = rb'"(?>(?:[^"\\\x00-\x1f]|\\["\\/bfnrt]|\\u[0-9A-Fa-f]{4})*)"'
 _TOKEN = re.compile(
     _SPACE + rb"(?:(?P<mark>[\[\]{},:])|(?P<string>" + _STRING + rb")|(?P<plain>-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?"
     rb"|true|false|null|NaN|-?Infinity)(?![0-9A-Za-z.+-]))"
@@ -26,7 +26,7 @@ _CLOSES = {b"{": b"}", b"[": b"]"}
 
 #: In an array, the items are found without judging them: strings, brackets, and what lies between.
 _OUTLINE = re.compile(
-    rb'(?P<string>"(?:[^"\\]|\\.)*+")|(?P<open>[\[{])|(?P<close>[\]}])|(?P<comma>,)|[^"\[\]{},]++|"', re.DOTALL
+    rb'(?P<string>"(?>(?:[^"\\]|\\.)*)")|(?P<open>[\[{])|(?P<close>[\]}])|(?P<comma>,)|[^"\[\]{},]++|"', re.DOTALL
 )
 
 
