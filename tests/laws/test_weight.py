@@ -36,7 +36,7 @@ NETWORK = {
 #: The outbox calls whom the settings name, and nobody else: it exists to tell others what happened.
 OUTBOX = {
     ("headrace/infrastructure/outbox/redis_stream.py", "redis"),
-    ("headrace/infrastructure/outbox/webhook.py", "http"),
+    ("headrace/infrastructure/posting.py", "http"),
 }
 
 
@@ -156,8 +156,8 @@ def test_importing_touches_nothing():
 #: The rooms that deliver what a definition's `notify` asks for, to the server that stands there.
 TELLS_PEOPLE = {
     ("headrace/infrastructure/notifying/email.py", "smtplib"),
-    ("headrace/infrastructure/notifying/patience.py", "socket"),
-    ("headrace/infrastructure/notifying/webhook.py", "http"),
+    ("headrace/infrastructure/patience.py", "socket"),
+    ("headrace/infrastructure/posting.py", "http"),
 }
 
 

@@ -39,7 +39,7 @@ def outbox(project: Path) -> Sequence[Subscription]:
     from headrace.security.secrets import Vault
 
     home = parts.state_home(project)
-    log = EventLog(parts.database(home))
+    log = EventLog(parts.database(home, patient=True))
     return list(of_outlets(parts.settings(home).outbox, Vault.of(home), lambda: log.source))
 
 
@@ -48,7 +48,7 @@ def deliveries(project: Path) -> Sequence[Delivery]:
     from headrace.infrastructure.storage.delivering import Delivery
     from headrace.infrastructure.storage.read_side import READ_SIDE
 
-    return [Delivery(parts.database(project), subscription) for subscription in (READ_SIDE, *outbox(project))]
+    return [Delivery(parts.database(project, patient=True), subscription) for subscription in (READ_SIDE, *outbox(project))]
 
 
 def replay_subscription(project: Path, name: str, after: int = 0) -> None:
@@ -78,4 +78,4 @@ def prune(project: Path, now: datetime | None = None) -> Pruned:
     """Remove the events that are older than the settings keep them."""
     from headrace.infrastructure.storage.retention import prune as prune_log
 
-    return prune_log(parts.database(project), parts.settings(project).keep_days, now or datetime.now(UTC))
+    return prune_log(parts.database(project, patient=True), parts.settings(project).keep_days, now or datetime.now(UTC))

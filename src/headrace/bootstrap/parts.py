@@ -69,17 +69,17 @@ def state_folder(project: Path) -> Path:
     return state_home(project) / settings(project).state
 
 
-def database(project: Path) -> Database:
-    """Where a project keeps its state."""
+def database(project: Path, *, patient: bool = False) -> Database:
+    """Where a project keeps its state. Processes that serve are `patient` with a server that is not there yet; commands are not."""
     from headrace.infrastructure.storage.sqlite_database import SqliteDatabase
 
     chosen = settings(project)
     if chosen.database_url is not None:
-        from headrace.infrastructure.storage.postgres_database import PostgresDatabase
+        from headrace.infrastructure.storage.postgres_database import COMMAND_PATIENCE, PATIENCE, PostgresDatabase
         from headrace.security.secrets import Secret, Vault
 
         url = Secret(chosen.database_url, Vault.of(state_home(project)))
-        return PostgresDatabase(url.reveal, str(url))
+        return PostgresDatabase(url.reveal, str(url), PATIENCE if patient else COMMAND_PATIENCE)
     return SqliteDatabase(state_folder(project) / "headrace.db")
 
 
@@ -110,6 +110,7 @@ def site(
     listen: Listener | None = None,
     home: Path | None = None,
     bus: EventBus | None = None,
+    patient: bool = False,
 ) -> Site:
     """Where the runs of a project take place. `home` has the settings and the state, where that is not the project's own; `bus` is
     one that a caller listens on already."""
@@ -126,7 +127,7 @@ def site(
 
     home = home or state_home(project)
     chosen, state = settings(home), state_folder(home)
-    bus = bus or EventBus(EventLog(database(home)))
+    bus = bus or EventBus(EventLog(database(home, patient=patient)))
     if not isinstance(bus.store, EventLog):
         raise UsageError("runs need a bus of a project's log", hint="make it with `headrace.orchestration.event_bus(project)`")
     log, store = bus.store, bus.store.database

@@ -79,7 +79,7 @@ def serve(project: Path, parallel: int, told: Told) -> Serving:
     home = parts.state_home(project).resolve()
     loop = _loop(home, parallel, "serve", told)
     # Duties have a connection of their own, so that none of them holds up the worker's.
-    database = parts.database(home)
+    database = parts.database(home, patient=True)
     records = DatabaseServiceRecords(database)
     folder = definitions_folder(home, told)
     scheduler = Scheduler(
@@ -91,7 +91,7 @@ def serve(project: Path, parallel: int, told: Told) -> Serving:
         lambda: datetime.now(UTC),
         told,
     )
-    leadership = DatabaseLeadership(parts.database(home), seconds=loop.worker.lease_seconds / 2)
+    leadership = DatabaseLeadership(parts.database(home, patient=True), seconds=loop.worker.lease_seconds / 2)
     duties = [
         *(Duty(delivery.subscription.name, 0.2, delivery.catch_up) for delivery in deliveries(home)),
         Duty("retention", 3600.0, lambda: prune(home), leading=True),
@@ -112,7 +112,7 @@ def definitions_folder(project: Path, told: Told) -> DefinitionsFolder:
         return keep(text, definition.pipeline if definition else "", file.parent, file)
 
     folder = (parts.state_home(project) / parts.settings(project).definitions).resolve()
-    return DefinitionsFolder(folder, DatabaseServiceRecords(parts.database(project)), _look_at, kept, told)
+    return DefinitionsFolder(folder, DatabaseServiceRecords(parts.database(project, patient=True)), _look_at, kept, told)
 
 
 def notifications(project: Path, definitions: Callable[[], Mapping[str, Loaded]]) -> Notifications:
@@ -126,7 +126,7 @@ def notifications(project: Path, definitions: Callable[[], Mapping[str, Loaded]]
 
     home = parts.state_home(project).resolve()
     # A connection of its own: nobody else waits for it, and it waits for nobody.
-    database = parts.database(home)
+    database = parts.database(home, patient=True)
     ways: Mapping[str, Notifier] = {
         "webhook": WebhookNotifier(),
         "email": EmailNotifier(),
@@ -142,7 +142,7 @@ def carry_out_claimed(home: Path, lease: Lease) -> None:
     from headrace.application.orchestrator.carrying import Assignment, Prepared, carry_out
 
     request = lease.request
-    site = replace(parts.site(Path(request.project), home=home), postpones=True)
+    site = replace(parts.site(Path(request.project), home=home, patient=True), postpones=True)
 
     def prepare() -> tuple[Prepared, Assignment]:
         loaded = _load(request.definition, request.params)
@@ -161,7 +161,7 @@ def _loop(home: Path, parallel: int, role: str, told: Told) -> WorkerLoop:
     from headrace.infrastructure.storage.run_queue import DatabaseRunQueue
     from headrace.infrastructure.storage.worker_registry import DatabaseWorkers
 
-    database = parts.database(home)
+    database = parts.database(home, patient=True)
     children, logs = Children((*PRELOAD, *_PRELOAD_FOR[database.kind])), parts.state_folder(home) / "logs"
     return WorkerLoop(
         parts.this_worker(home),

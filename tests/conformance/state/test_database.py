@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import uuid
 from collections.abc import Iterator
 
@@ -10,7 +11,7 @@ import pytest
 from tests.integration.postgres_server import PostgresServer
 
 from headrace.bus.events import PipelineStartedEvent
-from headrace.errors import HeadraceError, NonRetryableError
+from headrace.errors import HeadraceError, NonRetryableError, RetryableError
 from headrace.infrastructure.storage.database import Database, Transaction
 from headrace.infrastructure.storage.event_log import EventLog, append_in
 from headrace.infrastructure.storage.postgres_database import PostgresDatabase
@@ -117,3 +118,12 @@ def test_a_commit_of_which_the_answer_was_lost_is_looked_for_and_not_done_again(
         assert keys(database) == [("k", "r")]
     finally:
         database.close()
+
+
+def test_a_command_hears_soon_that_there_is_no_server() -> None:
+    """With a first patience of nothing, one attempt is all; were it the usual minute, this test would hang for as long."""
+    with socket.socket() as taken:  # bound and not listening, so that nobody answers there
+        taken.bind(("127.0.0.1", 0))
+        away = PostgresDatabase(lambda: f"postgresql://nobody@127.0.0.1:{taken.getsockname()[1]}/none", "there", 0.0)
+        with pytest.raises(RetryableError, match="the state database there cannot be reached"), away.reading() as db:
+            db.rows("select 1")

@@ -12,7 +12,7 @@ from headrace.application.orchestrator.message import Message
 from headrace.business.model.definition import Loaded
 from headrace.business.model.notifications import Email, Notification
 from headrace.errors import NonRetryableError, RetryableError
-from headrace.infrastructure.notifying.patience import at_most, what_broke
+from headrace.infrastructure.patience import at_most, what_broke
 
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 

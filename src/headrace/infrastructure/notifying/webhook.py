@@ -7,23 +7,17 @@ from __future__ import annotations
 
 import json
 import ssl
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from urllib.parse import SplitResult, urlsplit
 
 from headrace.application.orchestrator.message import Message
 from headrace.business.model.definition import Loaded
 from headrace.business.model.notifications import Notification, Webhook
 from headrace.errors import NonRetryableError, RetryableError
-from headrace.infrastructure.notifying.patience import at_most, what_broke
-
-#: Refusals that may pass: too slow, too early, too many, and the server's own faults.
-_PASSING = {408, 425, 429}
-_OK = range(200, 300)
-_REDIRECTS = range(300, 400)
+from headrace.infrastructure.patience import what_broke
+from headrace.infrastructure.posting import FAILURES, Answer, post, target
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,37 +35,28 @@ class WebhookNotifier:
         ours = {"Content-Type": "application/json", "User-Agent": "headrace", "Idempotency-Key": message.id}
         headers = _headers(webhook, ours)
         body = json.dumps(message.document()).encode()
-        status, retry_after = self._post(url, headers, body, shown)
-        _judge(status, retry_after, shown)
+        _judge(self._post(url, headers, body, shown), shown)
 
-    def _post(self, url: SplitResult, headers: Mapping[str, str], body: bytes, shown: str) -> tuple[int, float | None]:
+    def _post(self, url: SplitResult, headers: Mapping[str, str], body: bytes, shown: str) -> Answer:
         try:
-            connection = _connection(url, self.seconds)
-            try:
-                connection.connect()
-                with at_most(self.seconds, lambda: connection.sock):
-                    connection.request("POST", _target(url), body, dict(headers))
-                    answer = connection.getresponse()
-                    return answer.status, _retry_after(answer)
-            finally:
-                connection.close()
+            return post(url, headers, body, self.seconds)
         except ssl.SSLCertVerificationError as error:
             hint = "for a certificate of your own authority, let SSL_CERT_FILE name its certificate"
             raise NonRetryableError(f"{shown} cannot be told: {what_broke(error)}", hint=hint) from None
-        except (OSError, HTTPException) as error:
+        except FAILURES as error:
+            if isinstance(error, ValueError):  # such as a host name that cannot be; its words would repeat the URL
+                raise _no_url(shown) from None
             raise RetryableError(f"{shown} cannot be told: {what_broke(error)}") from None
-        except ValueError:  # such as a host name that cannot be; its words would repeat the URL
-            raise _no_url(shown) from None
 
 
 def _address(webhook: Webhook) -> SplitResult:
     shown = f"the webhook {webhook.url}"
     try:
         url = urlsplit(webhook.url.reveal().strip())
-        valid = bool(url.hostname) and url.port != 0 and _target(url).isascii() and _target(url).isprintable()
+        valid = bool(url.hostname) and url.port != 0 and target(url).isascii() and target(url).isprintable()
     except ValueError:
         raise _no_url(shown) from None
-    if url.scheme not in ("http", "https") or not valid or " " in _target(url):
+    if url.scheme not in ("http", "https") or not valid or " " in target(url):
         raise _no_url(shown)
     if url.username is not None or url.password is not None:
         raise NonRetryableError(f"{shown} has a login in its URL", hint="write it as a header: `headers: {Authorization: ...}`")
@@ -101,36 +86,12 @@ def _headers(webhook: Webhook, ours: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def _connection(url: SplitResult, seconds: float) -> HTTPConnection:
-    host = url.hostname or ""
-    if url.scheme == "http":
-        return HTTPConnection(host, url.port, timeout=seconds)
-    return HTTPSConnection(host, url.port, timeout=seconds, context=ssl.create_default_context())
-
-
-def _target(url: SplitResult) -> str:
-    return (url.path or "/") + (f"?{url.query}" if url.query else "")
-
-
-def _judge(status: int, retry_after: float | None, shown: str) -> None:
-    if status in _OK:
+def _judge(answer: Answer, shown: str) -> None:
+    if answer.is_good:
         return
-    if status in _REDIRECTS:
-        raise NonRetryableError(
-            f"{shown} answered {status}: it is somewhere else now", hint="redirects are not followed; set the new URL"
-        )
-    if status in _PASSING or status >= 500:
-        raise RetryableError(f"{shown} answered {status}", retry_after=retry_after)
-    raise NonRetryableError(f"{shown} answered {status}", hint="see that URL and headers are right, and what the server wants")
-
-
-def _retry_after(answer: HTTPResponse) -> float | None:
-    """The seconds that a server asks to wait, which it says as a number or as a date."""
-    text = (answer.getheader("Retry-After") or "").strip()
-    if text.isascii() and text.isdecimal() and len(text) < 10:
-        return float(text)
-    try:
-        at = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+    said = f"{shown} answered {answer.status}"
+    if answer.is_redirect:
+        raise NonRetryableError(f"{said}: it is somewhere else now", hint="redirects are not followed; set the new URL")
+    if answer.may_pass:
+        raise RetryableError(said, retry_after=answer.retry_after(time.time()))
+    raise NonRetryableError(said, hint="see that URL and headers are right, and what the server wants")

@@ -13,21 +13,17 @@ import hmac
 import json
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, quote, urlsplit
 
 from headrace.bus.cloudevents import MEDIA_TYPE, to_cloudevent
 from headrace.bus.store import Envelope
 from headrace.errors import NonRetryableError, RetryableError
-from headrace.infrastructure.notifying.patience import at_most, what_broke
+from headrace.infrastructure.patience import what_broke
 from headrace.security.secrets import Secret
 
 if TYPE_CHECKING:
-    from http.client import HTTPConnection, HTTPResponse
-
-#: Answers that may be others next time. The rest of 3xx and 4xx says that this request will never be taken.
-_MAY_PASS = {408, 421, 423, 425, 429}
+    from headrace.infrastructure.posting import Answer
 
 
 class Webhook:
@@ -47,15 +43,25 @@ class Webhook:
         url = _checked(_revealed(self.address))
         body = json.dumps(to_cloudevent(event, self.source()), ensure_ascii=False, separators=(",", ":")).encode()
         headers = self._headers(event, body)
-        status, after = _post(url, body, headers, self.timeout)
-        if 200 <= status < 300:
+        answer = self._post(url, headers, body)
+        if answer.is_good:
             return
-        said = f"the webhook at {url.hostname} answered {status}"
-        if status >= 500 or status in _MAY_PASS:
-            raise RetryableError(said, hint="it is asked again", retry_after=_seconds(after, self.wall()))
-        if 300 <= status < 400:
+        said = f"the webhook at {url.hostname} answered {answer.status}"
+        if answer.may_pass:
+            raise RetryableError(said, hint="it is asked again", retry_after=answer.retry_after(self.wall()))
+        if answer.is_redirect:
             raise NonRetryableError(said, hint="redirects are not followed: write the address that it leads to")
         raise NonRetryableError(said, hint="see what it wants, then `headrace subscriptions retry`")
+
+    def _post(self, url: SplitResult, headers: Mapping[str, str], body: bytes) -> Answer:
+        from headrace.infrastructure.posting import FAILURES, post
+
+        try:
+            return post(url, headers, body, self.timeout)
+        except FAILURES as error:
+            raise RetryableError(
+                f"the webhook at {url.hostname} cannot be reached: {what_broke(error)}", hint="it is asked again"
+            ) from None
 
     def _headers(self, event: Envelope, body: bytes) -> dict[str, str]:
         at, name = str(int(self.wall())), quote(event.id)
@@ -96,43 +102,3 @@ def _key(secret: str) -> bytes:
         except binascii.Error:
             raise RetryableError("the secret of a webhook begins with `whsec_` and is not in base64") from None
     return secret.encode()
-
-
-def _post(url: SplitResult, body: bytes, headers: Mapping[str, str], timeout: float) -> tuple[int, str | None]:
-    """The status of the answer, and its `Retry-After`. What else it says is not read."""
-    from http.client import HTTPException
-
-    connection = _connection(url, timeout)
-    try:
-        with at_most(timeout, lambda: connection.sock):
-            connection.request("POST", (url.path or "/") + (f"?{url.query}" if url.query else ""), body, dict(headers))
-            answer: HTTPResponse = connection.getresponse()
-            return answer.status, answer.getheader("Retry-After")
-    except (OSError, HTTPException, ValueError) as error:
-        raise RetryableError(
-            f"the webhook at {url.hostname} cannot be reached: {what_broke(error)}", hint="it is asked again"
-        ) from None
-    finally:
-        connection.close()
-
-
-def _connection(url: SplitResult, timeout: float) -> HTTPConnection:
-    from http.client import HTTPConnection, HTTPSConnection
-
-    kind = HTTPSConnection if url.scheme == "https" else HTTPConnection
-    return kind(str(url.hostname), url.port, timeout=timeout)
-
-
-def _seconds(after: str | None, now: float) -> float | None:
-    """`Retry-After` as seconds: it says them, or a date."""
-    if after is None:
-        return None
-    if after.strip().isdecimal():
-        return float(after)
-    from email.utils import parsedate_to_datetime
-
-    try:
-        until = parsedate_to_datetime(after)
-    except ValueError:
-        return None
-    return max(0.0, (until - datetime.fromtimestamp(now, UTC)).total_seconds()) if until.tzinfo else None

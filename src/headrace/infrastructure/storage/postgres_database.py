@@ -25,6 +25,8 @@ T = TypeVar("T")
 
 #: How long to try to reach a server that is away, in seconds.
 PATIENCE = 60.0
+#: How long a command tries at first, whose user waits for it, in seconds.
+COMMAND_PATIENCE = 5.0
 _LONGEST_PAUSE = 1.0
 _CONNECT_SECONDS = 10
 #: Whoever holds this lock is the only writer, from the time that it tells.
@@ -41,9 +43,10 @@ class PostgresDatabase:
 
     kind: Literal["postgres"] = "postgres"
 
-    def __init__(self, url: Callable[[], str], shown: str, patience: float = PATIENCE) -> None:
-        """`url` gives the address when it is needed, with its password; `shown` is the same for people."""
-        self._url, self._shown, self._patience = url, shown, patience
+    def __init__(self, url: Callable[[], str], shown: str, first_patience: float = PATIENCE) -> None:
+        """`url` gives the address when it is needed, with its password; `shown` is the same for people. `first_patience` is for the
+        first connection: somebody who waits for an answer wants to hear soon that the server is not there."""
+        self._url, self._shown, self._patience = url, shown, first_patience
         self._turn = threading.RLock()
         self._opened: Any = None
 
@@ -132,6 +135,7 @@ class PostgresDatabase:
                 db.execute(_SCHEMA)
             migrate(_Connected(db), "postgres", db.execute)
             unless_ready.pop_all()
+        self._patience = PATIENCE
         return db
 
     def _rollback(self) -> None:
