@@ -34,7 +34,7 @@ def test_flights(example):
     assert 0 < held < flights / 20
     assert run.steps["departures"]["rows"] == flights - held
     files = str(folder / "out" / "departures" / "**" / "*.parquet")
-    counts = duckdb.sql(f"SELECT count(*), count(DISTINCT month) FROM read_parquet('{files}')").fetchall()
+    counts = duckdb.connect().execute(f"SELECT count(*), count(DISTINCT month) FROM read_parquet('{files}')").fetchall()
     assert counts == [(flights - held, 12)]
     with duckdb.connect(str(folder / "out" / "flights.duckdb"), read_only=True) as con:
         assert con.execute("SELECT sum(flights) FROM airlines_by_month").fetchone() == (flights - held,)
@@ -97,6 +97,10 @@ def test_sensors(example):
     assert (run.sources["readings"]["read"], run.sources["readings"]["quarantined"]) == (26, 3)
     assert {c["check"]: c["outcome"] for c in run.checks} == {"row_count": "pass", "usual_temperature": "learning"}
     files = str(folder / "out" / "readings" / "**" / "*.parquet")
-    found = duckdb.sql(f"SELECT room, comfort, count(*) FROM read_parquet('{files}') GROUP BY ALL ORDER BY ALL").fetchall()
+    found = (
+        duckdb.connect()
+        .execute(f"SELECT room, comfort, count(*) FROM read_parquet('{files}') GROUP BY ALL ORDER BY ALL")
+        .fetchall()
+    )
     assert found == [("attic", "warm", 11), ("kitchen", "good", 12)]
     assert headrace.run(folder / "pipeline.yaml").unchanged

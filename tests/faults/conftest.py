@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from tests.faults.counted import Counted
 from tests.faults.processes import Crew, crew
@@ -19,20 +17,14 @@ Makes = Callable[..., Counted]
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[PostgresServer]:
-    server = PostgresServer()
-    try:
-        yield server.start()
-    finally:
-        server.stop()
+    with PostgresServer.running() as server:
+        yield server
 
 
 @pytest.fixture
 def postgres(server: PostgresServer) -> str:
     """The URL of an empty database."""
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(server.url(), autocommit=True) as admin:
-        admin.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')  # type: ignore[call-overload]
-    return server.url(name)
+    return server.new_database()
 
 
 @pytest.fixture

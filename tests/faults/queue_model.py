@@ -36,6 +36,7 @@ class Run:
     pipeline: str
     state: str = "queued"
     attempt: int = 0
+    lost: int = 0
     token: int = 0
     expired: bool = False
     key: str | None = None
@@ -98,7 +99,7 @@ class QueueModel(RuleBasedStateMachine):
         request = self._request(run_id, run.pipeline, None)
         if run.state in ("failed", "cancelled"):
             self.queue.reopen(request, how, "ada")
-            run.state, run.attempt, run.token = "queued", 0, 0
+            run.state, run.attempt, run.lost, run.token = "queued", 0, 0, 0
         else:
             with pytest.raises(NonRetryableError):
                 self.queue.reopen(request, how, "ada")
@@ -122,9 +123,6 @@ class QueueModel(RuleBasedStateMachine):
         ready = self._ready()
         lease = self.queue.claim(worker)
         assert (lease is None) == (not ready)
-        for run in self.runs.values():
-            if run.state == "queued" and lease is None:
-                run.state = "waiting"
         if lease is not None:
             self._claimed(lease, ready)
         self._hear_who_waits()
@@ -139,7 +137,8 @@ class QueueModel(RuleBasedStateMachine):
         self.leases.append(lease)
 
     def _hear_who_waits(self) -> None:
-        """Runs that were passed over are told why: which of them is the queue's choice, that they could not go on is not."""
+        """Runs that were passed over are told why: which of them is the queue's choice (of many of one pipeline, it looks at the
+        first few), that they could not go on is not."""
         states = {run.run_id: run.state for run in self.queue.outstanding()}
         for run_id, run in self.runs.items():
             if run.state == "queued" and states.get(run_id) == "waiting":
@@ -214,7 +213,8 @@ class QueueModel(RuleBasedStateMachine):
             self._taken(run, resume=True)
 
     def _taken(self, run: Run, resume: bool) -> None:
-        again = resume and run.attempt < WORKERS[0].attempts
+        run.lost += 1
+        again = resume and run.lost < WORKERS[0].attempts
         run.state = "cancelled" if run.state == "cancelling" else "waiting" if again else "failed"
 
     # Both agree ------------------------------------------------------------------------------------------------------

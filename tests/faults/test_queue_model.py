@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
-
-import psycopg
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 from tests.faults.queue_model import QueueModel
@@ -25,10 +22,8 @@ def test_on_sqlite() -> None:
 
 def test_on_postgres(server: PostgresServer) -> None:
     def opened() -> Database:
-        name = f"model_{uuid.uuid4().hex[:12]}"
-        with psycopg.connect(server.url(), autocommit=True) as admin:
-            admin.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')  # type: ignore[call-overload]
-        return PostgresDatabase(lambda: server.url(name), "postgres")
+        url = server.new_database()
+        return PostgresDatabase(lambda: url, "postgres")
 
     class OnPostgres(QueueModel):
         """The same, in an empty database each time."""

@@ -128,7 +128,9 @@ def in_duckdb(project: Path) -> list[Any]:
 
 def in_files(project: Path) -> list[Any]:
     files = [str(file) for file in (project / "out").glob("*.parquet")]
-    return duckdb.sql(f"SELECT id, name, amount FROM read_parquet({files}) ORDER BY ALL").fetchall() if files else []
+    return (
+        duckdb.connect().execute(f"SELECT id, name, amount FROM read_parquet({files}) ORDER BY ALL").fetchall() if files else []
+    )
 
 
 SINKS = [

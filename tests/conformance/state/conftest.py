@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 from tests.integration.postgres_server import PostgresServer
 
@@ -20,11 +18,8 @@ Opens = Callable[[], Database]
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[PostgresServer]:
-    server = PostgresServer()
-    try:
-        yield server.start()
-    finally:
-        server.stop()
+    with PostgresServer.running() as server:
+        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -40,10 +35,8 @@ def opens(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opens]:
         yield lambda: keep(SqliteDatabase(tmp_path / "state" / "headrace.db"))
     else:
         server: PostgresServer = request.getfixturevalue("server")
-        name = f"test_{uuid.uuid4().hex[:12]}"
-        with psycopg.connect(server.url(), autocommit=True) as admin:
-            admin.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')  # type: ignore[call-overload]
-        yield lambda: keep(PostgresDatabase(lambda: server.url(name), "postgres"))
+        url = server.new_database()
+        yield lambda: keep(PostgresDatabase(lambda: url, "postgres"))
     for database in made:
         database.close()
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import socket
-import uuid
-from collections.abc import Iterator
 
 import psycopg
 import pytest
@@ -67,11 +65,8 @@ def test_a_refusal_leaves_nothing_and_the_database_at_work(database: Database) -
 
 
 @pytest.fixture
-def url(server: PostgresServer) -> Iterator[str]:
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(server.url(), autocommit=True) as admin:
-        admin.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')  # type: ignore[call-overload]
-    return server.url(name)
+def url(server: PostgresServer) -> str:
+    return server.new_database()
 
 
 def cut_off(db: Transaction, url: str) -> None:

@@ -36,7 +36,7 @@ def test_without_links_they_are_copied(tmp_path: Path, monkeypatch: pytest.Monke
     staged = stage(tmp_path / "staged", [row(1)])
     FileSink(path="out").publish(tmp_path, staged, checkpoint("a"))
     shutil.rmtree(tmp_path / "staged")
-    assert duckdb.execute(f"SELECT count(*) FROM '{tmp_path}/out/*.parquet'").fetchall() == [(1,)]
+    assert duckdb.connect().execute(f"SELECT count(*) FROM '{tmp_path}/out/*.parquet'").fetchall() == [(1,)]
 
 
 def test_files_that_stay_are_the_same_files(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_a_target_that_was_changed_by_others_is_not_built_upon(tmp_path: Path) -
     with pytest.raises(NonRetryableError, match="is not what the last publication left there"):
         sink.publish(tmp_path, stage(tmp_path / "b", [row(2)]), checkpoint("b"))
     FileSink(path="out").publish(tmp_path, stage(tmp_path / "c", [row(3)]), checkpoint("c"))
-    assert duckdb.execute(f"SELECT id FROM '{tmp_path}/out/*.parquet'").fetchall() == [(3,)]
+    assert duckdb.connect().execute(f"SELECT id FROM '{tmp_path}/out/*.parquet'").fetchall() == [(3,)]
 
 
 def test_a_single_file_that_was_changed_by_others_is_not_built_upon(tmp_path: Path) -> None:
@@ -221,9 +221,13 @@ def test_partitions_are_read_by_everyone(tmp_path: Path) -> None:
     FileSink(path="out", partition_by=("part", "day")).publish(
         tmp_path, stage(tmp_path / "a", [row(n) for n in range(6)]), checkpoint("a")
     )
-    found = duckdb.execute(
-        f"SELECT part, day::VARCHAR, count(*) FROM read_parquet('{tmp_path}/out/*/*/*.parquet') GROUP BY ALL ORDER BY ALL"
-    ).fetchall()
+    found = (
+        duckdb.connect()
+        .execute(
+            f"SELECT part, day::VARCHAR, count(*) FROM read_parquet('{tmp_path}/out/*/*/*.parquet') GROUP BY ALL ORDER BY ALL"
+        )
+        .fetchall()
+    )
     assert found == [(f"p{n}", "2013-11-03", 2) for n in range(3)]
 
 
@@ -234,7 +238,7 @@ def test_a_fresh_disk_doubles_nothing(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "pod 1")
     done = sink.publish(tmp_path / "pod 2", stage(tmp_path / "pod 2" / "staged", [row(1)], files=2), checkpoint("a"))
     assert done.already
-    assert duckdb.execute(f"SELECT count(*) FROM '{tmp_path}/bucket/out/*.parquet'").fetchall() == [(1,)]
+    assert duckdb.connect().execute(f"SELECT count(*) FROM '{tmp_path}/bucket/out/*.parquet'").fetchall() == [(1,)]
 
 
 @pytest.mark.parametrize("path", ["out", "out.parquet"])
@@ -267,11 +271,15 @@ def test_the_schema_of_the_rows_is_in_the_manifest(tmp_path: Path) -> None:
 def test_parquet_is_compressed_as_asked(tmp_path: Path, compression: str) -> None:
     staged = stage(tmp_path / "a", [row(n) for n in range(50)])
     FileSink.model_validate({"path": "out", "compression": compression}).publish(tmp_path, staged, checkpoint("a"))
-    found = duckdb.execute(f"SELECT DISTINCT lower(compression) FROM parquet_metadata('{tmp_path}/out/*.parquet')").fetchall()
+    found = (
+        duckdb.connect()
+        .execute(f"SELECT DISTINCT lower(compression) FROM parquet_metadata('{tmp_path}/out/*.parquet')")
+        .fetchall()
+    )
     assert found == [({"none": "uncompressed", "lz4": "lz4_raw"}.get(compression, compression),)]
 
 
 @pytest.mark.parametrize("path", ["out.csv.gz", "out.csv.zst", "out.jsonl.gz", "out.tsv", "out.ndjson"])
 def test_the_ending_says_how_it_is_packed(tmp_path: Path, path: str) -> None:
     FileSink(path=path).publish(tmp_path, stage(tmp_path / "a", [row(1, "x")]), checkpoint("a"))
-    assert duckdb.execute(f"SELECT id, name FROM '{tmp_path}/{path}'").fetchall() == [(1, "x")]
+    assert duckdb.connect().execute(f"SELECT id, name FROM '{tmp_path}/{path}'").fetchall() == [(1, "x")]

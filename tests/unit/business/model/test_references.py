@@ -84,7 +84,7 @@ def test_where_no_value_can_stand_it_is_refused(text):
 @given(st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=30))
 def test_no_text_breaks_out_of_its_literal(text):
     query = in_sql("select ${params.x} as a, 'x${params.x}' as b, 1 as \"c${params.x}\"", text)
-    found = duckdb.execute(query)
+    found = duckdb.connect().execute(query)
     assert found.fetchall() == [(text, "x" + text, 1)]
 
 
@@ -98,7 +98,7 @@ def test_no_text_breaks_out_of_its_literal(text):
     )
 )
 def test_a_literal_is_the_value(value):
-    ((found,),) = duckdb.execute(f"select {literal(value)}").fetchall()
+    ((found,),) = duckdb.connect().execute(f"select {literal(value)}").fetchall()
     assert found == value
 
 

@@ -23,7 +23,7 @@ ROWS = """
 
 
 def write_with_duckdb(path: Path, options: str = "") -> Path:
-    duckdb.execute(f"COPY ({ROWS}) TO '{path}' (FORMAT parquet, ROW_GROUP_SIZE 4096{options})")
+    duckdb.connect().execute(f"COPY ({ROWS}) TO '{path}' (FORMAT parquet, ROW_GROUP_SIZE 4096{options})")
     return path
 
 
@@ -48,7 +48,7 @@ def test_what_duckdb_wrote_reads_the_same_everywhere(tmp_path: Path, options: st
     source, target = write_with_duckdb(tmp_path / "source.parquet", options), tmp_path / "target.parquet"
     digest = add_checksums(source, target)
     assert verified(target).equals(pq.read_table(source))
-    missing = duckdb.execute(f"SELECT count(*) FROM (FROM '{source}' EXCEPT ALL FROM '{target}')").fetchone()
+    missing = duckdb.connect().execute(f"SELECT count(*) FROM (FROM '{source}' EXCEPT ALL FROM '{target}')").fetchone()
     assert missing == (0,)
     assert digest.sha256 == hashlib.sha256(target.read_bytes()).hexdigest()
     assert digest.bytes == target.stat().st_size
@@ -70,7 +70,7 @@ def test_what_others_wrote_keeps_its_indexes(tmp_path: Path, options: dict[str, 
     pq.write_table(table(), source, **options)
     add_checksums(source, target)
     assert verified(target).equals(table())
-    found = duckdb.execute(f"SELECT few, nested.x[1] FROM '{target}' WHERE n = 4321").fetchone()
+    found = duckdb.connect().execute(f"SELECT few, nested.x[1] FROM '{target}' WHERE n = 4321").fetchone()
     assert found == ("1", 4321)
 
 
@@ -138,7 +138,7 @@ def test_every_flipped_bit_in_a_page_is_found(tmp_path: Path) -> None:
 @pytest.mark.parametrize("rows", [0, 1])
 def test_small_tables_are_files_too(tmp_path: Path, rows: int) -> None:
     source, target = tmp_path / "source.parquet", tmp_path / "target.parquet"
-    duckdb.execute(f"COPY (SELECT i, i::VARCHAR AS s FROM range({rows}) t(i)) TO '{source}' (FORMAT parquet)")
+    duckdb.connect().execute(f"COPY (SELECT i, i::VARCHAR AS s FROM range({rows}) t(i)) TO '{source}' (FORMAT parquet)")
     add_checksums(source, target)
     assert verified(target).num_rows == rows
 
