@@ -67,6 +67,10 @@ class _Planner:
 
     def _cursor(self, name: str, source: SourceDefinition) -> None:
         incremental = source.incremental
+        if getattr(source.plugin, "since", None) is not None and (incremental is None or incremental.cursor is None):
+            hint = f"write `incremental: {{by: cursor, cursor: ...}}` beside `{source.plugin.kind}`"
+            message = "`since` is given how far earlier runs have read, and this source does not say by which column"
+            self.problems.append(Problem(message, ("sources", name, source.plugin.kind, "since"), hint, on_key=True))
         if incremental is None:
             return
         path: Path = ("sources", name, "incremental")

@@ -107,10 +107,13 @@ def definition_page(
 ) -> str:
     """Every key of a definition, and every option of these sources, sinks and connections, in Markdown."""
     parts = [_DEFINITION_HEAD, *(_part(title, model) for title, model in PARTS), "# Sources and sinks\n"]
+    told: set[type[BaseModel]] = {model for _, model in PARTS}
     for word, group in (("source", sources), ("sink", sinks)):
-        parts += [_part(f"{word} `{plugin.kind}`", plugin) for plugin in sorted(group, key=lambda p: p.kind)]
+        for plugin in sorted(group, key=lambda p: p.kind):
+            parts += _with_inner(f"{word} `{plugin.kind}`", plugin, told)
     parts += [_CONNECTIONS_HEAD]
-    parts += [_part(f"connection `{plugin.kind}`", plugin) for plugin in sorted(connections, key=lambda p: p.kind)]
+    for plugin in sorted(connections, key=lambda p: p.kind):
+        parts += _with_inner(f"connection `{plugin.kind}`", plugin, told)
     return "\n".join(parts)
 
 
@@ -122,6 +125,29 @@ def events_page(events: Iterable[type[Any]]) -> str:
 def cli_page(root: Any) -> str:
     """Every command with its arguments and options, in Markdown, from a group of commands."""
     return "\n".join([_CLI_HEAD, *_commands(root, "headrace")])
+
+
+def _with_inner(title: str, plugin: type[BaseModel], told: set[type[BaseModel]]) -> Iterator[str]:
+    """The part of a plugin, and those of options that have options themselves, each told once."""
+    yield _part(title, plugin)
+    waiting = [(field.alias or name, field.annotation) for name, field in plugin.model_fields.items()]
+    while waiting:
+        path, annotation = waiting.pop(0)
+        for model in _models(annotation):
+            if model not in told:
+                told.add(model)
+                yield _part(f"`{path}:` of {title}", model)
+                inner = [(f"{path}.{field.alias or name}", field.annotation) for name, field in model.model_fields.items()]
+                waiting = [*inner, *waiting]
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        if not issubclass(annotation, Plugin | DataType | contract.Ruled):
+            yield annotation
+    elif get_origin(annotation) is not Profile:
+        for argument in get_args(annotation):
+            yield from _models(argument)
 
 
 def _part(title: str, model: type[BaseModel]) -> str:
@@ -185,6 +211,8 @@ def _named(annotation: Any) -> str:
     titles = {model: title for title, model in PARTS}
     if annotation in titles:
         return "see " + titles[annotation].removesuffix(", each")
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "options of its own, below"
     return str(getattr(annotation, "__name__", annotation)).lower()
 
 

@@ -44,7 +44,7 @@ def connect(plan: Plan, workspace: Path, limits: Limits) -> duckdb.DuckDBPyConne
 
 def _config(workspace: Path, limits: Limits) -> dict[str, str | bool | int | float | list[str]]:
     config: dict[str, str | bool | int | float | list[str]] = {
-        "temp_directory": str(limits.temp_directory or workspace / "spill"),
+        "temp_directory": str((limits.temp_directory or workspace / "spill").resolve()),
         "preserve_insertion_order": True,
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import duckdb
 
+from headrace.business.fetched import FetchedScan, Wanted
 from headrace.business.ports import (
     ArrowFileScan,
     ArrowScan,
@@ -19,8 +20,11 @@ from headrace.errors import NonRetryableError
 from headrace.infrastructure.engines.duckdb.reading_open import OpenScan as OpenScan
 
 
-def open_scan(con: duckdb.DuckDBPyConnection, scan: Scan, name: str, *, sample: bool = False) -> OpenScan:
-    """Open a scan under the name of its dataset. As a `sample`, only to look at its first rows: what cannot be read is passed over."""
+def open_scan(
+    con: duckdb.DuckDBPyConnection, scan: Scan, name: str, *, sample: bool = False, wanted: Wanted | None = None
+) -> OpenScan:
+    """Open a scan under the name of its dataset. As a `sample`, only to look at its first rows: what cannot be read is passed over.
+    `wanted` is for rows that have to be fetched first."""
     match scan:
         case FileScan(folders=Folders()):
             from headrace.infrastructure.engines.duckdb.reading_folders import FolderReading, without_folders
@@ -34,6 +38,10 @@ def open_scan(con: duckdb.DuckDBPyConnection, scan: Scan, name: str, *, sample: 
             from headrace.infrastructure.engines.duckdb.reading_json import JsonReading
 
             return JsonReading(con, scan, name, sample=sample)
+        case FetchedScan():
+            from headrace.infrastructure.engines.duckdb.reading_fetched import FetchedReading
+
+            return FetchedReading(con, scan, name, wanted or Wanted(), sample=sample)
         case ParquetScan():
             from headrace.infrastructure.engines.duckdb.reading_typed import open_parquet
 

@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 
 from headrace.business.engine import Ingested, Limits, Meeting, Progress, QuarantineTarget, RuleCount
+from headrace.business.fetched import Wanted
 from headrace.business.model.contract import OnViolation
 from headrace.business.model.types import String
 from headrace.business.ports import Staged
@@ -49,7 +50,8 @@ class DuckDBSession:
 
     def ingest(self, source: PlannedSource, quarantine: QuarantineTarget, *, after: str | None, progress: Progress) -> Ingested:
         before = ReadUpTo.of(after)
-        scan = open_scan(self.con, narrowed(source, before), source.name)
+        wanted = Wanted(before.floor, self.plan.definition.retry.policy)
+        scan = open_scan(self.con, narrowed(source, before), source.name, wanted=wanted)
         self._scans.append(scan)
         checked = Checked(source)
         scan.load(lambda relation: watched(self.con, checked.create(relation), progress), checked.table, "#file")
