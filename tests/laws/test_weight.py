@@ -15,7 +15,18 @@ from packaging.utils import canonicalize_name
 MOST_DISTRIBUTIONS = 30
 
 #: Loaded when a run needs them, never to answer `--help` or to be imported.
-HEAVY = {"adbc_driver_postgresql", "duckdb", "fastavro", "numpy", "pandas", "psycopg", "pyarrow", "python_calamine", "sqlglot"}
+HEAVY = {
+    "adbc_driver_postgresql",
+    "dlt",
+    "duckdb",
+    "fastavro",
+    "numpy",
+    "pandas",
+    "psycopg",
+    "pyarrow",
+    "python_calamine",
+    "sqlglot",
+}
 
 #: Modules that can open a connection by themselves. The product's only ways out are the systems that a definition names.
 NETWORK = {

@@ -3,11 +3,12 @@ own: a source that is `Scannable` gives such a scan."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
 from typing import ClassVar, Protocol
 
+from headrace.business.model.types import DataType
 from headrace.business.ports import JsonScan, Scan
 from headrace.records import record
 from headrace.resilience.backoff import RetryPolicy
@@ -44,5 +45,7 @@ class FetchedScan(Scan):
     """Records that lie in no file yet: they are fetched when they are read. Scalars arrive as text, nested values as JSON text."""
 
     text: ClassVar[bool] = True
+    hints: Mapping[str, DataType] = field(default_factory=dict, kw_only=True)
+    """The types that the source says its columns have."""
     fetch: Fetch = field(kw_only=True, compare=False, repr=False)
     origin: str = field(default="", kw_only=True)

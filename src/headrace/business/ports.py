@@ -67,6 +67,18 @@ class InputFile:
     sha256: str | None = None
 
 
+class OwnPosition(Protocol):
+    """What a source remembers of its own readings, by its own account. An engine calls `start` before it reads, each time anew."""
+
+    def start(self, position: str | None) -> None:
+        """Go on from there, whatever was read in between; from the beginning if None."""
+        ...
+
+    def reached(self) -> str:
+        """After everything was read: what the next run starts from, when this one is published."""
+        ...
+
+
 @record
 class Scan:
     """What an engine can read by itself: columns by the names that the data give, in order, and their types there.
@@ -81,6 +93,8 @@ class Scan:
     """`(column, value) -> scan` of no more than the rows that a run has to look at: those whose column is not below the value (when
     there is one), is null, or infinite, and that no other can come below any more. Values compare as those of the scan's type do,
     texts by their bytes. None when it cannot be asked so."""
+    own_position: OwnPosition | None = field(default=None, kw_only=True, compare=False, repr=False)
+    """How far it is read, where the source keeps that itself."""
     disordered: frozenset[str] = field(default=frozenset(), kw_only=True)
     """Columns that come as text because no type of ours holds their values, and whose text does not sort as they do."""
     text: ClassVar[bool] = False

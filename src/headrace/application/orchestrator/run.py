@@ -148,7 +148,7 @@ class BatchRun:
             return False
         if self.order.work.nothing_new:
             return True
-        if self.order.work.cursors or any(s.cursor for s in self.plan.sources):
+        if self.order.work.cursors or any(s.resumes for s in self.plan.sources):
             return False
         return all(self._holds(sink) for sink in self.order.work.sinks)
 
@@ -350,7 +350,7 @@ class BatchRun:
     def _found_name(self, sink: PlannedSink) -> str:
         inputs = {**(self.order.identity or {}), **self._states(sink)}
         for source in self.plan.sources:
-            if source.cursor and not self.order.identity:
+            if source.resumes and not self.order.identity:
                 inputs[source.name] = [self.order.work.cursors.get(source.name), self.cursors.get(source.name)]
         name = checkpoint_name(self.plan, sink, self.order.params, inputs, self.order.run_id)
         return name[:16] + self.order.run_id.replace("-", "")[-16:] if self.order.force else name
@@ -361,7 +361,7 @@ class BatchRun:
         content = getattr(sink.publisher, "mode", "replace") == "append"
         for source in () if self.order.identity else self.plan.sources:
             key = (source.name, content)
-            if key not in self.states and not source.cursor:
+            if key not in self.states and not source.resumes:
                 self.states[key] = identity(source, self.around.hash_file, self.order.project, content=content)
         return {name: state for (name, by_content), state in self.states.items() if by_content == content}
 

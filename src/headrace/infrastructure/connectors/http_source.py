@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -19,13 +18,13 @@ from headrace.business.model.types import String
 from headrace.business.ports import Batch, Position
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.connectors.http_connection import HttpConnection
+from headrace.infrastructure.connectors.json_spool import as_planned, keys_of
 from headrace.infrastructure.connectors.rest.asking import Asking
 from headrace.infrastructure.connectors.rest.fetching import Reading
 from headrace.infrastructure.connectors.rest.pages import Pages, pages_options
 from headrace.infrastructure.connectors.rest.reach import origin_of
 from headrace.infrastructure.connectors.rest.reaching import Address, ReachOptions
 from headrace.infrastructure.connectors.rest.since import Since, asking_since
-from headrace.infrastructure.connectors.rest.spool import as_planned
 from headrace.infrastructure.connectors.rest.text_batches import text_batches
 from headrace.infrastructure.connectors.rest.turning import Turned
 from headrace.infrastructure.formats.arrow_union import needs_pyarrow
@@ -151,14 +150,9 @@ class HttpSource(ReachOptions):
 
 
 def _keys(origin: str, first: list[Turned]) -> tuple[str, ...]:
-    """The keys of the records on the first page, in the order in which they come."""
-    keys: dict[str, None] = {}
-    for record in first[0].records if first else ():
-        value = json.loads(record)
-        if isinstance(value, dict):
-            keys |= dict.fromkeys(value)
-    if not keys:
-        raise NonRetryableError(
-            f"{origin} gave no records, so its columns are unknown", hint="name them: `columns: [id, name, updated_at]`"
-        )
-    return tuple(keys)
+    """The keys of the records on the first page."""
+    if keys := keys_of(first):
+        return keys
+    raise NonRetryableError(
+        f"{origin} gave no records, so its columns are unknown", hint="name them: `columns: [id, name, updated_at]`"
+    )

@@ -1,4 +1,4 @@
-"""Reads the answers of an API as pages of records. Not how pages follow one another (see `turning`), nor where records go (see `spool`)."""
+"""Reads the answers of an API as pages of records. Not how pages follow one another (see `turning`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Records of JSON as Arrow batches of text, for whoever takes rows from a source itself. Not how an engine reads them (see `spool`)."""
+"""Records of JSON as Arrow batches of text, for whoever takes rows from a source itself. Engines read them otherwise."""
 
 from __future__ import annotations
 

@@ -49,7 +49,10 @@ class DuckDBSession:
     # Ingest ------------------------------------------------------------------------------------------------------
 
     def ingest(self, source: PlannedSource, quarantine: QuarantineTarget, *, after: str | None, progress: Progress) -> Ingested:
-        before = ReadUpTo.of(after)
+        own = source.scan.own_position
+        if own is not None:
+            own.start(after if source.remembers else None)
+        before = ReadUpTo() if source.remembers else ReadUpTo.of(after)
         wanted = Wanted(before.floor, self.plan.definition.retry.policy)
         scan = open_scan(self.con, narrowed(source, before), source.name, wanted=wanted)
         self._scans.append(scan)
@@ -106,8 +109,13 @@ class DuckDBSession:
             quarantine=target.path if written else None,
             files=getattr(source.scan, "files", ()),
             bytes=scan.bytes_total,
-            cursor=increment.position if increment else None,
+            cursor=self._position(source, increment),
         )
+
+    def _position(self, source: PlannedSource, increment: Increment | None) -> str | None:
+        if source.remembers and source.scan.own_position is not None:
+            return source.scan.own_position.reached()
+        return increment.position if increment else None
 
     def _tally(self, checked: Checked, late: Late, left: str) -> Tally:
         flags: tuple[OnViolation, ...] = ("fail", "quarantine", "drop")
