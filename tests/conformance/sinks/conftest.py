@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from tests.conformance.sinks.crasher import Crasher
 from tests.conformance.sinks.targets import NAMES, WAYS, Target, make_target
-from tests.integration.conftest import postgres, postgres_server
+from tests.integration.conftest import mysql, mysql_server, postgres, postgres_server
 
-__all__ = ["crasher", "postgres", "postgres_server", "target", "way"]
+__all__ = ["crasher", "mysql", "mysql_server", "postgres", "postgres_server", "target", "way"]
 
 
 @pytest.fixture(params=NAMES)
@@ -26,7 +26,7 @@ def way(request: pytest.FixtureRequest, tmp_path: Path) -> Target:
 
 
 def _target(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> Target:
-    url = request.getfixturevalue("postgres") if name == "postgres" else ""
+    url = request.getfixturevalue(name) if name in ("postgres", "mysql") else ""
     home = tmp_path / "home"
     home.mkdir()
     return make_target(name, home, url)
