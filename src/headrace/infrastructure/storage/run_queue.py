@@ -172,9 +172,11 @@ class DatabaseRunQueue:
             return [Outstanding(*row) for row in db.rows(query)]
 
     def request(self, run_id: str) -> RunRequest | None:
-        with self.database.reading() as db:
+        def look(db: Transaction) -> RunRequest | None:
             row = _Writing(db).row(run_id)
             return _request(db, row) if row else None
+
+        return self.database.read(look)
 
     def definition(self, fingerprint: str) -> KeptDefinition | None:
         with self.database.reading() as db:
