@@ -36,6 +36,7 @@ PRELOAD = (
     "headrace.infrastructure.engines.duckdb.reading_types",
     "headrace.infrastructure.engines.duckdb.session",
     "headrace.infrastructure.formats.delimited",
+    "headrace.infrastructure.storage.breaker_table",
     "headrace.infrastructure.storage.event_log",
     "headrace.infrastructure.storage.held_rows",
     "headrace.infrastructure.storage.run_queue",
@@ -50,6 +51,8 @@ _PRELOAD_FOR = {
     "sqlite": ("headrace.infrastructure.storage.sqlite_database",),
     "postgres": ("headrace.infrastructure.storage.postgres_database", "psycopg"),
 }
+#: Comes last, and does once what every run does first.
+_WARMING = "headrace.bootstrap.warming"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +146,7 @@ def carry_out_claimed(home: Path, lease: Lease) -> None:
 
     request = lease.request
     site = replace(parts.site(Path(request.project), home=home, patient=True), postpones=True)
+    site.engine.prepare()
 
     def prepare() -> tuple[Prepared, Assignment]:
         loaded = _load(request.definition, request.params)
@@ -162,7 +166,7 @@ def _loop(home: Path, parallel: int, role: str, told: Told) -> WorkerLoop:
     from headrace.infrastructure.storage.worker_registry import DatabaseWorkers
 
     database = parts.database(home, patient=True)
-    children, logs = Children((*PRELOAD, *_PRELOAD_FOR[database.kind])), parts.state_folder(home) / "logs"
+    children, logs = Children((*PRELOAD, *_PRELOAD_FOR[database.kind], _WARMING)), parts.state_folder(home) / "logs"
     return WorkerLoop(
         parts.this_worker(home),
         DatabaseRunQueue(database),
@@ -172,6 +176,7 @@ def _loop(home: Path, parallel: int, role: str, told: Told) -> WorkerLoop:
         role,
         told,
         children.prepare,
+        children.ready,
     )
 
 

@@ -71,6 +71,8 @@ class WorkerLoop:
     told: Callable[[str], None] = lambda _line: None
     prepare: Callable[[], None] = lambda: None
     """Called when it begins to work."""
+    ready: Callable[[], bool] = lambda: True
+    """Whether a run can begin as soon as it is claimed. Until then others may have it: its lease would run out before it began."""
     stopping: threading.Event = field(default_factory=threading.Event)
     _charges: list[_Charge] = field(default_factory=list)
     _heard: float = float("-inf")
@@ -104,7 +106,7 @@ class WorkerLoop:
         return False
 
     def _claim(self) -> bool:
-        if time.monotonic() < self._claim_at or not self.queue.has_ready(self.worker):
+        if time.monotonic() < self._claim_at or not self.ready() or not self.queue.has_ready(self.worker):
             return False
         lease = self.queue.claim(self.worker)
         if lease is None:
