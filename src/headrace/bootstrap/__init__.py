@@ -33,7 +33,7 @@ from headrace.bootstrap.parts import (
     state_home,
     this_worker,
 )
-from headrace.bootstrap.standing import backfills, definitions, pauses, user, verify_log
+from headrace.bootstrap.standing import backfills, definitions, in_service, pauses, user, verify_log
 from headrace.errors import DefinitionError, Problem
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ __all__ = [
     "engine",
     "event_store",
     "held",
+    "in_service",
     "kept",
     "load",
     "load_kept",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from headrace.application.orchestrator.backfills import Backfills
 from headrace.application.orchestrator.carrying import Prepared
+from headrace.application.orchestrator.in_service import InService
 from headrace.application.orchestrator.pauses import Pauses
 from headrace.application.orchestrator.queue import KeptDefinition
 from headrace.application.orchestrator.site import Busy, Site
@@ -104,6 +105,8 @@ class System(Protocol):
     def user(self) -> str: ...
 
     def definitions(self, project: Path) -> Sequence[tuple[Path, Loaded | DefinitionError]]: ...
+
+    def in_service(self, project: Path) -> Sequence[tuple[InService, Loaded | DefinitionError | None]]: ...
 
     def pauses(self, project: Path) -> Pauses: ...
 
