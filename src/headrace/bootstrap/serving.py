@@ -14,12 +14,14 @@ from headrace.bootstrap.log import deliveries, prune
 from headrace.errors import HeadraceError
 
 if TYPE_CHECKING:
+    from headrace.application.orchestrator.crew import Crew
     from headrace.application.orchestrator.in_service import DefinitionsFolder
     from headrace.application.orchestrator.notifying import Notifications
     from headrace.application.orchestrator.queue import KeptDefinition, Lease
     from headrace.application.orchestrator.serving import Duties
-    from headrace.application.orchestrator.worker import WorkerLoop
+    from headrace.application.orchestrator.worker import Claims, Register, WorkerLoop
     from headrace.business.model.definition import Definition, Loaded
+    from headrace.infrastructure.storage.database import Database
 
 Told = Callable[[str], None]
 
@@ -68,6 +70,17 @@ def worker(project: Path, parallel: int, told: Told) -> Serving:
     """A worker of a project's state database."""
     home = parts.state_home(project).resolve()
     return Serving(home, _loop(home, parallel, "worker", told))
+
+
+def crew(project: Path, parallel: int) -> Crew:
+    """A worker of a command's own, for the runs that it is given."""
+    from headrace.application.orchestrator.crew import Crew, OwnRuns, Unheard
+    from headrace.infrastructure.storage.run_queue import DatabaseRunQueue
+
+    home = parts.state_home(project).resolve()
+    database = parts.database(home, patient=True)
+    runs = OwnRuns(DatabaseRunQueue(database))
+    return Crew(runs, _composed(home, database, runs, Unheard(), parallel, "command", lambda _line: None))
 
 
 def serve(project: Path, parallel: int, told: Told) -> Serving:
@@ -160,17 +173,24 @@ def carry_out_claimed(home: Path, lease: Lease) -> None:
 
 
 def _loop(home: Path, parallel: int, role: str, told: Told) -> WorkerLoop:
-    from headrace.application.orchestrator.worker import WorkerLoop
-    from headrace.infrastructure.children import Children
     from headrace.infrastructure.storage.run_queue import DatabaseRunQueue
     from headrace.infrastructure.storage.worker_registry import DatabaseWorkers
 
     database = parts.database(home, patient=True)
+    return _composed(home, database, DatabaseRunQueue(database), DatabaseWorkers(database), parallel, role, told)
+
+
+def _composed(
+    home: Path, database: Database, claims: Claims, register: Register, parallel: int, role: str, told: Told
+) -> WorkerLoop:
+    from headrace.application.orchestrator.worker import WorkerLoop
+    from headrace.infrastructure.children import Children
+
     children, logs = Children((*PRELOAD, *_PRELOAD_FOR[database.kind], _WARMING)), parts.state_folder(home) / "logs"
     return WorkerLoop(
         parts.this_worker(home),
-        DatabaseRunQueue(database),
-        DatabaseWorkers(database),
+        claims,
+        register,
         lambda lease: children.start(carry_out_claimed, home, lease, log=logs / f"{lease.run_id}.log"),
         parallel,
         role,

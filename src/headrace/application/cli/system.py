@@ -27,6 +27,7 @@ from headrace.errors import DefinitionError, HeadraceError
 
 if TYPE_CHECKING:
     from headrace.application.orchestrator.chaos import Proof, Trial, Wanted
+    from headrace.application.orchestrator.crew import Crew
     from headrace.application.orchestrator.rehearsal import Rehearsed
 
 
@@ -133,6 +134,8 @@ class System(Protocol):
     def serve(self, project: Path, parallel: int, told: Callable[[str], None]) -> Serving: ...
 
     def worker(self, project: Path, parallel: int, told: Callable[[str], None]) -> Serving: ...
+
+    def crew(self, project: Path, parallel: int) -> Crew: ...
 
     def bury_the_dead(self, project: Path) -> None: ...
 
