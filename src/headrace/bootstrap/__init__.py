@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from headrace.bootstrap.connecting import connection, connections
 from headrace.bootstrap.log import (
     cloud_events,
     deliveries,
@@ -58,6 +59,8 @@ __all__ = [
     "chaos",
     "check",
     "cloud_events",
+    "connection",
+    "connections",
     "contract_as_standard",
     "contract_from_standard",
     "database",
