@@ -83,7 +83,7 @@ class SeaweedServer:
         if self._process is not None:
             self._process.terminate()
             try:
-                self._process.wait(timeout=10)
+                self._process.wait(timeout=2)  # it has nothing to save
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait(timeout=10)

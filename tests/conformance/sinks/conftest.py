@@ -27,7 +27,7 @@ def way(request: pytest.FixtureRequest, tmp_path: Path) -> Target:
 
 
 def _target(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> Target:
-    if name.startswith("store"):
+    if name == "store":
         request.getfixturevalue("s3_environment")
     url = request.getfixturevalue("postgres") if name == "postgres" else ""
     home = tmp_path / "home"

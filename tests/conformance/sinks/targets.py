@@ -326,7 +326,7 @@ FILES: dict[str, dict[str, Any]] = {
     "one_parquet": {"at": "out.parquet"},
     "one_csv": {"at": "out.csv.gz"},
 }
-NAMES = ("folder", "partitioned", "csv", "jsonl", "arrow", "one_csv", "duckdb", "sqlite", "postgres", "store", "store_csv")
+NAMES = ("folder", "partitioned", "csv", "jsonl", "arrow", "one_csv", "duckdb", "sqlite", "postgres", "store")
 
 #: One target for each way in which a state takes the place of another.
 WAYS = ("folder", "partitioned_csv", "one_parquet", "one_csv", "duckdb", "sqlite", "postgres", "store")
@@ -335,8 +335,8 @@ WAYS = ("folder", "partitioned_csv", "one_parquet", "one_csv", "duckdb", "sqlite
 def make_target(name: str, home: Path, url: str = "") -> Target:
     if name in FILES:
         return FileTarget(home, FILES[name])
-    if name.startswith("store"):
+    if name == "store":
         from tests.conformance.sinks.store_target import StoreTarget
 
-        return StoreTarget(home, {"format": "csv", "partition_by": ["part"]} if name == "store_csv" else {})
+        return StoreTarget(home)
     return {"duckdb": DuckDBTarget(home), "sqlite": SQLiteTarget(home), "postgres": PostgresTarget(home, url=url)}[name]

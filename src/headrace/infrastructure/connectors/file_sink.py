@@ -126,7 +126,7 @@ class FileSink(PublishingOptions):
         if address.has_magic:
             return f"`{address}` is a pattern, and a folder is needed"
         if self.one_file:
-            return f"`{address}` is one file, which a store cannot change together with its ledger: name a folder, such as `{address.folder}/`"
+            return f"`{address}` is one file, and a store cannot change it together with its ledger: name a folder"
         return None if address.key.strip("/") else f"`{address}` is a whole bucket, and others may use it: name a folder in it"
 
     def _place(self, project: Path) -> FileTarget:

@@ -5,7 +5,7 @@ They lie on this machine, or in a store that their address names (see `stores`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -17,6 +17,7 @@ from headrace.errors import NonRetryableError
 from headrace.infrastructure.connectors.file_folders import with_folders
 from headrace.infrastructure.connectors.file_formats import FormatName, format_of, guessed
 from headrace.infrastructure.connectors.file_listing import list_files, problem_with
+from headrace.infrastructure.connectors.stores.addresses import Address
 from headrace.infrastructure.connectors.stores.places import StoreConnection, in_store, opened, problem_with_connection
 
 _NOT_OPTIONS_OF_FORMATS = {"path", "connection", "format", "partitioned"}
@@ -89,19 +90,28 @@ class FileSource(Plugin):
         return {name: getattr(self, name) for name in self.model_fields_set - _NOT_OPTIONS_OF_FORMATS}
 
     def scan(self, project: Path) -> Scan:
-        if addresses := in_store(self.path):
-            from headrace.infrastructure.connectors.stores import scanning
+        addresses = in_store(self.path)
+        scan = self._scan_store(addresses, project) if addresses else self._scan_disk(project)
+        written = [address.of(address.folder) for address in addresses] or self.path
+        return with_folders(scan, project, written, wanted=self.partitioned) if isinstance(scan, FileScan) else scan
 
-            store = opened(addresses[0], self.connection, project)
-            found = scanning.listed(store, addresses)
-            name = self._format_of(file.key.partition("?")[0] for file in found)
-            return scanning.scan(store, found, addresses, project, name, self._options, partitioned=self.partitioned)
+    def _scan_disk(self, project: Path) -> Scan:
         files = list_files(project, self.path)
         try:
-            scan = format_of(self._format_of(file.path for file in files), self._options).scan(files)
+            return format_of(self._format_of(file.path for file in files), self._options).scan(files)
         except ValueError as error:
             raise NonRetryableError(str(error)) from error
-        return with_folders(scan, project, self.path, wanted=self.partitioned) if isinstance(scan, FileScan) else scan
+
+    def _scan_store(self, addresses: Sequence[Address], project: Path) -> Scan:
+        from headrace.infrastructure.connectors.stores import scanning
+
+        store = opened(addresses[0], self.connection, project)
+        found = scanning.listed(store, addresses)
+        name = self._format_of(file.key.partition("?")[0] for file in found)
+        try:
+            return scanning.scan(store, found, addresses, project, name, self._options)
+        except ValueError as error:
+            raise NonRetryableError(str(error)) from error
 
     def _format_of(self, names: Iterable[str]) -> FormatName:
         """The format, when all paths or all files have names that suggest the same one."""

@@ -14,6 +14,11 @@ SCHEMES: dict[str, tuple[str, str]] = {
     "http": ("http", "host"), "https": ("http", "host"), "sftp": ("sftp", "host"), "webhdfs": ("webhdfs", "host"),
 }  # fmt: skip
 
+#: Parameters of web addresses that sign them, or let in whoever has them.
+_SECRET = re.compile(
+    r"(?i)(x-(amz|goog)-|sig=|signature=|awsaccesskeyid=|googleaccessid=|expires=|policy=|key-pair-id=|s[eprvt]=|spr=|"
+    r"(\w*[_-])?(token|key|apikey|password|secret|auth|code)=)"
+)
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _BUCKET = re.compile(r"[A-Za-z0-9$][A-Za-z0-9._-]{0,254}")
 _LARGEST_KEY = 1024
@@ -37,11 +42,15 @@ class Address:
         return f"{self.scheme}://{self.place}"
 
     def __str__(self) -> str:
-        return f"{self.store}/{self.key}"
+        return self.of(self.key)
 
     def of(self, key: str) -> str:
-        """The address of another key in the same store."""
-        return f"{self.store}/{key}"
+        """The address of another key in the same store, as it may be shown and remembered: without signatures."""
+        path, mark, query = key.partition("?")
+        if self.kind != "http" or not mark:
+            return f"{self.store}/{key}"
+        kept = "&".join(part for part in query.split("&") if not _SECRET.match(part))
+        return f"{self.store}/{path}" + (f"?{kept}" if kept else "")
 
     @property
     def has_magic(self) -> bool:

@@ -30,7 +30,7 @@ from headrace.infrastructure.connectors.stores.connection import StoreConnection
 from headrace.infrastructure.connectors.stores.copies import Copies
 from headrace.infrastructure.connectors.stores.fetched import FetchedFolder
 from headrace.infrastructure.connectors.stores.places import opened
-from headrace.infrastructure.connectors.stores.store import Stored, WritableStore
+from headrace.infrastructure.connectors.stores.store import Stored, Unfinished, WritableStore
 
 #: How files of publications are called, by which those of a publication that died are known.
 _OURS = re.compile(r"(?:.*/)?[0-9a-f]{16}-\d{5,}\.(?:parquet|csv|jsonl|arrow)(?:\.gz|\.zst)?")
@@ -53,6 +53,7 @@ class StoreFolder:
     _document: Mapping[str, Any] = field(default_factory=dict)
     _token: str | None = None
     _found: tuple[Stored, ...] = ()
+    _unfinished: tuple[Unfinished, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.address.store}/{self.folder}/"
@@ -85,6 +86,7 @@ class StoreFolder:
     def tidy(self) -> None:
         """Look what is there. What has to go, goes after the exchange."""
         self._found = tuple(self.store.listed(self.folder))
+        self._unfinished = tuple(u for u in self.store.unfinished(self.folder) if _OURS.fullmatch(u[0]))
         self._read()
 
     def workplace(self) -> Path:
@@ -205,7 +207,7 @@ class StoreFolder:
         kept = {self._key(f.path) for f in state.files}
         died = {f.key for f in self._found if _OURS.fullmatch(f.key)}
         self.store.remove(sorted(({self._key(path) for path in before} | died) - kept))
-        self.store.abandon(self.folder)
+        self.store.abort(self._unfinished)
 
     def _overtaken(self) -> RetryableError:
         return RetryableError(

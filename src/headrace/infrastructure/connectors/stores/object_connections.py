@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
@@ -16,11 +17,14 @@ from headrace.business.connections import Answer
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.connectors.stores.addresses import Address
 from headrace.infrastructure.connectors.stores.connection import StoreConnection, certificates
+from headrace.infrastructure.connectors.stores.http_client import HttpClient, origin_of
 from headrace.infrastructure.connectors.stores.object_store import ObjectStore
 from headrace.security.secrets import Secret
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig
+
+    from headrace.infrastructure.connectors.stores.s3_uploads import S3Uploads
 
 _QUICKLY = timedelta(seconds=10)
 
@@ -118,7 +122,26 @@ class S3Connection(ObjectConnection):
             retry_config=self._retries,
             **{k: v for k, v in options.items() if v is not None},
         )
-        return ObjectStore(address.store, store, self._endpoint or "Amazon S3")
+        return ObjectStore(address.store, store, self._endpoint or "Amazon S3", self._uploads(home, address, styled=styled))
+
+    def _uploads(self, home: Path, address: Address, *, styled: bool) -> S3Uploads | None:
+        """None where there are no keys at hand: those that the role of a machine gets are known to the client alone."""
+        from headrace.infrastructure.connectors.stores.s3_uploads import Keys, S3Uploads
+
+        given = (self.access_key, self.secret_key, self.session_token)
+        access, secret, token = (key.reveal() if key else None for key in given)
+        if not self.access_key:
+            names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+            access, secret, token = (os.environ.get(name) for name in names)
+        if self.anonymous or not access or not secret:
+            return None
+        region = self.region or _usual_region()
+        parts = urlsplit(self._endpoint or f"https://s3.{region}.amazonaws.com")
+        url = (
+            f"{parts.scheme}://{parts.netloc}/{address.place}" if styled else f"{parts.scheme}://{address.place}.{parts.netloc}"
+        )
+        client = HttpClient(self.timeout, origin_of(parts), ca=certificates(home, self.ca))
+        return S3Uploads(url, Keys(access, secret, token, region), client)
 
 
 class GCSConnection(ObjectConnection):
@@ -170,9 +193,8 @@ class AzureConnection(ObjectConnection):
         from obstore.store import AzureStore
 
         secrets = {"account_key": self.access_key, "sas_key": self.sas_token, "client_secret": self.client_secret}
-        options = {
-            "account_name": self.account, "tenant_id": self.tenant, "client_id": self.client, "endpoint": self.endpoint, **_revealed(secrets),
-        }  # fmt: skip
+        options = {"account_name": self.account, "tenant_id": self.tenant, "client_id": self.client, "endpoint": self.endpoint}
+        options |= _revealed(secrets)
         given: dict[str, Any] = {k: v for k, v in options.items() if v is not None}
         store = AzureStore(address.place, client_options=self._client(home), retry_config=self._retries, **given)
         return ObjectStore(address.store, store, self.endpoint or "Azure Blob Storage")

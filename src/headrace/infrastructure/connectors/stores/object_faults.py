@@ -69,6 +69,8 @@ def object_faults(shown: str, service: str) -> Iterator[None]:
 def explained(shown: str, service: str, text: str) -> RunError:
     if (told := _code(text)) in _CODES:
         return _told(shown, *_CODES[told])
+    if told == "NoSuchUpload":
+        return RetryableError(f"`{shown}`: the upload was aborted by another publication", hint="try again")
     found = _STATUS.search(text)
     status = int(found[1]) if found else None
     if status is not None and (status >= 500 or status in _PASSING):

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headrace.infrastructure.connectors.stores.object_faults import object_faults
-from headrace.infrastructure.connectors.stores.store import Loaded, Stored, all_of, changed, cut, patiently
+from headrace.infrastructure.connectors.stores.store import Loaded, Stored, Unfinished, all_of, changed, cut, patiently
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore as Client
+
+    from headrace.infrastructure.connectors.stores.s3_uploads import S3Uploads
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PAGE = 1000
@@ -30,6 +32,8 @@ class ObjectStore:
     shown: str
     client: Client
     service: str
+    uploads: S3Uploads | None = None
+    """Who knows of uploads that died; other stores than S3 forget them by themselves."""
 
     def listed(self, folder: str) -> list[Stored]:
         import obstore
@@ -131,8 +135,13 @@ class ObjectStore:
 
             patiently(delete)
 
-    def abandon(self, folder: str) -> None:
-        return None
+    def unfinished(self, folder: str) -> list[Unfinished]:
+        uploads = self.uploads
+        return patiently(lambda: uploads.unfinished(folder)) if uploads else []
+
+    def abort(self, uploads: Iterable[Unfinished]) -> None:
+        if self.uploads:
+            self.uploads.abort(uploads)
 
     def _faults(self, key: str) -> Any:
         return object_faults(f"{self.shown}/{key}" if key else self.shown, self.service)

@@ -13,7 +13,6 @@ from typing import Any
 
 from headrace.business.ports import FileScan, Scan
 from headrace.errors import HeadraceError, NonRetryableError
-from headrace.infrastructure.connectors.file_folders import with_folders
 from headrace.infrastructure.connectors.file_formats import FormatName, format_of
 from headrace.infrastructure.connectors.stores.addresses import Address
 from headrace.infrastructure.connectors.stores.copies import Copies
@@ -49,8 +48,6 @@ def scan(
     project: Path,
     form: FormatName,
     options: Mapping[str, Any],
-    *,
-    partitioned: bool | None,
 ) -> Scan:
     """What the files are, each as an `InputFile` whose path is that of its copy."""
     model = format_of(form, options)
@@ -62,11 +59,7 @@ def scan(
         found = model.scan(copies.files)
     except HeadraceError as error:
         raise type(error)(copies.named(error.message), hint=error.hint) from error
-    if not isinstance(found, FileScan):
-        return found
-    written = [address.of(address.folder) for address in addresses]
-    with_columns = with_folders(found, project, written, wanted=partitioned)
-    return replace(with_columns, fetch=copies)
+    return replace(found, fetch=copies) if isinstance(found, FileScan) else found
 
 
 def _look(copies: Copies, form: FormatName, options: Mapping[str, Any]) -> None:

@@ -40,6 +40,14 @@ class Loaded:
     token: str
 
 
+#: An upload in parts that has not ended: the key that it is for, and what the store calls it.
+Unfinished = tuple[str, str]
+
+
+class Changed(RetryableError):
+    """A file is no longer the one that was looked at. Looking anew may help, reading again does not."""
+
+
 class Store(Protocol):
     """A place of files that can be read: a bucket, a container, a server."""
 
@@ -81,14 +89,28 @@ class WritableStore(Store, Protocol):
         """Keys that are not there are no mistake."""
         ...
 
-    def abandon(self, folder: str) -> None:
-        """Clear away what uploads that died have left unseen below a folder."""
+    def unfinished(self, folder: str) -> list[Unfinished]:
+        """The uploads below a folder that are under way or have died, as far as the store can tell."""
+        ...
+
+    def abort(self, uploads: Iterable[Unfinished]) -> None:
+        """Let these uploads come to nothing, and leave nothing."""
         ...
 
 
 def patiently(call: Callable[[], T], policy: RetryPolicy = PATIENCE) -> T:
-    """What `call` gives, tried again with growing waits, and no sooner than whoever refused it asks."""
-    return retrying(policy, call, wait=time.sleep, told=lambda *_: None)
+    """What `call` gives, tried again with growing waits, and no sooner than whoever refused it asks. What has changed, stays changed."""
+
+    def attempt() -> T | Changed:
+        try:
+            return call()
+        except Changed as error:
+            return error
+
+    done = retrying(policy, attempt, wait=time.sleep, told=lambda *_: None)
+    if isinstance(done, Changed):
+        raise done
+    return done
 
 
 def all_of(pages: Callable[[], Iterator[list[Stored]]]) -> list[Stored]:
@@ -96,8 +118,8 @@ def all_of(pages: Callable[[], Iterator[list[Stored]]]) -> list[Stored]:
     return patiently(lambda: [file for page in pages() for file in page])
 
 
-def changed(name: str) -> RetryableError:
-    return RetryableError(f"`{name}` was changed while it was being read", hint="run again when nobody writes to it")
+def changed(name: str) -> Changed:
+    return Changed(f"`{name}` was changed while it was being read", hint="run again when nobody writes to it")
 
 
 def cut(name: str, got: int, expected: int) -> RetryableError:
