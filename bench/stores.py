@@ -36,7 +36,7 @@ def prepare(rows: int) -> list[Path]:
         made.append(HOME / f"part-{rows}-{number}.parquet")
         if not made[-1].exists():
             start, stop = number * rows // FILES, (number + 1) * rows // FILES
-            duckdb.sql(
+            duckdb.connect().execute(
                 f"""COPY (SELECT i AS id, i % 1000 AS customer, md5(i::VARCHAR) AS reference, (hash(i) % 1000000) / 100.0 AS price,
                 date '2020-01-01' + (i % 1500)::INT AS day, 'line ' || (i % 7919) AS comment FROM range({start}, {stop}) t(i))
                 TO '{made[-1]}' (FORMAT parquet)"""
@@ -217,7 +217,7 @@ def gigabyte() -> None:
     text = project / "big.csv"
     rows = 16_000_000
     columns = "i AS id, md5(i::VARCHAR) AS reference, i * 1.5 AS price, 'comment ' || i AS comment"
-    duckdb.sql(f"COPY (SELECT {columns} FROM range({rows}) t(i)) TO '{text}'")
+    duckdb.connect().execute(f"COPY (SELECT {columns} FROM range({rows}) t(i)) TO '{text}'")
     obstore.put(client(), "big/big.csv", text)
     (project / "headrace.toml").write_text('memory_limit = "256MB"\n')
     (project / "pipeline.yaml").write_text(json.dumps({

@@ -106,12 +106,13 @@ class SeaweedServer:
         while True:
             try:
                 self.new_bucket("ready")
-                return
             except OSError:
                 exited = self._process is None or self._process.poll() is not None
                 if exited or time.monotonic() > deadline:
                     raise AssertionError("SeaweedFS did not start:\n" + (self.folder / "log").read_text()[-3000:]) from None
                 time.sleep(0.1)
+            else:
+                return
 
 
 def _free_ports(number: int) -> list[int]:

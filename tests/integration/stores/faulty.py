@@ -118,7 +118,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
         self.wfile.flush()
 
-    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _pass_on  # noqa: N815 - the names that the library calls
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _pass_on
 
     def log_message(self, *_: Any) -> None:
         """Nobody reads it."""

@@ -51,9 +51,9 @@ def test_a_pattern_means_the_files_that_match_it_in_their_order_and_nothing_hidd
     assert found("in/[ab].*") == ["in/a.csv", "in/a.txt", "in/b.csv"]
     assert found("in/deep") == found("in/deep/") == found("in/*/*/?.csv") == ["in/deep/er/c.csv"]
     assert found("in/_x.csv") == ["in/_x.csv"], "what is named is read, whatever its name"
-    with pytest.raises(NonRetryableError, match="no file matches `s3://.*/in/x"):
+    with pytest.raises(NonRetryableError, match=r"no file matches `s3://.*/in/x"):
         found("in/x*.csv")
-    with pytest.raises(NonRetryableError, match="there is no file `s3://.*/in/c.csv`") as caught:
+    with pytest.raises(NonRetryableError, match=r"there is no file `s3://.*/in/c.csv`") as caught:
         found("in/c.csv")
     assert ".csv" in str(caught.value.hint)
     with pytest.raises(NonRetryableError, match="there are no files below"):
@@ -84,9 +84,11 @@ def test_every_format_is_read(lake: Lake):
             f"sinks: [{{file: {{path: out/{key}-read/}}}}]\n"
         )
         assert view.state == "succeeded"
-        found = duckdb.sql(
-            f"SELECT count(*), sum(id::INT), max(name) FROM '{lake.project}/out/{key}-read/*.parquet'"
-        ).fetchall()
+        found = (
+            duckdb.connect()
+            .sql(f"SELECT count(*), sum(id::INT), max(name) FROM '{lake.project}/out/{key}-read/*.parquet'")
+            .fetchall()
+        )
         assert found == [(1000, 499_500, "row 999")], key
 
 
@@ -99,7 +101,7 @@ def test_of_parquet_no_more_is_fetched_than_the_columns_that_are_read(lake: Lake
     assert scan.fetch is not None
     scan.fetch(scan.files, ["id"])
     assert path.stat().st_blocks * 512 < made.stat().st_size / 4
-    assert duckdb.sql(f"SELECT sum(id) FROM '{path}'").fetchall() == [(60_000 * 59_999 // 2,)]
+    assert duckdb.connect().sql(f"SELECT sum(id) FROM '{path}'").fetchall() == [(60_000 * 59_999 // 2,)]
     scan.fetch(scan.files, ["id", "text"])
     assert path.read_bytes() == made.read_bytes()
 
@@ -124,7 +126,7 @@ def test_what_was_loaded_is_not_loaded_again_nor_fetched(lake: Lake):
     scan = lake.scan(f"s3://{lake.bucket}/out/orders/")
     paths = [file.path for file in scan.files]
     fetched(scan)
-    rows = duckdb.sql(f"SELECT id, amount::VARCHAR FROM read_parquet({paths}) ORDER BY ALL").fetchall()
+    rows = duckdb.connect().sql(f"SELECT id, amount::VARCHAR FROM read_parquet({paths}) ORDER BY ALL").fetchall()
     assert rows == [(1, "1.50"), (1, "7.50"), (2, "2.50"), (2, "2.50"), (3, "1.00"), (9, "9.00")]
 
 
@@ -133,7 +135,7 @@ def test_what_is_held_back_is_known_by_its_address(lake: Lake):
     view = lake.run(PIPELINE)
     held = next((lake.project / ".headrace" / "quarantine").rglob("*.parquet"))
     assert view.state == "succeeded"
-    assert duckdb.sql(f"SELECT file, record FROM '{held}'").fetchall() == [(f"s3://{lake.bucket}/in/2.csv", 2)]
+    assert duckdb.connect().sql(f"SELECT file, record FROM '{held}'").fetchall() == [(f"s3://{lake.bucket}/in/2.csv", 2)]
 
 
 def test_folders_are_columns_there_too(lake: Lake):
@@ -159,7 +161,7 @@ def test_a_file_that_changes_between_looking_and_reading_is_an_error_that_passes
     lake.put("t.csv", ORDERS + b"3,3.50\n" * 1_000_000)
     scan = lake.scan(f"s3://{lake.bucket}/t.csv")
     lake.put("t.csv", ORDERS + b"4,4.50\n" * 1_000_000)
-    with pytest.raises(RetryableError, match="t.csv` was changed while it was being read"):
+    with pytest.raises(RetryableError, match=r"t.csv` was changed while it was being read"):
         fetched(scan)
 
 

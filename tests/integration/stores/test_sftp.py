@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,19 +20,13 @@ LONG = b"id,text\n" + b"".join(b"%d,some text\n" % i for i in range(600_000))
 SHORT = b"id,text\n1,a\n2,b\n"
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
-    with SshServer.running(tmp_path_factory.mktemp("ssh")) as made:
-        yield made
-
-
 @pytest.fixture
-def ssh(server: SshServer) -> SshServer:
+def ssh(ssh_server: SshServer) -> SshServer:
     """The server with the same files as at the start."""
-    (server.root / "in" / "deep").mkdir(parents=True, exist_ok=True)
-    (server.root / "in" / "a.csv").write_bytes(LONG)
-    (server.root / "in" / "deep" / "b c.csv").write_bytes(SHORT)
-    return server
+    (ssh_server.root / "in" / "deep").mkdir(parents=True, exist_ok=True)
+    (ssh_server.root / "in" / "a.csv").write_bytes(LONG)
+    (ssh_server.root / "in" / "deep" / "b c.csv").write_bytes(SHORT)
+    return ssh_server
 
 
 def connection(ssh: SshServer, **changed: Any) -> SftpConnection:

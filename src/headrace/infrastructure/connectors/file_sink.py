@@ -30,6 +30,7 @@ from headrace.infrastructure.connectors.sql_text import quoted_list
 from headrace.infrastructure.connectors.staged_rows import reader
 from headrace.infrastructure.connectors.stores.addresses import Address
 from headrace.infrastructure.connectors.stores.places import (
+    CONDITIONAL,
     PUBLISHED,
     WRITABLE,
     StoreConnection,
@@ -163,8 +164,9 @@ class FileSink(PublishingOptions):
 
     def guarantee(self) -> str:
         if self._address is not None:
+            how = "one conditional request" if self._address.kind in CONDITIONAL else "a name that only one can take"
             return (
-                "exactly once: files under new names, then the manifest with its ledger by one conditional request; who reads by "
+                f"exactly once: files under new names, then the manifest with its ledger by {how}; who reads by "
                 f"{manifest.NAME} sees whole states alone, who lists the folder may meet rows of two states while one is published"
             )
         if self.one_file:

@@ -72,6 +72,8 @@ def is_address(path: str) -> bool:
 def parse(path: str) -> Address:
     """Raises `ValueError` that says what is wrong with it, without any secret that stands in it."""
     scheme = path.partition("://")[0].lower()
+    if scheme == "hdfs":
+        raise ValueError("`hdfs://` is not spoken: name the name node's web interface, webhdfs://HOST:PORT/...")
     if scheme not in SCHEMES:
         raise ValueError(f"there is no store `{scheme}://`; there are {', '.join(f'{s}://' for s in sorted(SCHEMES))}")
     kind, what = SCHEMES[scheme]

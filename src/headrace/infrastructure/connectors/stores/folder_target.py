@@ -143,7 +143,11 @@ class StoreFolder:
     def check(self, last: Manifest | None, mode: Mode) -> None:
         there = {file.key.removeprefix(f"{self.folder}/"): file.bytes for file in self._found}
         known = {manifest.NAME, *(f.path for f in last.files)} if last else {manifest.NAME}
-        foreign = sorted(p for p in there.keys() - known if not (_OURS.fullmatch(p) or p.startswith(".") or p.endswith("/")))
+        foreign = sorted(
+            p
+            for p in there.keys() - known
+            if not (_OURS.fullmatch(p) or p.rpartition("/")[2].startswith(".") or p.endswith("/"))
+        )
         if foreign:
             shown = ", ".join(foreign[:3]) + (f" and {len(foreign) - 3} more" if len(foreign) > 3 else "")
             raise NonRetryableError(

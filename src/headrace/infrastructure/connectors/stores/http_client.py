@@ -164,6 +164,11 @@ def refused(response: HTTPResponse, shown: str) -> RunError:
     return NonRetryableError(f"`{shown}`: the server answered {answer.status}", hint="see that the address is right")
 
 
+def followed(url: str, where: str) -> str:
+    """Where an answer leads that says so in words, by the same rules as a redirect."""
+    return _redirected(urlsplit(url), where, shown_url(url)).geturl()
+
+
 def _redirected(parts: SplitResult, where: str, shown: str) -> SplitResult:
     """Where a redirect leads, if it may: not off HTTP, not from what is encrypted to what is not, not from outside into a network."""
     new = urlsplit(urljoin(parts.geturl(), where))

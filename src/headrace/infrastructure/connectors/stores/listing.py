@@ -13,7 +13,7 @@ from headrace.business.model.schema import did_you_mean
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.connectors import manifest
 from headrace.infrastructure.connectors.stores.addresses import Address
-from headrace.infrastructure.connectors.stores.store import Store, Stored, changed, patiently
+from headrace.infrastructure.connectors.stores.store import Store, Stored, WritableStore, changed, patiently
 
 
 def meant(store: Store, address: Address) -> list[Stored]:
@@ -61,8 +61,10 @@ def _published(store: Store, address: Address, below: Iterable[Stored]) -> list[
     start = f"{folder}/" if folder else ""
     by_key = {file.key: file for file in below}
     if written := by_key.get(start + manifest.NAME):
-        where = address.of(written.key)
-        document = manifest.understood(where, patiently(lambda: store.read(written, 0, written.bytes)))
+        found = store.load(written.key) if isinstance(store, WritableStore) else None
+        if found is None:
+            raise changed(address.of(written.key))
+        document = manifest.understood(address.of(written.key), found.data)
         wanted = [start + f.path for f in manifest.decode(document).files] if manifest.has_state(document) else []
         if missing := [key for key in wanted if key not in by_key]:
             raise changed(address.of(missing[0]))

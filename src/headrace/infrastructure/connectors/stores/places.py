@@ -13,11 +13,21 @@ from headrace.infrastructure.connectors.stores.connection import StoreConnection
 if TYPE_CHECKING:
     from headrace.infrastructure.connectors.stores.store import Store
 
-#: The kinds of stores that can be published to, and how their addresses begin.
-WRITABLE = frozenset({"s3", "gcs", "azure"})
-PUBLISHED = ("s3://", "gs://", "az://")
+#: The kinds of stores that know conditional requests, all that can be published to, and how the addresses of these begin.
+CONDITIONAL = frozenset({"s3", "gcs", "azure"})
+WRITABLE = CONDITIONAL | {"sftp", "webhdfs"}
+PUBLISHED = ("s3://", "gs://", "az://", "sftp://", "webhdfs://")
 
-__all__ = ["PUBLISHED", "WRITABLE", "StoreConnection", "in_store", "opened", "problem_with_address", "problem_with_connection"]
+__all__ = [
+    "CONDITIONAL",
+    "PUBLISHED",
+    "WRITABLE",
+    "StoreConnection",
+    "in_store",
+    "opened",
+    "problem_with_address",
+    "problem_with_connection",
+]
 
 
 def in_store(paths: Sequence[str]) -> list[Address]:

@@ -4,16 +4,31 @@ from __future__ import annotations
 
 import stat
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
+from headrace.infrastructure.connectors.stores import generations
 from headrace.infrastructure.connectors.stores.sftp_faults import sftp_faults
-from headrace.infrastructure.connectors.stores.store import Stored, all_of, changed, cut
+from headrace.infrastructure.connectors.stores.store import (
+    Loaded,
+    Stored,
+    Unfinished,
+    all_of,
+    changed,
+    cut,
+    hidden,
+    patiently,
+    unfinished,
+)
 
 if TYPE_CHECKING:
     import paramiko
+
+T = TypeVar("T")
 
 #: So many channels of one connection; servers allow ten unless told otherwise.
 _CHANNELS = 6
@@ -21,7 +36,7 @@ _CHANNELS = 6
 
 @dataclass
 class SftpStore:
-    """See `Store`. Keys are paths from the root of the server."""
+    """See `WritableStore`. Keys are paths from the root of the server."""
 
     shown: str
     connect: Callable[[], paramiko.SSHClient]
@@ -71,6 +86,92 @@ class SftpStore:
             raise cut(name, len(data), size)
         return data
 
+    # Writing ---------------------------------------------------------------------------------------------------------
+
+    def upload(self, key: str, path: Path) -> None:
+        def put(files: paramiko.SFTPClient, new: str) -> None:
+            files.put(str(path), new)
+            files.posix_rename(new, f"/{key}")
+
+        patiently(lambda: self._made(key, put))
+
+    def put(self, key: str, data: bytes) -> None:
+        def put(files: paramiko.SFTPClient, new: str) -> None:
+            _write(files, new, data)
+            files.posix_rename(new, f"/{key}")
+
+        patiently(lambda: self._made(key, put))
+
+    def put_new(self, key: str, data: bytes) -> bool:
+        def put(files: paramiko.SFTPClient, new: str) -> bool:
+            _write(files, new, data)
+            try:
+                files.rename(new, f"/{key}")  # which, other than posix_rename, replaces nothing
+            except OSError:
+                files.remove(new)
+                if self.content(key) is None:
+                    raise
+                return False
+            return True
+
+        return patiently(lambda: self._made(key, put))
+
+    def load(self, key: str) -> Loaded | None:
+        return generations.load(self, key)
+
+    def swap(self, key: str, data: bytes, token: str | None) -> str | None:
+        return generations.swap(self, key, data, token)
+
+    def names(self, folder: str) -> list[str]:
+        def found() -> list[str]:
+            with self._files(folder) as files:
+                return files.listdir(f"/{folder}")
+
+        try:
+            return patiently(found)
+        except FileNotFoundError:
+            return []
+
+    def content(self, key: str) -> bytes | None:
+        def found() -> bytes:
+            with self._files(key) as files, files.open(f"/{key}", "rb") as opened:
+                opened.prefetch()
+                return opened.read()
+
+        try:
+            return patiently(found)
+        except FileNotFoundError:
+            return None
+
+    def remove(self, keys: Iterable[str]) -> None:
+        def one(key: str) -> None:
+            try:
+                with self._files(key) as files:
+                    files.remove(f"/{key}")
+            except FileNotFoundError:
+                return
+
+        for key in keys:
+            patiently(partial(one, key))
+
+    def unfinished(self, folder: str) -> list[Unfinished]:
+        return [half for file in self.listed(folder) if (half := unfinished(file.key))]
+
+    def abort(self, uploads: Iterable[Unfinished]) -> None:
+        self.remove(half for _, half in uploads)
+
+    def _made(self, key: str, put: Callable[[paramiko.SFTPClient, str], T]) -> T:
+        """Put a file there by way of a hidden one, in folders that are made where they are missing."""
+        parent = key.rpartition("/")[0]
+        with self._files(key) as files:
+            for folder in (f"/{'/'.join(parent.split('/')[:n])}" for n in range(1, parent.count("/") + 2)):
+                try:
+                    files.stat(folder)
+                except FileNotFoundError:
+                    with suppress(OSError):  # another one may have just made it; if not, the next act says what is wrong
+                        files.mkdir(folder)
+            return put(files, f"/{hidden(key)}")
+
     @contextmanager
     def _files(self, key: str) -> Iterator[paramiko.SFTPClient]:
         """A channel of its own, kept for the next one when nothing went wrong."""
@@ -105,6 +206,12 @@ class SftpStore:
             for idle in (channel, *self._idle):
                 idle.close()
             self._idle.clear()
+
+
+def _write(files: paramiko.SFTPClient, path: str, data: bytes) -> None:
+    with files.open(path, "wb") as opened:
+        opened.set_pipelined(pipelined=True)
+        opened.write(data)
 
 
 def _stored(key: str, about: paramiko.SFTPAttributes) -> Stored:

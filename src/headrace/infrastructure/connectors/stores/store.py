@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from headrace.errors import RetryableError
 from headrace.records import record
@@ -69,6 +69,7 @@ class Store(Protocol):
         ...
 
 
+@runtime_checkable
 class WritableStore(Store, Protocol):
     """A store that can also be written, and in which one small file can be exchanged so that of two who try one is refused."""
 
@@ -96,6 +97,22 @@ class WritableStore(Store, Protocol):
     def abort(self, uploads: Iterable[Unfinished]) -> None:
         """Let these uploads come to nothing, and leave nothing."""
         ...
+
+
+#: How files are called while they are written, where a server lets everybody see that.
+_HALF = ".headrace-new-"
+
+
+def hidden(key: str) -> str:
+    """The name of a file while it is written."""
+    folder, slash, name = key.rpartition("/")
+    return f"{folder}{slash}{_HALF}{name}"
+
+
+def unfinished(key: str) -> Unfinished | None:
+    """What a file would have become that was never finished; None of any other."""
+    folder, slash, name = key.rpartition("/")
+    return (f"{folder}{slash}{name.removeprefix(_HALF)}", key) if name.startswith(_HALF) else None
 
 
 def patiently(call: Callable[[], T], policy: RetryPolicy = PATIENCE) -> T:
