@@ -188,7 +188,7 @@ def this_worker(project: Path) -> Worker:
 def _hash_file(file: InputFile) -> InputFile:
     from headrace.infrastructure.connectors.file_listing import content_hash
 
-    return file if file.sha256 else content_hash(file)
+    return file if file.state else content_hash(file)
 
 
 def load(file: Path, params: Mapping[str, str] | None = None) -> Loaded:
