@@ -45,13 +45,16 @@ def _float_reader(name: str, kind: str) -> str:
 
 
 def _json(version: int) -> str:
-    """No text that a NUL would come out of."""
+    """No text that a NUL would come out of. (In one expression with its test, the cast of a constant would be tried in advance.)"""
     if version >= _KNOWS_JSON:
-        return expression("read_json(x text)", "json", r"""CASE WHEN x IS JSON AND x !~ '\\u0000' THEN x::json END""")
-    return procedure("read_json(x text)", "json", r"""
+        return procedure(
+            "read_json(x text)", "json", r"IF x IS JSON AND x !~ '\\u0000' THEN RETURN x::json; END IF; RETURN NULL;"
+        )
+    body = r"""
         IF x ~ '\\u0000' THEN RETURN NULL; END IF;
         RETURN x::json;
-    EXCEPTION WHEN data_exception THEN RETURN NULL;""").replace(" PARALLEL SAFE", " PARALLEL UNSAFE")  # fmt: skip
+    EXCEPTION WHEN data_exception THEN RETURN NULL;"""
+    return procedure("read_json(x text)", "json", body).replace(" PARALLEL SAFE", " PARALLEL UNSAFE")
 
 
 def reading(version: int) -> tuple[str, ...]:
