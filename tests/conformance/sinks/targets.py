@@ -24,13 +24,10 @@ from headrace.business.ports import Checkpoint, Fence, InputFile, Position, Publ
 from headrace.infrastructure.connectors.duckdb_sink import DuckDBSink
 from headrace.infrastructure.connectors.duckdb_types import duckdb_type
 from headrace.infrastructure.connectors.file_sink import FileSink
-from headrace.infrastructure.connectors.mysql_connection import MySQLConnection
-from headrace.infrastructure.connectors.mysql_sink import MySQLSink
 from headrace.infrastructure.connectors.postgres_sink import PostgresSink
 from headrace.infrastructure.connectors.sql_text import quoted
 from headrace.infrastructure.connectors.sqlite_sink import SQLiteSink
 from headrace.infrastructure.formats.parquet_checksums import add_checksums
-from headrace.security.secrets import Secret
 
 MODES = ("append", "replace", "merge", "scd2")
 SCHEMA = Schema.of(
@@ -173,7 +170,7 @@ class FileTarget(Target):
         with duckdb.connect() as con:
             con.execute("SET TimeZone = 'UTC'")
             con.execute(f"CREATE VIEW rows AS {self._scan(con, files)}")
-            return [tuple(map(_plain, r)) for r in con.execute(sql).fetchall()]
+            return [tuple(map(plain, r)) for r in con.execute(sql).fetchall()]
 
     def _scan(self, con: duckdb.DuckDBPyConnection, files: list[Path]) -> str:
         listed = "[" + ", ".join(f"'{f}'" for f in files) + "]"
@@ -237,7 +234,7 @@ class DuckDBTarget(Target):
         with duckdb.connect(str(self.path), read_only=True) as con:
             con.execute("SET TimeZone = 'UTC'")
             try:
-                return [tuple(map(_plain, r)) for r in con.execute(f"WITH rows AS (FROM analytics.flights) {sql}").fetchall()]
+                return [tuple(map(plain, r)) for r in con.execute(f"WITH rows AS (FROM analytics.flights) {sql}").fetchall()]
             except duckdb.CatalogException:
                 return []
 
@@ -315,59 +312,7 @@ class PostgresTarget(Target):
             return sorted(con.execute("SELECT ctid::text, xmin::text FROM analytics.flights").fetchall())
 
 
-@dataclass
-class MySQLTarget(Target):
-    url: str = ""
-    plugin = MySQLSink
-
-    def place(self) -> dict[str, Any]:
-        return {"url": self.url, "table": "flights"}
-
-    def anew(self, home: Path) -> Target:
-        for table in ("flights", "_headrace_ledger", "_headrace_fences"):
-            self._ask(f"DROP TABLE IF EXISTS {table}")
-        return super().anew(home)
-
-    def remove(self) -> None:
-        self._ask("DROP TABLE flights")
-
-    def query(self, sql: str) -> list[Row]:
-        """The rows as the server gives them, asked about in DuckDB, which speaks as the others do."""
-        if not self._there():
-            return []
-        kinds = {str(name): str(kind) for name, kind, *_ in self._ask("SHOW COLUMNS FROM flights")}
-        words = {
-            "datetime(6)": "TIMESTAMPTZ",
-            "tinyint(1)": "BOOLEAN",
-            "date": "DATE",
-            "int(11)": "INTEGER",
-            "double": "DOUBLE",
-        }
-        with duckdb.connect() as con:
-            con.execute("SET TimeZone = 'UTC'")
-            columns = ", ".join(
-                f"{quoted(n)} {words.get(k, 'VARCHAR').replace('longtext', 'VARCHAR')}" for n, k in kinds.items()
-            )
-            con.execute(f"CREATE TABLE rows ({columns})")
-            for values in self._ask("SELECT * FROM flights"):
-                con.execute(f"INSERT INTO rows VALUES ({', '.join('?' * len(values))})", list(values))
-            return [tuple(map(_plain, r)) for r in con.execute(sql).fetchall()]
-
-    def state(self) -> Any:
-        rows = sorted(self._ask("SELECT * FROM flights"), key=repr) if self._there() else []
-        return rows, self.sink("append").ledger(self.home)
-
-    def _there(self) -> bool:
-        return bool(self._ask("SHOW TABLES LIKE 'flights'"))
-
-    def _ask(self, statement: str) -> list[Row]:
-        with MySQLConnection(url=Secret(self.url)).connect(self.home) as con, con.cursor() as cursor:
-            cursor.execute("SET time_zone = '+00:00'")
-            cursor.execute(statement)
-            return list(cursor.fetchall())
-
-
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     return str(value) if isinstance(value, datetime) else value
 
 
@@ -381,14 +326,21 @@ FILES: dict[str, dict[str, Any]] = {
     "one_parquet": {"at": "out.parquet"},
     "one_csv": {"at": "out.csv.gz"},
 }
-NAMES = ("folder", "partitioned", "csv", "jsonl", "arrow", "one_csv", "duckdb", "sqlite", "postgres", "mysql")
+NAMES = ("folder", "partitioned", "csv", "jsonl", "arrow", "one_csv", "duckdb", "sqlite", "postgres", "mysql", "store")
 
 #: One target for each way in which a state takes the place of another.
-WAYS = ("folder", "partitioned_csv", "one_parquet", "one_csv", "duckdb", "sqlite", "postgres", "mysql")
+WAYS = ("folder", "partitioned_csv", "one_parquet", "one_csv", "duckdb", "sqlite", "postgres", "mysql", "store")
 
 
 def make_target(name: str, home: Path, url: str = "") -> Target:
     if name in FILES:
         return FileTarget(home, FILES[name])
-    databases = {"duckdb": DuckDBTarget(home), "sqlite": SQLiteTarget(home)}
-    return databases.get(name) or {"postgres": PostgresTarget, "mysql": MySQLTarget}[name](home, url=url)
+    if name == "store":
+        from tests.conformance.sinks.store_target import StoreTarget
+
+        return StoreTarget(home)
+    if name == "mysql":
+        from tests.conformance.sinks.mysql_target import MySQLTarget
+
+        return MySQLTarget(home, url=url)
+    return {"duckdb": DuckDBTarget(home), "sqlite": SQLiteTarget(home), "postgres": PostgresTarget(home, url=url)}[name]
