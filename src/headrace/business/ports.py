@@ -7,7 +7,7 @@ their validation, the JSON Schema and the reference pages. Making one does no I/
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NewType, Protocol, run
 
 from headrace.business.model.plugin import Plugin as Plugin
 from headrace.business.model.schema import Column, Schema
+from headrace.business.own_position import OwnPosition
 from headrace.business.processing.expressions.ir import Expr
 from headrace.business.processing.relation import Relation
 from headrace.records import record
@@ -62,21 +63,31 @@ class InputFile:
     """A file that a run reads: where it is, how large, when changed, and its content hash where that decides what was loaded."""
 
     path: str
+    """Where it is read. Of a file that lies in a store elsewhere this is its copy on this machine, which may have to be fetched."""
     bytes: int
     modified_ns: int
     sha256: str | None = None
+    version: str | None = None
+    """What its store calls this state of it, such as an entity tag: where there is one, nobody has to read it for a hash."""
+    address: str | None = None
+    """Where it lies, when that is in a store elsewhere."""
+
+    @property
+    def name(self) -> str:
+        """What people know it by."""
+        return self.address or self.path
+
+    @property
+    def state(self) -> str | None:
+        """What tells this state of the file from any other."""
+        return self.sha256 or self.version
 
 
-class OwnPosition(Protocol):
-    """What a source remembers of its own readings, by its own account. An engine calls `start` before it reads, each time anew."""
+class Fetch(Protocol):
+    """Brings files from their store to their `path`, whole and as they were listed. Of files that keep columns apart it may leave
+    out the content of all but these. What it brought already is not brought again. Raises `RetryableError` when a file has changed."""
 
-    def start(self, position: str | None) -> None:
-        """Go on from there, whatever was read in between; from the beginning if None."""
-        ...
-
-    def reached(self) -> str:
-        """After everything was read: what the next run starts from, when this one is published."""
-        ...
+    def __call__(self, files: Sequence[InputFile], columns: Collection[str]) -> None: ...
 
 
 @record
@@ -114,6 +125,8 @@ class FileScan(Scan):
     files: tuple[InputFile, ...]
     folders: Folders | None = field(default=None, kw_only=True)
     """Its columns come last in the schema; they are in no file."""
+    fetch: Fetch | None = field(default=None, kw_only=True, compare=False, repr=False)
+    """To be called before the rows are read; None for files of this machine."""
 
 
 @record
@@ -355,6 +368,9 @@ class Checkpoint:
     """How far each incremental source was read."""
     fence: Fence | None = None
     """By what right it is published. It says nothing about the data, so ledgers need not give it back."""
+    was: str = ""
+    """In a ledger: the name of an entry whose state another publication has changed since. It has no `name` any more, so the state
+    may be published again; by `was` a run that died right behind its publication learns that it had published."""
 
 
 @record

@@ -220,7 +220,7 @@ def test_an_answer_that_stays_damaged_ends_the_reading_and_is_named(damage, serv
 
 def test_a_server_that_does_not_answer_in_time_is_asked_again(server, tmp_path):
     server.serve("/items", Reply(ROWS, cut=10, stall=True), Reply(ROWS))
-    assert fetched(source(server, columns=["id", "name"], answer_time="1 second"), tmp_path / "f") == ROWS
+    assert fetched(source(server, columns=["id", "name"], timeout=1), tmp_path / "f") == ROWS
 
 
 def test_a_gzip_answer_is_read(server, tmp_path):

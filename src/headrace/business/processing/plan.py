@@ -60,6 +60,14 @@ class PlannedSource:
         """Whether a run begins where the one before ended, which the targets keep as a position."""
         return self.cursor is not None or self.remembers
 
+    @property
+    def columns_read(self) -> frozenset[str]:
+        """The columns of the data that are read: all of them where a row may be held back, because it is kept as it came."""
+        if self.contract.rules or self.contract.late:
+            return frozenset(self.contract.raw_columns)
+        wanted = {*self.needed, *([self.cursor] if self.cursor else [])}
+        return frozenset(cell.source for cell in self.contract.cells if cell.column.name in wanted)
+
 
 @record
 class PlannedStep:

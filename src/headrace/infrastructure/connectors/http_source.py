@@ -17,7 +17,6 @@ from headrace.business.model.shorthand import Shorthand
 from headrace.business.model.types import String
 from headrace.business.ports import Batch, Position
 from headrace.errors import NonRetryableError
-from headrace.infrastructure.connectors.http_connection import HttpConnection
 from headrace.infrastructure.connectors.json_spool import as_planned, keys_of
 from headrace.infrastructure.connectors.rest.asking import Asking
 from headrace.infrastructure.connectors.rest.fetching import Reading
@@ -27,11 +26,12 @@ from headrace.infrastructure.connectors.rest.reaching import Address, ReachOptio
 from headrace.infrastructure.connectors.rest.since import Since, asking_since
 from headrace.infrastructure.connectors.rest.text_batches import text_batches
 from headrace.infrastructure.connectors.rest.turning import Turned
+from headrace.infrastructure.connectors.stores.http_connection import HttpConnection
 from headrace.infrastructure.formats.arrow_union import needs_pyarrow
 from headrace.infrastructure.formats.delimited_head import unique_names
 from headrace.infrastructure.formats.json_path import JsonPath, parts_of
 
-_OF_CONNECTION = ("auth", "rate", "ca", "plain_http", "answer_time")
+_OF_CONNECTION = ("auth", "rate", "ca", "plain_http", "timeout")
 
 
 class HttpSource(ReachOptions):
@@ -78,6 +78,8 @@ class HttpSource(ReachOptions):
     def _fitting(self) -> Self:
         if (self.url is None) == (self.connection is None):
             raise ValueError("give either `connection` or `url`" + ("" if self.url is None else ", not both"))
+        if self.connection is not None and self.connection.connection.base_url is None:
+            raise ValueError(f"the connection `{self.connection.name}` has no `base_url`")
         if self.connection is None and self.path:
             raise ValueError("`path` is meant from the `base_url` of a `connection`: write the whole address as `url`")
         if self.connection is not None and (own := [name for name in _OF_CONNECTION if name in self.model_fields_set]):
@@ -92,7 +94,7 @@ class HttpSource(ReachOptions):
     def address(self) -> str:
         if self.url is not None:
             return self.url
-        base = self.connection.connection.base_url if self.connection else ""
+        base = (self.connection.connection.base_url if self.connection else None) or ""
         return f"{base.rstrip('/')}/{self.path.lstrip('/')}" if self.path else base
 
     @property

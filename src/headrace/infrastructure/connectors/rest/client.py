@@ -48,12 +48,12 @@ class Client:
     ) -> None:
         self._options, self._policy = options, policy
         self._stopped = Event()
+        self.tls: str | None = None
+        """How the last answer was encrypted: the version of TLS and the cipher."""
         oauth2 = options.auth.oauth2 if options.auth else None
         own = (urlsplit(url), *((urlsplit(oauth2.token_url),) if oauth2 else ()))
         self._own = own[0]
-        self._exchange = Exchange(
-            options.answer_time.total_seconds(), largest, lambda: options.context(home), (reach or Reach(*own)).admit
-        )
+        self._exchange = Exchange(options.timeout, largest, lambda: options.context(home), (reach or Reach(*own)).admit)
         self._patience = _LONGEST_WAIT if policy.budget_seconds is None else policy.budget_seconds
         self._pace = Pace(options.rate, self._patience, self._wait)
         self._tokens = Tokens(oauth2, self._send) if oauth2 else None
@@ -70,6 +70,10 @@ class Client:
             return None if response.answer.status == 404 else read(response)
 
         return retrying(self._policy, attempt, wait=self._wait, told=lambda *_: None)
+
+    def token(self) -> str | None:
+        """The token by which we would be known now, where one is fetched."""
+        return self._tokens.current() if self._tokens else None
 
     def close(self) -> None:
         """Let go of all connections; threads that wait are woken."""
@@ -145,7 +149,7 @@ class Client:
         return response
 
     def _with_token(self, request: Request) -> tuple[Response, str | None]:
-        token = self._tokens.current() if self._tokens else None
+        token = self.token()
         auth = self._options.auth
         headers = {name: sendable(name, value.reveal()) for name, value in self._options.headers.items()}
         headers |= {**request.headers, **(auth.headers(token) if auth else {})}
@@ -174,7 +178,7 @@ class Client:
         if self._stopped.is_set():
             raise RetryableError(f"{said} was not asked: the reading was broken off")
         try:
-            return self._exchange.ask(replace(request, headers=_completed(request)))
+            return self._seen(self._exchange.ask(replace(request, headers=_completed(request))))
         except ssl.SSLCertVerificationError as error:
             hint = "for a certificate of your own authority, name its certificate with `ca`"
             raise NonRetryableError(f"{said}: {what_broke(error)}: {error.verify_message}", hint=hint) from None
@@ -188,6 +192,10 @@ class Client:
             if isinstance(error, ValueError):
                 raise NonRetryableError(f"{said} cannot be asked", hint="see that its host and parameters are right") from None
             raise RetryableError(f"{said}: {what_broke(error)}") from None
+
+    def _seen(self, response: Response) -> Response:
+        self.tls = response.tls
+        return response
 
     def _judged(self, url: str, response: Response) -> Response:
         answer = response.answer

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
-from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
-from headrace.business.model.durations import Duration
 from headrace.business.model.plugin import Plugin
 from headrace.business.model.wording import Misworded
 from headrace.errors import NonRetryableError
@@ -74,8 +72,8 @@ class ReachOptions(Plugin):
     ca: str | None = Field(
         None, description="A file with the certificates of those who vouch for the server, in PEM; the system's when left out"
     )
-    answer_time: Duration = Field(
-        timedelta(seconds=60), description="How long to wait for a connection, and again for the whole of an answer"
+    timeout: Annotated[float, Field(ge=1, le=3600)] = Field(
+        60.0, description="How many seconds to wait for a connection, and again for the whole of an answer"
     )
     plain_http: bool = Field(False, description="Whether secrets may go over `http://`, which anybody on the way can read")
 

@@ -34,7 +34,7 @@ class Quarantine:
     ) -> None:
         self.con, self.source, self.checked, self.late, self.scan = con, source, checked, late, scan
         self.table = identifier(f"held {source.name}")
-        files = [_place(f.path, project) for f in getattr(source.scan, "files", ())]
+        files = [_place(f.name, project) for f in getattr(source.scan, "files", ())]
         self.files: Sequence[str] = files or [source.origin]
 
     def gather(self, rejected: str | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,18 +29,19 @@ from headrace.infrastructure.engines.duckdb.late import Late
 from headrace.infrastructure.engines.duckdb.literals import identifier, literal
 from headrace.infrastructure.engines.duckdb.meeting import met
 from headrace.infrastructure.engines.duckdb.quarantine import Quarantine
-from headrace.infrastructure.engines.duckdb.reading import OpenScan, open_scan
+from headrace.infrastructure.engines.duckdb.reading import OpenScan, open_source
 from headrace.infrastructure.engines.duckdb.relations import RelationPrinter, with_clause
 from headrace.infrastructure.engines.duckdb.singles import check_single
+from headrace.infrastructure.engines.duckdb.spare import Spare
 from headrace.infrastructure.engines.duckdb.tally import Tally, tally
 
 
 class DuckDBSession:
     """The tables of one run. `tables` says where each dataset that already exists is to be read."""
 
-    def __init__(self, plan: Plan, workspace: Path, project: Path, limits: Limits) -> None:
+    def __init__(self, plan: Plan, workspace: Path, project: Path, limits: Limits, spare: Spare) -> None:
         self.plan, self.workspace, self.project = plan, workspace, project
-        self.con = connect(plan, workspace, limits)
+        self.con = connect(plan, workspace, limits, spare)
         self.tables: dict[str, str] = {}
         self.repeated: dict[Dedupe, str] = {}
         self._filtered: dict[str, int] = {}
@@ -54,7 +56,7 @@ class DuckDBSession:
             own.start(after if source.remembers else None)
         before = ReadUpTo() if source.remembers else ReadUpTo.of(after)
         wanted = Wanted(before.floor, self.plan.definition.retry.policy)
-        scan = open_scan(self.con, narrowed(source, before), source.name, wanted=wanted)
+        scan = open_source(self.con, replace(source, scan=narrowed(source, before)), wanted)
         self._scans.append(scan)
         checked = Checked(source)
         scan.load(lambda relation: watched(self.con, checked.create(relation), progress), checked.table, "#file")
