@@ -206,6 +206,10 @@ class _Planner:
                 self.problems.append(
                     Problem(f"the lag of `{name}` reads rows again, and appending would double them", path, hint)
                 )
+            elif mode == "append" and self.definition.concurrency > 1 and not self.definition.params:
+                hint = "say `mode: merge` with a key, or leave `concurrency` at 1"
+                message = f"runs beside each other would read the same increments of `{name}`, and appending would double them"
+                self.problems.append(Problem(message, path, hint))
 
     def _last(self) -> str | None:
         last = self.definition.last
