@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from headrace.bootstrap.connecting import connection, connections
 from headrace.bootstrap.log import (
     cloud_events,
     deliveries,
@@ -59,6 +60,8 @@ __all__ = [
     "chaos",
     "check",
     "cloud_events",
+    "connection",
+    "connections",
     "contract_as_standard",
     "contract_from_standard",
     "crew",

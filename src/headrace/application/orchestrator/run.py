@@ -18,7 +18,7 @@ from headrace.application.orchestrator.accounting import check_source, rows_of_s
 from headrace.application.orchestrator.audit import audit
 from headrace.application.orchestrator.breakers import system_of
 from headrace.application.orchestrator.graph import describe
-from headrace.application.orchestrator.increments import HashFile, Work, checkpoint_name, identity, inside
+from headrace.application.orchestrator.increments import HashFile, Work, checkpoint_name, identity, remembered
 from headrace.application.orchestrator.keeping import Keeping
 from headrace.application.orchestrator.readiness import EVER, Ready
 from headrace.application.orchestrator.targets import Targets
@@ -217,7 +217,9 @@ class BatchRun:
             found = self.around.attempted(what, reading, self._system(source))
             check_source(found)
             self.ingested[source.name] = found
-            if found.cursor:
+            if (
+                found.cursor and not self.order.identity
+            ):  # rows that stand in the place of a source say nothing of how far it was read
                 self.cursors[source.name] = found.cursor
             seconds = time.monotonic() - begun
             run_id, files = self.order.run_id, len(found.files)
@@ -341,9 +343,7 @@ class BatchRun:
 
     def _checkpoint(self, sink: PlannedSink) -> Checkpoint:
         project = self.order.project
-        read = {
-            name: [replace(f, path=inside(f.path, project)) for f in files] for name, files in self.order.work.files.items()
-        }
+        read = {name: [remembered(f, project) for f in files] for name, files in self.order.work.files.items()}
         cursors = {name: Position(cursor) for name, cursor in self.cursors.items()}
         return Checkpoint(
             self._name(sink), self.plan.definition.pipeline, self.order.run_id, self.now, read, cursors, self.around.fence
