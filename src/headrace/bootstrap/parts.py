@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from headrace.application.orchestrator.carrying import Prepared
     from headrace.application.orchestrator.queue import KeptDefinition, Worker
     from headrace.application.orchestrator.site import Busy, Site
+    from headrace.application.orchestrator.sources import Attempted
     from headrace.application.queries.records import Records
     from headrace.bus.bus import EventBus
     from headrace.bus.store import Envelope
@@ -194,17 +195,24 @@ def load_kept(kept: KeptDefinition, params: Mapping[str, Any], *, stand_ins: boo
     )
 
 
-def prepare(loaded: Loaded, where: Site | None = None) -> Prepared:
-    """Look at the sources and plan. Raises `DefinitionError` with every problem, each at its place in the file."""
+def prepare(loaded: Loaded, where: Site | None = None, attempted: Attempted | None = None) -> Prepared:
+    """Look at the sources and plan. Raises `DefinitionError` with every problem, each at its place in the file; and `RetryableError`,
+    at the place of a source, where nothing is wrong but that its server is away. Unless said otherwise each is looked at once."""
     from headrace.application.orchestrator.batch import prepare as prepare_run
+    from headrace.application.orchestrator.sources import SourceAway, once
     from headrace.infrastructure.loader import locate
 
     try:
-        return prepare_run(where or site(loaded.project), loaded.definition, loaded.file)
+        return prepare_run(where or site(loaded.project), loaded.definition, loaded.file, attempted or once)
     except DefinitionError as error:
         if loaded.places is None:
             raise
         raise DefinitionError(locate(error.problems, loaded.places)) from error
+    except SourceAway as error:
+        if loaded.places is not None:
+            (error.problem,) = locate([error.problem], loaded.places)
+            error.location = error.problem.location
+        raise
 
 
 def kept(loaded: Loaded) -> KeptDefinition:

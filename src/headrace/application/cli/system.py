@@ -13,6 +13,7 @@ from headrace.application.orchestrator.carrying import Prepared
 from headrace.application.orchestrator.pauses import Pauses
 from headrace.application.orchestrator.queue import KeptDefinition
 from headrace.application.orchestrator.site import Busy, Site
+from headrace.application.orchestrator.sources import Attempted
 from headrace.application.queries.quarantine import Held
 from headrace.application.queries.records import Records
 from headrace.application.queries.runs import RunView
@@ -93,9 +94,11 @@ class System(Protocol):
         listen: Callable[[Envelope], None] | None = None,
     ) -> RunView: ...
 
+    def alone(self) -> AbstractContextManager[None]: ...
+
     def site(self, project: Path, busy: Busy | None = None, listen: Callable[[Envelope], None] | None = None) -> Site: ...
 
-    def prepare(self, loaded: Loaded, where: Site | None = None) -> Prepared: ...
+    def prepare(self, loaded: Loaded, where: Site | None = None, attempted: Attempted | None = None) -> Prepared: ...
 
     def kept(self, loaded: Loaded) -> KeptDefinition: ...
 
