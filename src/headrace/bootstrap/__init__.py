@@ -197,8 +197,8 @@ def test(loaded: Loaded) -> Sequence[Rehearsed]:
         )
 
 
-def chaos(loaded: Loaded, params: Mapping[str, str], wanted: Wanted, told: Callable[[int, Trial], None]) -> Proof:
-    """Run copies of a pipeline while its processes are killed, and compare what comes out."""
+def chaos(loaded: Loaded, params: Mapping[str, str], wanted: Wanted, told: Callable[[Trial], None]) -> Proof:
+    """Run copies of a pipeline while its processes are killed and its connections cut, and compare what comes out."""
     from headrace.bootstrap.proving import chaos as prove
 
     return prove(loaded, params, wanted, told)

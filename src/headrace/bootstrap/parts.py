@@ -80,7 +80,7 @@ def database(project: Path, *, patient: bool = False) -> Database:
         from headrace.security.secrets import Secret, Vault
 
         url = Secret(chosen.database_url, Vault.of(state_home(project)))
-        return PostgresDatabase(url.reveal, str(url), PATIENCE if patient else COMMAND_PATIENCE)
+        return PostgresDatabase(url.reveal, str(url), PATIENCE if patient else COMMAND_PATIENCE, chosen.database_schema)
     return SqliteDatabase(state_folder(project) / "headrace.db")
 
 

@@ -1,13 +1,17 @@
-"""What a target within a folder holds, as a digest of its rows whatever their order: to compare two targets. Not to show them."""
+"""What a target holds, as a digest of its rows whatever their order: to compare two targets. Not to show them."""
 
 from __future__ import annotations
 
 import hashlib
 import sqlite3
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+
+from headrace.business.model.schema import Schema
+from headrace.business.ports import Readable
 
 
 def digest_of(sink: Any, project: Path) -> str | None:
@@ -23,6 +27,13 @@ def digest_of(sink: Any, project: Path) -> str | None:
     if sink.kind == "duckdb":
         return _digest(_of_duckdb(path, table, without))
     return _digest(row for file in _files(path) for row in _of_file(file, without))
+
+
+def digest_read_back(publisher: Readable, project: Path, columns: Schema) -> str:
+    """The same of a target anywhere that says itself what it holds; of `scd2`, the versions in force."""
+    with tempfile.TemporaryDirectory(prefix="headrace-") as folder:
+        held = publisher.snapshot(project, columns, Path(folder))
+        return "nothing" if held is None else _digest(row for file in held.files for row in _of_file(file, ()))
 
 
 def _digest(rows: Iterable[str]) -> str:

@@ -17,7 +17,7 @@ from headrace.application.orchestrator.turns import ended_elsewhere, take_turn, 
 from headrace.application.queries.runs import RunView
 from headrace.bus.store import Origin
 from headrace.business.model.definition import Definition
-from headrace.business.ports import Publisher
+from headrace.business.ports import Movable, Publisher
 from headrace.business.processing.plan import Plan
 from headrace.business.processing.planning import build_plan
 from headrace.errors import DefinitionError, RetryableError
@@ -35,6 +35,8 @@ class Wish:
     priority: int | None = None
     """None: as the definition says."""
     by: str = ""
+    place: str | None = None
+    """Where the targets in databases are to be instead of where they are, so that a run can be tried (see `Movable`)."""
 
 
 #: Makes a definition ready to run, with one try or with as many as it is given.
@@ -106,6 +108,8 @@ def _carried(
 
 def assigned(prepared: Prepared, wish: Wish) -> tuple[Prepared, Assignment]:
     """What a wish comes to."""
+    if wish.place is not None:
+        prepared = replace(prepared, plan=_elsewhere(prepared.plan, wish.place))
     if wish.full_refresh:
         anew = replace(prepared, plan=_rebuilding(prepared.plan))
         return anew, Assignment(wish.params, force=True, work=Work({}, {}, anew.plan.sinks))
@@ -133,8 +137,22 @@ def wish_of(request: RunRequest) -> Wish:
     """How the one who made a request wanted it."""
     options = request.options
     return Wish(
-        request.params, request.definition, options.get("force", False), options.get("full_refresh", False), request.priority
+        request.params,
+        request.definition,
+        options.get("force", False),
+        options.get("full_refresh", False),
+        request.priority,
+        place=options.get("place"),
     )
+
+
+def _elsewhere(plan: Plan, place: str) -> Plan:
+    """The plan with the targets that can be elsewhere in a place of that name."""
+
+    def moved(publisher: Publisher) -> Publisher:
+        return publisher.moved(place) if isinstance(publisher, Movable) else publisher
+
+    return replace(plan, sinks=tuple(replace(s, publisher=moved(s.publisher)) for s in plan.sinks))
 
 
 def _rebuilding(plan: Plan) -> Plan:

@@ -33,18 +33,6 @@ def postgres_faults(shown: str) -> Iterator[None]:
         raise explained(shown, error) from error
 
 
-def system_of(url: str) -> str:
-    """The server behind an address, by which all who reach it know it: without user, password and database."""
-    from psycopg import ProgrammingError
-    from psycopg.conninfo import conninfo_to_dict
-
-    try:
-        found = conninfo_to_dict(url)
-    except ProgrammingError:
-        return "postgres"
-    return f"postgres://{found.get('host') or 'localhost'}:{found.get('port') or 5432}"
-
-
 def explained(shown: str, error: psycopg.Error) -> RunError:
     import psycopg
 

@@ -26,7 +26,7 @@ from headrace.infrastructure.connectors.history import instant
 from headrace.infrastructure.connectors.ledger import checkpoints
 from headrace.infrastructure.connectors.ledger_table import LedgerTable
 from headrace.infrastructure.connectors.postgres_copy import copy_rows
-from headrace.infrastructure.connectors.postgres_faults import explained, postgres_faults, system_of
+from headrace.infrastructure.connectors.postgres_faults import explained, postgres_faults
 from headrace.infrastructure.connectors.postgres_source import PostgresSource
 from headrace.infrastructure.connectors.postgres_types import copy_cell, postgres_type, takes
 from headrace.infrastructure.connectors.publishing import TableOptions
@@ -34,6 +34,7 @@ from headrace.infrastructure.connectors.snapshots import copied_arrow
 from headrace.infrastructure.connectors.sql_text import literal, quoted, quoted_list
 from headrace.infrastructure.connectors.staged_rows import INCOMING, check_key, define_incoming, reader, scalar
 from headrace.infrastructure.connectors.table_publication import LONGEST_NAME
+from headrace.infrastructure.detours import led_to, system_of
 from headrace.security.secrets import Secret
 
 if TYPE_CHECKING:
@@ -103,6 +104,14 @@ class PostgresSink(TableOptions):
         rows = PostgresSource(url=self.url, query=f"SELECT {names} FROM {db.table}{self.in_force}")
         return copied_arrow(rows.scan(project), columns, folder)
 
+    def moved(self, place: str) -> PostgresSink:
+        """In a schema of that name, with the old one in the table's own, since there may be two tables of one name."""
+        return self.model_copy(update={"table": f"{place}.{self.table.replace('.', '_')[:LONGEST_NAME]}"})
+
+    def clear(self, place: str) -> None:
+        with postgres_faults(f"postgres ({place})"), self._connect() as connection:
+            connection.execute(f"DROP SCHEMA IF EXISTS {quoted(place)} CASCADE".encode())
+
     def publish(self, project: Path, staged: Staged, checkpoint: Checkpoint) -> Publication:
         shown = self.target(project)
         with tempfile.TemporaryDirectory(prefix="headrace-") as spill, reader(Path(spill)) as rows:
@@ -123,7 +132,7 @@ class PostgresSink(TableOptions):
         import psycopg
 
         connection = psycopg.connect(
-            self.url.reveal(), connect_timeout=CONNECT_SECONDS, application_name="headrace", client_encoding="utf8"
+            led_to(self.url.reveal()), connect_timeout=CONNECT_SECONDS, application_name="headrace", client_encoding="utf8"
         )
         try:
             connection.execute("; ".join(f"SET LOCAL {name} = '{value}'" for name, value in _SETTINGS.items()).encode())

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
+from headrace.application.orchestrator import failpoints
 from headrace.business.model.plugin import Plugin
 from headrace.business.model.schema import Column, Schema, did_you_mean
 from headrace.business.ports import ArrowScan, Batch, Position
 from headrace.errors import NonRetryableError, RetryableError, RunError
 from headrace.infrastructure.connectors.postgres_columns import PostgresColumn, select
-from headrace.infrastructure.connectors.postgres_faults import explained, system_of
+from headrace.infrastructure.connectors.postgres_faults import explained
 from headrace.infrastructure.connectors.sql_text import quoted
 from headrace.infrastructure.connectors.table_or_query import ONE_OF, bare, exactly_one
+from headrace.infrastructure.detours import led_to, system_of
 from headrace.infrastructure.formats.arrow_union import needs_pyarrow
 from headrace.security.secrets import Secret
 
@@ -120,7 +122,10 @@ class PostgresSource(Plugin):
         try:
             with closing(
                 psycopg.connect(
-                    self.url.reveal(), connect_timeout=CONNECT_SECONDS, application_name="headrace", client_encoding="utf8"
+                    led_to(self.url.reveal()),
+                    connect_timeout=CONNECT_SECONDS,
+                    application_name="headrace",
+                    client_encoding="utf8",
                 )
             ) as con:
                 con.read_only = True
@@ -165,10 +170,11 @@ class PostgresSource(Plugin):
 
         query = select(columns, self._select) + (f" OFFSET {int(skip)}" if skip else "")
         try:
-            with dbapi.connect(self.url.reveal()) as connection, connection.cursor() as cursor:
+            with dbapi.connect(led_to(self.url.reveal())) as connection, connection.cursor() as cursor:
                 for setting in _SETTINGS:
                     cursor.execute(setting)
                 cursor.execute(query)
+                failpoints.reached("source asked")
                 yield from cursor.fetch_record_batch()
         except (dbapi.Error, pa.ArrowException, OSError) as error:
             raise self._broke_off(error) from error
