@@ -15,10 +15,11 @@ from headrace.application.orchestrator.breakers import RECOVERY, Postponed, guar
 from headrace.application.orchestrator.increments import Work, narrowed, outstanding
 from headrace.application.orchestrator.interruptions import Interruptions
 from headrace.application.orchestrator.lease import LeaseKeeper
+from headrace.application.orchestrator.order import Order
 from headrace.application.orchestrator.queue import Lease
 from headrace.application.orchestrator.readiness import Ready, from_note
 from headrace.application.orchestrator.reopening import is_overtaken
-from headrace.application.orchestrator.run import BatchRun, Order
+from headrace.application.orchestrator.run import BatchRun
 from headrace.application.orchestrator.settling import settle_runs
 from headrace.application.orchestrator.site import Site, new_run_id
 from headrace.application.orchestrator.sources import Attempted
