@@ -122,7 +122,7 @@ class ProvingGround:
     def _carry_out(self, copy: Path, queue: DatabaseRunQueue, state: State, blows: Sequence[Blow], spent: Path) -> None:
         """Let a worker do it; one that was killed is started again, and who waits for connections to be cut is answered."""
         env = self._environment(state, blows, spent)
-        command = [sys.executable, "-m", "headrace", "worker", "--project", str(copy), "--parallel", "1"]
+        command = [sys.executable, "-m", "headrace", "worker", "--project", str(copy), "--parallel", "1", "--drain", "0"]
         words = copy.with_suffix(".log")
         worker: subprocess.Popen[bytes] | None = None
         try:
