@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -38,7 +39,9 @@ class Order:
     """What the run's publications stand for, when that is not the state of its sources."""
     keeping: Keeping | None = None
     stored: frozenset[str] = frozenset()
-    """The sinks to which an earlier attempt has published."""
+    """The sinks of which is on record that an earlier attempt has published to them."""
+    since: datetime | None = None
+    """From when on an earlier attempt may have published without a word about it; None for a first attempt."""
 
 
 class Surroundings(Protocol):

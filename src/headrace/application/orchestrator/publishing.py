@@ -30,7 +30,7 @@ def publish(order: Order, around: Surroundings, staged: Mapping[str, Staged], na
         around.reached(f"before publishing {sink.name}")
         rows = staged[sink.dataset]
         checkpoint = _checkpoint(order, around, names, sink, now)
-        publishing = partial(sink.publisher.publish, order.project, rows, checkpoint)
+        publishing = partial(_once, order, sink, rows, checkpoint)
         done = around.attempted(f"publishing {sink.name}", publishing, system_of(sink.publisher))
         around.reached(f"published {sink.name}")
         _balance(sink, rows, done)
@@ -42,6 +42,16 @@ def _checkpoint(order: Order, around: Surroundings, names: Names, sink: PlannedS
     read = {name: [replace(f, path=inside(f.path, order.project)) for f in files] for name, files in order.work.files.items()}
     cursors = {name: Position(cursor) for name, cursor in names.cursors.items()}
     return Checkpoint(names.of(sink), order.plan.definition.pipeline, order.run_id, now, read, cursors, around.fence)
+
+
+def _once(order: Order, sink: PlannedSink, rows: Staged, checkpoint: Checkpoint) -> Publication:
+    """Publish, unless an earlier attempt did and died before it could say so. The sink would recognise its state as long as it
+    is the newest; what another run has published over it since must not be undone."""
+    if (since := order.since) is not None:
+        for c in sink.publisher.ledger(order.project):
+            if c.run_id == checkpoint.run_id and checkpoint.name in (c.name, c.was) and c.at >= since:
+                return Publication(sink.publisher.target(order.project), already=True)
+    return sink.publisher.publish(order.project, rows, checkpoint)
 
 
 def _balance(sink: PlannedSink, rows: Staged, done: Publication) -> None:

@@ -17,7 +17,7 @@ from headrace.application.orchestrator.ingesting import ingest
 from headrace.application.orchestrator.naming import Names
 from headrace.application.orchestrator.order import Order, Surroundings
 from headrace.application.orchestrator.publishing import publish
-from headrace.application.orchestrator.readiness import Ready
+from headrace.application.orchestrator.readiness import EVER, Ready
 from headrace.application.orchestrator.targets import Targets
 from headrace.application.queries.quality import check_history
 from headrace.bus.events import DataProcessedEvent, DataStagedEvent, PipelineStartedEvent
@@ -99,7 +99,7 @@ class BatchRun:
             self._stage(session)
             self._account(session)
             names = {sink.name: self.names.of(sink) for sink in self.order.work.sinks}
-            ready = Ready(self.order.work, self.staged, names, self.names.cursors)
+            ready = Ready(self.order.work, self.staged, names, self.names.cursors, since=self.order.since or EVER)
             self.around.keep(ready)
             self.around.reached("staged")
             self._audit(session)

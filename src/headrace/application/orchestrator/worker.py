@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from headrace.application.orchestrator import failpoints
-from headrace.application.orchestrator.queue import Lease, RunQueue, Worker
-from headrace.bus.events import PipelineFailedEvent
+from headrace.application.orchestrator.queue import Lease, Worker
+from headrace.bus.events import Event, PipelineFailedEvent
+from headrace.bus.store import Envelope
 from headrace.errors import LeaseLost, RetryableError
 
 #: How often an idle worker looks for runs, in seconds. It only reads until there is something to claim.
@@ -41,6 +42,22 @@ class Child(Protocol):
         ...
 
 
+class Claims(Protocol):
+    """What a worker asks of the queue (see `queue.RunQueue`)."""
+
+    def has_ready(self, worker: Worker) -> bool: ...
+
+    def claim(self, worker: Worker) -> Lease | None: ...
+
+    def is_cancelling(self, lease: Lease) -> bool: ...
+
+    def abandon(self, lease: Lease, worker: Worker, why: str) -> bool: ...
+
+    def append(self, lease: Lease, events: Sequence[Event]) -> Sequence[Envelope]: ...
+
+    def reap(self, worker: Worker, *, resume: bool) -> Sequence[str]: ...
+
+
 class Register(Protocol):
     """Where workers say that they are there."""
 
@@ -65,7 +82,7 @@ class WorkerLoop:
     """Works until it is told to stop; then it claims nothing more, and lets what goes on come to its end."""
 
     worker: Worker
-    queue: RunQueue
+    queue: Claims
     register: Register
     start: Callable[[Lease], Child]
     parallel: int
@@ -75,6 +92,8 @@ class WorkerLoop:
     """Called when it begins to work."""
     tidy: Callable[[], object] = lambda: None
     """Called now and then, to remove what nobody needs any more on this machine."""
+    ready: Callable[[], bool] = lambda: True
+    """Whether a run can begin as soon as it is claimed. Until then others may have it: its lease would run out before it began."""
     stopping: threading.Event = field(default_factory=threading.Event)
     _charges: list[_Charge] = field(default_factory=list)
     _heard: float = float("-inf")
@@ -110,7 +129,7 @@ class WorkerLoop:
         return False
 
     def _claim(self) -> bool:
-        if time.monotonic() < self._claim_at or not self.queue.has_ready(self.worker):
+        if time.monotonic() < self._claim_at or not self.ready() or not self.queue.has_ready(self.worker):
             return False
         lease = self.queue.claim(self.worker)
         if lease is None:

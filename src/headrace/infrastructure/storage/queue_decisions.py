@@ -18,7 +18,7 @@ from headrace.infrastructure.storage.claiming import choose
 from headrace.infrastructure.storage.database import Transaction
 from headrace.infrastructure.storage.event_rows import append_in
 from headrace.infrastructure.storage.kept_definitions import keep_definition
-from headrace.infrastructure.storage.queue_rows import COLUMNS, origin_of, request_of, row_of
+from headrace.infrastructure.storage.queue_rows import COLUMNS, is_lost, origin_of, request_of, row_of
 
 #: The token of the next claim, and by whom it is issued.
 _NEXT_CLAIM = (
@@ -167,6 +167,11 @@ class Decision:
     def held(self) -> list[dict[str, Any]]:
         query = f"select {', '.join(COLUMNS)} from queue where state in ('running', 'cancelling') and worker <> ''"
         return [dict(zip(COLUMNS, row, strict=True)) for row in self.db.rows(query)]
+
+    def lost_ones(self) -> list[dict[str, Any]]:
+        """The runs whose workers are not heard of any more."""
+        clock, now = self.db.lease_clock()
+        return [row for row in self.held() if is_lost(row, clock, now)]
 
     def row(self, run_id: str) -> dict[str, Any] | None:
         found = self.db.rows(f"select {', '.join(COLUMNS)} from queue where run_id = :run_id", {"run_id": run_id})

@@ -18,12 +18,12 @@ from headrace.bus.lifecycle import (
 from headrace.bus.store import Envelope
 from headrace.business.model.run import may_follow
 from headrace.errors import NonRetryableError
-from headrace.infrastructure.storage.claiming import any_ready
+from headrace.infrastructure.storage.claiming import any_ready, would_change
 from headrace.infrastructure.storage.database import Database, Transaction
 from headrace.infrastructure.storage.kept_definitions import kept_definition
 from headrace.infrastructure.storage.processes import is_gone
 from headrace.infrastructure.storage.queue_decisions import Decision
-from headrace.infrastructure.storage.queue_rows import is_lost, request_of
+from headrace.infrastructure.storage.queue_rows import request_of
 
 T = TypeVar("T")
 
@@ -43,9 +43,11 @@ class DatabaseRunQueue:
         """Accept a run and take it, in one act; None when it has to wait for its turn."""
         return self._write(lambda tx: (tx.claim(worker, tx.submit(request)), tx.events))
 
-    def has_ready(self, worker: Worker) -> bool:
+    def has_ready(self, worker: Worker, run_id: str | None = None) -> bool:
         if not self.database.exists():
             return False
+        if run_id is not None:
+            return self.database.read(lambda db: would_change(db, worker, run_id, time.time()))
         with self.database.reading() as db:
             return any_ready(db, worker, time.time())
 
@@ -126,17 +128,14 @@ class DatabaseRunQueue:
 
     def reap(self, worker: Worker, *, resume: bool) -> Sequence[str]:
         def act(tx: Decision) -> tuple[list[str], list[Envelope]]:
-            clock, now = tx.db.lease_clock()
-            lost = [row for row in tx.held() if is_lost(row, clock, now)]
+            lost = tx.lost_ones()
             for row in lost:
                 gone = is_gone(row["worker"])
                 why = "its process is gone" if gone else "it was not heard of for the time of its lease"
                 tx.take_away(row, worker, why, resume=resume)
             return [row["run_id"] for row in lost], tx.events
 
-        with self.database.reading() as db:
-            any_held = db.rows("select count(*) from queue where state in ('running', 'cancelling')")[0][0]
-        return self._write(act) if any_held else []
+        return self._write(act) if self.database.read(lambda db: Decision(db).lost_ones()) else []
 
     # Asking ----------------------------------------------------------------------------------------------------------
 
@@ -158,9 +157,11 @@ class DatabaseRunQueue:
             return [Outstanding(*row) for row in db.rows(query)]
 
     def request(self, run_id: str) -> RunRequest | None:
-        with self.database.reading() as db:
+        def look(db: Transaction) -> RunRequest | None:
             row = Decision(db).row(run_id)
             return request_of(db, row) if row else None
+
+        return self.database.read(look)
 
     def definition(self, fingerprint: str) -> KeptDefinition | None:
         with self.database.reading() as db:
