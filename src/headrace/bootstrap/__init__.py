@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from headrace.bootstrap.connecting import connection, connections
 from headrace.bootstrap.log import (
     cloud_events,
     deliveries,
@@ -63,6 +64,8 @@ __all__ = [
     "chaos",
     "check",
     "cloud_events",
+    "connection",
+    "connections",
     "contract_as_standard",
     "contract_from_standard",
     "crew",

@@ -16,10 +16,12 @@ if TYPE_CHECKING:
     from headrace.application.queries.records import Records
     from headrace.bus.bus import EventBus
     from headrace.bus.store import Envelope
+    from headrace.business.connections import Profile
     from headrace.business.engine import Engine
     from headrace.business.model.definition import Loaded
     from headrace.business.ports import InputFile
     from headrace.infrastructure.catalog import Catalog
+    from headrace.infrastructure.connectors.postgres_connection import PostgresConnection
     from headrace.infrastructure.storage.database import Database
     from headrace.infrastructure.storage.held_rows import ParquetHeldRows
     from headrace.settings import Settings
@@ -75,14 +77,37 @@ def database(project: Path, *, patient: bool = False) -> Database:
     chosen = settings(project)
     if chosen.database_url is not None:
         from headrace.infrastructure.storage.postgres_database import COMMAND_PATIENCE, PATIENCE, PostgresDatabase
-        from headrace.security.secrets import Secret, Vault
 
-        url = Secret(chosen.database_url, Vault.of(state_home(project)))
-        patience = PATIENCE if patient else COMMAND_PATIENCE
-        return PostgresDatabase(url.reveal, str(url), patience, chosen.database_schema)
+        address, shown = state_address(project, chosen.database_url)
+        return PostgresDatabase(address, shown, PATIENCE if patient else COMMAND_PATIENCE, chosen.database_schema)
     from headrace.infrastructure.storage.sqlite_database import SqliteDatabase
 
     return SqliteDatabase(state_folder(project) / "headrace.db")
+
+
+def state_address(project: Path, written: str) -> tuple[Callable[[], str], str]:
+    """What gives the address of the state database with its secrets, and the same for people."""
+    from headrace.security.secrets import Secret, Vault
+    from headrace.settings import NAMED
+
+    if written.startswith(NAMED):
+        named = state_connection(project, written.removeprefix(NAMED))
+        return lambda: named.connection.address(named.home), named.connection.shown()
+    url = Secret(written, Vault.of(state_home(project)))
+    return url.reveal, str(url)
+
+
+def state_connection(project: Path, name: str) -> Profile[PostgresConnection]:
+    """The connection that the settings name for the state database."""
+    from headrace.infrastructure.connectors.postgres_connection import PostgresConnection
+    from headrace.infrastructure.loading.connections import connections_of
+
+    found = connections_of(project, catalog()).find(name)
+    if not isinstance(found.connection, PostgresConnection):
+        raise UsageError(
+            f"`database_url` names `{name}`, which is of kind `{found.connection.kind}`", hint="name one of kind `postgres`"
+        )
+    return found
 
 
 def state_home(project: Path) -> Path:
@@ -170,7 +195,7 @@ def this_worker(project: Path) -> Worker:
 def _hash_file(file: InputFile) -> InputFile:
     from headrace.infrastructure.connectors.file_listing import content_hash
 
-    return file if file.sha256 else content_hash(file)
+    return file if file.state else content_hash(file)
 
 
 def load(file: Path, params: Mapping[str, str] | None = None) -> Loaded:

@@ -95,9 +95,8 @@ def _state_system(project: Path) -> str:
 
 
 def _state_url(project: Path) -> str:
-    from headrace.security.secrets import Secret, Vault
-
-    return Secret(parts.settings(project).database_url or "", Vault.of(parts.state_home(project))).reveal()
+    address, _ = parts.state_address(project, parts.settings(project).database_url or "")
+    return address()
 
 
 def _in_database(project: Path, place: str) -> State:
@@ -105,9 +104,13 @@ def _in_database(project: Path, place: str) -> State:
     copy may be where the file of a secret is not."""
     from headrace.infrastructure.proving_ground import State
     from headrace.infrastructure.storage.postgres_database import PostgresDatabase
+    from headrace.settings import NAMED
 
-    url, schema = _state_url(project), f"{place}_state"
-    settings = {"HEADRACE_DATABASE_URL": url.replace("${", "$${"), "HEADRACE_DATABASE_SCHEMA": schema}
+    url, schema, written = _state_url(project), f"{place}_state", parts.settings(project).database_url or ""
+    settings = {
+        "HEADRACE_DATABASE_URL": written if written.startswith(NAMED) else url.replace("${", "$${"),
+        "HEADRACE_DATABASE_SCHEMA": schema,
+    }
     database = PostgresDatabase(lambda: url, "of the copy", schema=schema)
     return State(database, settings, database.remove)
 

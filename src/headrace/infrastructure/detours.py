@@ -7,20 +7,26 @@ HEADRACE_DETOURS="postgres://db:5432=127.0.0.1:40001 postgres://..."
 from __future__ import annotations
 
 import os
+from typing import Any
 
 VARIABLE = "HEADRACE_DETOURS"
 
 
 def system_of(url: str) -> str:
     """The server behind an address, by which all who reach it know it: without user, password and database."""
+    found = parts_of(url)
+    return f"postgres://{found.get('host') or 'localhost'}:{found.get('port') or 5432}" if found else "postgres"
+
+
+def parts_of(url: str) -> dict[str, Any]:
+    """The parts of an address; nothing when it is none."""
     from psycopg import ProgrammingError
     from psycopg.conninfo import conninfo_to_dict
 
     try:
-        found = conninfo_to_dict(url)
+        return dict(conninfo_to_dict(url))
     except ProgrammingError:
-        return "postgres"
-    return f"postgres://{found.get('host') or 'localhost'}:{found.get('port') or 5432}"
+        return {}
 
 
 def led_to(url: str) -> str:

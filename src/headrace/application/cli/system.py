@@ -21,6 +21,7 @@ from headrace.application.queries.runs import RunView
 from headrace.bus.chain import Verified
 from headrace.bus.store import Envelope
 from headrace.bus.subscriptions import DeadLetter, Standing
+from headrace.business.connections import Profile
 from headrace.business.engine import Statement
 from headrace.business.model.definition import Loaded
 from headrace.business.processing.plan import Plan
@@ -145,6 +146,10 @@ class System(Protocol):
     def state_folder(self, project: Path) -> Path: ...
 
     def event_store(self, project: Path) -> Records: ...
+
+    def connection(self, project: Path, name: str) -> Profile[Any]: ...
+
+    def connections(self, project: Path) -> Mapping[str, Profile[Any]]: ...
 
     def subscriptions(self, project: Path) -> Subscriptions: ...
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
 from headrace.application.orchestrator.breakers import system_of
-from headrace.application.orchestrator.increments import inside
+from headrace.application.orchestrator.increments import remembered
 from headrace.application.orchestrator.naming import Names
 from headrace.application.orchestrator.order import Order, Surroundings
 from headrace.bus.events import DataStoredEvent
@@ -39,7 +38,7 @@ def publish(order: Order, around: Surroundings, staged: Mapping[str, Staged], na
 
 
 def _checkpoint(order: Order, around: Surroundings, names: Names, sink: PlannedSink, now: datetime) -> Checkpoint:
-    read = {name: [replace(f, path=inside(f.path, order.project)) for f in files] for name, files in order.work.files.items()}
+    read = {name: [remembered(f, order.project) for f in files] for name, files in order.work.files.items()}
     cursors = {name: Position(cursor) for name, cursor in names.cursors.items()}
     return Checkpoint(names.of(sink), order.plan.definition.pipeline, order.run_id, now, read, cursors, around.fence)
 

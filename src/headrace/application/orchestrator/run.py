@@ -90,7 +90,8 @@ class BatchRun:
         session = self._open()
         try:
             self.ingested = ingest(self.order, self.around, session)
-            self.names.cursors |= {name: found.cursor for name, found in self.ingested.items() if found.cursor}
+            if not self.order.identity:  # rows that stand in the place of a source say nothing of how far it was read
+                self.names.cursors |= {name: found.cursor for name, found in self.ingested.items() if found.cursor}
             if self.order.keeping and any(found.quarantine for found in self.ingested.values()):
                 self.order.keeping.demand_room()
             self.around.reached("ingested")

@@ -106,9 +106,14 @@ def to_json(entry: Entry) -> dict[str, Any]:
         "run": c.run_id,
         "at": c.at.isoformat(),
         "mode": entry.mode,
-        "inputs": {source: [[f.path, f.bytes, f.modified_ns, f.sha256] for f in files] for source, files in c.inputs.items()},
+        "inputs": {source: [_file(f) for f in files] for source, files in c.inputs.items()},
         "cursors": dict(c.cursors),
     }
+
+
+def _file(file: InputFile) -> list[str | int | None]:
+    written: list[str | int | None] = [file.path, file.bytes, file.modified_ns, file.sha256]
+    return [*written, file.version] if file.version else written
 
 
 def from_json(written: Mapping[str, Any]) -> Entry:
