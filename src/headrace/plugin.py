@@ -12,6 +12,7 @@ from headrace.business.model.plugin import Plugin
 from headrace.business.model.references import Sql
 from headrace.business.model.schema import Column, Schema
 from headrace.business.model.wording import Misworded
+from headrace.business.movable import Movable
 from headrace.business.ports import (
     Batch,
     Check,
@@ -19,7 +20,6 @@ from headrace.business.ports import (
     Fence,
     Fenced,
     Measured,
-    Movable,
     Position,
     Publication,
     Publisher,

@@ -162,6 +162,15 @@ def test_what_cannot_be_cut_is_said(project: Makes, capfd: pytest.CaptureFixture
     assert chaos(counted.file, "--kills", 0) == 2
 
 
+@pytest.mark.parametrize("path", ["s3://bucket/out/", "/elsewhere/out/", "../out/"])
+def test_folders_elsewhere_and_stores_are_refused(path: str, project: Makes, capfd: pytest.CaptureFixture[str]) -> None:
+    counted = project(modes={"files": "append"})
+    counted.feed()
+    counted.define(sinks=[{"name": "elsewhere", "file": {"path": path, "format": "parquet", "mode": "append"}}])
+    assert chaos(counted.file) == 2
+    assert "outside of its project: elsewhere" in capfd.readouterr().err
+
+
 def test_targets_elsewhere_that_are_no_databases(project: Makes, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     counted = project(modes={"files": "append"})
     counted.feed()

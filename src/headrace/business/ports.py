@@ -439,19 +439,6 @@ class Readable(Protocol):
 
 
 @runtime_checkable
-class Movable(Protocol):
-    """A publisher whose target can be another one in the same system, where nobody looks, so that a run can be tried without harm."""
-
-    def moved(self, place: str) -> Publisher:
-        """The same, with its target in a place of that name, which is made when it is needed. The real target is not touched."""
-        ...
-
-    def clear(self, place: str) -> None:
-        """Remove such a place with all that is in it; nothing when it is not there."""
-        ...
-
-
-@runtime_checkable
 class Sink(Protocol):
     """Where rows go, for plugins that take batches: `write` stages, only `commit` makes rows count; twice is harmless."""
 

@@ -22,7 +22,8 @@ from headrace.application.orchestrator.queue import RunRequest
 from headrace.application.queries.runs import fold
 from headrace.business.model.definition import Definition
 from headrace.business.model.schema import Schema
-from headrace.business.ports import Movable, Readable
+from headrace.business.movable import Movable
+from headrace.business.ports import Readable
 from headrace.errors import RunError
 from headrace.infrastructure.detours import VARIABLE as DETOURS
 from headrace.infrastructure.relay import Relay

@@ -10,14 +10,15 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from headrace.application.orchestrator.chaos import within
 from headrace.business.model.schema import Schema
 from headrace.business.ports import Readable
 
 
 def digest_of(sink: Any, project: Path) -> str | None:
     """Rows and their digest; None for a target that is no path within the folder. When rows were written is left out of them."""
-    written = getattr(sink, "path", None)
-    if not isinstance(written, str) or not (path := (project / written).resolve()).is_relative_to(project.resolve()):
+    path = within(sink, project)
+    if path is None:
         return None
     table, without = str(getattr(sink, "table", "")), tuple(getattr(sink, "history", ()))
     if not path.exists():

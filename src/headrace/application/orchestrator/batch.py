@@ -17,7 +17,8 @@ from headrace.application.orchestrator.turns import ended_elsewhere, take_turn, 
 from headrace.application.queries.runs import RunView
 from headrace.bus.store import Origin
 from headrace.business.model.definition import Definition
-from headrace.business.ports import Movable, Publisher
+from headrace.business.movable import Movable
+from headrace.business.ports import Publisher
 from headrace.business.processing.plan import Plan
 from headrace.business.processing.planning import build_plan
 from headrace.errors import DefinitionError, RetryableError

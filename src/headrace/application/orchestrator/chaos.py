@@ -13,7 +13,8 @@ from typing import Any, Literal, Protocol
 
 from headrace.application.queries.runs import RunView
 from headrace.business.model.definition import Definition, SinkDefinition
-from headrace.business.ports import Movable, Readable
+from headrace.business.movable import Movable
+from headrace.business.ports import Readable
 from headrace.errors import RunError, UsageError
 from headrace.records import record
 
@@ -158,13 +159,17 @@ def prove(
 
 
 def outside_sinks(definition: Definition, project: Path) -> list[SinkDefinition]:
-    """The sinks whose target is no path within the project."""
-    root = project.resolve()
+    """The sinks whose target is no path within the project: databases, stores, folders elsewhere."""
+    return [sink for sink in definition.sinks if within(sink.plugin, project) is None]
 
-    def within(path: Any) -> bool:
-        return isinstance(path, str) and (root / path).resolve().is_relative_to(root)
 
-    return [sink for sink in definition.sinks if not within(getattr(sink.plugin, "path", None))]
+def within(plugin: Any, project: Path) -> Path | None:
+    """The path of a target within a project; None where it is elsewhere."""
+    written, root = getattr(plugin, "path", None), project.resolve()
+    if not isinstance(written, str) or "://" in written or getattr(plugin, "connection", None) is not None:
+        return None
+    path = (root / written).resolve()
+    return path if path.is_relative_to(root) else None
 
 
 def differences(plain: Outcome, other: Outcome) -> list[str]:
