@@ -140,11 +140,13 @@ def _side_by_side(tasks: Iterable[Callable[[], None]]) -> None:
                 task = next(waiting, None)
             if task is None:
                 return
+            done = False
             try:
                 task()
-            except BaseException:
-                failed.set()
-                raise
+                done = True
+            finally:
+                if not done:
+                    failed.set()
 
     with ThreadPoolExecutor(WORKERS) as pool:
         for done in [pool.submit(work) for _ in range(WORKERS)]:
