@@ -41,7 +41,7 @@ class Copy:
 
     def missing(self, wanted: Iterable[Range]) -> Iterator[Range]:
         """What of these ranges is not here yet, in parts."""
-        for start, stop in wanted:
+        for start, stop in _merged(list(wanted)):
             for from_, to in _without(start, stop, self.here):
                 for at in range(from_, to, PART):
                     yield at, min(at + PART, to)

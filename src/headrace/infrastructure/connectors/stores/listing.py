@@ -15,7 +15,6 @@ from headrace.infrastructure.connectors import manifest
 from headrace.infrastructure.connectors.stores.addresses import Address
 from headrace.infrastructure.connectors.stores.store import Changed, Store, Stored, WritableStore, changed, patiently
 
-
 #: So often a folder is looked at that is published to meanwhile.
 _LOOKS = 3
 
