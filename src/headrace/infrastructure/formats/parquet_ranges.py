@@ -40,8 +40,8 @@ def footer(path: Path, size: int) -> Range:
 
 
 def of_columns(path: Path, columns: Collection[str]) -> list[Range] | None:
-    """The ranges with these columns and all that is no page of a column, such as indexes and filters. None where the whole file may as well be read, also because
-    its structure cannot be followed: then whoever reads it says what is wrong."""
+    """The ranges with these columns and all that is no page of a column, such as indexes and filters. None where the whole file
+    may as well be read, also because its structure cannot be followed: then whoever reads it says what is wrong."""
     with path.open("rb") as reading:
         file = ParquetFile(reading)
         try:
