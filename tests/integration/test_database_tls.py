@@ -79,7 +79,7 @@ def test_verified_without_a_ca_goes_by_what_the_system_trusts(server, home):
 
 
 def test_who_does_not_encrypt_is_told_to(server, home):
-    with pytest.raises(NonRetryableError, match="no pg_hba.conf entry") as caught:
+    with pytest.raises(NonRetryableError, match=r"no pg_hba\.conf entry") as caught:
         to(server, tls="off").reach(home)
     assert "`tls: require`" in str(caught.value)
 

@@ -99,6 +99,12 @@ class Scan:
 
     schema: Schema
     notes: tuple[str, ...] = field(default=(), kw_only=True)
+    by_cursor: Callable[[str, str | None], Scan | None] | None = field(default=None, kw_only=True, compare=False, repr=False)
+    """`(column, value) -> scan` of no more than the rows that a run has to look at: those whose column is not below the value (when
+    there is one), is null, or infinite, and that no other can come below any more. Values compare as those of the scan's type do,
+    texts by their bytes. None when it cannot be asked so."""
+    disordered: frozenset[str] = field(default=frozenset(), kw_only=True)
+    """Columns that come as text because no type of ours holds their values, and whose text does not sort as they do."""
     text: ClassVar[bool] = False
 
 

@@ -215,7 +215,9 @@ class BatchRun:
             found = self.around.attempted(what, reading, self._system(source))
             check_source(found)
             self.ingested[source.name] = found
-            if found.cursor:
+            if (
+                found.cursor and not self.order.identity
+            ):  # rows that stand in the place of a source say nothing of how far it was read
                 self.cursors[source.name] = found.cursor
             seconds = time.monotonic() - begun
             run_id, files = self.order.run_id, len(found.files)

@@ -55,12 +55,19 @@ class PostgresSource(ReachedPostgres):
     def scan(self, project: Path) -> ArrowScan:  # noqa: ARG002 - a server is where it is
         needs_pyarrow("PostgreSQL", "postgres", "adbc_driver_postgresql")
         columns = self._columns()
-        schema = Schema(tuple(Column(c.name, c.type) for c in columns))
+        named = {column.name: column for column in columns}
 
-        def opened() -> Iterator[pa.RecordBatch]:
-            return self._batches(columns, 0)
+        def whose(condition: str = "true") -> ArrowScan:
+            return ArrowScan(
+                Schema(tuple(Column(c.name, c.type) for c in columns)),
+                open=lambda: self._batches(columns, condition),
+                origin=self.origin,
+                notes=tuple(c.note for c in columns if c.note),
+                disordered=frozenset(c.name for c in columns if c.disordered),
+                by_cursor=lambda name, value: whose(named[name].by_cursor(value)),
+            )
 
-        return ArrowScan(schema, open=opened, origin=self.origin, notes=tuple(c.note for c in columns if c.note))
+        return whose()
 
     def schema_of(self, project: Path) -> Schema:
         return self.scan(project).schema
@@ -73,7 +80,7 @@ class PostgresSource(ReachedPostgres):
         that travel as text are text here (see `postgres_columns`)."""
         needs_pyarrow("PostgreSQL", "postgres", "adbc_driver_postgresql")
         done = int(after or 0)
-        for batch in self._batches(self._columns(), done):
+        for batch in self._batches(self._columns(), skip=done):
             done += batch.num_rows
             yield Batch(batch, Position(str(done)))
 
@@ -141,11 +148,11 @@ class PostgresSource(ReachedPostgres):
         )
         return NonRetryableError(f"{self.origin}: {said}", hint=hint)
 
-    def _batches(self, columns: Sequence[PostgresColumn], skip: int) -> Iterator[pa.RecordBatch]:
+    def _batches(self, columns: Sequence[PostgresColumn], condition: str = "true", skip: int = 0) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa
         from adbc_driver_postgresql import dbapi
 
-        query = select(columns, self._select) + (f" OFFSET {int(skip)}" if skip else "")
+        query = select(columns, self._select, condition) + (f" OFFSET {int(skip)}" if skip else "")
         try:
             with dbapi.connect(self.address) as connection, connection.cursor() as cursor:
                 for setting in _SETTINGS:
