@@ -73,8 +73,6 @@ def state_folder(project: Path) -> Path:
 
 def database(project: Path, *, patient: bool = False) -> Database:
     """Where a project keeps its state. Processes that serve are `patient` with a server that is not there yet; commands are not."""
-    from headrace.infrastructure.storage.sqlite_database import SqliteDatabase
-
     chosen = settings(project)
     if chosen.database_url is not None:
         from headrace.infrastructure.storage.postgres_database import COMMAND_PATIENCE, PATIENCE, PostgresDatabase
@@ -87,6 +85,8 @@ def database(project: Path, *, patient: bool = False) -> Database:
             return PostgresDatabase(lambda: named.connection.address(named.home), named.connection.shown(), patience)
         url = Secret(chosen.database_url, Vault.of(state_home(project)))
         return PostgresDatabase(url.reveal, str(url), patience)
+    from headrace.infrastructure.storage.sqlite_database import SqliteDatabase
+
     return SqliteDatabase(state_folder(project) / "headrace.db")
 
 

@@ -365,6 +365,9 @@ class Checkpoint:
     """How far each incremental source was read."""
     fence: Fence | None = None
     """By what right it is published. It says nothing about the data, so ledgers need not give it back."""
+    was: str = ""
+    """In a ledger: the name of an entry whose state another publication has changed since. It has no `name` any more, so the state
+    may be published again; by `was` a run that died right behind its publication learns that it had published."""
 
 
 @record

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from headrace.application.orchestrator.backfills import Backfills
 from headrace.application.orchestrator.carrying import Prepared
+from headrace.application.orchestrator.in_service import InService
 from headrace.application.orchestrator.pauses import Pauses
 from headrace.application.orchestrator.queue import KeptDefinition
 from headrace.application.orchestrator.site import Busy, Site
@@ -27,6 +28,7 @@ from headrace.errors import DefinitionError, HeadraceError
 
 if TYPE_CHECKING:
     from headrace.application.orchestrator.chaos import Proof, Trial, Wanted
+    from headrace.application.orchestrator.crew import Crew
     from headrace.application.orchestrator.rehearsal import Rehearsed
 
 
@@ -106,6 +108,8 @@ class System(Protocol):
 
     def definitions(self, project: Path) -> Sequence[tuple[Path, Loaded | DefinitionError]]: ...
 
+    def in_service(self, project: Path) -> Sequence[tuple[InService, Loaded | DefinitionError | None]]: ...
+
     def pauses(self, project: Path) -> Pauses: ...
 
     def backfills(self, project: Path) -> Backfills: ...
@@ -131,6 +135,8 @@ class System(Protocol):
     def serve(self, project: Path, parallel: int, told: Callable[[str], None]) -> Serving: ...
 
     def worker(self, project: Path, parallel: int, told: Callable[[str], None]) -> Serving: ...
+
+    def crew(self, project: Path, parallel: int) -> Crew: ...
 
     def bury_the_dead(self, project: Path) -> None: ...
 

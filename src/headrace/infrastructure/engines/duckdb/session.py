@@ -30,15 +30,16 @@ from headrace.infrastructure.engines.duckdb.quarantine import Quarantine
 from headrace.infrastructure.engines.duckdb.reading import OpenScan, open_source
 from headrace.infrastructure.engines.duckdb.relations import RelationPrinter, with_clause
 from headrace.infrastructure.engines.duckdb.singles import check_single
+from headrace.infrastructure.engines.duckdb.spare import Spare
 from headrace.infrastructure.engines.duckdb.tally import Tally, tally
 
 
 class DuckDBSession:
     """The tables of one run. `tables` says where each dataset that already exists is to be read."""
 
-    def __init__(self, plan: Plan, workspace: Path, project: Path, limits: Limits) -> None:
+    def __init__(self, plan: Plan, workspace: Path, project: Path, limits: Limits, spare: Spare) -> None:
         self.plan, self.workspace, self.project = plan, workspace, project
-        self.con = connect(plan, workspace, limits)
+        self.con = connect(plan, workspace, limits, spare)
         self.tables: dict[str, str] = {}
         self.repeated: dict[Dedupe, str] = {}
         self._filtered: dict[str, int] = {}
