@@ -7,12 +7,20 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 from tests.integration.postgres_server import PostgresServer
+from tests.integration.seaweed_server import SeaweedServer
 
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """The server of this worker; started by the first test that asks for it."""
     with PostgresServer.running() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def seaweed_server() -> Iterator[SeaweedServer]:
+    """The S3 server of this worker; started by the first test that asks for it."""
+    with SeaweedServer.running() as server:
         yield server
 
 

@@ -143,7 +143,8 @@ def watch(event, details):
 import headrace
 sys.addaudithook(watch)
 for room in pkgutil.walk_packages(headrace.__path__, "headrace."):
-    importlib.import_module(room.name)
+    if room.name != "headrace.bootstrap.warming":  # whose import is its deed: a server of processes can do nothing else beforehand
+        importlib.import_module(room.name)
 """
 
 

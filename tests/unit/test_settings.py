@@ -42,7 +42,7 @@ def test_all_problems_are_told_with_their_lines(tmp_path):
         "headrace.toml:4:1: `GG` is not a unit of size\n    allowed: B, KB, MB, GB, TB, KiB, MiB, GiB, TiB",
         (
             "headrace.toml:5:1: unknown setting `engine`\n    allowed: memory_limit, threads, temp_directory, temp_limit, state, quarantine_days, "
-            "quarantine_max, database_url, definitions, lease_seconds, attempts, keep_days, slots, outbox"
+            "quarantine_max, database_url, definitions, lease_seconds, attempts, keep_days, slots, outbox, connections"
         ),
     ]
 
@@ -58,7 +58,7 @@ def test_all_problems_are_told_with_their_lines(tmp_path):
         ("lease_seconds = 0\n", "`lease_seconds` must be a number of seconds, at least 1, not `0`"),
         (
             'database_url = "mysql://secret"\n',
-            "`database_url` must be an address such as `postgresql://user@host/database`, not what it is",
+            "`database_url` must be an address such as `postgresql://user@host/database`, or `connection:NAME`, not what it is",
         ),
         (
             "slots = {warehouse = 0}\n",

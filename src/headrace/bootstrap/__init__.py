@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from headrace.bootstrap.connecting import connection, connections
 from headrace.bootstrap.log import (
     cloud_events,
     deliveries,
@@ -33,11 +34,12 @@ from headrace.bootstrap.parts import (
     state_home,
     this_worker,
 )
-from headrace.bootstrap.standing import backfills, definitions, pauses, user, verify_log
+from headrace.bootstrap.standing import backfills, definitions, in_service, pauses, user, verify_log
 from headrace.errors import DefinitionError, Problem
 
 if TYPE_CHECKING:
     from headrace.application.orchestrator.chaos import Proof, Trial, Wanted
+    from headrace.application.orchestrator.crew import Crew
     from headrace.application.orchestrator.rehearsal import Rehearsed
     from headrace.application.orchestrator.site import Busy
     from headrace.application.queries.quarantine import Held
@@ -58,14 +60,18 @@ __all__ = [
     "chaos",
     "check",
     "cloud_events",
+    "connection",
+    "connections",
     "contract_as_standard",
     "contract_from_standard",
+    "crew",
     "database",
     "definitions",
     "deliveries",
     "engine",
     "event_store",
     "held",
+    "in_service",
     "kept",
     "load",
     "load_kept",
@@ -139,6 +145,13 @@ def serve(project: Path, parallel: int, told: Callable[[str], None]) -> Serving:
     from headrace.bootstrap.serving import serve as compose
 
     return compose(project, parallel, told)
+
+
+def crew(project: Path, parallel: int) -> Crew:
+    """A worker for some runs of a command's own."""
+    from headrace.bootstrap.serving import crew as compose
+
+    return compose(project, parallel)
 
 
 def worker(project: Path, parallel: int, told: Callable[[str], None]) -> Serving:

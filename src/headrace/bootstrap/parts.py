@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from headrace.application.queries.records import Records
     from headrace.bus.bus import EventBus
     from headrace.bus.store import Envelope
+    from headrace.business.connections import Profile
     from headrace.business.engine import Engine
     from headrace.business.model.definition import Loaded
     from headrace.business.ports import InputFile
     from headrace.infrastructure.catalog import Catalog
+    from headrace.infrastructure.connectors.postgres_connection import PostgresConnection
     from headrace.infrastructure.storage.database import Database
     from headrace.infrastructure.storage.held_rows import ParquetHeldRows
     from headrace.settings import Settings
@@ -71,16 +73,34 @@ def state_folder(project: Path) -> Path:
 
 def database(project: Path, *, patient: bool = False) -> Database:
     """Where a project keeps its state. Processes that serve are `patient` with a server that is not there yet; commands are not."""
-    from headrace.infrastructure.storage.sqlite_database import SqliteDatabase
-
     chosen = settings(project)
     if chosen.database_url is not None:
         from headrace.infrastructure.storage.postgres_database import COMMAND_PATIENCE, PATIENCE, PostgresDatabase
         from headrace.security.secrets import Secret, Vault
+        from headrace.settings import NAMED
 
+        patience = PATIENCE if patient else COMMAND_PATIENCE
+        if chosen.database_url.startswith(NAMED):
+            named = state_connection(project, chosen.database_url.removeprefix(NAMED))
+            return PostgresDatabase(lambda: named.connection.address(named.home), named.connection.shown(), patience)
         url = Secret(chosen.database_url, Vault.of(state_home(project)))
-        return PostgresDatabase(url.reveal, str(url), PATIENCE if patient else COMMAND_PATIENCE)
+        return PostgresDatabase(url.reveal, str(url), patience)
+    from headrace.infrastructure.storage.sqlite_database import SqliteDatabase
+
     return SqliteDatabase(state_folder(project) / "headrace.db")
+
+
+def state_connection(project: Path, name: str) -> Profile[PostgresConnection]:
+    """The connection that the settings name for the state database."""
+    from headrace.infrastructure.connectors.postgres_connection import PostgresConnection
+    from headrace.infrastructure.loading.connections import connections_of
+
+    found = connections_of(project, catalog()).find(name)
+    if not isinstance(found.connection, PostgresConnection):
+        raise UsageError(
+            f"`database_url` names `{name}`, which is of kind `{found.connection.kind}`", hint="name one of kind `postgres`"
+        )
+    return found
 
 
 def state_home(project: Path) -> Path:
@@ -168,7 +188,7 @@ def this_worker(project: Path) -> Worker:
 def _hash_file(file: InputFile) -> InputFile:
     from headrace.infrastructure.connectors.file_listing import content_hash
 
-    return file if file.sha256 else content_hash(file)
+    return file if file.state else content_hash(file)
 
 
 def load(file: Path, params: Mapping[str, str] | None = None) -> Loaded:

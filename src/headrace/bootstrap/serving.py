@@ -14,12 +14,14 @@ from headrace.bootstrap.log import deliveries, prune
 from headrace.errors import HeadraceError
 
 if TYPE_CHECKING:
+    from headrace.application.orchestrator.crew import Crew
     from headrace.application.orchestrator.in_service import DefinitionsFolder
     from headrace.application.orchestrator.notifying import Notifications
     from headrace.application.orchestrator.queue import KeptDefinition, Lease
     from headrace.application.orchestrator.serving import Duties
-    from headrace.application.orchestrator.worker import WorkerLoop
+    from headrace.application.orchestrator.worker import Claims, Register, WorkerLoop
     from headrace.business.model.definition import Definition, Loaded
+    from headrace.infrastructure.storage.database import Database
 
 Told = Callable[[str], None]
 
@@ -36,6 +38,7 @@ PRELOAD = (
     "headrace.infrastructure.engines.duckdb.reading_types",
     "headrace.infrastructure.engines.duckdb.session",
     "headrace.infrastructure.formats.delimited",
+    "headrace.infrastructure.storage.breaker_table",
     "headrace.infrastructure.storage.event_log",
     "headrace.infrastructure.storage.held_rows",
     "headrace.infrastructure.storage.run_queue",
@@ -50,6 +53,8 @@ _PRELOAD_FOR = {
     "sqlite": ("headrace.infrastructure.storage.sqlite_database",),
     "postgres": ("headrace.infrastructure.storage.postgres_database", "psycopg"),
 }
+#: Comes last, and does once what every run does first.
+_WARMING = "headrace.bootstrap.warming"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,17 @@ def worker(project: Path, parallel: int, told: Told) -> Serving:
     """A worker of a project's state database."""
     home = parts.state_home(project).resolve()
     return Serving(home, _loop(home, parallel, "worker", told))
+
+
+def crew(project: Path, parallel: int) -> Crew:
+    """A worker of a command's own, for the runs that it is given."""
+    from headrace.application.orchestrator.crew import Crew, OwnRuns, Unheard
+    from headrace.infrastructure.storage.run_queue import DatabaseRunQueue
+
+    home = parts.state_home(project).resolve()
+    database = parts.database(home, patient=True)
+    runs = OwnRuns(DatabaseRunQueue(database))
+    return Crew(runs, _composed(home, database, runs, Unheard(), parallel, "command", lambda _line: None))
 
 
 def serve(project: Path, parallel: int, told: Told) -> Serving:
@@ -143,6 +159,7 @@ def carry_out_claimed(home: Path, lease: Lease) -> None:
 
     request = lease.request
     site = replace(parts.site(Path(request.project), home=home, patient=True), postpones=True)
+    site.engine.prepare()
 
     def prepare() -> tuple[Prepared, Assignment]:
         loaded = _load(request.definition, request.params)
@@ -156,22 +173,30 @@ def carry_out_claimed(home: Path, lease: Lease) -> None:
 
 
 def _loop(home: Path, parallel: int, role: str, told: Told) -> WorkerLoop:
-    from headrace.application.orchestrator.worker import WorkerLoop
-    from headrace.infrastructure.children import Children
     from headrace.infrastructure.storage.run_queue import DatabaseRunQueue
     from headrace.infrastructure.storage.worker_registry import DatabaseWorkers
 
     database = parts.database(home, patient=True)
-    children, logs = Children((*PRELOAD, *_PRELOAD_FOR[database.kind])), parts.state_folder(home) / "logs"
+    return _composed(home, database, DatabaseRunQueue(database), DatabaseWorkers(database), parallel, role, told)
+
+
+def _composed(
+    home: Path, database: Database, claims: Claims, register: Register, parallel: int, role: str, told: Told
+) -> WorkerLoop:
+    from headrace.application.orchestrator.worker import WorkerLoop
+    from headrace.infrastructure.children import Children
+
+    children, logs = Children((*PRELOAD, *_PRELOAD_FOR[database.kind], _WARMING)), parts.state_folder(home) / "logs"
     return WorkerLoop(
         parts.this_worker(home),
-        DatabaseRunQueue(database),
-        DatabaseWorkers(database),
+        claims,
+        register,
         lambda lease: children.start(carry_out_claimed, home, lease, log=logs / f"{lease.run_id}.log"),
         parallel,
         role,
         told,
         children.prepare,
+        children.ready,
     )
 
 

@@ -52,11 +52,25 @@ class Children:
     def __init__(self, preload: Sequence[str]) -> None:
         self._preload = list(preload)
         self._server: ForkServerContext | None = None
+        self._loaded = threading.Event()
 
     def prepare(self) -> None:
         """Let the server load what runs need, without waiting for it, so that the first run begins as soon as any."""
         self._context()
         ensure_running()
+        threading.Thread(target=self._see_that_it_serves, daemon=True, name="headrace-children").start()
+
+    def ready(self) -> bool:
+        """Whether a process that is started now begins at once."""
+        return self._loaded.is_set()
+
+    def _see_that_it_serves(self) -> None:
+        try:
+            first = self._context().Process(target=_nothing)
+            first.start()
+            first.join()
+        finally:
+            self._loaded.set()  # Where it does not serve, the first run tells why.
 
     def start(self, task: Callable[..., None], *arguments: Any, log: Path) -> ChildProcess:
         """Let a process carry out `task`, a function that is found by its name. What it prints goes to `log`."""
@@ -69,6 +83,10 @@ class Children:
             self._server = multiprocessing.get_context("forkserver")
             self._server.set_forkserver_preload(self._preload)
         return self._server
+
+
+def _nothing() -> None:
+    """What the first process does."""
 
 
 def _begin(task: Callable[..., None], arguments: Sequence[Any], log: str) -> None:

@@ -41,6 +41,17 @@ def test_a_process_does_its_task_and_says_how_it_ended(tmp_path: Path, prepared:
     assert (tmp_path / "logs" / "run.log").read_text() == "told to the log\n"
 
 
+def test_it_says_when_processes_begin_at_once(tmp_path: Path) -> None:
+    children = Children(())
+    assert not children.ready()
+    children.prepare()
+    deadline = time.monotonic() + SECONDS
+    while not children.ready():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert ended(children.start(write_and_exit, str(tmp_path / "found"), 0, log=tmp_path / "run.log"))
+
+
 def test_a_process_is_ended_at_once(tmp_path: Path) -> None:
     child = Children(()).start(stay, log=tmp_path / "run.log")
     assert not child.ended()

@@ -13,7 +13,7 @@ from headrace.application.cli.system import System
 from headrace.application.orchestrator.batch import go_on, wish_of
 from headrace.application.orchestrator.queue import RunRequest
 from headrace.application.orchestrator.reopening import How, asked_for
-from headrace.application.orchestrator.turns import LOOK_EVERY, standing
+from headrace.application.orchestrator.turns import LOOK_AT_FIRST, standing
 from headrace.application.queries.runs import RunView, find_run, fold
 from headrace.errors import DefinitionError, HeadraceError, UsageError
 
@@ -32,7 +32,7 @@ def cancel_run(system: System, project: Path, run_id: str, *, wait: bool, as_jso
         if standing(site.queue, run.id) is None:
             state = fold(run.id, site.bus.store.read(run.id)).state
             break
-        time.sleep(LOOK_EVERY)
+        time.sleep(LOOK_AT_FIRST)
         site.bury_the_dead()
     if as_json:
         say_json({"run": run.id, "state": state})

@@ -98,7 +98,7 @@ def _as_data(plan: Plan, project: Path, statements: list[dict[str, str]]) -> dic
         "schemas": {
             p.name: [{"name": c.name, "type": str(c.type), "nullable": c.nullable} for c in p.schema] for p in plan.parts
         },
-        "reads": {s.name: [{"path": f.path, "bytes": f.bytes} for f in _files(s)] for s in plan.sources},
+        "reads": {s.name: [{"path": f.name, "bytes": f.bytes} for f in _files(s)] for s in plan.sources},
         "rules": {
             s.name: [
                 {"rule": r.name, "on_violation": r.action, "version": r.version} for r in (*s.contract.rules, *s.contract.late)

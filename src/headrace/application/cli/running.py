@@ -184,5 +184,5 @@ class _StatusLine:
 #: What is told while a run goes on, each with its mark: a stage that is done, or what keeps it waiting.
 _MARKS = {
     **dict.fromkeys(("data.validated", "data.processed", "data.staged", "quality.checked", "data.stored"), ("✓", "green")),
-    **dict.fromkeys(("pipeline.waiting", "pipeline.retried", "pipeline.resumed"), ("·", "yellow")),
+    **dict.fromkeys(("pipeline.waiting", "pipeline.retried", "pipeline.resumed", "pipeline.overtaken"), ("·", "yellow")),
 }

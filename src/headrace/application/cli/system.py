@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from headrace.application.orchestrator.backfills import Backfills
 from headrace.application.orchestrator.carrying import Prepared
+from headrace.application.orchestrator.in_service import InService
 from headrace.application.orchestrator.pauses import Pauses
 from headrace.application.orchestrator.queue import KeptDefinition
 from headrace.application.orchestrator.site import Busy, Site
@@ -19,6 +20,7 @@ from headrace.application.queries.runs import RunView
 from headrace.bus.chain import Verified
 from headrace.bus.store import Envelope
 from headrace.bus.subscriptions import DeadLetter, Standing
+from headrace.business.connections import Profile
 from headrace.business.engine import Statement
 from headrace.business.model.definition import Loaded
 from headrace.business.processing.plan import Plan
@@ -26,6 +28,7 @@ from headrace.errors import DefinitionError, HeadraceError
 
 if TYPE_CHECKING:
     from headrace.application.orchestrator.chaos import Proof, Trial, Wanted
+    from headrace.application.orchestrator.crew import Crew
     from headrace.application.orchestrator.rehearsal import Rehearsed
 
 
@@ -105,6 +108,8 @@ class System(Protocol):
 
     def definitions(self, project: Path) -> Sequence[tuple[Path, Loaded | DefinitionError]]: ...
 
+    def in_service(self, project: Path) -> Sequence[tuple[InService, Loaded | DefinitionError | None]]: ...
+
     def pauses(self, project: Path) -> Pauses: ...
 
     def backfills(self, project: Path) -> Backfills: ...
@@ -131,11 +136,17 @@ class System(Protocol):
 
     def worker(self, project: Path, parallel: int, told: Callable[[str], None]) -> Serving: ...
 
+    def crew(self, project: Path, parallel: int) -> Crew: ...
+
     def bury_the_dead(self, project: Path) -> None: ...
 
     def state_folder(self, project: Path) -> Path: ...
 
     def event_store(self, project: Path) -> Records: ...
+
+    def connection(self, project: Path, name: str) -> Profile[Any]: ...
+
+    def connections(self, project: Path) -> Mapping[str, Profile[Any]]: ...
 
     def subscriptions(self, project: Path) -> Subscriptions: ...
 

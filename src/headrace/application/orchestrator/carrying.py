@@ -17,14 +17,14 @@ from headrace.application.orchestrator.breakers import RECOVERY, Postponed, guar
 from headrace.application.orchestrator.increments import Work, narrowed, outstanding
 from headrace.application.orchestrator.lease import LeaseKeeper
 from headrace.application.orchestrator.queue import Lease
-from headrace.application.orchestrator.readiness import Ready, from_note
-from headrace.application.orchestrator.reopening import is_overtaken
+from headrace.application.orchestrator.readiness import EVER, Ready, from_note
+from headrace.application.orchestrator.reopening import overtaken_by
 from headrace.application.orchestrator.run import BatchRun, Order
 from headrace.application.orchestrator.settling import settle_runs
 from headrace.application.orchestrator.site import Site, new_run_id
 from headrace.application.queries.runs import RunView, fold
 from headrace.bus.events import DataStoredEvent, Event, PipelineCancelledEvent, PipelineCompletedEvent, PipelineFailedEvent
-from headrace.bus.lifecycle import PipelineRetriedEvent
+from headrace.bus.lifecycle import PipelineOvertakenEvent, PipelineReopenedEvent, PipelineRetriedEvent
 from headrace.business.model.definition import Definition
 from headrace.business.ports import Fence, Fenced
 from headrace.business.processing.plan import Plan, PlannedSink, Resolved
@@ -122,9 +122,10 @@ class _Carrier:
         prepared, workspaces = self.prepared, self.site.workspaces
         if self.site.keeping:
             self.site.keeping.expire(datetime.now(UTC))
-        anew = self.lease.attempt > 1 or self._reopened()
+        anew = self.lease.attempt > 1 or self._reopened is not None
         if anew:
             self._fence_off()
+            self._forget_what_was_overtaken()
         ready = from_note(workspaces.noted(self.lease.run_id), prepared.plan)
         if ready is None:
             work = self.assignment.work or self._outstanding()
@@ -149,6 +150,7 @@ class _Carrier:
             identity=self.assignment.identity,
             keeping=self.site.keeping,
             stored=self._stored() if ready is not None else frozenset(),
+            since=(ready.since if ready is not None else self._begun_at()) if anew else None,
         )
         if self.assignment.before:
             self.tell(*self.assignment.before)
@@ -160,12 +162,29 @@ class _Carrier:
         request = replace(self.lease.request, run_id=new_run_id(), key=f"behind:{self.lease.run_id}", options={})
         self.site.queue.submit(request)
 
-    def _reopened(self) -> bool:
-        """Whether the run had ended before. What it has staged is forgotten if it is to begin from the start, or was overtaken."""
-        run_id, how = self.lease.run_id, self.lease.request.options.get("reopened")
-        if self.lease.attempt == 1 and how and (how == "retried" or is_overtaken(self.records, run_id, self.pipeline)):
-            self.site.workspaces.close(run_id)
-        return how is not None
+    @property
+    def _reopened(self) -> str | None:
+        """How the run was put back, if it had ended before."""
+        how: str | None = self.lease.request.options.get("reopened")
+        return how
+
+    def _forget_what_was_overtaken(self) -> None:
+        """What is staged is not gone on with by a run that is to begin from the start, nor where another came between: that one may
+        have published the same rows, or newer ones. Runs that go on beside each other have rows of their own."""
+        run_id, workspaces = self.lease.run_id, self.site.workspaces
+        if workspaces.noted(run_id) is None:
+            return
+        put_back, alone = self.lease.attempt == 1 and self._reopened, self.lease.request.concurrency == 1
+        if put_back == "retried":
+            workspaces.close(run_id)
+        elif (put_back or alone) and (other := overtaken_by(self.records, run_id, self.pipeline)) is not None:
+            self.tell(PipelineOvertakenEvent(run_id, other))
+            workspaces.close(run_id)
+
+    def _begun_at(self) -> datetime:
+        """When the run was begun from the start, as far as anybody asked for that."""
+        put_back = self.records.read(self.lease.run_id, types=(PipelineReopenedEvent.written,))
+        return max((event.at for event in put_back), default=EVER)
 
     def _stored(self) -> frozenset[str]:
         """The sinks of which is on record that the run has published to them."""

@@ -18,9 +18,9 @@ from headrace.application.orchestrator.accounting import check_source, rows_of_s
 from headrace.application.orchestrator.audit import audit
 from headrace.application.orchestrator.breakers import system_of
 from headrace.application.orchestrator.graph import describe
-from headrace.application.orchestrator.increments import HashFile, Work, checkpoint_name, identity, inside
+from headrace.application.orchestrator.increments import HashFile, Work, checkpoint_name, identity, remembered
 from headrace.application.orchestrator.keeping import Keeping
-from headrace.application.orchestrator.readiness import Ready
+from headrace.application.orchestrator.readiness import EVER, Ready
 from headrace.application.orchestrator.targets import Targets
 from headrace.application.queries.quality import check_history
 from headrace.application.queries.records import Records
@@ -35,7 +35,7 @@ from headrace.bus.events import (
 )
 from headrace.bus.lifecycle import DataIndexedEvent, PipelineResumedEvent
 from headrace.business.engine import Engine, Ingested, QuarantineTarget, Session
-from headrace.business.ports import Checkpoint, Fence, FileScan, Position, Staged
+from headrace.business.ports import Checkpoint, Fence, FileScan, Position, Publication, Staged
 from headrace.business.processing.plan import Plan, PlannedSink, PlannedSource
 from headrace.errors import AuditFailed, ContractBroken, Unbalanced
 from headrace.records import record
@@ -62,7 +62,9 @@ class Order:
     """What the run's publications stand for, when that is not the state of its sources."""
     keeping: Keeping | None = None
     stored: frozenset[str] = frozenset()
-    """The sinks to which an earlier attempt has published."""
+    """The sinks of which is on record that an earlier attempt has published to them."""
+    since: datetime | None = None
+    """From when on an earlier attempt may have published without a word about it; None for a first attempt."""
 
 
 class Surroundings(Protocol):
@@ -170,7 +172,7 @@ class BatchRun:
             self._stage(session)
             self._account(session)
             names = {sink.name: self._name(sink) for sink in self.order.work.sinks}
-            ready = Ready(self.order.work, self.staged, names, self.cursors)
+            ready = Ready(self.order.work, self.staged, names, self.cursors, since=self.order.since or EVER)
             self.around.keep(ready)
             self.around.reached("staged")
             self._audit(session)
@@ -215,7 +217,9 @@ class BatchRun:
             found = self.around.attempted(what, reading, self._system(source))
             check_source(found)
             self.ingested[source.name] = found
-            if found.cursor:
+            if (
+                found.cursor and not self.order.identity
+            ):  # rows that stand in the place of a source say nothing of how far it was read
                 self.cursors[source.name] = found.cursor
             seconds = time.monotonic() - begun
             run_id, files = self.order.run_id, len(found.files)
@@ -296,7 +300,7 @@ class BatchRun:
             self.around.reached(f"before publishing {sink.name}")
             staged = self.staged[sink.dataset]
             checkpoint = self._checkpoint(sink)
-            publishing = partial(sink.publisher.publish, self.order.project, staged, checkpoint)
+            publishing = partial(self._once, sink, staged, checkpoint)
             done = self.around.attempted(f"publishing {sink.name}", publishing, system_of(sink.publisher))
             self.around.reached(f"published {sink.name}")
             if not done.already and done.inserted + done.updated + done.unchanged != staged.rows:
@@ -326,13 +330,20 @@ class BatchRun:
             )
             self.around.reached(f"told of {sink.name}")
 
+    def _once(self, sink: PlannedSink, staged: Staged, checkpoint: Checkpoint) -> Publication:
+        """Publish, unless an earlier attempt did and died before it could say so. The sink would recognise its state as long as it
+        is the newest; what another run has published over it since must not be undone."""
+        if (since := self.order.since) is not None:
+            for c in sink.publisher.ledger(self.order.project):
+                if c.run_id == checkpoint.run_id and checkpoint.name in (c.name, c.was) and c.at >= since:
+                    return Publication(sink.publisher.target(self.order.project), already=True)
+        return sink.publisher.publish(self.order.project, staged, checkpoint)
+
     # What they need --------------------------------------------------------------------------------------------------
 
     def _checkpoint(self, sink: PlannedSink) -> Checkpoint:
         project = self.order.project
-        read = {
-            name: [replace(f, path=inside(f.path, project)) for f in files] for name, files in self.order.work.files.items()
-        }
+        read = {name: [remembered(f, project) for f in files] for name, files in self.order.work.files.items()}
         cursors = {name: Position(cursor) for name, cursor in self.cursors.items()}
         return Checkpoint(
             self._name(sink), self.plan.definition.pipeline, self.order.run_id, self.now, read, cursors, self.around.fence

@@ -50,7 +50,7 @@ def _origin(scan: Scan, name: str, project: Path) -> str:
     files = getattr(scan, "files", ())
     if not files:
         return str(getattr(scan, "origin", "") or getattr(scan, "path", "") or name)
-    first = inside(files[0].path, project)
+    first = inside(files[0].name, project)
     return first if len(files) == 1 else f"{first} and {len(files) - 1} more"
 
 

@@ -10,8 +10,8 @@ from headrace.application.queries.runs import RunView, fold
 from headrace.bus.store import EventStore
 from headrace.errors import RunError
 
-#: How often to see whether a run that has to wait may begin, in seconds.
-LOOK_EVERY = 0.2
+#: How long to wait before looking again whether a run may begin, in seconds: at first, and at most. It only reads until it may.
+LOOK_AT_FIRST, LOOK_AT_MOST = 0.1, 1.0
 
 
 def take_turn(site: Site, request: RunRequest) -> Lease | None:
@@ -22,12 +22,16 @@ def take_turn(site: Site, request: RunRequest) -> Lease | None:
 
 def wait_for_turn(site: Site, run_id: str) -> Lease | None:
     """Take a run that was asked for as soon as it may begin; None when it has ended in other hands."""
+    pause = LOOK_AT_FIRST
     try:
         while (found := standing(site.queue, run_id)) is not None:
-            if not found.worker and (lease := site.queue.claim(site.worker, run_id)) is not None:
-                return lease
+            if not found.worker and site.queue.has_ready(site.worker, run_id):
+                if (lease := site.queue.claim(site.worker, run_id)) is not None:
+                    return lease
+                pause = LOOK_AT_FIRST
             site.busy(f"carried out by {found.worker}" if found.worker else f"waiting: {found.reason or 'for its turn'}", None)
-            time.sleep(LOOK_EVERY)
+            time.sleep(pause)
+            pause = min(pause * 1.3, LOOK_AT_MOST)
             site.bury_the_dead()
     except KeyboardInterrupt:
         site.queue.cancel(run_id, "interrupted")

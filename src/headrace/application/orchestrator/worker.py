@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from headrace.application.orchestrator import failpoints
-from headrace.application.orchestrator.queue import Lease, RunQueue, Worker
-from headrace.bus.events import PipelineFailedEvent
+from headrace.application.orchestrator.queue import Lease, Worker
+from headrace.bus.events import Event, PipelineFailedEvent
+from headrace.bus.store import Envelope
 from headrace.errors import LeaseLost, RetryableError
 
 #: How often an idle worker looks for runs, in seconds. It only reads until there is something to claim.
@@ -37,6 +38,22 @@ class Child(Protocol):
     def kill(self) -> None:
         """End it and all that it has started, at once."""
         ...
+
+
+class Claims(Protocol):
+    """What a worker asks of the queue (see `queue.RunQueue`)."""
+
+    def has_ready(self, worker: Worker) -> bool: ...
+
+    def claim(self, worker: Worker) -> Lease | None: ...
+
+    def is_cancelling(self, lease: Lease) -> bool: ...
+
+    def abandon(self, lease: Lease, worker: Worker, why: str) -> bool: ...
+
+    def append(self, lease: Lease, events: Sequence[Event]) -> Sequence[Envelope]: ...
+
+    def reap(self, worker: Worker, *, resume: bool) -> Sequence[str]: ...
 
 
 class Register(Protocol):
@@ -63,7 +80,7 @@ class WorkerLoop:
     """Works until it is told to stop; then it claims nothing more, and lets what goes on come to its end."""
 
     worker: Worker
-    queue: RunQueue
+    queue: Claims
     register: Register
     start: Callable[[Lease], Child]
     parallel: int
@@ -71,6 +88,8 @@ class WorkerLoop:
     told: Callable[[str], None] = lambda _line: None
     prepare: Callable[[], None] = lambda: None
     """Called when it begins to work."""
+    ready: Callable[[], bool] = lambda: True
+    """Whether a run can begin as soon as it is claimed. Until then others may have it: its lease would run out before it began."""
     stopping: threading.Event = field(default_factory=threading.Event)
     _charges: list[_Charge] = field(default_factory=list)
     _heard: float = float("-inf")
@@ -104,7 +123,7 @@ class WorkerLoop:
         return False
 
     def _claim(self) -> bool:
-        if time.monotonic() < self._claim_at or not self.queue.has_ready(self.worker):
+        if time.monotonic() < self._claim_at or not self.ready() or not self.queue.has_ready(self.worker):
             return False
         lease = self.queue.claim(self.worker)
         if lease is None:

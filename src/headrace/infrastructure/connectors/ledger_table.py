@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from headrace.business.ports import Checkpoint
-from headrace.infrastructure.connectors.ledger import Entry, Ledger, Mode, from_json, remainder, to_json
+from headrace.infrastructure.connectors.ledger import Entry, Ledger, Mode, from_json, remainders, to_json
 from headrace.infrastructure.connectors.sql_text import literal
 from headrace.records import record
 
@@ -53,9 +53,9 @@ class LedgerTable:
 
     def extend(self, checkpoint: Checkpoint, mode: Mode) -> None:
         newest, last = Entry(checkpoint, mode), 0
-        for position, entry in list(self._entries()):
+        entries = list(self._entries())
+        for (position, entry), left in zip(entries, remainders([entry for _, entry in entries], newest), strict=True):
             last = position
-            left = remainder(entry, newest)
             if left == entry:
                 continue
             self.db.run(f'DELETE FROM {self.table} WHERE {self._mine} AND "position" = {position}')

@@ -24,7 +24,7 @@ from headrace.business.model.types import (
     Time,
     Timestamp,
 )
-from headrace.infrastructure.connectors.sql_text import quoted
+from headrace.infrastructure.connectors.sql_text import literal, quoted
 from headrace.records import record
 
 _NUMERIC = 1700
@@ -38,8 +38,14 @@ _AS_IT_IS: dict[int, DataType] = {
     1022: List(Float(64)), 1009: List(String()), 1015: List(String()),
 }  # fmt: skip
 
+#: `xid8`, the number of a transaction: rows whose transaction has ended cannot be joined by others with a lower number.
+_TRANSACTION = 5069
+#: Types that are text to begin with, or whose text sorts as their values do.
+_SORTS_AS_TEXT = (18, 19, 25, 1042, 1043, 2950)
+
 _AS_TEXT: dict[int, DataType] = {
     114: Json(), 3802: Json(), 1082: Date(), 1114: Timestamp(), 1184: Timestamp(zone=True),
+    _TRANSACTION: Integer(64, signed=False),
 }  # fmt: skip
 
 
@@ -63,6 +69,25 @@ class PostgresColumn:
         return quoted(self.name) if self.oid in _AS_IT_IS else f"{quoted(self.name)}::text"
 
     @property
+    def disordered(self) -> bool:
+        """Whether it comes as text that does not sort as its values do."""
+        return isinstance(self.type, String) and self.oid not in _SORTS_AS_TEXT
+
+    def by_cursor(self, value: str | None) -> str:
+        """A condition: no earlier run can have read this row by this column, unless the value is exactly there, and no transaction
+        that goes on can add one below it, where the column tells of transactions."""
+        name = quoted(self.name)
+        if self.oid == _TRANSACTION:
+            reached = f" AND {name} >= {literal(value)}" if value is not None else ""
+            return f"({name} < pg_snapshot_xmin(pg_current_snapshot()){reached} OR {name} IS NULL)"
+        if value is None:
+            return "true"
+        if isinstance(self.type, String):
+            return f'({name}::text COLLATE "C" >= {literal(value)} OR {name} IS NULL)'
+        endless = f" OR {name} = '-infinity'" if isinstance(self.type, Date | Timestamp | Float) else ""
+        return f"({name} >= {literal(value)} OR {name} IS NULL{endless})"
+
+    @property
     def note(self) -> str | None:
         if self.oid == _NUMERIC and self._numeric() is None:
             return f"`{self.name}` is numeric without a precision that fits, and comes as text: give it a type in the contract"
@@ -76,7 +101,8 @@ class PostgresColumn:
         return Decimal(precision, scale) if 1 <= precision <= _MOST_DIGITS and scale <= precision else None
 
 
-def select(columns: Sequence[PostgresColumn], query: str) -> str:
-    """A query of the same rows whose values travel unchanged."""
+def select(columns: Sequence[PostgresColumn], query: str, condition: str = "true") -> str:
+    """A query of the rows that a condition is true of, whose values travel unchanged."""
     listed = ", ".join(f"{column.expression} AS {quoted(column.name)}" for column in columns)
-    return f"SELECT {listed} FROM ({query}\n) AS source"
+    where = "" if condition == "true" else f" WHERE {condition}"
+    return f"SELECT {listed} FROM ({query}\n) AS source{where}"

@@ -12,9 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
-
-from pydantic import Field
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from headrace.business.model.schema import Schema
 from headrace.business.model.types import DataType, Enum, Json, String
@@ -25,8 +23,9 @@ from headrace.infrastructure.connectors.fence_table import FenceTable
 from headrace.infrastructure.connectors.history import instant
 from headrace.infrastructure.connectors.ledger import checkpoints
 from headrace.infrastructure.connectors.ledger_table import LedgerTable
+from headrace.infrastructure.connectors.postgres_connection import ReachedPostgres
 from headrace.infrastructure.connectors.postgres_copy import copy_rows
-from headrace.infrastructure.connectors.postgres_faults import explained, postgres_faults, system_of
+from headrace.infrastructure.connectors.postgres_faults import explained, postgres_faults
 from headrace.infrastructure.connectors.postgres_source import PostgresSource
 from headrace.infrastructure.connectors.postgres_types import copy_cell, postgres_type, takes
 from headrace.infrastructure.connectors.publishing import TableOptions
@@ -34,13 +33,11 @@ from headrace.infrastructure.connectors.snapshots import copied_arrow
 from headrace.infrastructure.connectors.sql_text import literal, quoted, quoted_list
 from headrace.infrastructure.connectors.staged_rows import INCOMING, check_key, define_incoming, reader, scalar
 from headrace.infrastructure.connectors.table_publication import LONGEST_NAME
-from headrace.security.secrets import Secret
 
 if TYPE_CHECKING:
     import duckdb
     import psycopg
 
-CONNECT_SECONDS = 15
 #: For the transaction alone, so that a connection that a pool lends us goes back as it was. Whoever waited for another must see
 #: what that one wrote in its ledger and its fences, and not the state before: so each statement reads anew.
 _SETTINGS = {
@@ -52,16 +49,10 @@ _SETTINGS = {
 _UNSTORABLE = {"22021", "22P05"}
 
 
-class PostgresSink(TableOptions):
+class PostgresSink(ReachedPostgres, TableOptions):
     """A table of a PostgreSQL database."""
 
     kind: ClassVar[str] = "postgres"
-
-    url: Annotated[Secret, Field(description="postgresql://user@host:port/database, with the password as ${secret:env/NAME}")]
-
-    @property
-    def system(self) -> str:
-        return system_of(self.url.reveal())
 
     def target(self, project: Path) -> str:  # noqa: ARG002  a server is where it is
         return f"postgres ({self.table})"
@@ -100,7 +91,7 @@ class PostgresSink(TableOptions):
         if there is None:
             return None
         names = quoted_list(c for c in columns.names if c in there) or 'NULL AS "no column"'
-        rows = PostgresSource(url=self.url, query=f"SELECT {names} FROM {db.table}{self.in_force}")
+        rows = PostgresSource(url=self.url, connection=self.connection, query=f"SELECT {names} FROM {db.table}{self.in_force}")
         return copied_arrow(rows.scan(project), columns, folder)
 
     def publish(self, project: Path, staged: Staged, checkpoint: Checkpoint) -> Publication:
@@ -122,9 +113,7 @@ class PostgresSink(TableOptions):
         """A connection whose transaction begins with its first statement, and is rolled back unless it is committed."""
         import psycopg
 
-        connection = psycopg.connect(
-            self.url.reveal(), connect_timeout=CONNECT_SECONDS, application_name="headrace", client_encoding="utf8"
-        )
+        connection = psycopg.connect(self.address, application_name="headrace", client_encoding="utf8")
         try:
             connection.execute("; ".join(f"SET LOCAL {name} = '{value}'" for name, value in _SETTINGS.items()).encode())
         except psycopg.Error:

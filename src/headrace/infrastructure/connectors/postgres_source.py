@@ -5,26 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from headrace.business.model.plugin import Plugin
 from headrace.business.model.schema import Column, Schema, did_you_mean
 from headrace.business.ports import ArrowScan, Batch, Position
 from headrace.errors import NonRetryableError, RetryableError, RunError
 from headrace.infrastructure.connectors.postgres_columns import PostgresColumn, select
-from headrace.infrastructure.connectors.postgres_faults import explained, system_of
+from headrace.infrastructure.connectors.postgres_connection import ReachedPostgres
+from headrace.infrastructure.connectors.postgres_faults import explained, refused
 from headrace.infrastructure.connectors.sql_text import quoted
 from headrace.infrastructure.connectors.table_or_query import ONE_OF, bare, exactly_one
 from headrace.infrastructure.formats.arrow_union import needs_pyarrow
-from headrace.security.secrets import Secret
 
 if TYPE_CHECKING:
     import psycopg
     import pyarrow as pa
-
-CONNECT_SECONDS = 15
 
 #: Rows come in one order as long as nobody changes them, times as ISO 8601 in UTC, floats in full.
 _SETTINGS = (
@@ -36,13 +33,12 @@ _SETTINGS = (
 )
 
 
-class PostgresSource(Plugin):
+class PostgresSource(ReachedPostgres):
     """A table or query of a PostgreSQL database."""
 
     kind: ClassVar[str] = "postgres"
     bounded: ClassVar[bool] = True
 
-    url: Annotated[Secret, Field(description="postgresql://user@host:port/database, with the password as ${secret:env/NAME}")]
     table: str | None = Field(
         None, description=f"The table or view, with its schema when that is not on the search path; {ONE_OF}"
     )
@@ -53,22 +49,25 @@ class PostgresSource(Plugin):
         return exactly_one(self, self.table, self.query)
 
     @property
-    def system(self) -> str:
-        return system_of(self.url.reveal())
-
-    @property
     def origin(self) -> str:
         return f"postgres ({self.table})" if self.table else "postgres (query)"
 
     def scan(self, project: Path) -> ArrowScan:  # noqa: ARG002 - a server is where it is
         needs_pyarrow("PostgreSQL", "postgres", "adbc_driver_postgresql")
         columns = self._columns()
-        schema = Schema(tuple(Column(c.name, c.type) for c in columns))
+        named = {column.name: column for column in columns}
 
-        def opened() -> Iterator[pa.RecordBatch]:
-            return self._batches(columns, 0)
+        def whose(condition: str = "true") -> ArrowScan:
+            return ArrowScan(
+                Schema(tuple(Column(c.name, c.type) for c in columns)),
+                open=lambda: self._batches(columns, condition),
+                origin=self.origin,
+                notes=tuple(c.note for c in columns if c.note),
+                disordered=frozenset(c.name for c in columns if c.disordered),
+                by_cursor=lambda name, value: whose(named[name].by_cursor(value)),
+            )
 
-        return ArrowScan(schema, open=opened, origin=self.origin, notes=tuple(c.note for c in columns if c.note))
+        return whose()
 
     def schema_of(self, project: Path) -> Schema:
         return self.scan(project).schema
@@ -81,7 +80,7 @@ class PostgresSource(Plugin):
         that travel as text are text here (see `postgres_columns`)."""
         needs_pyarrow("PostgreSQL", "postgres", "adbc_driver_postgresql")
         done = int(after or 0)
-        for batch in self._batches(self._columns(), done):
+        for batch in self._batches(self._columns(), skip=done):
             done += batch.num_rows
             yield Batch(batch, Position(str(done)))
 
@@ -118,21 +117,11 @@ class PostgresSource(Plugin):
         import psycopg
 
         try:
-            with closing(
-                psycopg.connect(
-                    self.url.reveal(), connect_timeout=CONNECT_SECONDS, application_name="headrace", client_encoding="utf8"
-                )
-            ) as con:
+            with closing(psycopg.connect(self.address, application_name="headrace", client_encoding="utf8")) as con:
                 con.read_only = True
                 yield con
         except psycopg.Error as error:
-            raise self._explained(error) from error
-
-    def _explained(self, error: psycopg.Error) -> RunError:
-        text = " ".join(str(error).split())
-        if error.sqlstate is None and "does not exist" in text:
-            return NonRetryableError(f"{self.origin}: {text}", hint="see that user and database in `url` are right")
-        return explained(self.origin, error)
+            raise explained(self.origin, error) from error
 
     def _demand_table(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
         if self.table is None:
@@ -159,13 +148,13 @@ class PostgresSource(Plugin):
         )
         return NonRetryableError(f"{self.origin}: {said}", hint=hint)
 
-    def _batches(self, columns: Sequence[PostgresColumn], skip: int) -> Iterator[pa.RecordBatch]:
+    def _batches(self, columns: Sequence[PostgresColumn], condition: str = "true", skip: int = 0) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa
         from adbc_driver_postgresql import dbapi
 
-        query = select(columns, self._select) + (f" OFFSET {int(skip)}" if skip else "")
+        query = select(columns, self._select, condition) + (f" OFFSET {int(skip)}" if skip else "")
         try:
-            with dbapi.connect(self.url.reveal()) as connection, connection.cursor() as cursor:
+            with dbapi.connect(self.address) as connection, connection.cursor() as cursor:
                 for setting in _SETTINGS:
                     cursor.execute(setting)
                 cursor.execute(query)
@@ -178,13 +167,10 @@ class PostgresSource(Plugin):
         it ends. The driver's text may end with the query, which is left out."""
         _, of_statement, said = str(error).partition("ERROR:")
         said = (said or str(error)).strip().partition("\n")[0].partition(". SQLSTATE")[0]
-        if not of_statement or str(getattr(error, "sqlstate", None) or "")[:2] in _PASSING:
+        if not of_statement:
             return RetryableError(f"{self.origin}: {said}", hint="try again; if it stays so, see what the server is doing")
-        return NonRetryableError(f"{self.origin}: {said}", hint="see that the query runs in psql")
+        return refused(self.origin, str(getattr(error, "sqlstate", None) or "") or None, said)
 
-
-#: Classes of SQLSTATE that pass: connection lost, rolled back by conflict, out of resources, locked, operator intervened.
-_PASSING = ("08", "40", "53", "55", "57")
 
 #: `psycopg.pq.ExecStatus.COMMAND_OK`, which is not worth importing psycopg for.
 _COMMAND_OK = 1

@@ -68,6 +68,18 @@ class PostgresDatabase:
             finally:
                 self._rollback()
 
+    def read(self, act: Callable[[Transaction], T]) -> T:
+        begun = time.monotonic()
+        for pause in _pauses():
+            try:
+                with self.reading() as db:
+                    return act(db)
+            except RetryableError:
+                if time.monotonic() - begun > self._patience:
+                    raise
+                time.sleep(pause)
+        raise AssertionError("pauses never end")
+
     def write(self, act: Callable[[Transaction], T], landed: Callable[[Transaction], T | None] | None = None) -> T:
         with self._turn:
             begun, unsure, committing = time.monotonic(), False, False

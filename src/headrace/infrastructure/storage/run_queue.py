@@ -23,7 +23,7 @@ from headrace.bus.lifecycle import (
 from headrace.bus.store import UNKNOWN, Envelope, Origin
 from headrace.business.model.run import AFTER, ENDED, may_follow
 from headrace.errors import LeaseLost, NonRetryableError
-from headrace.infrastructure.storage.claiming import any_ready, choose
+from headrace.infrastructure.storage.claiming import any_ready, choose, would_change
 from headrace.infrastructure.storage.database import Database, Transaction, parameters
 from headrace.infrastructure.storage.event_rows import append_in
 from headrace.infrastructure.storage.processes import is_gone
@@ -57,9 +57,11 @@ class DatabaseRunQueue:
         """Accept a run and take it, in one act; None when it has to wait for its turn."""
         return self._write(lambda tx: (tx.claim(worker, tx.submit(request)), tx.events))
 
-    def has_ready(self, worker: Worker) -> bool:
+    def has_ready(self, worker: Worker, run_id: str | None = None) -> bool:
         if not self.database.exists():
             return False
+        if run_id is not None:
+            return self.database.read(lambda db: would_change(db, worker, run_id, time.time()))
         with self.database.reading() as db:
             return any_ready(db, worker, time.time())
 
@@ -140,17 +142,14 @@ class DatabaseRunQueue:
 
     def reap(self, worker: Worker, *, resume: bool) -> Sequence[str]:
         def act(tx: _Writing) -> tuple[list[str], list[Envelope]]:
-            clock, now = tx.db.lease_clock()
-            lost = [row for row in tx.held() if _is_lost(row, clock, now)]
+            lost = tx.lost_ones()
             for row in lost:
                 gone = is_gone(row["worker"])
                 why = "its process is gone" if gone else "it was not heard of for the time of its lease"
                 tx.take_away(row, worker, why, resume=resume)
             return [row["run_id"] for row in lost], tx.events
 
-        with self.database.reading() as db:
-            any_held = db.rows("select count(*) from queue where state in ('running', 'cancelling')")[0][0]
-        return self._write(act) if any_held else []
+        return self._write(act) if self.database.read(lambda db: _Writing(db).lost_ones()) else []
 
     # Asking ----------------------------------------------------------------------------------------------------------
 
@@ -172,9 +171,11 @@ class DatabaseRunQueue:
             return [Outstanding(*row) for row in db.rows(query)]
 
     def request(self, run_id: str) -> RunRequest | None:
-        with self.database.reading() as db:
+        def look(db: Transaction) -> RunRequest | None:
             row = _Writing(db).row(run_id)
             return _request(db, row) if row else None
+
+        return self.database.read(look)
 
     def definition(self, fingerprint: str) -> KeptDefinition | None:
         with self.database.reading() as db:
@@ -346,6 +347,11 @@ class _Writing:
     def held(self) -> list[dict[str, Any]]:
         query = f"select {', '.join(_COLUMNS)} from queue where state in ('running', 'cancelling') and worker <> ''"
         return [dict(zip(_COLUMNS, row, strict=True)) for row in self.db.rows(query)]
+
+    def lost_ones(self) -> list[dict[str, Any]]:
+        """The runs whose workers are not heard of any more."""
+        clock, now = self.db.lease_clock()
+        return [row for row in self.held() if _is_lost(row, clock, now)]
 
     def row(self, run_id: str) -> dict[str, Any] | None:
         found = self.db.rows(f"select {', '.join(_COLUMNS)} from queue where run_id = :run_id", {"run_id": run_id})

@@ -54,6 +54,10 @@ class SqliteDatabase:
                 if not nested:
                     db.execute("rollback")
 
+    def read(self, act: Callable[[Transaction], T]) -> T:
+        with self.reading() as db:
+            return act(db)
+
     def write(self, act: Callable[[Transaction], T], landed: Callable[[Transaction], T | None] | None = None) -> T:  # noqa: ARG002
         # A commit in this process has happened or has not; nothing is left open, so `landed` need not be asked.
         with self._turn, self._faults():

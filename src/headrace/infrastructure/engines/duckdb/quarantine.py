@@ -34,7 +34,7 @@ class Quarantine:
     ) -> None:
         self.con, self.source, self.checked, self.late, self.scan = con, source, checked, late, scan
         self.table = identifier(f"held {source.name}")
-        self.files = [_place(f.path, project) for f in getattr(source.scan, "files", ())] or [source.origin]
+        self.files = [_place(f.name, project) for f in getattr(source.scan, "files", ())] or [source.origin]
 
     def gather(self, rejected: str | None) -> None:
         """Collect what broke anything, with file, record number, reasons and raw text."""
