@@ -23,6 +23,7 @@ from headrace.infrastructure.connectors.fence_table import FenceTable
 from headrace.infrastructure.connectors.history import instant
 from headrace.infrastructure.connectors.ledger import checkpoints
 from headrace.infrastructure.connectors.ledger_table import LedgerTable
+from headrace.infrastructure.connectors.merge_sql import History, Merge
 from headrace.infrastructure.connectors.postgres_connection import ReachedPostgres
 from headrace.infrastructure.connectors.postgres_copy import copy_rows
 from headrace.infrastructure.connectors.postgres_faults import explained, postgres_faults
@@ -182,6 +183,9 @@ class _Table(_Database):
     incoming: duckdb.DuckDBPyConnection
     staged: Schema
     distinct: str = "IS DISTINCT FROM"
+    defining_commits: bool = False
+    merging: type[Merge] = Merge
+    versioning: type[History] = History
 
     def prepare(self) -> None:
         """Be alone, and have a ledger. Rights that are not needed are not asked for."""
