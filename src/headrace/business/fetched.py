@@ -34,7 +34,7 @@ class Fetched:
     pages: Sequence[tuple[int, int, str]]
 
 
-class Fetch(Protocol):
+class FetchRows(Protocol):
     """Fetches rows anew and lays them down in a folder. As a sample, only the first of them."""
 
     def __call__(self, folder: Path, wanted: Wanted, *, sample: bool = False) -> Fetched: ...
@@ -47,5 +47,5 @@ class FetchedScan(Scan):
     text: ClassVar[bool] = True
     hints: Mapping[str, DataType] = field(default_factory=dict, kw_only=True)
     """The types that the source says its columns have."""
-    fetch: Fetch = field(kw_only=True, compare=False, repr=False)
+    fetch: FetchRows = field(kw_only=True, compare=False, repr=False)
     origin: str = field(default="", kw_only=True)

@@ -101,11 +101,9 @@ class Scan:
     schema: Schema
     notes: tuple[str, ...] = field(default=(), kw_only=True)
     by_cursor: Callable[[str, str | None], Scan | None] | None = field(default=None, kw_only=True, compare=False, repr=False)
-    """`(column, value) -> scan` of no more than the rows that a run has to look at: those whose column is not below the value (when
-    there is one), is null, or infinite, and that no other can come below any more. Values compare as those of the scan's type do,
-    texts by their bytes. None when it cannot be asked so."""
+    """`(column, value) -> scan` of the rows whose column is not below the value (when there is one), null or infinite, and below which
+    no other can come any more. Values compare as the scan's type does, texts by bytes. None when it cannot be asked so."""
     own_position: OwnPosition | None = field(default=None, kw_only=True, compare=False, repr=False)
-    """How far it is read, where the source keeps that itself."""
     disordered: frozenset[str] = field(default=frozenset(), kw_only=True)
     """Columns that come as text because no type of ours holds their values, and whose text does not sort as they do."""
     text: ClassVar[bool] = False
@@ -160,6 +158,8 @@ class Head:
     newline: Literal["\n", "\r\n"] = "\n"
     plain: bool = True
     """Whether an engine may try to read the file by itself; otherwise it has to be tidied."""
+    line_bytes: int = 0
+    """How long the first lines are on average; 0 when that is not known."""
 
 
 @record

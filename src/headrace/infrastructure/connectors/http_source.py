@@ -30,7 +30,10 @@ from headrace.infrastructure.connectors.stores.http_connection import HttpConnec
 from headrace.infrastructure.formats.arrow_union import needs_pyarrow
 from headrace.infrastructure.formats.delimited_head import unique_names
 from headrace.infrastructure.formats.json_path import JsonPath, parts_of
+from headrace.resilience.backoff import RetryPolicy
 
+#: Whoever looks at a source tries again by itself.
+_ONCE = RetryPolicy(attempts=1)
 _OF_CONNECTION = ("auth", "rate", "ca", "plain_http", "timeout")
 
 
@@ -141,7 +144,8 @@ class HttpSource(ReachOptions):
 
     def _first(self, project: Path) -> list[Turned]:
         """The first page, as a run that has read nothing yet would get it."""
-        return list(islice(self._reading(project, Wanted()).turned(Wanted()), 1))
+        wanted = Wanted(retry=_ONCE)
+        return list(islice(self._reading(project, wanted).turned(wanted), 1))
 
     def _reached(self, project: Path) -> tuple[ReachOptions, Path]:
         """The options that hold, and the folder that their files are meant from."""

@@ -1,6 +1,6 @@
 """Takes a page of JSON apart: the records at a path, each as the text that stands there, and what stands around them.
 
-No digit of a record changes, because no record is written anew: `1.10` and numbers of 38 digits stay as they are. Not whether a
+No digit of a record changes, because no record is written anew. Not whether a
 record is any good (see `json_records`).
 """
 

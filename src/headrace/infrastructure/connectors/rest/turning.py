@@ -173,7 +173,9 @@ class _Counted:
                 if not page.records:
                     break
                 if before is not None and page.records == before.records:
-                    raise NonRetryableError(
+                    # With a total, records that moved while they were read look alike as well.
+                    kind = NonRetryableError if self.total is None else RetryableError
+                    raise kind(
                         f"{page.label}: it is the same as the page before",
                         hint=f"see that the server takes `{self.way.param}`; if it repeats its last page, name `total` or `total_pages`",
                     )

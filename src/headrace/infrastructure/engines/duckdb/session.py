@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +55,7 @@ class DuckDBSession:
             own.start(after if source.remembers else None)
         before = ReadUpTo() if source.remembers else ReadUpTo.of(after)
         wanted = Wanted(before.floor, self.plan.definition.retry.policy)
-        scan = open_source(self.con, replace(source, scan=narrowed(source, before)), wanted)
+        scan = open_source(self.con, source, narrowed(source, before), wanted)
         self._scans.append(scan)
         checked = Checked(source)
         scan.load(lambda relation: watched(self.con, checked.create(relation), progress), checked.table, "#file")
