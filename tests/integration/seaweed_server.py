@@ -118,8 +118,9 @@ class SeaweedServer:
 def _free_ports(number: int) -> list[int]:
     """Ports that are free together with those that the server takes for gRPC, 10,000 above."""
     found: list[int] = []
+    chance = random.SystemRandom()  # tests seed the usual one, and those that run side by side alike
     while len(found) < number:
-        port = random.randrange(15_000, 32_000)
+        port = chance.randrange(15_000, 32_000)
         if port not in found and all(map(_is_free, (port, port + 10_000))):
             found.append(port)
     return found
