@@ -25,7 +25,7 @@ _ALL = (*GROUPS, "connections")
 #: Which extra brings an optional library.
 EXTRAS = {
     "pyarrow": "arrow", "fastavro": "avro", "python_calamine": "excel", "psycopg": "postgres", "adbc_driver_postgresql": "postgres",
-    "adbc_driver_manager": "postgres", "redis": "redis", "obstore": "stores", "paramiko": "sftp",
+    "adbc_driver_manager": "postgres", "pymysql": "mysql", "redis": "redis", "obstore": "stores", "paramiko": "sftp",
 }  # fmt: skip
 
 

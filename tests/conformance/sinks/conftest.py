@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from tests.conformance.sinks.crasher import Crasher
 from tests.conformance.sinks.targets import NAMES, WAYS, Target, make_target
-from tests.integration.conftest import postgres, postgres_server, seaweed_server
+from tests.integration.conftest import mysql, mysql_server, postgres, postgres_server, seaweed_server
 from tests.integration.seaweed_server import SeaweedServer
 
-__all__ = ["crasher", "postgres", "postgres_server", "seaweed_server", "target", "way"]
+__all__ = ["crasher", "mysql", "mysql_server", "postgres", "postgres_server", "seaweed_server", "target", "way"]
 
 
 @pytest.fixture(params=NAMES)
@@ -29,7 +29,7 @@ def way(request: pytest.FixtureRequest, tmp_path: Path) -> Target:
 def _target(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> Target:
     if name == "store":
         request.getfixturevalue("s3_environment")
-    url = request.getfixturevalue("postgres") if name == "postgres" else ""
+    url = request.getfixturevalue(name) if name in ("postgres", "mysql") else ""
     home = tmp_path / "home"
     home.mkdir()
     return make_target(name, home, url)

@@ -326,10 +326,10 @@ FILES: dict[str, dict[str, Any]] = {
     "one_parquet": {"at": "out.parquet"},
     "one_csv": {"at": "out.csv.gz"},
 }
-NAMES = ("folder", "partitioned", "csv", "jsonl", "arrow", "one_csv", "duckdb", "sqlite", "postgres", "store")
+NAMES = ("folder", "partitioned", "csv", "jsonl", "arrow", "one_csv", "duckdb", "sqlite", "postgres", "mysql", "store")
 
 #: One target for each way in which a state takes the place of another.
-WAYS = ("folder", "partitioned_csv", "one_parquet", "one_csv", "duckdb", "sqlite", "postgres", "store")
+WAYS = ("folder", "partitioned_csv", "one_parquet", "one_csv", "duckdb", "sqlite", "postgres", "mysql", "store")
 
 
 def make_target(name: str, home: Path, url: str = "") -> Target:
@@ -339,4 +339,8 @@ def make_target(name: str, home: Path, url: str = "") -> Target:
         from tests.conformance.sinks.store_target import StoreTarget
 
         return StoreTarget(home)
+    if name == "mysql":
+        from tests.conformance.sinks.mysql_target import MySQLTarget
+
+        return MySQLTarget(home, url=url)
     return {"duckdb": DuckDBTarget(home), "sqlite": SQLiteTarget(home), "postgres": PostgresTarget(home, url=url)}[name]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from tests.conformance.sinks.mysql_target import MySQLTarget
 from tests.conformance.sinks.targets import MODES, SCHEMA, Target, checkpoint, row, stage
 
 from headrace.business.model.schema import Column, Schema
@@ -46,12 +47,14 @@ VALUES = """
 """
 
 
-def stage_every_type(folder: Path) -> Staged:
+def stage_every_type(folder: Path, target: Target) -> Staged:
+    """Without an infinity where there is none: MySQL says so, see its own tests."""
+    values = VALUES.replace("'inf'::DOUBLE", "1e308::DOUBLE") if isinstance(target, MySQLTarget) else VALUES
     folder.mkdir()
     with duckdb.connect() as con:
         con.execute("SET TimeZone = 'UTC'")
         raw, path = folder / "raw", folder / "rows.parquet"
-        con.execute(f"COPY (SELECT * FROM (VALUES {VALUES}) rows({', '.join(EVERY_TYPE.names)})) TO '{raw}' (FORMAT parquet)")
+        con.execute(f"COPY (SELECT * FROM (VALUES {values}) rows({', '.join(EVERY_TYPE.names)})) TO '{raw}' (FORMAT parquet)")
     add_checksums(raw, path)
     return Staged((path,), EVERY_TYPE, 3, path.stat().st_size)
 
@@ -60,7 +63,7 @@ def stage_every_type(folder: Path) -> Staged:
 def test_every_type_comes_back_and_nothing_seems_changed(target: Target, tmp_path: Path, mode: str) -> None:
     """Were a value not what it was, then merging the same rows again would find it changed."""
     sink = target.sink(mode)
-    staged = stage_every_type(tmp_path / "staged")
+    staged = stage_every_type(tmp_path / "staged", target)
     sink.publish(target.home, staged, checkpoint("a"))
     if mode == "append":
         merged = target.sink("merge").publish(target.home, staged, checkpoint("b", day=2))

@@ -20,7 +20,7 @@ from headrace.errors import DefinitionError, NonRetryableError
 Do = Callable[[str], None]
 
 
-@pytest.fixture(params=["sqlite", "duckdb", "postgres"])
+@pytest.fixture(params=["sqlite", "duckdb", "postgres", "mysql"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[dict[str, Any], Do]:
     """A source on the table `t` of a database, and what carries out a statement there."""
     if request.param == "postgres":
@@ -31,6 +31,14 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[dict[str, 
                 con.execute(statement)  # type: ignore[call-overload]
 
         return {"postgres": {"url": url, "table": "t"}}, in_postgres
+    if request.param == "mysql":
+        url = request.getfixturevalue("mysql")
+        server = request.getfixturevalue("mysql_server")
+
+        def in_mysql(statement: str) -> None:
+            server.ask(statement, database=url.rpartition("/")[2], charset="utf8mb4")
+
+        return {"mysql": {"url": url, "table": "t"}}, in_mysql
     path, connect = tmp_path / "data.db", {"sqlite": sqlite3.connect, "duckdb": duckdb.connect}[request.param]
 
     def in_file(statement: str) -> None:

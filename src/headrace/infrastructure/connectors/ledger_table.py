@@ -38,9 +38,11 @@ class LedgerTable:
     db: Statements
     table: str
     target: str
+    text: str = "TEXT"
+    """The type of texts there."""
 
     def create(self) -> None:
-        kinds = ", ".join(f'"{name}" {"BIGINT" if name == "position" else "TEXT"} NOT NULL' for name in _COLUMNS)
+        kinds = ", ".join(f'"{name}" {"BIGINT" if name == "position" else self.text} NOT NULL' for name in _COLUMNS)
         self.db.run(f"CREATE TABLE IF NOT EXISTS {self.table} ({kinds})")
 
     def read(self) -> Ledger:

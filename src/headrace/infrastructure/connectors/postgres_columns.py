@@ -27,7 +27,7 @@ from headrace.business.model.types import (
 from headrace.infrastructure.connectors.sql_text import literal, quoted
 from headrace.records import record
 
-_NUMERIC = 1700
+NUMERIC = 1700
 _MOST_DIGITS = 38
 
 #: By the number of the type (its OID, which is the same in every PostgreSQL).
@@ -49,6 +49,14 @@ _AS_TEXT: dict[int, DataType] = {
 }  # fmt: skip
 
 
+#: The arrays that come as lists. One of several dimensions would come flat, so the server is made to stumble over it.
+_ARRAYS = {1000: "bool", 1005: "int2", 1007: "int4", 1016: "int8", 1021: "float4", 1022: "float8", 1009: "text", 1015: "text"}
+SEVERAL_DIMENSIONS = "an array of several dimensions"
+
+#: Types whose values may lie before the year 1, with the time of day that follows the date.
+_WITH_YEARS_BC = {1082: "", 1114: " HH24:MI:SS.US", 1184: ' HH24:MI:SS.US"+00"'}
+
+
 @record
 class PostgresColumn:
     """A column of a result, as the server describes it."""
@@ -56,17 +64,29 @@ class PostgresColumn:
     name: str
     oid: int
     modifier: int
+    there: str = ""
+    """The name of its type there, where that is not among those we know."""
 
     @property
     def type(self) -> DataType:
-        if self.oid == _NUMERIC:
+        if self.oid == NUMERIC:
             return self._numeric() or String()
         return _AS_IT_IS.get(self.oid) or _AS_TEXT.get(self.oid) or String()
 
     @property
     def expression(self) -> str:
         """What is selected, from a query that has the column."""
-        return quoted(self.name) if self.oid in _AS_IT_IS else f"{quoted(self.name)}::text"
+        name = quoted(self.name)
+        if self.oid in _ARRAYS:
+            stumbling = f"('{SEVERAL_DIMENSIONS}' || {name}::text)::{_ARRAYS[self.oid]}[]"
+            return f"CASE WHEN array_ndims({name}) > 1 THEN {stumbling} ELSE {name} END"
+        if self.oid in _AS_IT_IS:
+            return name
+        if self.oid in _WITH_YEARS_BC:  # which the engine writes otherwise
+            clock = _WITH_YEARS_BC[self.oid]
+            before = f"to_char({name}, 'YYYY-MM-DD') || ' (BC)'" + (f" || to_char({name}, '{clock}')" if clock else "")
+            return f"CASE WHEN {name} < '0001-01-01' AND isfinite({name}) THEN {before} ELSE {name}::text END"
+        return f"{name}::text"
 
     @property
     def disordered(self) -> bool:
@@ -89,9 +109,9 @@ class PostgresColumn:
 
     @property
     def note(self) -> str | None:
-        if self.oid == _NUMERIC and self._numeric() is None:
+        if self.oid == NUMERIC and self._numeric() is None:
             return f"`{self.name}` is numeric without a precision that fits, and comes as text: give it a type in the contract"
-        return None
+        return f"`{self.name}` is {self.there}, and comes as text" if self.there else None
 
     def _numeric(self) -> Decimal | None:
         """The modifier of `numeric(p, s)` holds both, and is -1 where they were left out."""

@@ -23,6 +23,7 @@ from headrace.infrastructure.connectors.fence_table import FenceTable
 from headrace.infrastructure.connectors.history import instant
 from headrace.infrastructure.connectors.ledger import checkpoints
 from headrace.infrastructure.connectors.ledger_table import LedgerTable
+from headrace.infrastructure.connectors.merge_sql import History, Merge
 from headrace.infrastructure.connectors.postgres_connection import ReachedPostgres
 from headrace.infrastructure.connectors.postgres_copy import copy_rows
 from headrace.infrastructure.connectors.postgres_faults import explained, postgres_faults
@@ -93,6 +94,14 @@ class PostgresSink(ReachedPostgres, TableOptions):
         names = quoted_list(c for c in columns.names if c in there) or 'NULL AS "no column"'
         rows = PostgresSource(url=self.url, connection=self.connection, query=f"SELECT {names} FROM {db.table}{self.in_force}")
         return copied_arrow(rows.scan(project), columns, folder)
+
+    def moved(self, place: str) -> PostgresSink:
+        """In a schema of that name, with the old one in the table's own, since there may be two tables of one name."""
+        return self.model_copy(update={"table": f"{place}.{self.table.replace('.', '_')[:LONGEST_NAME]}"})
+
+    def clear(self, place: str) -> None:
+        with postgres_faults(f"postgres ({place})"), self._connect() as connection:
+            connection.execute(f"DROP SCHEMA IF EXISTS {quoted(place)} CASCADE".encode())
 
     def publish(self, project: Path, staged: Staged, checkpoint: Checkpoint) -> Publication:
         shown = self.target(project)
@@ -174,6 +183,9 @@ class _Table(_Database):
     incoming: duckdb.DuckDBPyConnection
     staged: Schema
     distinct: str = "IS DISTINCT FROM"
+    defining_commits: bool = False
+    merging: type[Merge] = Merge
+    versioning: type[History] = History
 
     def prepare(self) -> None:
         """Be alone, and have a ledger. Rights that are not needed are not asked for."""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
+from headrace.application.orchestrator import failpoints
 from headrace.business.model.schema import Column, Schema, did_you_mean
 from headrace.business.ports import ArrowScan, Batch, Position
 from headrace.errors import NonRetryableError, RetryableError, RunError
-from headrace.infrastructure.connectors.postgres_columns import PostgresColumn, select
+from headrace.infrastructure.connectors.postgres_columns import NUMERIC, SEVERAL_DIMENSIONS, PostgresColumn, select
 from headrace.infrastructure.connectors.postgres_connection import ReachedPostgres
 from headrace.infrastructure.connectors.postgres_faults import explained, refused
 from headrace.infrastructure.connectors.sql_text import quoted
@@ -104,6 +106,7 @@ class PostgresSource(ReachedPostgres):
                 PostgresColumn(str((found.fname(i) or b"").decode()), found.ftype(i), found.fmod(i))
                 for i in range(found.nfields)
             )
+            columns = tuple(_named(connection, columns))
         names = [column.name for column in columns]
         if not names:
             raise NonRetryableError(f"{self.origin}: the query gives no columns", hint="write a single SELECT")
@@ -158,6 +161,7 @@ class PostgresSource(ReachedPostgres):
                 for setting in _SETTINGS:
                     cursor.execute(setting)
                 cursor.execute(query)
+                failpoints.reached("source asked")
                 yield from cursor.fetch_record_batch()
         except (dbapi.Error, pa.ArrowException, OSError) as error:
             raise self._broke_off(error) from error
@@ -167,9 +171,20 @@ class PostgresSource(ReachedPostgres):
         it ends. The driver's text may end with the query, which is left out."""
         _, of_statement, said = str(error).partition("ERROR:")
         said = (said or str(error)).strip().partition("\n")[0].partition(". SQLSTATE")[0]
+        if SEVERAL_DIMENSIONS in said:
+            hint = "read it as text with a `query`: `CAST(column AS text)`"
+            return NonRetryableError(f"{self.origin}: {SEVERAL_DIMENSIONS} is no list", hint=hint)
         if not of_statement:
             return RetryableError(f"{self.origin}: {said}", hint="try again; if it stays so, see what the server is doing")
         return refused(self.origin, str(getattr(error, "sqlstate", None) or "") or None, said)
+
+
+def _named(connection: psycopg.Connection[tuple[Any, ...]], columns: Sequence[PostgresColumn]) -> Iterator[PostgresColumn]:
+    """The columns, with the names of those types that come as text though they are something else: not enums, which are words."""
+    foreign = [column.oid for column in columns if column.disordered and column.oid != NUMERIC]
+    known = "SELECT oid::bigint, format_type(oid, NULL) FROM pg_type WHERE oid::bigint = ANY(%s) AND typtype <> 'e'"
+    names: dict[int, str] = dict(connection.execute(known, (foreign,)).fetchall()) if foreign else {}
+    yield from (replace(column, there=names.get(column.oid, "")) for column in columns)
 
 
 #: `psycopg.pq.ExecStatus.COMMAND_OK`, which is not worth importing psycopg for.

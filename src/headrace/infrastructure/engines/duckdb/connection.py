@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +117,8 @@ def fetch_rows(con: duckdb.DuckDBPyConnection, query: str, limit: int) -> list[d
     rows = con.execute(f"SELECT {', '.join(columns)} FROM ({query}) LIMIT {int(limit)}").fetchall()
     found = [dict(zip(names, row, strict=True)) for row in rows]
     for row in found:
-        row |= {name: row[name].replace(tzinfo=UTC) for name in instants if row[name] is not None}
+        # Python has no moment before the year 1 or after 9999: such a one comes as text.
+        row |= {name: row[name].replace(tzinfo=UTC) for name in instants if isinstance(row[name], datetime)}
     return found
 
 

@@ -130,9 +130,10 @@ def open_arrow(con: duckdb.DuckDBPyConnection, scan: ArrowScan | ArrowFileScan, 
     except duckdb.Error as error:
         if batches.failed is not None:
             raise batches.failed from None
-        raise NonRetryableError(
-            f"{batches.origin}: {_first_line(error)}", hint="see that the batches have the columns that the source declares"
-        ) from error
+        hint = "see that the batches have the columns that the source declares"
+        if isinstance(error, duckdb.ConversionException):
+            hint = "the type has no such value here: change it in the source, or read it as text, with a `query` where it is a table"
+        raise NonRetryableError(f"{batches.origin}: {_first_line(error)}", hint=hint) from error
     finally:
         con.unregister(arriving)
     return TypedReading(con, kept, scan.files, kept)
