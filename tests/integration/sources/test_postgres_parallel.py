@@ -54,7 +54,7 @@ def test_leaving_early_ends_every_reader(table, tmp_path):
     batches = PostgresSource(url=table, table="t", parallel=3).scan(tmp_path).open()
     next(batches)
     batches.close()
-    assert not [t for t in threading.enumerate() if t.name == "headrace-read"]
+    assert not [t for t in threading.enumerate() if t.name.startswith("headrace-read")]
 
 
 def test_the_error_of_one_reader_is_that_of_all(table, tmp_path):
@@ -63,7 +63,7 @@ def test_the_error_of_one_reader_is_that_of_all(table, tmp_path):
         con.execute("UPDATE t SET n = '{{1,2},{3,4}}' WHERE id = 11999")
     with pytest.raises(NonRetryableError, match="several dimensions"):
         list(PostgresSource(url=table, table="t", parallel=3).scan(tmp_path).open())
-    assert not [t for t in threading.enumerate() if t.name == "headrace-read"]
+    assert not [t for t in threading.enumerate() if t.name.startswith("headrace-read")]
 
 
 def test_readers_that_nobody_listens_to_stop_waiting():

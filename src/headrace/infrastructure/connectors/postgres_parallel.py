@@ -8,6 +8,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -33,47 +34,39 @@ def page_ranges(pages: int, parts: int) -> Sequence[str]:
 
 def side_by_side(ranges: Sequence[str], read: Reader) -> Iterator[pa.RecordBatch]:
     """The batches of all ranges, each read in a thread of its own. The first error ends all of them, and is raised here."""
-    readers = _Readers(_AHEAD * len(ranges))
-    threads = [threading.Thread(target=readers.carry, args=(read(part),), name="headrace-read", daemon=True) for part in ranges]
-    for thread in threads:
-        thread.start()
-    try:
-        yield from readers.batches(len(threads))
-    finally:
-        readers.stopping.set()
-        for thread in threads:
-            thread.join()
+    handed = _Handed(_AHEAD * len(ranges))
+    with ThreadPoolExecutor(len(ranges), thread_name_prefix="headrace-read") as readers:
+        reading = [readers.submit(handed.over, number, read(part)) for number, part in enumerate(ranges)]
+        try:
+            left = len(ranges)
+            while left:
+                thing = handed.ready.get()
+                if isinstance(thing, int):
+                    reading[thing].result()  # raises what ended it
+                    left -= 1
+                else:
+                    yield thing
+        finally:
+            handed.stopping.set()
 
 
-class _Readers:
-    """What the threads that read hand over to the one that asked."""
+class _Handed:
+    """What the threads that read hand over to the one that asked: batches, and the number of a reader that has ended."""
 
     def __init__(self, most: int) -> None:
         self.ready: queue.Queue[Any] = queue.Queue(most)
         self.stopping = threading.Event()
 
-    def carry(self, batches: Iterator[pa.RecordBatch]) -> None:
-        """Hand over one range: its batches, then None; or the error that ended it."""
+    def over(self, number: int, batches: Iterator[pa.RecordBatch]) -> None:
+        """Hand over one range. A generator closes its connection in the thread that opened it."""
         try:
             for batch in batches:
                 self._put(batch)
                 if self.stopping.is_set():
                     return
-            self._put(None)
-        except Exception as error:  # noqa: BLE001 - it is raised again in the thread that asked
-            self._put(error)
         finally:
-            batches.close()  # type: ignore[attr-defined]  # a generator, which closes its connection in the thread that opened it
-
-    def batches(self, readers: int) -> Iterator[pa.RecordBatch]:
-        while readers:
-            thing = self.ready.get()
-            if isinstance(thing, Exception):
-                raise thing
-            if thing is None:
-                readers -= 1
-            else:
-                yield thing
+            batches.close()  # type: ignore[attr-defined]
+            self._put(number)
 
     def _put(self, thing: Any) -> None:
         while not self.stopping.is_set():
