@@ -12,6 +12,7 @@ from headrace.business.model.plugin import Plugin
 from headrace.business.model.references import Sql
 from headrace.business.model.schema import Column, Schema
 from headrace.business.model.wording import Misworded
+from headrace.business.movable import Movable
 from headrace.business.ports import (
     Batch,
     Check,
@@ -47,6 +48,7 @@ __all__ = [
     "LeaseLost",
     "Measured",
     "Misworded",
+    "Movable",
     "NonRetryableError",
     "Plugin",
     "Position",

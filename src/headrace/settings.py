@@ -9,6 +9,7 @@
     quarantine_max = "10GB"        HEADRACE_QUARANTINE_MAX   a run that would hold back more than fits fails
     database_url = "postgresql://app:${secret:env/PG_PASSWORD}@db/state"
                                    HEADRACE_DATABASE_URL     the state database; SQLite in the state folder unless said
+    database_schema = "headrace"   HEADRACE_DATABASE_SCHEMA  the schema of the state in that database
     definitions = "pipelines"      HEADRACE_DEFINITIONS      the folder of definitions that `headrace serve` watches
     lease_seconds = 30             HEADRACE_LEASE_SECONDS    how long a worker that is not heard of keeps its run
     attempts = 3                   HEADRACE_ATTEMPTS         how many workers may be lost over one run
@@ -45,8 +46,8 @@ FILE = "headrace.toml"
 NAMED = "connection:"
 _PREFIX = "HEADRACE_"
 _KEYS = (
-    "memory_limit", "threads", "temp_directory", "temp_limit", "state", "quarantine_days", "quarantine_max", "database_url", "definitions",
-    "lease_seconds", "attempts", "keep_days", "slots", "outbox", "connections",
+    "memory_limit", "threads", "temp_directory", "temp_limit", "state", "quarantine_days", "quarantine_max", "database_url",
+    "database_schema", "definitions", "lease_seconds", "attempts", "keep_days", "slots", "outbox", "connections",
 )  # fmt: skip
 #: What only the file holds, or the environment in its own way.
 _TABLES = ("outbox", "connections")
@@ -54,6 +55,7 @@ _PATHS = ("temp_directory", "state", "definitions")
 _COUNTS = ("threads", "quarantine_days", "attempts", "keep_days")
 _SIZES = ("memory_limit", "temp_limit", "quarantine_max")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)")
+_SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _UNITS = ("B", "KB", "MB", "GB", "TB", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -89,6 +91,7 @@ class Settings:
     quarantine_max: str | None = None
     database_url: str | None = None
     """May hold references to secrets, which are resolved when it is used; or names a connection: `connection:NAME`."""
+    database_schema: str = "headrace"
     definitions: Path = Path()
     lease_seconds: float = 30.0
     attempts: int = 3
@@ -195,6 +198,8 @@ def _value(key: str, value: Any, where: Location | None, project: Path, problems
         return project / value if key == "temp_directory" else Path(value)
     if key == "database_url" and isinstance(value, str) and value.startswith(("postgresql://", "postgres://", NAMED)):
         return value
+    if key == "database_schema" and isinstance(value, str) and _SCHEMA.fullmatch(value):
+        return value
     if key == "slots" and (slots := _slots(value)) is not None:
         return slots
     wanted = _WANTED.get(key, "a path")
@@ -208,6 +213,7 @@ _WANTED = {
     **dict.fromkeys(_SIZES, 'a size such as "1GB"'),
     "lease_seconds": "a number of seconds, at least 1",
     "database_url": "an address such as `postgresql://user@host/database`, or `connection:NAME`",
+    "database_schema": "a name of at most 63 small letters, digits and underscores",
     "slots": "names with whole numbers, such as `{warehouse = 2}`",
 }
 

@@ -16,7 +16,7 @@ FACE = {"Pipeline", "check", "contract", "plan", "run", "sink", "source", "step"
 PLUGIN = {
     *("Answer", "Batch", "Column", "Connection", "Duration", "Misworded", "Position", "Relation", "Schema", "Sql"),
     *("Plugin", "Source", "Scannable", "Step", "Check", "Measured", "Verdict", "Sink"),
-    *("Publisher", "Publication", "Readable", "Checkpoint", "Staged", "Fence", "Fenced"),
+    *("Publisher", "Publication", "Readable", "Movable", "Checkpoint", "Staged", "Fence", "Fenced"),
     *("DefinitionError", "LeaseLost", "NonRetryableError", "Problem", "Profile", "RetryableError"),
 }
 ORCHESTRATION = {

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +56,7 @@ if TYPE_CHECKING:
 Listener = Callable[["Envelope"], None]
 
 __all__ = [
+    "alone",
     "backfills",
     "build",
     "bury_the_dead",
@@ -110,10 +114,14 @@ def plan(loaded: Loaded) -> Plan:
 
 def check(loaded: Loaded) -> list[Problem]:
     """What is wrong with a definition, beyond what loading found: an empty list when it can be run."""
+    from headrace.application.orchestrator.sources import SourceAway
+
     try:
         prepare(loaded)
     except DefinitionError as error:
         return list(error.problems)
+    except SourceAway as error:
+        return [error.problem]
     return []
 
 
@@ -137,7 +145,20 @@ def run(
 
     where = site(loaded.project, busy, listen)
     wish = Wish({**(params or {}), **loaded.params}, kept(loaded), force, full_refresh, priority, user())
-    return run_all(where, prepare(loaded, where), wish)
+    return run_all(where, loaded.definition, partial(prepare, loaded, where), wish)
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Within this, the process is there for one run: whatever that starts is ended with it, also what leaves its session."""
+    from headrace.infrastructure.descendants import adopt_orphans, children_of, end_descendants
+
+    adopt_orphans()
+    before = children_of(os.getpid())
+    try:
+        yield
+    finally:
+        end_descendants(os.getpid(), spared=before)
 
 
 def serve(project: Path, parallel: int, told: Callable[[str], None]) -> Serving:
@@ -189,8 +210,8 @@ def test(loaded: Loaded) -> Sequence[Rehearsed]:
         )
 
 
-def chaos(loaded: Loaded, params: Mapping[str, str], wanted: Wanted, told: Callable[[int, Trial], None]) -> Proof:
-    """Run copies of a pipeline while its processes are killed, and compare what comes out."""
+def chaos(loaded: Loaded, params: Mapping[str, str], wanted: Wanted, told: Callable[[Trial], None]) -> Proof:
+    """Run copies of a pipeline while its processes are killed and its connections cut, and compare what comes out."""
     from headrace.bootstrap.proving import chaos as prove
 
     return prove(loaded, params, wanted, told)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from headrace.application.orchestrator.carrying import Prepared
     from headrace.application.orchestrator.queue import KeptDefinition, Worker
     from headrace.application.orchestrator.site import Busy, Site
+    from headrace.application.orchestrator.sources import Attempted
     from headrace.application.queries.records import Records
     from headrace.bus.bus import EventBus
     from headrace.bus.store import Envelope
@@ -76,18 +77,24 @@ def database(project: Path, *, patient: bool = False) -> Database:
     chosen = settings(project)
     if chosen.database_url is not None:
         from headrace.infrastructure.storage.postgres_database import COMMAND_PATIENCE, PATIENCE, PostgresDatabase
-        from headrace.security.secrets import Secret, Vault
-        from headrace.settings import NAMED
 
-        patience = PATIENCE if patient else COMMAND_PATIENCE
-        if chosen.database_url.startswith(NAMED):
-            named = state_connection(project, chosen.database_url.removeprefix(NAMED))
-            return PostgresDatabase(lambda: named.connection.address(named.home), named.connection.shown(), patience)
-        url = Secret(chosen.database_url, Vault.of(state_home(project)))
-        return PostgresDatabase(url.reveal, str(url), patience)
+        address, shown = state_address(project, chosen.database_url)
+        return PostgresDatabase(address, shown, PATIENCE if patient else COMMAND_PATIENCE, chosen.database_schema)
     from headrace.infrastructure.storage.sqlite_database import SqliteDatabase
 
     return SqliteDatabase(state_folder(project) / "headrace.db")
+
+
+def state_address(project: Path, written: str) -> tuple[Callable[[], str], str]:
+    """What gives the address of the state database with its secrets, and the same for people."""
+    from headrace.security.secrets import Secret, Vault
+    from headrace.settings import NAMED
+
+    if written.startswith(NAMED):
+        named = state_connection(project, written.removeprefix(NAMED))
+        return lambda: named.connection.address(named.home), named.connection.shown()
+    url = Secret(written, Vault.of(state_home(project)))
+    return url.reveal, str(url)
 
 
 def state_connection(project: Path, name: str) -> Profile[PostgresConnection]:
@@ -214,17 +221,24 @@ def load_kept(kept: KeptDefinition, params: Mapping[str, Any], *, stand_ins: boo
     )
 
 
-def prepare(loaded: Loaded, where: Site | None = None) -> Prepared:
-    """Look at the sources and plan. Raises `DefinitionError` with every problem, each at its place in the file."""
+def prepare(loaded: Loaded, where: Site | None = None, attempted: Attempted | None = None) -> Prepared:
+    """Look at the sources and plan. Raises `DefinitionError` with every problem, each at its place in the file; and `RetryableError`,
+    at the place of a source, where nothing is wrong but that its server is away. Unless said otherwise each is looked at once."""
     from headrace.application.orchestrator.batch import prepare as prepare_run
+    from headrace.application.orchestrator.sources import SourceAway, once
     from headrace.infrastructure.loader import locate
 
     try:
-        return prepare_run(where or site(loaded.project), loaded.definition, loaded.file)
+        return prepare_run(where or site(loaded.project), loaded.definition, loaded.file, attempted or once)
     except DefinitionError as error:
         if loaded.places is None:
             raise
         raise DefinitionError(locate(error.problems, loaded.places)) from error
+    except SourceAway as error:
+        if loaded.places is not None:
+            (error.problem,) = locate([error.problem], loaded.places)
+            error.location = error.problem.location
+        raise
 
 
 def kept(loaded: Loaded) -> KeptDefinition:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headrace.bootstrap import parts
-from headrace.bootstrap.log import deliveries, prune
+from headrace.bootstrap.log import deliveries, prune, run_logs
 from headrace.errors import HeadraceError
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from headrace.application.orchestrator.notifying import Notifications
     from headrace.application.orchestrator.queue import KeptDefinition, Lease
     from headrace.application.orchestrator.serving import Duties
+    from headrace.application.orchestrator.sources import Attempted
     from headrace.application.orchestrator.worker import Claims, Register, WorkerLoop
     from headrace.business.model.definition import Definition, Loaded
     from headrace.infrastructure.storage.database import Database
@@ -156,18 +157,20 @@ def carry_out_claimed(home: Path, lease: Lease) -> None:
     """Carry out a run that a worker has claimed. The log has how it ended; this returns in any case but an interruption."""
     from headrace.application.orchestrator.batch import assigned, wish_of
     from headrace.application.orchestrator.carrying import Assignment, Prepared, carry_out
+    from headrace.application.orchestrator.interruptions import Interruptions
 
     request = lease.request
     site = replace(parts.site(Path(request.project), home=home, patient=True), postpones=True)
     site.engine.prepare()
 
-    def prepare() -> tuple[Prepared, Assignment]:
+    def prepare(attempted: Attempted) -> tuple[Prepared, Assignment]:
         loaded = _load(request.definition, request.params)
         wish = replace(wish_of(request), params={**request.params, **loaded.params})
-        return assigned(parts.prepare(loaded, site), wish)
+        return assigned(parts.prepare(loaded, site, attempted), wish)
 
     try:
-        carry_out(site, lease, prepare)
+        with Interruptions() as interruptions:
+            carry_out(site, lease, prepare, interruptions)
     except HeadraceError as error:
         sys.stderr.write(f"{error}\n")  # Into the log of the run's process, for those who look there.
 
@@ -186,16 +189,17 @@ def _composed(
     from headrace.application.orchestrator.worker import WorkerLoop
     from headrace.infrastructure.children import Children
 
-    children, logs = Children((*PRELOAD, *_PRELOAD_FOR[database.kind], _WARMING)), parts.state_folder(home) / "logs"
+    children, logs = Children((*PRELOAD, *_PRELOAD_FOR[database.kind], _WARMING)), run_logs(home, database)
     return WorkerLoop(
         parts.this_worker(home),
         claims,
         register,
-        lambda lease: children.start(carry_out_claimed, home, lease, log=logs / f"{lease.run_id}.log"),
+        lambda lease: children.start(carry_out_claimed, home, lease, log=logs.path(lease.run_id)),
         parallel,
         role,
         told,
         children.prepare,
+        lambda: logs.tidy(datetime.now(UTC)),
         children.ready,
     )
 

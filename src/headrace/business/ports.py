@@ -157,6 +157,8 @@ class Head:
     newline: Literal["\n", "\r\n"] = "\n"
     plain: bool = True
     """Whether an engine may try to read the file by itself; otherwise it has to be tidied."""
+    line_bytes: int = 0
+    """How long the first lines are on average; 0 when that is not known."""
 
 
 @record

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import uuid
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,13 @@ from typing import Any
 import duckdb
 import obstore
 import pytest
+import trustme
 from obstore.store import S3Store
 from tests.conformance.sinks.targets import checkpoint, row, stage
 from tests.integration.seaweed_server import GUEST, GUEST_SECRET, KEY, SECRET, SeaweedServer
 from tests.integration.stores.faulty import Fault, FaultyProxy
 from tests.integration.stores.lake import Lake
+from tests.integration.stores.web import Web
 
 from headrace import testing
 from headrace.errors import NonRetryableError, RetryableError
@@ -183,6 +186,18 @@ def test_a_bucket_that_is_not_there_and_a_host_that_is_not(lake: Lake, tmp_path:
     ):
         with pytest.raises(RetryableError, match=said):
             lake.scan("s3://lake/a.csv", connection=lake.profile(endpoint=endpoint))
+
+
+def test_a_server_that_nobody_vouches_for_is_not_trusted(lake: Lake, tmp_path: Path):
+    context, authority = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), trustme.CA()
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(str(lake.project / "ca.pem"))
+    with Web.running(context) as web:
+        with pytest.raises(NonRetryableError, match="its certificate cannot be trusted") as caught:
+            lake.profile(endpoint=web.url, bucket="b").connection.reach(lake.project)
+        assert "`ca`" in str(caught.value.hint)
+        with pytest.raises(NonRetryableError, match="it is not there"):  # it is trusted, and is no S3
+            lake.profile(endpoint=web.url, bucket="b", ca="ca.pem").connection.reach(lake.project)
 
 
 def test_a_connection_is_tried(lake: Lake, tmp_path: Path):

@@ -124,3 +124,21 @@ def test_what_died_is_removed_and_who_lost_its_lease_is_refused(place: Place, tm
         place.sink().publish(tmp_path, stage(tmp_path / "b", [row(2)]), checkpoint("b", day=2, fence=Fence("here", 4)))
     place.sink().publish(tmp_path, stage(tmp_path / "c", [row(3)]), checkpoint("c", day=3, fence=Fence("here", 5)))
     assert not [key for key in place.there() if "0123456789abcdef" in key]
+
+
+def test_a_target_can_be_looked_at(place: Place, tmp_path: Path):
+    staged = stage(tmp_path / "a", [row(1, "a"), row(2, "b")])
+    place.sink().publish(tmp_path, staged, checkpoint("a"))
+    (tmp_path / "seen").mkdir()
+    seen = place.sink().snapshot(tmp_path, staged.schema, tmp_path / "seen")
+    assert seen is not None
+    assert seen.rows == 2
+
+
+def test_who_lost_its_lease_is_refused_also_when_the_folder_was_removed(place: Place, tmp_path: Path):
+    place.sink().publish(tmp_path, stage(tmp_path / "a", [row(1)]), checkpoint("a", fence=Fence("here", 5)))
+    folder = parse(place.address).folder
+    place.store.remove([f"{folder}/{key}" for key in place.there()])
+    place.sink().publish(tmp_path, stage(tmp_path / "b", [row(2)]), checkpoint("b", day=2))
+    with pytest.raises(LeaseLost):
+        place.sink().publish(tmp_path, stage(tmp_path / "c", [row(3)]), checkpoint("c", day=3, fence=Fence("here", 4)))

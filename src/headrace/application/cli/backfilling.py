@@ -7,6 +7,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from headrace.application.cli.arguments import definition_file, parameters
@@ -15,7 +16,7 @@ from headrace.application.cli.running import live
 from headrace.application.cli.system import System
 from headrace.application.orchestrator.backfilling import Limit, ask_for, keep, limit, runs_of
 from headrace.application.orchestrator.backfills import KnownBackfill
-from headrace.application.orchestrator.batch import Wish, go_on
+from headrace.application.orchestrator.batch import Wish, at_first, go_on
 from headrace.application.queries.runs import RunView, fold
 from headrace.business.model.definition import Loaded
 from headrace.business.model.schema import did_you_mean
@@ -171,20 +172,20 @@ def _ask(system: System, file: Path, wanted: Backfill, value: str, bounds: Limit
     """Ask for the run of a value, if it can be run at all."""
     loaded, wish = _loaded(system, file, wanted, value)
     site = system.site(loaded.project)
-    system.prepare(loaded, site)
+    at_first(partial(system.prepare, loaded, site))
     return ask_for(site, loaded.definition, wish, wanted.key(value), wanted.id, bounds)
 
 
 def _carry_out(system: System, file: Path, wanted: Backfill, value: str, bounds: Limit) -> RunView:
     """Carry out the run of a value, if it has not succeeded before. If it fails, the others have their turn all the same."""
     loaded, wish = _loaded(system, file, wanted, value)
-    with live(silent=False) as (busy, listen):
+    with system.alone(), live(silent=False) as (busy, listen):
         site = system.site(loaded.project, busy, listen)
-        prepared = system.prepare(loaded, site)
+        planned = at_first(partial(system.prepare, loaded, site))
         run = ask_for(site, loaded.definition, wish, wanted.key(value), wanted.id, bounds)
         warn(f"{wanted.param}={value}  run {run.id}")
         try:
-            return go_on(site, prepared, wish, run.id)
+            return go_on(site, loaded.definition, planned, wish, run.id)
         except RunError as error:
             warn(f"  {paint('failed', 'red', sys.stderr)}: {error}")
             return fold(run.id, site.bus.store.read(run.id))

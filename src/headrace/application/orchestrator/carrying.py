@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -15,13 +13,16 @@ from typing import Any, TypeVar
 from headrace.application.orchestrator import failpoints
 from headrace.application.orchestrator.breakers import RECOVERY, Postponed, guarded, system_of
 from headrace.application.orchestrator.increments import Work, narrowed, outstanding
+from headrace.application.orchestrator.interruptions import Interruptions
 from headrace.application.orchestrator.lease import LeaseKeeper
+from headrace.application.orchestrator.order import Order
 from headrace.application.orchestrator.queue import Lease
 from headrace.application.orchestrator.readiness import EVER, Ready, from_note
 from headrace.application.orchestrator.reopening import overtaken_by
-from headrace.application.orchestrator.run import BatchRun, Order
+from headrace.application.orchestrator.run import BatchRun
 from headrace.application.orchestrator.settling import settle_runs
 from headrace.application.orchestrator.site import Site, new_run_id
+from headrace.application.orchestrator.sources import Attempted
 from headrace.application.queries.runs import RunView, fold
 from headrace.bus.events import DataStoredEvent, Event, PipelineCancelledEvent, PipelineCompletedEvent, PipelineFailedEvent
 from headrace.bus.lifecycle import PipelineOvertakenEvent, PipelineReopenedEvent, PipelineRetriedEvent
@@ -30,6 +31,7 @@ from headrace.business.ports import Fence, Fenced
 from headrace.business.processing.plan import Plan, PlannedSink, Resolved
 from headrace.errors import CircuitBreakerOpenError, HeadraceError, LeaseLost, NonRetryableError, RetryableError, TimedOut
 from headrace.records import record
+from headrace.resilience.backoff import RetryPolicy
 from headrace.resilience.retry import retrying
 
 T = TypeVar("T")
@@ -57,6 +59,10 @@ class Assignment:
     """What has to be on record before anything is done."""
 
 
+#: What is to be done, found under the lease by whatever has to be attempted for that.
+Prepare = Callable[[Attempted], tuple[Prepared, Assignment]]
+
+
 @record
 class Carried:
     """What became of a run, and whether another has to follow because some sinks were behind others."""
@@ -65,10 +71,10 @@ class Carried:
     more: bool
 
 
-def carry_out(site: Site, lease: Lease, prepare: Callable[[], tuple[Prepared, Assignment]]) -> Carried:
+def carry_out(site: Site, lease: Lease, prepare: Prepare, interruptions: Interruptions) -> Carried:
     """One run, from its claim to its end, or until it is given back to wait. Raises what ended it; the log has it either way, but
     when the lease was lost. `prepare` is called under the lease: looking at sources may take longer than that lasts."""
-    carrier = _Carrier(site, lease, prepare)
+    carrier = _Carrier(site, lease, prepare, interruptions)
     with carrier.keeper:
         more = carrier.carry_out()
     return Carried(fold(lease.run_id, site.bus.store.read(lease.run_id)), more)
@@ -80,8 +86,8 @@ class _Carrier:
     prepared: Prepared
     assignment: Assignment
 
-    def __init__(self, site: Site, lease: Lease, prepare: Callable[[], tuple[Prepared, Assignment]]) -> None:
-        self.site, self.lease, self.prepare = site, lease, prepare
+    def __init__(self, site: Site, lease: Lease, prepare: Prepare, interruptions: Interruptions) -> None:
+        self.site, self.lease, self.prepare, self.interruptions = site, lease, prepare, interruptions
         self.records, self.hash_file, self.busy = site.records, site.hash_file, site.busy
         self.fence = Fence(_issuer(lease), lease.token)
         self.batch: BatchRun | None = None
@@ -92,13 +98,14 @@ class _Carrier:
     def carry_out(self) -> bool:
         run_id = self.lease.run_id
         try:
+            self.interruptions.let_go()
             self.reached("claimed")
-            self.prepared, self.assignment = self.prepare()
+            self.prepared, self.assignment = self.prepare(self._attempted)
             more, done = self._work()
             self.reached("before completed")
             if more and self.site.postpones:
                 self._ask_for_the_rest()
-            self.keeper.close()
+            self._close()
             self.tell(PipelineCompletedEvent(run_id, pipeline=self.pipeline, seconds=self._seconds(), unchanged=not done))
         except LeaseLost:
             raise
@@ -108,7 +115,7 @@ class _Carrier:
             self._interrupted()
             raise
         except Exception as error:
-            if self.keeper.stopped:  # What breaks when it is stopped is no failure of the run.
+            if self.keeper.stopped or self.interruptions.asked:  # What breaks when it is stopped is no failure of the run.
                 self._interrupted()
                 raise KeyboardInterrupt from error
             told = error if isinstance(error, HeadraceError) else NonRetryableError(str(error))
@@ -212,14 +219,13 @@ class _Carrier:
 
     def _way_to_interrupt(self) -> Callable[[], None]:
         """In the main thread as Ctrl-C would; elsewhere the engine's statement is stopped, and the next event is not told."""
-        if threading.current_thread() is threading.main_thread():
-            main = threading.get_ident()
-            return lambda: signal.pthread_kill(main, signal.SIGINT)
+        if self.interruptions.heard_here:
+            return self.interruptions.demand
         return lambda: self.batch.interrupt() if self.batch is not None else None
 
     def _interrupted(self) -> None:
         """By hand, by somebody's wish, by its timeout; or because it is no longer ours, of which nothing may be said."""
-        self.keeper.close()
+        self._close()
         run_id, stopped = self.lease.run_id, self.keeper.stopped
         if stopped == "lost":
             raise LeaseLost(
@@ -237,12 +243,17 @@ class _Carrier:
         self._leave()
 
     def _failed(self, error: Exception, message: str, hint: str | None) -> None:
-        self.keeper.close()
+        self._close()
         kind, seconds = type(error).__name__, self._seconds()
         self._tell(
             PipelineFailedEvent(self.lease.run_id, message, pipeline=self.pipeline, error=kind, hint=hint, seconds=seconds)
         )
         self._leave()
+
+    def _close(self) -> None:
+        """From here on nothing comes between the run and the record of its end."""
+        self.interruptions.hold()
+        self.keeper.close()
 
     def _leave(self) -> None:
         """Leave what the run can be gone on with, and nothing else."""
@@ -252,9 +263,13 @@ class _Carrier:
     # What a run needs ------------------------------------------------------------------------------------------------
 
     def tell(self, *events: Event) -> None:
-        self.keeper.look()
+        self._look()
         if events:
             self._tell(*events)
+
+    def _look(self) -> None:
+        self.interruptions.look()
+        self.keeper.look()
 
     def _tell(self, *events: Event) -> None:
         self.site.queue.append(self.lease, events)
@@ -264,22 +279,26 @@ class _Carrier:
         self.site.workspaces.note(self.lease.run_id, ready.to_note(self.prepared.plan))
 
     def before_publishing(self, sink: PlannedSink) -> None:  # noqa: ARG002 - each sink is asked for, whichever it is
+        self._look()
         self.keeper.check()
 
     def attempted(self, step: str, operation: Callable[[], T], system: str | None = None) -> T:
+        return self._attempted(step, operation, system, self.prepared.definition.retry.policy)
+
+    def _attempted(self, step: str, operation: Callable[[], T], system: str | None, policy: RetryPolicy) -> T:
         def told(attempt: int, delay: float, error: RetryableError) -> None:
             kind = type(error).__name__
             self.tell(PipelineRetriedEvent(self.lease.run_id, step, attempt, round(delay, 3), kind, error.message))
 
         if system is not None:
             operation = partial(guarded, self.site.breakers, system, operation, partial(self._hold_off, step))
-        return retrying(self.prepared.definition.retry.policy, operation, wait=self.keeper.wait, told=told)
+        return retrying(policy, operation, wait=self.keeper.wait, told=told)
 
     def _hold_off(self, step: str, refused: CircuitBreakerOpenError) -> None:
         """A remote system is left alone: give the run back, or wait for a while."""
         seconds = min(refused.retry_after or 0.0, RECOVERY)
         if self.site.postpones:
-            self.keeper.close()
+            self._close()
             self.site.queue.postpone(self.lease, refused.message, time.time() + seconds)
             raise Postponed
         kind = type(refused).__name__

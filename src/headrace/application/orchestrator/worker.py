@@ -22,6 +22,8 @@ from headrace.errors import LeaseLost, RetryableError
 LOOK_EVERY = 0.025
 #: How often to try for runs that were there but could not begin, and to look whether one is to be stopped, in seconds.
 LOOK_AGAIN = 0.5
+#: How often to remove what nobody needs any more, in seconds.
+TIDY_EVERY = 3600.0
 #: How long a run that was asked to stop, or whose time is over, may take to do so before its processes are killed, in seconds.
 GRACE = 10.0
 
@@ -88,6 +90,8 @@ class WorkerLoop:
     told: Callable[[str], None] = lambda _line: None
     prepare: Callable[[], None] = lambda: None
     """Called when it begins to work."""
+    tidy: Callable[[], object] = lambda: None
+    """Called now and then, to remove what nobody needs any more on this machine."""
     ready: Callable[[], bool] = lambda: True
     """Whether a run can begin as soon as it is claimed. Until then others may have it: its lease would run out before it began."""
     stopping: threading.Event = field(default_factory=threading.Event)
@@ -95,6 +99,7 @@ class WorkerLoop:
     _heard: float = float("-inf")
     _claim_at: float = float("-inf")
     _mind_at: float = float("-inf")
+    _tidied: float = field(default_factory=time.monotonic)
 
     def run(self, drain_seconds: float) -> None:
         """Until `stopping` is set, and then for as long as its runs take, at most `drain_seconds`; what is left then is given back."""
@@ -118,6 +123,7 @@ class WorkerLoop:
         """One look at everything. Whether a run was begun, so that the next may follow at once."""
         self._look_after_children()
         self._while_reachable(self._be_heard)
+        self._while_reachable(self._be_tidy)
         if claiming and len(self._charges) < self.parallel:
             return self._while_reachable(self._claim)
         return False
@@ -145,6 +151,11 @@ class WorkerLoop:
         for run_id in self.queue.reap(self.worker, resume=True):
             self.told(f"run {run_id} was taken from a worker that was lost")
         return False
+
+    def _be_tidy(self) -> None:
+        if time.monotonic() - self._tidied > TIDY_EVERY:
+            self._tidied = time.monotonic()
+            self.tidy()
 
     def _look_after_children(self) -> None:
         minding = time.monotonic() > self._mind_at

@@ -216,13 +216,18 @@ class _Planner:
             self.planned_sinks.append(PlannedSink(definition.name, kind, dataset, sink))
 
     def _mode(self, mode: str, path: Path, *, closing: bool) -> None:
-        """A target that is built anew, or that takes what is missing for deleted, cannot be fed by increments."""
+        """A target that is built anew, or that takes what is missing for deleted, cannot be fed by increments; and one that is added to
+        cannot be fed by runs that read the same ones."""
         for name, source in self.definition.sources.items():
             if source.incremental is None:
                 continue
             if mode == "replace":
                 hint = "say `mode: append` or `mode: merge`, or read the source whole"
                 message = f"`{name}` is read in increments, so replacing would throw away what came before"
+                self.problems.append(Problem(message, path, hint))
+            elif mode == "append" and self.definition.concurrency > 1 and not self.definition.params:
+                hint = "say `mode: merge` with a key, or leave `concurrency` at 1"
+                message = f"runs beside each other would read the same increments of `{name}`, and appending would double them"
                 self.problems.append(Problem(message, path, hint))
             elif closing:
                 hint = "say `deleted: keep`, or read the source whole"

@@ -10,8 +10,9 @@ from pydantic import Field, model_validator
 
 from headrace.business.connections import Answer, Profile
 from headrace.business.model.plugin import Plugin
-from headrace.infrastructure.connectors.postgres_faults import explained, shown_url, system_of
+from headrace.infrastructure.connectors.postgres_faults import explained, shown_url
 from headrace.infrastructure.connectors.tls import TlsOptions
+from headrace.infrastructure.detours import led_to, system_of
 from headrace.security.secrets import Secret
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ class ReachedPostgres(Plugin):
     @property
     def address(self) -> str:
         """As libpq reads it, secrets included. Do not keep it."""
-        return self._reached.address(self.connection.home if self.connection else Path())
+        return led_to(self._reached.address(self.connection.home if self.connection else Path()))
 
     @property
     def system(self) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from headrace.errors import NonRetryableError, RetryableError, RunError
+from headrace.infrastructure.detours import parts_of, system_of
 from headrace.security.secrets import Secret
 
 if TYPE_CHECKING:
@@ -81,31 +82,14 @@ def postgres_faults(shown: str) -> Iterator[None]:
         raise explained(shown, error) from error
 
 
-def system_of(url: str) -> str:
-    """The server behind an address, by which all who reach it know it: without user, password and database."""
-    found = _parts(url)
-    return f"postgres://{found.get('host') or 'localhost'}:{found.get('port') or 5432}" if found else "postgres"
-
-
 def shown_url(url: Secret) -> str:
     """Where an address leads, without user and password; as it is written when its secrets cannot be had."""
     try:
         address = url.reveal()
     except NonRetryableError:
         return str(url)
-    found = _parts(address)
+    found = parts_of(address)
     return f"{system_of(address)}/{found.get('dbname') or found.get('user') or ''}" if found else str(url)
-
-
-def _parts(url: str) -> dict[str, Any]:
-    """Of an address; nothing when it is none."""
-    from psycopg import ProgrammingError
-    from psycopg.conninfo import conninfo_to_dict
-
-    try:
-        return dict(conninfo_to_dict(url))
-    except ProgrammingError:
-        return {}
 
 
 def explained(shown: str, error: psycopg.Error) -> RunError:

@@ -95,6 +95,14 @@ class PostgresSink(ReachedPostgres, TableOptions):
         rows = PostgresSource(url=self.url, connection=self.connection, query=f"SELECT {names} FROM {db.table}{self.in_force}")
         return copied_arrow(rows.scan(project), columns, folder)
 
+    def moved(self, place: str) -> PostgresSink:
+        """In a schema of that name, with the old one in the table's own, since there may be two tables of one name."""
+        return self.model_copy(update={"table": f"{place}.{self.table.replace('.', '_')[:LONGEST_NAME]}"})
+
+    def clear(self, place: str) -> None:
+        with postgres_faults(f"postgres ({place})"), self._connect() as connection:
+            connection.execute(f"DROP SCHEMA IF EXISTS {quoted(place)} CASCADE".encode())
+
     def publish(self, project: Path, staged: Staged, checkpoint: Checkpoint) -> Publication:
         shown = self.target(project)
         with tempfile.TemporaryDirectory(prefix="headrace-") as spill, reader(Path(spill)) as rows:

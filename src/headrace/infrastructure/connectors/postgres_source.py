@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
+from headrace.application.orchestrator import failpoints
 from headrace.business.model.schema import Column, Schema, did_you_mean
 from headrace.business.ports import ArrowScan, Batch, Position
 from headrace.errors import NonRetryableError, RetryableError, RunError
@@ -197,6 +198,7 @@ class PostgresSource(ReachedPostgres):
                 for setting in settings:
                     cursor.execute(setting)
                 cursor.execute(query)
+                failpoints.reached("source asked")
                 yield from cursor.fetch_record_batch()
         except (dbapi.Error, pa.ArrowException, OSError) as error:
             raise self._broke_off(error) from error

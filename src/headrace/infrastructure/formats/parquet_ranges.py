@@ -6,18 +6,15 @@ from collections.abc import Collection
 from pathlib import Path
 
 from headrace.infrastructure.formats.parquet_layout import (
-    CHUNK_META,
     FILE_ROW_GROUPS,
     GROUP_COLUMNS,
     MAGIC,
-    META_BLOOM,
     ParquetFile,
-    number,
     pages_of,
     root_of,
     rows,
 )
-from headrace.infrastructure.formats.thrift_compact import Malformed, Struct
+from headrace.infrastructure.formats.thrift_compact import Malformed
 
 Range = tuple[int, int]
 
@@ -43,27 +40,20 @@ def footer(path: Path, size: int) -> Range:
 
 
 def of_columns(path: Path, columns: Collection[str]) -> list[Range] | None:
-    """The ranges with these columns and everything that is no column. None where the whole file may as well be read, also because
-    its structure cannot be followed: then whoever reads it says what is wrong."""
+    """The ranges with these columns and all that is no page of a column, such as indexes and filters. None where the whole file
+    may as well be read, also because its structure cannot be followed: then whoever reads it says what is wrong."""
     with path.open("rb") as reading:
         file = ParquetFile(reading)
         try:
             metadata, start = file.footer()
             chunks = [chunk for group in rows(metadata, FILE_ROW_GROUPS) for chunk in rows(group, GROUP_COLUMNS)]
             skipped = sorted(pages_of(chunk) for chunk in chunks if root_of(chunk) not in columns)
-            blooms = any(_has_bloom(chunk) for chunk in chunks)
         except (Malformed, IndexError, KeyError):
             return None
         size = reading.seek(0, 2)
-    if blooms and skipped:
-        skipped = []  # filters stand anywhere between the columns
     wanted = _without(skipped, size)
     share = sum(stop - from_ for from_, stop in wanted) / max(1, size)
     return None if share > _NEARLY_ALL or not start else wanted
-
-
-def _has_bloom(chunk: Struct) -> bool:
-    return CHUNK_META in chunk and number(chunk[CHUNK_META][1], META_BLOOM) > 0
 
 
 def _without(skipped: list[Range], size: int) -> list[Range]:

@@ -97,8 +97,9 @@ version. Rows never travel in them.
 
 _CLI_HEAD = """# The command line
 
-Exit codes: 0 when all went well, 1 when a run or a test failed, 2 when the definition or the command is wrong. Results go to standard
-output, progress and errors to standard error. `--json` prints results for machines.
+Exit codes: 0 when all went well, 1 when a run or a test failed or a run was interrupted, 2 when the definition or the command is wrong,
+130 when it was interrupted where there was no run. Results go to standard output, progress and errors to standard error. `--json`
+prints results for machines.
 """
 
 

@@ -46,12 +46,12 @@ class SqliteDatabase:
         with self._turn, self._faults():
             db = self._connection()
             nested = db.in_transaction
-            if not nested:
-                db.execute("begin")
             try:
+                if not nested:
+                    db.execute("begin")
                 yield _Connected(db)
             finally:
-                if not nested:
+                if not nested and db.in_transaction:
                     db.execute("rollback")
 
     def read(self, act: Callable[[Transaction], T]) -> T:
@@ -62,8 +62,8 @@ class SqliteDatabase:
         # A commit in this process has happened or has not; nothing is left open, so `landed` need not be asked.
         with self._turn, self._faults():
             db = self._connection()
-            db.execute("begin immediate")
             try:
+                db.execute("begin immediate")
                 done = act(_Connected(db))
                 db.execute("commit")
             finally:

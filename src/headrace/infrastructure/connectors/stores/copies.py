@@ -41,7 +41,7 @@ class Copy:
 
     def missing(self, wanted: Iterable[Range]) -> Iterator[Range]:
         """What of these ranges is not here yet, in parts."""
-        for start, stop in wanted:
+        for start, stop in _merged(list(wanted)):
             for from_, to in _without(start, stop, self.here):
                 for at in range(from_, to, PART):
                     yield at, min(at + PART, to)
@@ -140,11 +140,13 @@ def _side_by_side(tasks: Iterable[Callable[[], None]]) -> None:
                 task = next(waiting, None)
             if task is None:
                 return
+            done = False
             try:
                 task()
-            except BaseException:
-                failed.set()
-                raise
+                done = True
+            finally:
+                if not done:
+                    failed.set()
 
     with ThreadPoolExecutor(WORKERS) as pool:
         for done in [pool.submit(work) for _ in range(WORKERS)]:

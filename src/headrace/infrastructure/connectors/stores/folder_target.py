@@ -30,7 +30,7 @@ from headrace.infrastructure.connectors.stores.connection import StoreConnection
 from headrace.infrastructure.connectors.stores.copies import Copies
 from headrace.infrastructure.connectors.stores.fetched import FetchedFolder
 from headrace.infrastructure.connectors.stores.places import opened
-from headrace.infrastructure.connectors.stores.store import Stored, Unfinished, WritableStore
+from headrace.infrastructure.connectors.stores.store import Stored, Unfinished, WritableStore, changed
 
 #: How files of publications are called, by which those of a publication that died are known.
 _OURS = re.compile(r"(?:.*/)?[0-9a-f]{16}-\d{5,}\.(?:parquet|csv|jsonl|arrow)(?:\.gz|\.zst)?")
@@ -179,7 +179,10 @@ class StoreFolder:
 
     def _stored(self, file: DataFile) -> Stored:
         key = self._key(file.path)
-        return next((f for f in self._found if f.key == key), Stored(key, file.bytes, 0))
+        found = next((f for f in self._found if f.key == key), None) or self.store.look(key)
+        if found is None:
+            raise changed(self.address.of(key))
+        return found
 
     def keep(self, file: DataFile, made: Path) -> None:
         """It is there, and stays."""
@@ -193,7 +196,7 @@ class StoreFolder:
             for done in [pool.submit(self.store.upload, self._key(path), made / path) for path in new]:
                 done.result()
         milestones.reached("files uploaded")
-        if not self._exchange({**state.to_json(), "fences": self._document.get("fences", [])}):
+        if not self._exchange({**state.to_json(), "fences": as_json(self._tokens())}):
             raise self._overtaken()
         milestones.reached("exchanged")
         self._clear(state, before)

@@ -48,8 +48,8 @@ def swap(files: NumberedFiles, key: str, data: bytes, token: str | None) -> str 
     if any(other >= number for other in _numbers(files, key)):
         return None
     own = _named(key, number)
-    if not files.put_new(own, data):
-        return str(number) if files.content(own) == data else None  # ours, if only the answer to it got lost
+    if not files.put_new(own, data) and files.content(own) != data:  # else it is ours, and only the answer to it got lost
+        return None
     if max(_numbers(files, key)) > number:  # it had been there before, and was cleared away
         files.remove([own])
         return None

@@ -73,19 +73,18 @@ class HttpClient:
     ) -> Iterator[HTTPResponse]:
         origin = origin_of(parts)
         own = {**headers, **(self.secret_headers if origin == self.home else {})}
-        connection = self._connection(origin)
-        with at_most(self.timeout * _PATIENCE, lambda: connection.sock):
-            try:
+        connection, usable = self._connection(origin), False
+        try:
+            with at_most(self.timeout * _PATIENCE, lambda: connection.sock):
                 response = self._sent(connection, method, parts, own, body)
                 yield response
-                if response.isclosed() and not response.will_close:
-                    with self._guard:
-                        self._idle.setdefault(origin, []).append(connection)
-                    return
-            except BaseException:
-                connection.close()
-                raise
-        connection.close()
+                usable = response.isclosed() and not response.will_close
+        finally:
+            self._keep(origin, connection) if usable else connection.close()
+
+    def _keep(self, origin: Origin, connection: HTTPConnection) -> None:
+        with self._guard:
+            self._idle.setdefault(origin, []).append(connection)
 
     def _sent(
         self, connection: HTTPConnection, method: str, parts: SplitResult, headers: Mapping[str, str], body: Path | bytes | None

@@ -13,7 +13,10 @@ from headrace.business.model.schema import did_you_mean
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.connectors import manifest
 from headrace.infrastructure.connectors.stores.addresses import Address
-from headrace.infrastructure.connectors.stores.store import Store, Stored, WritableStore, changed, patiently
+from headrace.infrastructure.connectors.stores.store import Changed, Store, Stored, WritableStore, changed, patiently
+
+#: So often a folder is looked at that is published to meanwhile.
+_LOOKS = 3
 
 
 def meant(store: Store, address: Address) -> list[Stored]:
@@ -25,8 +28,15 @@ def meant(store: Store, address: Address) -> list[Stored]:
         return found
     if address.key and not address.key.endswith("/") and (one := patiently(lambda: store.look(address.key))):
         return [one]
-    below = [file for file in store.listed(address.folder) if is_below(file.key, address.folder)]
-    found = _published(store, address, below)
+    for attempt in range(_LOOKS):
+        below = [file for file in store.listed(address.folder) if is_below(file.key, address.folder)]
+        try:
+            found = _published(store, address, below)
+        except Changed:  # something was published between the listing and the look at its manifest
+            if attempt + 1 == _LOOKS:
+                raise
+        else:
+            break
     if not found:
         raise _nothing(store, address)
     return found

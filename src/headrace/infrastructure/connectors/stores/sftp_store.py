@@ -176,16 +176,15 @@ class SftpStore:
     def _files(self, key: str) -> Iterator[paramiko.SFTPClient]:
         """A channel of its own, kept for the next one when nothing went wrong."""
         with self._room, sftp_faults(f"{self.shown}/{key}"):
-            channel = self._channel()
+            channel, sound = self._channel(), False
             try:
                 yield channel
+                sound = True
             except FileNotFoundError:
-                self._keep(channel)
+                sound = True
                 raise
-            except BaseException:
-                self._drop(channel)
-                raise
-            self._keep(channel)
+            finally:
+                self._keep(channel) if sound else self._drop(channel)
 
     def _channel(self) -> paramiko.SFTPClient:
         with self._guard:

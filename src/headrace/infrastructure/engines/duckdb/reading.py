@@ -22,9 +22,9 @@ from headrace.errors import NonRetryableError
 from headrace.infrastructure.engines.duckdb.reading_open import OpenScan as OpenScan
 
 
-def open_source(con: duckdb.DuckDBPyConnection, source: PlannedSource) -> OpenScan:
-    """Open the scan of a source, once its files are on this machine."""
-    scan, columns = source.scan, source.columns_read
+def open_source(con: duckdb.DuckDBPyConnection, source: PlannedSource, scan: Scan) -> OpenScan:
+    """Open a scan of a source, once its files are on this machine."""
+    columns = source.columns_read
     if isinstance(scan, FileScan) and scan.fetch is not None:
         scan.fetch(scan.files, columns)
     return open_scan(con, scan, source.name, columns=columns)

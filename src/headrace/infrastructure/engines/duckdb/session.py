@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +50,7 @@ class DuckDBSession:
 
     def ingest(self, source: PlannedSource, quarantine: QuarantineTarget, *, after: str | None, progress: Progress) -> Ingested:
         before = ReadUpTo.of(after)
-        scan = open_source(self.con, replace(source, scan=narrowed(source, before)))
+        scan = open_source(self.con, source, narrowed(source, before))
         self._scans.append(scan)
         checked = Checked(source)
         scan.load(lambda relation: watched(self.con, checked.create(relation), progress), checked.table, "#file")
