@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 import duckdb
 
+from headrace.business.fetched import FetchedScan, Wanted
 from headrace.business.ports import (
     ArrowFileScan,
     ArrowScan,
@@ -22,10 +23,17 @@ from headrace.infrastructure.engines.duckdb.reading_open import OpenScan as Open
 
 
 def open_scan(
-    con: duckdb.DuckDBPyConnection, scan: Scan, name: str, *, sample: bool = False, columns: Collection[str] | None = None
+    con: duckdb.DuckDBPyConnection,
+    scan: Scan,
+    name: str,
+    *,
+    sample: bool = False,
+    columns: Collection[str] | None = None,
+    wanted: Wanted | None = None,
 ) -> OpenScan:
     """Open a scan under the name of its dataset, once its files are on this machine. As a `sample`, only to look at its first rows:
-    what cannot be read is passed over. Nothing but these columns will be read, if any are named; others may be missing from the files."""
+    what cannot be read is passed over. Nothing but these columns will be read, if any are named; others may be missing from the
+    files. `wanted` is for rows that have to be fetched first."""
     if isinstance(scan, FileScan) and scan.fetch is not None and not sample:
         scan.fetch(scan.files, scan.schema.names if columns is None else columns)
     match scan:
@@ -41,6 +49,10 @@ def open_scan(
             from headrace.infrastructure.engines.duckdb.reading_json import JsonReading
 
             return JsonReading(con, scan, name, sample=sample)
+        case FetchedScan():
+            from headrace.infrastructure.engines.duckdb.reading_fetched import FetchedReading
+
+            return FetchedReading(con, scan, name, wanted or Wanted(), sample=sample)
         case ParquetScan():
             from headrace.infrastructure.engines.duckdb.reading_typed import open_parquet
 
