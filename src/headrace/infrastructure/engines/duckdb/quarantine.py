@@ -34,7 +34,8 @@ class Quarantine:
     ) -> None:
         self.con, self.source, self.checked, self.late, self.scan = con, source, checked, late, scan
         self.table = identifier(f"held {source.name}")
-        self.files = [_place(f.name, project) for f in getattr(source.scan, "files", ())] or [source.origin]
+        files = [_place(f.name, project) for f in getattr(source.scan, "files", ())]
+        self.files: Sequence[str] = files or [source.origin]
 
     def gather(self, rejected: str | None) -> None:
         """Collect what broke anything, with file, record number, reasons and raw text."""
@@ -51,6 +52,7 @@ class Quarantine:
                 f"INSERT INTO {self.table} BY NAME SELECT -1 AS r, file, record, text, [{literal(UNREADABLE, String())}] AS reasons, "
                 f"'quarantine' AS action, reason || ': ' || message AS note FROM {rejected}"
             )
+        self.files = self.scan.placed(self.table) or self.files
 
     @property
     def _ranks(self) -> str:
