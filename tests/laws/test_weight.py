@@ -174,7 +174,7 @@ TELLS_PEOPLE = {
 
 
 #: The room through which the source `http` asks the API that a definition names.
-ASKS_APIS = {("headrace/infrastructure/connectors/rest/exchange.py", "http")}
+ASKS_APIS = {("headrace/infrastructure/connectors/rest/exchange.py", module) for module in ("http", "socket")}
 _STORES = "headrace/infrastructure/connectors/stores"
 #: The rooms that speak with the stores of files that a definition names.
 READS_FILES = {

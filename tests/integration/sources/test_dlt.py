@@ -196,6 +196,13 @@ def test_columns_can_be_named(project):
     assert read(source("nothing", columns=["a"]).scan(project.folder)).rows == []
 
 
+def test_columns_of_tables_can_be_named(project):
+    scan = source("tables", columns=["b"]).scan(project.folder)
+    assert [row[:1] for row in read(scan).rows] == [("x",), ("y",), ("z",)]
+    with pytest.raises(NonRetryableError, match="a table without the column `c`"):
+        source("tables", columns=["c"]).scan(project.folder)
+
+
 def test_the_source_keeps_the_laws_of_sources(project):
     source_conforms(source("tables"), project.folder)
 

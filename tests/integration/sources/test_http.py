@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -16,6 +17,8 @@ from tests.integration.sources.reading import Read, read
 from headrace.business.fetched import Wanted
 from headrace.errors import NonRetryableError, RetryableError
 from headrace.infrastructure.connectors.http_source import HttpSource
+from headrace.infrastructure.connectors.rest.client import Client
+from headrace.infrastructure.connectors.rest.exchange import Request
 from headrace.resilience.backoff import RetryPolicy
 from headrace.testing import source_conforms
 
@@ -222,6 +225,26 @@ def test_an_answer_that_stays_damaged_ends_the_reading_and_is_named(damage, serv
 def test_a_server_that_does_not_answer_in_time_is_asked_again(server, tmp_path):
     server.serve("/items", Reply(ROWS, cut=10, stall=True), Reply(ROWS))
     assert fetched(source(server, columns=["id", "name"], timeout=1), tmp_path / "f") == ROWS
+
+
+def test_who_waits_for_an_answer_is_woken_when_the_reading_ends(server, tmp_path):
+    server.serve("/items", Reply(ROWS, cut=10, stall=True))
+    client = Client(source(server), server.url("/items"), tmp_path, RetryPolicy(attempts=1), 1_000_000)
+    failed: list[Exception] = []
+
+    def ask() -> None:
+        try:
+            client.fetch(Request(server.url("/items")), lambda response: response)
+        except RetryableError as error:
+            failed.append(error)
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    while not server.asked:
+        asking.join(0.01)
+    client.close()
+    asking.join(50)
+    assert len(failed) == 1, "it did not wait for the sixty seconds that an answer may take"
 
 
 def test_a_gzip_answer_is_read(server, tmp_path):

@@ -249,6 +249,8 @@ def test_nothing_at_the_address_itself_is_an_answer(project, capsys):
         ({"url": "https://a.example/", "path": "orders"}, "`path` is meant from the `base_url`"),
         ({"connection": "shpo"}, "there is no connection `shpo`"),
         ({"url": "https://a.example/", "body": {}}, "a GET has no `body`"),
+        ({"url": "https://a.example/", "pages": {"cursor": {"path": "c", "in": "body"}}}, "`pages` goes into a `body`"),
+        ({"connection": "shop", "path": "with space"}, "not an address that can be asked"),
         ({"url": "https://a.example/", "pages": {"number": {"size": 5}}}, "belong together"),
         ({"url": "https://a.example/", "pages": "nmber"}, "nmber"),
         ({"url": "https://a.example/", "records": "a[*]"}, "is not a path into JSON"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,7 +11,7 @@ from pydantic import Field
 
 from headrace.business.fetched import Fetched, FetchedScan, Wanted
 from headrace.business.model.plugin import Plugin
-from headrace.business.model.schema import Column, Schema
+from headrace.business.model.schema import Column, Schema, did_you_mean
 from headrace.business.model.types import DataType, String
 from headrace.business.ports import ArrowScan, Batch, Position
 from headrace.business.processing.steps.python import Call
@@ -95,7 +95,7 @@ class DltSource(Plugin):
         resource = self._resource(project)
         skip = done = int(after or 0)
         seen = 0
-        for batch in batches_of(resource.items(resource.made(), {}), None, resource.origin):
+        for batch in batches_of(self._only(resource.items(resource.made(), {})), None, resource.origin):
             rest = batch.slice(max(0, min(batch.num_rows, skip - seen)))
             seen += batch.num_rows
             if rest.num_rows:
@@ -110,13 +110,36 @@ class DltSource(Plugin):
     def _typed(self, resource: Resource, memory: _Memory, first: list[Any]) -> ArrowScan:
         """Tables have their types."""
         needs_pyarrow("tables of dlt")
-        target = next(batches_of(first, None, resource.origin)).schema
+        target = next(batches_of(self._only(first), None, resource.origin)).schema
         columns = arrow_columns(target, resource.origin)
 
         def opened() -> Iterator[pa.RecordBatch]:
-            return batches_of(resource.items(resource.made(), memory.state), target, resource.origin)
+            return batches_of(self._only(resource.items(resource.made(), memory.state)), target, resource.origin)
 
         return ArrowScan(schema_of(columns), open=opened, origin=resource.origin, notes=notes_of(columns), own_position=memory)
+
+    def _only(self, things: Iterable[Any]) -> Iterator[Any]:
+        """The same with the columns that are wanted, where any are named."""
+        for thing in things:
+            if not self.columns:
+                yield thing
+            elif isinstance(thing, Mapping):
+                yield {name: thing.get(name) for name in self.columns}
+            else:
+                yield self._narrowed(thing)
+
+    def _narrowed(self, thing: Any) -> pa.Table:
+        import pyarrow as pa
+
+        table = (
+            pa.Table.from_batches([thing])
+            if isinstance(thing, pa.RecordBatch)
+            else pa.RecordBatchReader.from_stream(thing).read_all()
+        )
+        if missing := [name for name in self.columns if name not in table.schema.names]:
+            hint = did_you_mean(missing[0], table.schema.names)
+            raise NonRetryableError(f"`{self.origin}` gave a table without the column `{missing[0]}`", hint=hint)
+        return table.select(list(self.columns))
 
     def _rows(self, resource: Resource, memory: _Memory, first: list[_Rows], hints: Mapping[str, DataType]) -> FetchedScan:
         """Mappings are laid down as JSON, to be read and judged as JSON files are."""

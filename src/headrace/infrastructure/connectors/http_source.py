@@ -89,9 +89,16 @@ class HttpSource(ReachOptions):
             raise ValueError(f"`{own[0]}` stands in the connection `{self.connection.name}`: take it out here")
         if self.method == "GET" and self.body is not None:
             raise ValueError("a GET has no `body`: say `method: POST`, or give `params`")
-        if self.url is not None:
-            self.demand_private(self.url)
+        if self.method == "GET" and (what := self._into_body()):
+            raise ValueError(f"`{what}` goes into a `body`, which a GET has not: say `method: POST`, or `in: query`")
+        self._reached(Path())[0].demand_private(self.address)
         return self
+
+    def _into_body(self) -> str | None:
+        ways = (self.pages.number, self.pages.offset, self.pages.cursor) if self.pages else ()
+        if any(way is not None and way.in_ == "body" for way in ways):
+            return "pages"
+        return "since" if self.since is not None and self.since.in_ == "body" else None
 
     @property
     def address(self) -> str:

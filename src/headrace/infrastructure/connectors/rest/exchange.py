@@ -5,8 +5,10 @@ from __future__ import annotations
 import ssl
 import zlib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import field
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from socket import SHUT_RDWR
 from threading import Lock
 from typing import TypeAlias
 from urllib.parse import SplitResult, urlsplit
@@ -75,6 +77,7 @@ class Exchange:
         self._context = context
         self._made: ssl.SSLContext | None = None
         self._idle: dict[Origin, list[HTTPConnection]] = {}
+        self._busy: set[HTTPConnection] = set()
         self._lock = Lock()
 
     def ask(self, request: Request) -> Response:
@@ -89,11 +92,17 @@ class Exchange:
         return self._asked(self._connection(request.parts), origin, request)
 
     def close(self) -> None:
+        """Let go of every connection; whoever waits for an answer on one gets none."""
         with self._lock:
             connections = [connection for idle in self._idle.values() for connection in idle]
             self._idle.clear()
+            waiting = [connection.sock for connection in self._busy]
         for connection in connections:
             connection.close()
+        for sock in waiting:
+            if sock is not None:
+                with suppress(OSError):
+                    sock.shutdown(SHUT_RDWR)
 
     # How ------------------------------------------------------------------------------------------------------------
 
@@ -116,6 +125,8 @@ class Exchange:
 
     def _asked(self, connection: HTTPConnection, origin: Origin, request: Request) -> Response:
         kept = False
+        with self._lock:
+            self._busy.add(connection)
         try:
             if connection.sock is None:
                 connection.connect()
@@ -129,10 +140,11 @@ class Exchange:
             answer = Answer(response.status, headers.get("retry-after", ""))
             return Response(answer, headers, self._plain(body, headers), _cipher(sock))
         finally:
-            if kept:
-                with self._lock:
+            with self._lock:
+                self._busy.discard(connection)
+                if kept:
                     self._idle.setdefault(origin, []).append(connection)
-            else:
+            if not kept:
                 connection.close()
 
     def _body(self, response: HTTPResponse) -> bytes:
