@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -17,7 +17,8 @@ from headrace.errors import NonRetryableError, RetryableError, RunError
 from headrace.infrastructure.connectors.postgres_columns import NUMERIC, SEVERAL_DIMENSIONS, PostgresColumn, select
 from headrace.infrastructure.connectors.postgres_connection import ReachedPostgres
 from headrace.infrastructure.connectors.postgres_faults import explained, refused
-from headrace.infrastructure.connectors.sql_text import quoted
+from headrace.infrastructure.connectors.postgres_parallel import page_ranges, side_by_side
+from headrace.infrastructure.connectors.sql_text import literal, quoted
 from headrace.infrastructure.connectors.table_or_query import ONE_OF, bare, exactly_one
 from headrace.infrastructure.formats.arrow_union import needs_pyarrow
 
@@ -45,9 +46,14 @@ class PostgresSource(ReachedPostgres):
         None, description=f"The table or view, with its schema when that is not on the search path; {ONE_OF}"
     )
     query: str | None = Field(None, description=f"A SELECT in PostgreSQL's dialect; {ONE_OF}")
+    parallel: Annotated[int, Field(ge=1, le=64)] = Field(
+        1, description="Over how many connections to read a table at once, each a part of its pages, all in one snapshot"
+    )
 
     @model_validator(mode="after")
     def _either(self) -> Self:
+        if self.parallel > 1 and self.query is not None:
+            raise ValueError("`parallel` parts a table by its pages: give `table`, or leave it out")
         return exactly_one(self, self.table, self.query)
 
     @property
@@ -62,7 +68,7 @@ class PostgresSource(ReachedPostgres):
         def whose(condition: str = "true") -> ArrowScan:
             return ArrowScan(
                 Schema(tuple(Column(c.name, c.type) for c in columns)),
-                open=lambda: self._batches(columns, condition),
+                open=lambda: self._opened(columns, condition),
                 origin=self.origin,
                 notes=tuple(c.note for c in columns if c.note),
                 disordered=frozenset(c.name for c in columns if c.disordered),
@@ -140,6 +146,10 @@ class PostgresSource(ReachedPostgres):
             raise NonRetryableError(
                 f"postgres has no table `{self.table}`", hint=did_you_mean(self.table, [str(row[0]) for row in tables])
             )
+        kind = connection.execute("SELECT relkind::text FROM pg_class WHERE oid = to_regclass(%s)", (written,)).fetchall()[0][0]
+        if self.parallel > 1 and kind not in ("r", "m"):
+            hint = "leave `parallel` out; of a partitioned table, read the partitions"
+            raise NonRetryableError(f"`{self.table}` is no plain table, and has no pages to be parted by", hint=hint)
 
     def _refused(self, result: Any) -> NonRetryableError:
         """Why the server could not prepare the query, with its own hint, which knows the columns."""
@@ -151,14 +161,41 @@ class PostgresSource(ReachedPostgres):
         )
         return NonRetryableError(f"{self.origin}: {said}", hint=hint)
 
-    def _batches(self, columns: Sequence[PostgresColumn], condition: str = "true", skip: int = 0) -> Iterator[pa.RecordBatch]:
+    def _opened(self, columns: Sequence[PostgresColumn], condition: str) -> Iterator[pa.RecordBatch]:
+        if self.parallel == 1:
+            yield from self._batches(columns, condition)
+            return
+        from psycopg import IsolationLevel
+
+        with self._connected() as keeper:
+            keeper.isolation_level = IsolationLevel.REPEATABLE_READ
+            written = ".".join(quoted(part) for part in str(self.table).split("."))
+            pages = "pg_relation_size(%s::regclass) / current_setting('block_size')::int"
+            snapshot, count = keeper.execute(f"SELECT pg_export_snapshot(), {pages}".encode(), (written,)).fetchall()[0]
+
+            def part(pages_of_it: str) -> Iterator[pa.RecordBatch]:
+                return self._batches(columns, condition, part=pages_of_it, snapshot=str(snapshot))
+
+            yield from side_by_side(page_ranges(int(count), self.parallel), part)
+
+    def _batches(
+        self,
+        columns: Sequence[PostgresColumn],
+        condition: str = "true",
+        skip: int = 0,
+        part: str | None = None,
+        snapshot: str | None = None,
+    ) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa
         from adbc_driver_postgresql import dbapi
 
-        query = select(columns, self._select, condition) + (f" OFFSET {int(skip)}" if skip else "")
+        selected = self._select + (f" WHERE {part}" if part else "")
+        query = select(columns, selected, condition) + (f" OFFSET {int(skip)}" if skip else "")
+        first, *rest = _SETTINGS
+        settings = [first, *([f"SET TRANSACTION SNAPSHOT {literal(snapshot)}"] if snapshot else []), *rest]
         try:
             with dbapi.connect(self.address) as connection, connection.cursor() as cursor:
-                for setting in _SETTINGS:
+                for setting in settings:
                     cursor.execute(setting)
                 cursor.execute(query)
                 failpoints.reached("source asked")

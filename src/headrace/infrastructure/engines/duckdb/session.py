@@ -28,7 +28,7 @@ from headrace.infrastructure.engines.duckdb.late import Late
 from headrace.infrastructure.engines.duckdb.literals import identifier, literal
 from headrace.infrastructure.engines.duckdb.meeting import met
 from headrace.infrastructure.engines.duckdb.quarantine import Quarantine
-from headrace.infrastructure.engines.duckdb.reading import OpenScan, open_source
+from headrace.infrastructure.engines.duckdb.reading import OpenScan, open_scan
 from headrace.infrastructure.engines.duckdb.relations import RelationPrinter, with_clause
 from headrace.infrastructure.engines.duckdb.singles import check_single
 from headrace.infrastructure.engines.duckdb.spare import Spare
@@ -55,7 +55,7 @@ class DuckDBSession:
             own.start(after if source.remembers else None)
         before = ReadUpTo() if source.remembers else ReadUpTo.of(after)
         wanted = Wanted(before.floor, self.plan.definition.retry.policy)
-        scan = open_source(self.con, source, narrowed(source, before), wanted)
+        scan = open_scan(self.con, narrowed(source, before), source.name, columns=source.columns_read, wanted=wanted)
         self._scans.append(scan)
         checked = Checked(source)
         scan.load(lambda relation: watched(self.con, checked.create(relation), progress), checked.table, "#file")
