@@ -25,15 +25,15 @@ from headrace.infrastructure.connectors.fence_table import FenceTable
 from headrace.infrastructure.connectors.history import instant
 from headrace.infrastructure.connectors.ledger import checkpoints
 from headrace.infrastructure.connectors.ledger_table import LedgerTable
-from headrace.infrastructure.connectors.postgres_copy import copy_rows
-from headrace.infrastructure.connectors.postgres_faults import explained, postgres_faults, system_of
 from headrace.infrastructure.connectors.postgres_source import PostgresSource
-from headrace.infrastructure.connectors.postgres_types import copy_cell, postgres_type, takes
 from headrace.infrastructure.connectors.publishing import TableOptions
 from headrace.infrastructure.connectors.snapshots import copied_arrow
-from headrace.infrastructure.connectors.sql_text import literal, quoted, quoted_list
 from headrace.infrastructure.connectors.staged_rows import INCOMING, check_key, define_incoming, reader, scalar
 from headrace.infrastructure.connectors.table_publication import LONGEST_NAME
+from headrace.infrastructure.postgresql.copying import copy_rows
+from headrace.infrastructure.postgresql.faults import explained, postgres_faults, system_of
+from headrace.infrastructure.postgresql.types import copy_cell, postgres_type, takes
+from headrace.infrastructure.sql_text import literal, quoted, quoted_list
 from headrace.security.secrets import Secret
 
 if TYPE_CHECKING:

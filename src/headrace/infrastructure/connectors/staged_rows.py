@@ -14,7 +14,7 @@ from headrace.business.model.schema import Schema
 from headrace.business.ports import Staged
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.connectors.duckdb_types import duckdb_type
-from headrace.infrastructure.connectors.sql_text import literal, quoted, quoted_list
+from headrace.infrastructure.sql_text import literal, quoted, quoted_list
 
 if TYPE_CHECKING:
     import duckdb

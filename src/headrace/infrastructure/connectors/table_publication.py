@@ -22,7 +22,7 @@ from headrace.infrastructure.connectors.ledger import holds
 from headrace.infrastructure.connectors.ledger_table import LedgerTable, Statements
 from headrace.infrastructure.connectors.merge_sql import History, Merge
 from headrace.infrastructure.connectors.publishing import TableOptions
-from headrace.infrastructure.connectors.sql_text import quoted, quoted_list
+from headrace.infrastructure.sql_text import quoted, quoted_list
 
 #: The longest name that every database takes, in bytes.
 LONGEST_NAME = 63

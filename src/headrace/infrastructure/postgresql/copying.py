@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from headrace.errors import RetryableError, RunError
-from headrace.infrastructure.connectors.sql_text import literal, quoted_list
+from headrace.infrastructure.sql_text import literal, quoted_list
 
 if TYPE_CHECKING:
     import duckdb
