@@ -1,125 +1,22 @@
-"""Prints typed expressions as DuckDB's SQL. Not relations (see `relations`): their text comes in through `print_relation`.
-
-Every function has an entry in `function_table` or `aggregate_table`; one that has none is found by `plan_problems`, before anything
-runs. The session's time zone has to be UTC, in which instants are read.
-"""
+"""Prints typed expressions as DuckDB's SQL. The session's time zone has to be UTC, in which instants are read."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from headrace.business.processing.expressions.ir import (
-    Aggregate,
-    Bound,
-    Call,
-    Case,
-    Cast,
-    ColumnRef,
-    Constant,
-    Expr,
-    Frame,
-    SortKey,
-    Subquery,
-    Window,
-)  # fmt: skip
+from headrace.business.processing.expressions.ir import Expr
 from headrace.business.processing.relation import Relation
-from headrace.infrastructure.engines.duckdb.aggregate_table import AGGREGATES, aggregate_sql
-from headrace.infrastructure.engines.duckdb.casts import cast_sql
-from headrace.infrastructure.engines.duckdb.function_table import TABLE
-from headrace.infrastructure.engines.duckdb.literals import identifier, literal
-
-_BOUNDS = {
-    "unbounded_preceding": "UNBOUNDED PRECEDING",
-    "preceding": "{} PRECEDING",
-    "current_row": "CURRENT ROW",
-    "following": "{} FOLLOWING",
-    "unbounded_following": "UNBOUNDED FOLLOWING",
-}
+from headrace.infrastructure.engines.duckdb.dialect import DIALECT
+from headrace.infrastructure.engines.sql import expressions as sql
 
 
 def plan_problems(e: Expr) -> list[str]:
     """The functions in an expression that cannot be carried out here."""
-    called = [node.function for node in e.walk() if isinstance(node, Call) and node.function not in TABLE]
-    called += [node.function for node in e.walk() if isinstance(node, Aggregate) and node.function not in AGGREGATES]
-    return [f"the engine duckdb has no `{name}`" for name in dict.fromkeys(called)]
+    return sql.missing_functions(e, DIALECT)
 
 
-class ExpressionPrinter:
+class ExpressionPrinter(sql.ExpressionPrinter):
     """Prints expressions; `print_relation` gives the text of a query inside of one."""
 
     def __init__(self, print_relation: Callable[[Relation], str] | None = None) -> None:
-        self._print_relation = print_relation
-
-    def sql(self, e: Expr) -> str:
-        match e:
-            case ColumnRef():
-                return identifier(e.name)
-            case Constant():
-                return literal(e.value, e.type)
-            case Call():
-                return self._call(e)
-            case Cast():
-                return cast_sql(e, self.sql(e.value))
-            case Case():
-                branches = " ".join(f"WHEN {self.sql(condition)} THEN {self.sql(value)}" for condition, value in e.branches)
-                return f"CASE {branches} ELSE {self.sql(e.otherwise)} END"
-            case Aggregate():
-                return self._aggregate(e, "")
-            case Window():
-                return self._window(e)
-            case Subquery():
-                return self._subquery(e)
-            case _:
-                raise TypeError(f"{type(e).__name__} is not an expression")
-
-    def sort_key(self, key: SortKey) -> str:
-        direction = "DESC" if key.descending else "ASC"
-        return f"{self.sql(key.expression)} {direction} NULLS {'FIRST' if key.nulls_first else 'LAST'}"
-
-    def _call(self, e: Call) -> str:
-        args = [self.sql(arg) for arg in e.args]
-        lowering = TABLE[e.function]
-        return lowering.format(*args) if isinstance(lowering, str) else lowering(e, args)
-
-    def _aggregate(self, e: Aggregate, over: str) -> str:
-        order = ", ".join(self.sort_key(key) for key in e.order_by)
-        where = self.sql(e.where) if e.where is not None else None
-        return aggregate_sql(e, [self.sql(arg) for arg in e.args], where, order, over)
-
-    def _window(self, e: Window) -> str:
-        over = f" OVER ({self._specification(e)})"
-        if isinstance(e.call, Aggregate):
-            return self._aggregate(e.call, over)
-        if isinstance(e.call, Call):
-            return self._call(e.call) + over
-        raise TypeError(f"{type(e.call).__name__} cannot stand before OVER")
-
-    def _specification(self, e: Window) -> str:
-        parts = []
-        if e.partition_by:
-            parts.append("PARTITION BY " + ", ".join(self.sql(part) for part in e.partition_by))
-        if e.order_by:
-            parts.append(self.order_by(e.order_by))
-        if e.frame is not None:
-            parts.append(self._frame(e.frame))
-        return " ".join(parts)
-
-    def order_by(self, keys: Sequence[SortKey]) -> str:
-        return "ORDER BY " + ", ".join(self.sort_key(key) for key in keys)
-
-    def _frame(self, frame: Frame) -> str:
-        return f"{frame.unit.upper()} BETWEEN {self._bound(frame.start)} AND {self._bound(frame.end)}"
-
-    def _bound(self, bound: Bound) -> str:
-        side, distance = bound
-        return _BOUNDS[side].format(self.sql(distance) if distance is not None else "")
-
-    def _subquery(self, e: Subquery) -> str:
-        if self._print_relation is None:
-            raise TypeError("an expression with a query inside can only be printed as part of a relation")
-        query = self._print_relation(e.relation)
-        if e.kind == "exists":
-            return f"EXISTS ({query})"
-        if e.kind == "in" and e.value is not None:
-            return f"({self.sql(e.value)} IN ({query}))"
-        return f"({query})"
+        super().__init__(DIALECT, print_relation)

@@ -5,15 +5,14 @@ A template names the arguments `{0}`, `{1}`; where the types or literals matter 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from headrace.business.model.types import Date, Decimal, Float, Integer, Interval, Timestamp
 from headrace.business.processing.expressions.ir import Call, ColumnRef, Constant, Expr
 from headrace.infrastructure.engines.duckdb.literals import identifier, text
 from headrace.infrastructure.engines.duckdb.time_casts import timestamp_in
 from headrace.infrastructure.engines.duckdb.types import duckdb_type
-
-Lowering = str | Callable[[Call, Sequence[str]], str]
+from headrace.infrastructure.engines.sql.dialect import Lowering
 
 
 def _value(e: Expr) -> object:

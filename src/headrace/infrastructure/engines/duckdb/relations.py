@@ -1,97 +1,30 @@
-"""Steps as one DuckDB statement: each a CTE of its own name, as far as the wanted one needs it. What a single relation looks
-like is decided by `RelationPrinter`.
-
-The order of rows is a promise about what leaves: a CTE does not state it, the statement at the end does, and so does every
-LIMIT on the way.
-"""
+"""Prints relations as DuckDB's SQL: a single one, and steps as one statement."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
 
 from headrace.business.processing.expressions.ir import SortKey
-from headrace.business.processing.relation import Dataset, Dedupe, Filter, Limit, Project, Relation
-from headrace.infrastructure.engines.duckdb.literals import identifier
-from headrace.infrastructure.engines.duckdb.relations_block import visible_order
-from headrace.infrastructure.engines.duckdb.relations_folding import fold
-from headrace.infrastructure.engines.duckdb.relations_layout import nested
-from headrace.infrastructure.engines.duckdb.relations_printer import RelationPrinter as RelationPrinter
+from headrace.business.processing.relation import Dedupe, Relation
+from headrace.infrastructure.engines.duckdb.dialect import DIALECT
+from headrace.infrastructure.engines.sql import relations, statement
+
+
+class RelationPrinter(relations.RelationPrinter):
+    """Prints relations whose datasets are read from `tables`."""
+
+    def __init__(
+        self,
+        tables: Mapping[str, str],
+        repeated: Mapping[Dedupe, str] | None = None,
+        orders: Mapping[str, Sequence[SortKey]] | None = None,
+        light: Collection[str] = (),
+    ) -> None:
+        super().__init__(DIALECT, tables, repeated, orders, light)
 
 
 def with_clause(
     steps: Sequence[tuple[str, Relation]], final: str, tables: Mapping[str, str], repeated: Mapping[Dedupe, str] | None = None
 ) -> str:
     """The statement that gives the rows of the step `final`. Steps that are in `tables` are read from there."""
-    if final in tables:
-        return f"SELECT *\nFROM {tables[final]}"
-    below = set(_needed(final, dict(steps), {}))
-    relations, orders = _ordered([step for step in steps if step[0] in below], tables)
-    needed = set(_needed(final, relations, tables))
-    again = {name for step in needed for name in _read_again(relations[step])}
-    light: set[str] = set()
-    parts: list[str] = []
-    for name, relation in relations.items():
-        if name not in needed:
-            continue
-        printer = RelationPrinter(tables, repeated, orders, light)
-        if printer.light(relation):
-            light.add(name)
-        block = fold(relation, orders)
-        if name == final and name not in orders:
-            ending = printer.query(relation)
-            break
-        keep = "" if name not in again else "NOT MATERIALIZED " if name in light else "MATERIALIZED "
-        body = printer.body(block if block.limit else replace(block, order=()))
-        parts.append(f"{identifier(name)} AS {keep}{nested(body)}")
-    else:
-        ending = RelationPrinter(tables, orders=orders).query(Dataset(relations[final].schema, final))
-    return f"WITH {', '.join(parts)}\n{ending}" if parts else ending
-
-
-def _ordered(
-    steps: Sequence[tuple[str, Relation]], tables: Mapping[str, str]
-) -> tuple[dict[str, Relation], dict[str, tuple[SortKey, ...]]]:
-    """The relations of the steps, and for each how its rows are meant to be ordered, in columns of its result.
-
-    Where these do not show the order (`sort` by a column, then drop it), whoever needs it gets the step's tree instead of its
-    name, and says the order where the column still is.
-    """
-    relations: dict[str, Relation] = {}
-    orders: dict[str, tuple[SortKey, ...]] = {}
-    hidden: dict[str, Relation] = {}
-    for name, written in steps:
-        relation = relations[name] = _grafted(written, hidden)
-        order = visible_order(fold(relation, orders))
-        if order is not None:
-            orders[name] = order
-        elif name not in tables:
-            hidden[name] = relation
-    return relations, orders
-
-
-def _grafted(relation: Relation, hidden: Mapping[str, Relation]) -> Relation:
-    """The tree with the dataset that it takes its order from replaced by the tree behind it, if that is in `hidden`."""
-    if isinstance(relation, Dataset):
-        return hidden.get(relation.name, relation)
-    if isinstance(relation, Project | Filter | Limit):
-        return replace(relation, input=_grafted(relation.input, hidden))
-    return relation
-
-
-def _needed(name: str, relations: Mapping[str, Relation], tables: Mapping[str, str]) -> Iterator[str]:
-    """The steps below `name` that are not in tables, itself included."""
-    waiting, seen = [name], set(tables)
-    while waiting:
-        name = waiting.pop()
-        if name in relations and name not in seen:
-            seen.add(name)
-            yield name
-            waiting += relations[name].datasets()
-
-
-def _read_again(relation: Relation) -> Iterator[str]:
-    """The datasets that a dedupe reads as they are, several times."""
-    for node in relation.walk():
-        if isinstance(node, Dedupe) and isinstance(node.input, Dataset):
-            yield node.input.name
+    return statement.with_clause(DIALECT, steps, final, tables, repeated)

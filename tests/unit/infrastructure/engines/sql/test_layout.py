@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from headrace.infrastructure.engines.duckdb.relations_layout import Clauses, bare, indented, nested
+from headrace.infrastructure.engines.sql.layout import Clauses, bare, indented, nested
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from headrace.business.processing.relation import (
     Sample,
     Sort,
 )
-from headrace.infrastructure.engines.duckdb.relations_block import Block, Columns, RowHash, SourceColumn, captures, is_column
+from headrace.infrastructure.engines.sql.block import Block, Columns, RowHash, SourceColumn, captures, is_column
 
 
 def fold(relation: Relation, orders: Mapping[str, Sequence[SortKey]]) -> Block:

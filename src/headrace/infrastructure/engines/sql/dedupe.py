@@ -6,17 +6,17 @@ rows pass too), a semi join brings the rest to `row_number`. Ordering all rows i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
-from headrace.infrastructure.engines.duckdb.literals import identifier
-from headrace.infrastructure.engines.duckdb.relations_layout import Clauses, indented, listed, nested
+from headrace.infrastructure.engines.sql.dialect import DedupeParts, Dialect
+from headrace.infrastructure.engines.sql.layout import Clauses, nested
 from headrace.records import record
 
 #: What the number of rows of a key is called.
 COUNT = "n"
 
 
-def repeated_keys(source: str, key: Sequence[str]) -> str:
+def repeated_keys(source: str, key: Sequence[str], identifier: Callable[[str], str]) -> str:
     """The keys that several rows share and how many rows that is. A key with a null in it is shared by nobody."""
     columns = [_stored(name, key) for name in key]
     return Clauses(
@@ -43,8 +43,11 @@ class Rows:
     kept: bool = False
 
 
-def dedupe_text(key: Sequence[str], order: Sequence[str], rows: Rows, known: str | None, taken: Collection[str]) -> str:
+def dedupe_text(
+    key: Sequence[str], order: Sequence[str], rows: Rows, known: str | None, taken: Collection[str], dialect: Dialect
+) -> str:
     """The rows that are left. `known` is the table of the repeating keys if there is one, `taken` holds names in use."""
+    identifier = dialect.identifier
     parts: list[str] = []
     source = rows.text
     if rows.query:
@@ -53,14 +56,11 @@ def dedupe_text(key: Sequence[str], order: Sequence[str], rows: Rows, known: str
     repeated = known
     if repeated is None:
         repeated = identifier(unused("repeated", taken))
-        parts.append(f"{repeated} AS MATERIALIZED {nested(repeated_keys(source, key))}")
-    columns = ", ".join(map(identifier, key))
-    partner = f"{_keys_of(repeated, key)} USING ({columns})"
-    alone = Clauses(f"{source}\nANTI JOIN {partner}")
-    window = "\n".join((listed("PARTITION BY", [identifier(name) for name in key]), listed("ORDER BY", order)))
-    chosen = Clauses(f"{source}\nSEMI JOIN {partner}", qualify=f"row_number() OVER (\n{indented(window)}\n) = 1")
+        parts.append(f"{repeated} AS MATERIALIZED {nested(repeated_keys(source, key, identifier))}")
+    names = [identifier(name) for name in key]
+    alone, chosen = dialect.dedupe(DedupeParts(source, names, order, _keys_of(repeated, key, identifier)))
     with_clause = f"WITH {', '.join(parts)}\n" if parts else ""
-    return f"{with_clause}{alone.text()}\nUNION ALL\n{chosen.text()}"
+    return f"{with_clause}{alone}\nUNION ALL\n{chosen}"
 
 
 def unused(name: str, taken: Collection[str]) -> str:
@@ -75,7 +75,7 @@ def _stored(name: str, key: Sequence[str]) -> str:
     return name if name.lower() != COUNT else unused(f"{name}_", key)
 
 
-def _keys_of(repeated: str, key: Sequence[str]) -> str:
+def _keys_of(repeated: str, key: Sequence[str], identifier: Callable[[str], str]) -> str:
     stored = [_stored(name, key) for name in key]
     if stored == list(key):
         return repeated

@@ -1,6 +1,6 @@
-"""Prints one relation as DuckDB's SQL, for the engine to run and for people to read. It decides nothing: the tree says it all.
+"""Prints one relation in the SQL of a dialect, for the engine to run and for people to read. It decides nothing: the tree says it all.
 
-What is printed is meant to look as if written by hand: nodes that can share a SELECT do (see `relations_folding`), `*` stands
+What is printed is meant to look as if written by hand: nodes that can share a SELECT do (see `folding`), `*` stands
 for columns that pass as they are, and everything else is in the order of the tree.
 """
 
@@ -28,19 +28,15 @@ from headrace.business.processing.relation import (
     Values,
     expressions,
 )
-from headrace.infrastructure.engines.duckdb.expressions import ExpressionPrinter
-from headrace.infrastructure.engines.duckdb.literals import identifier
-from headrace.infrastructure.engines.duckdb.relations_block import Block, RowHash, SourceColumn, outer_names
-from headrace.infrastructure.engines.duckdb.relations_columns import select_list
-from headrace.infrastructure.engines.duckdb.relations_dedupe import Rows, dedupe_text, repeated_keys, unused
-from headrace.infrastructure.engines.duckdb.relations_folding import fold
-from headrace.infrastructure.engines.duckdb.relations_layout import Clauses, bare, indented, nested
-from headrace.infrastructure.engines.duckdb.types import duckdb_type
+from headrace.infrastructure.engines.sql.block import Block, RowHash, SourceColumn, is_column, outer_names
+from headrace.infrastructure.engines.sql.columns import select_list
+from headrace.infrastructure.engines.sql.dedupe import Rows, dedupe_text, repeated_keys, unused
+from headrace.infrastructure.engines.sql.dialect import Dialect
+from headrace.infrastructure.engines.sql.expressions import ExpressionPrinter
+from headrace.infrastructure.engines.sql.folding import fold
+from headrace.infrastructure.engines.sql.layout import Clauses, bare, indented, nested
 
-_JOINS = {
-    "inner": "JOIN", "left": "LEFT JOIN", "right": "RIGHT JOIN", "full": "FULL JOIN", "cross": "CROSS JOIN",
-    "semi": "SEMI JOIN", "anti": "ANTI JOIN",
-}  # fmt: skip
+_JOINS = {"inner": "JOIN", "left": "LEFT JOIN", "right": "RIGHT JOIN", "full": "FULL JOIN", "cross": "CROSS JOIN"}
 _SETS = {"union_all": "UNION ALL", "intersect": "INTERSECT", "except": "EXCEPT"}
 
 
@@ -55,22 +51,24 @@ class RelationPrinter:
 
     def __init__(
         self,
+        dialect: Dialect,
         tables: Mapping[str, str],
         repeated: Mapping[Dedupe, str] | None = None,
         orders: Mapping[str, Sequence[SortKey]] | None = None,
         light: Collection[str] = (),
     ) -> None:
+        self._dialect = dialect
         self._tables, self._repeated, self._orders, self._light = tables, repeated or {}, orders or {}, light
-        self._expressions = ExpressionPrinter(self._subquery)
+        self._expressions = ExpressionPrinter(dialect, self._subquery)
 
     def query(self, relation: Relation) -> str:
         """A SELECT (never a WITH, so that one may be put in front of it)."""
         text = self.body(fold(relation, self._orders))
-        return Clauses(nested(text)).text() if text.startswith("WITH ") else text
+        return Clauses(self._named(text, [])).text() if text.startswith("WITH ") else text
 
     def duplicates(self, dedupe: Dedupe) -> str:
         """The keys that several rows share, with the number of those rows as `n`."""
-        return repeated_keys(self._source(dedupe.input, []), dedupe.key)
+        return repeated_keys(self._source(dedupe.input, []), dedupe.key, self._dialect.identifier)
 
     def body(self, block: Block) -> str:
         """The text of a block, as a CTE may hold it."""
@@ -82,12 +80,12 @@ class RelationPrinter:
         source, order = self._qualified(block, order)
         return Clauses(
             source=source,
-            columns=select_list(block, self._sql),
+            columns=select_list(block, self._sql, self._dialect),
             distinct=block.distinct,
             where=self._conditions(block.where),
             group=[self._group_key(key) for key in block.keys or ()],
             having=self._conditions(block.having),
-            order=[self._sort_key(key) for key in order],
+            order=[self._sort_key(key, block) for key in order],
             limit=_limit(block.limit),
         ).text()
 
@@ -99,7 +97,11 @@ class RelationPrinter:
             case Dataset():
                 fragment, name = self._fragment(relation.name), unused(relation.name, names)
                 names.append(name)
-                return fragment if fragment == identifier(name) else f"{fragment} AS {identifier(name)}"
+                return (
+                    fragment
+                    if fragment == self._dialect.identifier(name)
+                    else f"{fragment} AS {self._dialect.identifier(name)}"
+                )
             case Join():
                 return self._join(relation, names)
             case Unpivot():
@@ -108,7 +110,14 @@ class RelationPrinter:
                 block = fold(relation, self._orders)
                 if not block.limit and not any(isinstance(node, Sort) for node in relation.walk()):
                     block = replace(block, order=())
-                return nested(self.body(block))
+                return self._named(self.body(block), names)
+
+    def _named(self, query: str, names: list[str]) -> str:
+        """A query in parentheses, under a name where one is asked for."""
+        if not self._dialect.names_subqueries:
+            return nested(query)
+        names.append(unused("rows", names))
+        return f"{nested(query)} AS {self._dialect.identifier(names[-1])}"
 
     def _qualified(self, block: Block, order: list[SortKey]) -> tuple[str, list[SortKey]]:
         """What stands after FROM, under a name if the order needs one to tell a column of it from one of the result."""
@@ -118,29 +127,38 @@ class RelationPrinter:
         source = self._source(relation, names)
         if not any(isinstance(key.expression, SourceColumn) for key in order):
             return source, order
-        if not isinstance(relation, Dataset):
+        has_name = isinstance(relation, Dataset) or (self._dialect.names_subqueries and not self._is_join(relation))
+        if not has_name:
             names = [unused("rows", names)]
             whole = nested(Clauses(source).text()) if isinstance(relation, Join | Unpivot) else source
-            source = f"{whole} AS {identifier(names[-1])}"
+            source = f"{whole} AS {self._dialect.identifier(names[-1])}"
         named = (replace(e, of=names[-1]) if isinstance(e := key.expression, SourceColumn) else e for key in order)
         return source, [replace(key, expression=e) for key, e in zip(order, named, strict=True)]
 
     def _fragment(self, dataset: str) -> str:
-        return self._tables.get(dataset, identifier(dataset))
+        return self._tables.get(dataset, self._dialect.identifier(dataset))
 
     def _join(self, join: Join, names: list[str]) -> str:
         left = self._source(join.left, names)
         right = self._source(join.right, names)
-        if isinstance(join.right, Join | Unpivot):
+        if self._is_join(join.right):
             right = f"(\n{indented(right)}\n)"
-        on = "" if join.how == "cross" else f" ON {'true' if join.condition is None else bare(self._sql(join.condition))}"
+        condition = "true" if join.condition is None else bare(self._sql(join.condition))
+        if join.how == "semi" or join.how == "anti":
+            return self._derived(join.how, self._dialect.half_join(left, right, condition, join.how), names)
+        on = "" if join.how == "cross" else f" ON {condition}"
         return f"{left}\n{_JOINS[join.how]} {right}{on}"
 
     def _unpivot(self, unpivot: Unpivot, names: list[str]) -> str:
-        columns = ", ".join(map(identifier, unpivot.columns))
-        nulls = " INCLUDE NULLS" if unpivot.keep_nulls else ""
-        into = f"{identifier(unpivot.value_to)} FOR {identifier(unpivot.name_to)} IN ({columns})"
-        return f"{self._source(unpivot.input, names)}\nUNPIVOT{nulls} ({into})"
+        return self._derived("unpivot", self._dialect.unpivot(self._source(unpivot.input, names), unpivot), names)
+
+    def _derived(self, kind: str, text: str, names: list[str]) -> str:
+        return self._named(text, names) if kind in self._dialect.derives else text
+
+    def _is_join(self, relation: Relation) -> bool:
+        """Whether what stands after FROM for it is several things side by side."""
+        kind = relation.how if isinstance(relation, Join) else "unpivot"
+        return isinstance(relation, Join | Unpivot) and kind not in self._dialect.derives
 
     # Relations that are no clause of a SELECT ----------------------------------------------------------------------
 
@@ -172,16 +190,16 @@ class RelationPrinter:
         return f"\n{_SETS[operation.kind]}\n".join(parts)
 
     def _values(self, values: Values) -> str:
-        types = [duckdb_type(column.type) for column in values.schema]
+        types = [self._dialect.type_name(column.type) for column in values.schema]
         rows = (", ".join(f"CAST({self._sql(e)} AS {t})" for e, t in zip(row, types, strict=True)) for row in values.tuples)
-        names = ", ".join(identifier(column.name) for column in values.schema)
+        names = ", ".join(self._dialect.identifier(column.name) for column in values.schema)
         tuples = ",\n".join(f"({row})" for row in rows)
         return Clauses(f'(VALUES\n{indented(tuples)}\n) AS "values"({names})').text()
 
     def _unnest(self, unnest: Unnest) -> str:
-        column = identifier(unnest.column)
-        items = f"CASE WHEN len({column}) > 0 THEN {column} ELSE [NULL] END" if unnest.keep_empty else column
-        item = f"unnest({items}) AS {identifier(unnest.into)}"
+        identifier = self._dialect.identifier
+        items = self._dialect.unnest(identifier(unnest.column), unnest.input.schema[unnest.column].type, unnest.keep_empty)
+        item = f"{items} AS {identifier(unnest.into)}"
         columns = [item if c.name == unnest.into else identifier(c.name) for c in unnest.schema]
         return Clauses(self._source(unnest.input, []), columns).text()
 
@@ -195,7 +213,7 @@ class RelationPrinter:
         order = [self._sort_key(key) for key in dedupe.order]
         stored = " ".join((*self._tables.values(), *self._repeated.values()))
         taken = {*dedupe.datasets(), *self._tables, *re.findall(r"\w+", stored)}
-        return dedupe_text(dedupe.key, order, self._rows(dedupe.input), self._repeated.get(dedupe), taken)
+        return dedupe_text(dedupe.key, order, self._rows(dedupe.input), self._repeated.get(dedupe), taken, self._dialect)
 
     def _rows(self, relation: Relation) -> Rows:
         if isinstance(relation, Dataset) and not (source := self._fragment(relation.name)).startswith("("):
@@ -223,17 +241,24 @@ class RelationPrinter:
         # A bare number would mean a column's position.
         return f"(SELECT {self._sql(key)})" if isinstance(key, Constant) else self._sql(key)
 
-    def _sort_key(self, key: SortKey) -> str:
-        return f"{bare(self._sql(key.expression))}{' DESC' if key.descending else ''} NULLS {'FIRST' if key.nulls_first else 'LAST'}"
+    def _sort_key(self, key: SortKey, block: Block | None = None) -> str:
+        return f"{self._sorted(key.expression, block)}{' DESC' if key.descending else ''} NULLS {'FIRST' if key.nulls_first else 'LAST'}"
+
+    def _sorted(self, expression: Expr, block: Block | None) -> str:
+        """What a key sorts by. What the SELECT computes under a name, or compares as a whole, is in our order already."""
+        sql = bare(self._sql(expression))
+        if block is not None and isinstance(expression, ColumnRef):
+            made = block.result(expression.name)
+            if block.distinct or (made is not None and not is_column(made, expression.name)):
+                return sql
+        return self._dialect.ordered(sql, expression.type)
 
     def _sql(self, expression: Expr) -> str:
         if isinstance(expression, SourceColumn):
-            return f"{identifier(expression.of)}.{identifier(expression.name)}"
-        if not isinstance(expression, RowHash):
-            return self._expressions.sql(expression)
-        values = ", ".join(self._sql(value) for value in expression.values)
-        number = f"hash(xor(hash({values}), {expression.seed}::UBIGINT))"
-        return number if expression.below is None else f"{number} < {expression.below}"
+            return f"{self._dialect.identifier(expression.of)}.{self._dialect.identifier(expression.name)}"
+        if isinstance(expression, RowHash):
+            return self._dialect.row_hash([self._sql(value) for value in expression.values], expression.seed, expression.below)
+        return self._expressions.sql(expression)
 
     def _subquery(self, relation: Relation) -> str:
         text = self.query(relation)

@@ -10,42 +10,51 @@ from collections.abc import Callable
 
 from headrace.business.processing.expressions.ir import ColumnRef, Expr
 from headrace.business.processing.relation import Distinct, Filter, GroupBy, Join, Limit, Project, Relation, Sort, Unpivot
-from headrace.infrastructure.engines.duckdb.literals import identifier
-from headrace.infrastructure.engines.duckdb.relations_block import Block, Columns
-from headrace.infrastructure.engines.duckdb.relations_layout import bare
+from headrace.infrastructure.engines.sql.block import Block, Columns
+from headrace.infrastructure.engines.sql.dialect import Dialect
+from headrace.infrastructure.engines.sql.layout import bare
 
 Print = Callable[[Expr], str]
 
 
-def select_list(block: Block, sql: Print) -> list[str]:
+def select_list(block: Block, sql: Print, dialect: Dialect) -> list[str]:
     names = _arriving(block.source)
+    columns = block.columns or tuple((c.name, ColumnRef(c.type, c.name)) for c in block.source.schema)
+    items = [_item(name, expression, sql, dialect, whole=block.distinct) for name, expression in columns]
     if block.columns is None:
-        return ["*"] if names == block.source.schema.names else [identifier(c.name) for c in block.source.schema]
-    if block.keys is None and (starred := _starred(names, block.columns, _named_below(block.source), sql)):
+        plain = items == [dialect.identifier(name) for name in names]
+        return ["*"] if plain else items
+    if block.keys is None and (starred := _starred(names, columns, items, _named_below(block.source), dialect)):
         return starred
-    return [_item(name, expression, sql) for name, expression in block.columns]
+    return items
 
 
-def _starred(names: tuple[str, ...], columns: Columns, droppable: frozenset[str], sql: Print) -> list[str] | None:
-    """`* EXCLUDE (...) REPLACE (...)` and what follows, if that says the same and is shorter than a list of names."""
+def _starred(
+    names: tuple[str, ...], columns: Columns, items: list[str], droppable: frozenset[str], dialect: Dialect
+) -> list[str] | None:
+    """`*` without some columns and with others replaced, and what follows, if that says the same and is shorter than a list of names."""
     made = dict(columns)
     kept = tuple(name for name in names if name in made)
     if kept != tuple(name for name, _ in columns[: len(kept)]):
         return None
     dropped = [name for name in names if name not in made]
-    replaced = [name for name in kept if not _same(name, made[name])]
+    replaced = [item for name, item in zip(kept, items, strict=False) if item != dialect.identifier(name)]
     if not droppable.issuperset(dropped) or len(dropped) + len(replaced) >= len(kept) - len(replaced):
         return None
-    star = "*"
-    if dropped:
-        star += f" EXCLUDE ({', '.join(map(identifier, dropped))})"
-    if replaced:
-        star += f" REPLACE ({', '.join(f'{bare(sql(made[name]))} AS {identifier(name)}' for name in replaced)})"
-    return [star, *(_item(name, expression, sql) for name, expression in columns[len(kept) :])]
+    if not dropped and not replaced:
+        return ["*", *items[len(kept) :]]
+    if dialect.star is None:
+        return None
+    return [dialect.star([dialect.identifier(name) for name in dropped], replaced), *items[len(kept) :]]
 
 
-def _item(name: str, expression: Expr, sql: Print) -> str:
-    return identifier(name) if _same(name, expression) else f"{bare(sql(expression))} AS {identifier(name)}"
+def _item(name: str, expression: Expr, sql: Print, dialect: Dialect, *, whole: bool) -> str:
+    """`whole` says that rows are compared with each other, so that a column that passes as it is has to be said as well."""
+    same = _same(name, expression)
+    if same and not whole:
+        return dialect.identifier(name)
+    text = dialect.column(bare(sql(expression)), expression.type)
+    return text if same and text == dialect.identifier(name) else f"{text} AS {dialect.identifier(name)}"
 
 
 def _same(name: str, expression: Expr) -> bool:
