@@ -113,7 +113,8 @@ def check(loaded: Loaded) -> list[Problem]:
 
 def statements(loaded: Loaded, planned: Plan) -> Sequence[Statement]:
     """What the engine will run, for people to read."""
-    return engine(settings(loaded.project)).statements(planned)
+    home = state_home(loaded.project)
+    return engine(settings(home), planned.definition.engine, home).statements(planned)
 
 
 def run(
@@ -172,7 +173,14 @@ def test(loaded: Loaded) -> Sequence[Rehearsed]:
     prepared = prepare(loaded, where)
     with tempfile.TemporaryDirectory(prefix="headrace-test-") as folder:
         return list(
-            rehearse(loaded.definition, prepared.resolved, where.engine, loaded.project, Path(folder), where.write_texts)
+            rehearse(
+                loaded.definition,
+                prepared.resolved,
+                where.engine(loaded.definition.engine),
+                loaded.project,
+                Path(folder),
+                where.write_texts,
+            )
         )
 
 

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
+from headrace.business.inside import DatabaseScan
 from headrace.business.model.plugin import Plugin
 from headrace.business.model.schema import Column, Schema, did_you_mean
-from headrace.business.ports import ArrowScan, Batch, Position
+from headrace.business.ports import Batch, Position
 from headrace.errors import NonRetryableError, RunError
 from headrace.infrastructure.connectors.table_or_query import ONE_OF, bare, exactly_one
 from headrace.infrastructure.formats.arrow_union import needs_pyarrow
 from headrace.infrastructure.postgresql.columns import PostgresColumn
 from headrace.infrastructure.postgresql.faults import explained, system_of
+from headrace.infrastructure.postgresql.identity import identity_of
 from headrace.infrastructure.postgresql.reading import batches, described
 from headrace.infrastructure.sql_text import quoted
 from headrace.security.secrets import Secret
@@ -52,15 +54,22 @@ class PostgresSource(Plugin):
     def origin(self) -> str:
         return f"postgres ({self.table})" if self.table else "postgres (query)"
 
-    def scan(self, project: Path) -> ArrowScan:  # noqa: ARG002 - a server is where it is
+    def scan(self, project: Path) -> DatabaseScan:  # noqa: ARG002 - a server is where it is
         needs_pyarrow("PostgreSQL", "postgres", "adbc_driver_postgresql")
-        columns = self._columns()
+        columns, database = self._look()
         schema = Schema(tuple(Column(c.name, c.type) for c in columns))
 
         def opened() -> Iterator[pa.RecordBatch]:
             return batches(self.url.reveal(), self._select, columns, self.origin)
 
-        return ArrowScan(schema, open=opened, origin=self.origin, notes=tuple(c.note for c in columns if c.note))
+        return DatabaseScan(
+            schema,
+            open=opened,
+            origin=self.origin,
+            notes=tuple(c.note for c in columns if c.note),
+            database=database,
+            query=self._select,
+        )
 
     def schema_of(self, project: Path) -> Schema:
         return self.scan(project).schema
@@ -73,7 +82,7 @@ class PostgresSource(Plugin):
         that travel as text are text here (see `postgresql.columns`)."""
         needs_pyarrow("PostgreSQL", "postgres", "adbc_driver_postgresql")
         done = int(after or 0)
-        for batch in batches(self.url.reveal(), self._select, self._columns(), self.origin, done):
+        for batch in batches(self.url.reveal(), self._select, self._look()[0], self.origin, done):
             done += batch.num_rows
             yield Batch(batch, Position(str(done)))
 
@@ -85,10 +94,11 @@ class PostgresSource(Plugin):
             return bare(self.query)
         return f"SELECT * FROM {'.'.join(quoted(part) for part in str(self.table).split('.'))}"
 
-    def _columns(self) -> tuple[PostgresColumn, ...]:
+    def _look(self) -> tuple[tuple[PostgresColumn, ...], str]:
+        """The columns of the result, and the identity of the database."""
         with self._connected() as connection:
             self._demand_table(connection)
-            return described(connection, self._select, self.origin)
+            return described(connection, self._select, self.origin), identity_of(connection)
 
     @contextmanager
     def _connected(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
