@@ -12,7 +12,7 @@ from headrace.records import record
 
 #: How a function is called: a template that names the arguments `{0}`, `{1}`, or a function where types and literals matter.
 Lowering = str | Callable[[Call, Sequence[str]], str]
-#: What `*` can leave out and replace, given as the names left out and as `text AS name`; None where an engine cannot.
+#: A `*` without the names that it leaves out, and with what it replaces (`text AS name`).
 Star = Callable[[Sequence[str], Sequence[str]], str]
 
 
@@ -50,6 +50,7 @@ class Dialect:
     column: Callable[[str, DataType], str]
     """A column that a SELECT computes, so that its order further on is ours."""
     star: Star | None
+    """None where `*` is always all columns as they are."""
     names_subqueries: bool
     """Whether a query after FROM has to have a name."""
     half_join: Callable[[str, str, str, Literal["semi", "anti"]], str]
@@ -62,5 +63,5 @@ class Dialect:
     """The items of a list column, a row each; with True, one null for an empty list or none."""
     dedupe: Callable[[DedupeParts], tuple[str, str]]
     """The rows whose key is shared by no other, and of the others the first of each key."""
-    row_hash: Callable[[Sequence[str], int, int | None], str]
-    """See `RowHash`."""
+    row_hash: Callable[[Sequence[str], int, int | None], str] | None
+    """See `RowHash`; None where no engine would give the same numbers."""

@@ -257,6 +257,8 @@ class RelationPrinter:
         if isinstance(expression, SourceColumn):
             return f"{self._dialect.identifier(expression.of)}.{self._dialect.identifier(expression.name)}"
         if isinstance(expression, RowHash):
+            if self._dialect.row_hash is None:
+                raise ValueError(f"{self._dialect.engine} draws no samples; a plan with one has to be refused")
             return self._dialect.row_hash([self._sql(value) for value in expression.values], expression.seed, expression.below)
         return self._expressions.sql(expression)
 
