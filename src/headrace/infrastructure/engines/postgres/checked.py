@@ -15,8 +15,8 @@ from headrace.business.ports import PROVENANCE
 from headrace.business.processing.plan import PlannedSource
 from headrace.business.validation.compiled import Rule, raw, tidy
 from headrace.infrastructure.engines.postgres.dialect import DIALECT
-from headrace.infrastructure.engines.postgres.intake import ROW
 from headrace.infrastructure.engines.postgres.expressions import ExpressionPrinter
+from headrace.infrastructure.engines.postgres.intake import ROW
 from headrace.infrastructure.engines.sql.tally import BITS
 
 FILE = '"#file"'

@@ -28,12 +28,12 @@ from headrace.infrastructure.engines.duckdb.reading import OpenScan
 from headrace.infrastructure.engines.postgres.checked import Checked
 from headrace.infrastructure.engines.postgres.connection import Connection
 from headrace.infrastructure.engines.postgres.dialect import DIALECT
+from headrace.infrastructure.engines.postgres.expressions import ExpressionPrinter
 from headrace.infrastructure.engines.postgres.held import gather
 from headrace.infrastructure.engines.postgres.intake import ROW, Intake
 from headrace.infrastructure.engines.postgres.late import Late
 from headrace.infrastructure.engines.postgres.staging_area import StagingArea
 from headrace.infrastructure.engines.postgres.values import in_python
-from headrace.infrastructure.engines.postgres.expressions import ExpressionPrinter
 from headrace.infrastructure.engines.sql.tally import Tally, rule_counts, tally
 from headrace.infrastructure.engines.sql.working import Working
 

@@ -10,8 +10,8 @@ from headrace.business.processing.plan import Plan, PlannedSource
 from headrace.business.validation.compiled import raw
 from headrace.infrastructure.engines.postgres.checked import Checked
 from headrace.infrastructure.engines.postgres.dialect import DIALECT
-from headrace.infrastructure.engines.postgres.session import numbered
 from headrace.infrastructure.engines.postgres.relations import with_clause
+from headrace.infrastructure.engines.postgres.session import numbered
 
 _identifier = DIALECT.identifier
 
