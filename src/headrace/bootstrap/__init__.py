@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from headrace.bootstrap.cleaning import clean
 from headrace.bootstrap.log import (
     cloud_events,
     deliveries,
@@ -57,6 +58,7 @@ __all__ = [
     "catalog",
     "chaos",
     "check",
+    "clean",
     "cloud_events",
     "contract_as_standard",
     "contract_from_standard",

@@ -79,14 +79,15 @@ class StagingArea:
             return []
         found: list[Litter] = []
         dead: dict[str, bool] = {self.token: False}
-        for left in self._left():
+        left_over = list(self._left())
+        runs = {left.token: str(run) for left in left_over if (run := _said(left.comment).get("run"))}
+        for left in left_over:
             if left.token not in dead:
                 dead[left.token] = self._is_dead(left.token)
             if dead[left.token] and not _can_be_gone_on_with(left.comment):
                 if not pretend:
                     self.connection.run(f"DROP TABLE IF EXISTS {left.table}")
-                run = str(_said(left.comment).get("run", "?"))
-                found.append(Litter(f"table {left.table.replace(chr(34), '')}", run, left.bytes))
+                found.append(Litter(f"table {left.table.replace(chr(34), '')}", runs.get(left.token, "?"), left.bytes))
         return found
 
     # How -------------------------------------------------------------------------------------------------------------
