@@ -15,6 +15,10 @@
     keep_days = 90                 HEADRACE_KEEP_DAYS        how long the events of ended runs are kept
     slots = {warehouse = 2}        HEADRACE_SLOTS            named resources of all workers together: `warehouse=2,api=1`
 
+    [engines.postgres]                                       the database in which `engine: postgres` works (see `PostgresSettings`)
+    url = "postgresql://etl:${secret:env/WAREHOUSE_PASSWORD}@warehouse/sales"
+    schema = "headrace_staging"
+
     [[outbox]]                                               who is told of events outside (see `Outlet`)
     webhook = "https://hooks.example.com/headrace"
     types = ["pipeline.*"]
@@ -40,7 +44,7 @@ FILE = "headrace.toml"
 _PREFIX = "HEADRACE_"
 _KEYS = (
     "memory_limit", "threads", "temp_directory", "temp_limit", "state", "quarantine_days", "quarantine_max", "database_url", "definitions",
-    "lease_seconds", "attempts", "keep_days", "slots", "outbox",
+    "lease_seconds", "attempts", "keep_days", "slots", "outbox", "engines",
 )  # fmt: skip
 _PATHS = ("temp_directory", "state", "definitions")
 _COUNTS = ("threads", "quarantine_days", "attempts", "keep_days")
@@ -69,6 +73,20 @@ class Outlet:
 
 
 @record
+class PostgresSettings:
+    """The database of `engine: postgres`."""
+
+    url: str
+    """May hold references to secrets, which are resolved when it is used."""
+    schema: str = "headrace_staging"
+    """Where it stages; made when it is not there."""
+    statement_timeout: float | None = None
+    """How long one statement may take, in seconds; as the server says unless set."""
+    lock_timeout: float = 60.0
+    """How long another's lock is waited for, in seconds."""
+
+
+@record
 class Settings:
     """What was set; None leaves the choice to the engine. Relative paths are meant from the project folder."""
 
@@ -87,6 +105,7 @@ class Settings:
     keep_days: int = 90
     slots: Mapping[str, int] = field(default_factory=dict)
     outbox: tuple[Outlet, ...] = ()
+    postgres: PostgresSettings | None = None
 
 
 def home(project: Path) -> Path:
@@ -139,11 +158,13 @@ def _file(file: Path, problems: list[Problem]) -> dict[str, tuple[Any, Location]
     except (OSError, UnicodeDecodeError) as error:
         problems.append(Problem(f"this file cannot be read: {error}", location=Location(str(file), 1, 1)))
         return {}
-    found = {}
+    found: dict[str, tuple[Any, Location]] = {}
     for key, value in written.items():
         where = Location(str(file), _line(text, key), 1)
         if key == "outbox":
             found[key] = (_outlets(value, str(file), text, problems), where)
+        elif key == "engines":
+            found["postgres"] = (_engines(value, Location(str(file), _line(text, "engines"), 1), problems), where)
         elif key in _KEYS:
             found[key] = (value, where)
         else:
@@ -153,7 +174,7 @@ def _file(file: Path, problems: list[Problem]) -> dict[str, tuple[Any, Location]
 
 def _environment(env: Mapping[str, str], problems: list[Problem]) -> dict[str, tuple[Any, None]]:
     """Variables of ours. Others may begin alike, being secrets or parameters; only a misspelt one is a mistake."""
-    names = {_PREFIX + key.upper(): key for key in _KEYS if key != "outbox"}
+    names = {_PREFIX + key.upper(): key for key in _KEYS if key not in ("outbox", "engines")}
     problems += [
         Problem(f"unknown setting `{name}` in the environment", (), _meant(name, names))
         for name in env
@@ -163,7 +184,7 @@ def _environment(env: Mapping[str, str], problems: list[Problem]) -> dict[str, t
 
 
 def _value(key: str, value: Any, where: Location | None, project: Path, problems: list[Problem]) -> Any:
-    if key == "outbox":
+    if key in ("outbox", "postgres"):
         return value
     if key in _COUNTS and _is_count(value):
         return int(value)
@@ -215,6 +236,37 @@ def _slots(value: Any) -> dict[str, int] | None:
     if not isinstance(value, Mapping) or not all(name and _is_count(units) for name, units in value.items()):
         return None
     return {str(name): int(units) for name, units in value.items()}
+
+
+_ENGINE_KEYS = ("url", "schema", "statement_timeout", "lock_timeout")
+
+
+def _engines(value: Any, head: Location, problems: list[Problem]) -> PostgresSettings | None:
+    """The table `[engines.postgres]`, with every problem."""
+    before = len(problems)
+    table = value.get("postgres") if isinstance(value, Mapping) else None
+    if not isinstance(table, Mapping) or set(value) != {"postgres"}:
+        problems.append(Problem("`engines` holds the settings of engines: `[engines.postgres]`, and no other", location=head))
+        return None
+    checks = {
+        "url": (_is_database(table.get("url")), _WANTED["database_url"]),
+        "schema": (_is_word(table.get("schema", "headrace_staging")), "the name of a schema"),
+        "statement_timeout": (_seconds(table.get("statement_timeout", 1)) is not None, "a number of seconds, at least 1"),
+        "lock_timeout": (_seconds(table.get("lock_timeout", 1)) is not None, "a number of seconds, at least 1"),
+    }
+    problems += [
+        Problem(f"unknown setting `{key}` of an engine", (), _meant(key, _ENGINE_KEYS), location=head)
+        for key in table
+        if key not in _ENGINE_KEYS
+    ]
+    problems += [
+        Problem(f"`{k}` of the engine postgres must be {want}", location=head) for k, (ok, want) in checks.items() if not ok
+    ]
+    return PostgresSettings(**table) if len(problems) == before else None
+
+
+def _is_database(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith(("postgresql://", "postgres://", "${secret:"))
 
 
 _SCHEMES = {"webhook": ("http://", "https://"), "redis": ("redis://", "rediss://", "unix://")}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from headrace.bootstrap.cleaning import clean
 from headrace.bootstrap.log import (
     cloud_events,
     deliveries,
@@ -57,6 +58,7 @@ __all__ = [
     "catalog",
     "chaos",
     "check",
+    "clean",
     "cloud_events",
     "contract_as_standard",
     "contract_from_standard",
@@ -113,7 +115,8 @@ def check(loaded: Loaded) -> list[Problem]:
 
 def statements(loaded: Loaded, planned: Plan) -> Sequence[Statement]:
     """What the engine will run, for people to read."""
-    return engine(settings(loaded.project)).statements(planned)
+    home = state_home(loaded.project)
+    return engine(settings(home), planned.definition.engine, home).statements(planned)
 
 
 def run(
@@ -172,7 +175,14 @@ def test(loaded: Loaded) -> Sequence[Rehearsed]:
     prepared = prepare(loaded, where)
     with tempfile.TemporaryDirectory(prefix="headrace-test-") as folder:
         return list(
-            rehearse(loaded.definition, prepared.resolved, where.engine, loaded.project, Path(folder), where.write_texts)
+            rehearse(
+                loaded.definition,
+                prepared.resolved,
+                where.engine(loaded.definition.engine),
+                loaded.project,
+                Path(folder),
+                where.write_texts,
+            )
         )
 
 

@@ -153,6 +153,18 @@ def worker(
 
 
 @app.command()
+def clean(
+    project: Project = Path(),
+    pretend: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Remove what dead runs left behind: on disk, and in the staging schema of a database."""
+    from headrace.application.cli.cleaning import clean as sweep
+
+    sweep(system(), project, pretend=pretend, as_json=as_json)
+
+
+@app.command()
 def problems(
     project: Project = Path(),
     limit: Annotated[int, typer.Option("--limit", "-n", help="How many.", min=1)] = 20,

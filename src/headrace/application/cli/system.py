@@ -19,7 +19,7 @@ from headrace.application.queries.runs import RunView
 from headrace.bus.chain import Verified
 from headrace.bus.store import Envelope
 from headrace.bus.subscriptions import DeadLetter, Standing
-from headrace.business.engine import Statement
+from headrace.business.engine import Litter, Statement
 from headrace.business.model.definition import Loaded
 from headrace.business.processing.plan import Plan
 from headrace.errors import DefinitionError, HeadraceError
@@ -130,6 +130,8 @@ class System(Protocol):
     def serve(self, project: Path, parallel: int, told: Callable[[str], None]) -> Serving: ...
 
     def worker(self, project: Path, parallel: int, told: Callable[[str], None]) -> Serving: ...
+
+    def clean(self, project: Path, *, pretend: bool = False) -> Sequence[Litter]: ...
 
     def bury_the_dead(self, project: Path) -> None: ...
 

@@ -38,14 +38,17 @@ class Wish:
 
 def prepare(site: Site, definition: Definition, file: Path | None = None) -> Prepared:
     """Look at the sources and plan. Raises `DefinitionError` with every problem of both."""
-    resolved, problems = look_at_sources(definition, site.project, site.engine)
+    engine = site.engine(definition.engine)
+    resolved, problems = look_at_sources(definition, site.project, engine)
     try:
         plan = build_plan(definition, resolved)
     except DefinitionError as error:
         raise DefinitionError([*problems, *error.problems]) from error
     if problems:
         raise DefinitionError(problems)
-    return Prepared(definition, file, resolved, plan)
+    if refused := tuple(engine.problems(plan)):
+        raise DefinitionError(refused)
+    return Prepared(definition, file, resolved, replace(plan, notes=(*plan.notes, *engine.notes(plan))))
 
 
 def run_all(site: Site, prepared: Prepared, wish: Wish, run_id: str | None = None) -> RunView:

@@ -34,7 +34,9 @@ def with_types(site: Site, definition: Definition, dataset: str) -> Contract:
     """The contract of a source, with the types that its data have where it leaves them open. They stay open where there are no data."""
     source = definition.sources[dataset]
     contract = source.contract or Contract()
-    found, _ = look_at_sources(definition.model_copy(update={"sources": {dataset: source}}), site.project, site.engine)
+    found, _ = look_at_sources(
+        definition.model_copy(update={"sources": {dataset: source}}), site.project, site.engine(definition.engine)
+    )
     if dataset not in found:
         return contract
     types = {c.name: c.type for c in found[dataset].scan.schema} | dict(found[dataset].inferred)
@@ -48,7 +50,7 @@ def with_types(site: Site, definition: Definition, dataset: str) -> Contract:
 
 def _measured(site: Site, plan: Plan, folder: Path, *, text: bool) -> Proposal:
     schema = plan.schema("data")
-    session = site.engine.session(plan, folder / "runs" / "look", site.project)
+    session = site.engine(plan.definition.engine).session(plan, folder / "runs" / "look", site.project)
     try:
         target = QuarantineTarget(folder / "held.parquet", "proposal", "look")
         session.ingest(plan.sources[0], target, after=None, progress=lambda _share: None)

@@ -18,6 +18,7 @@ from headrace.application.orchestrator.accounting import check_source, rows_of_s
 from headrace.application.orchestrator.audit import audit
 from headrace.application.orchestrator.breakers import system_of
 from headrace.application.orchestrator.graph import describe
+from headrace.application.orchestrator.handing import Handing
 from headrace.application.orchestrator.increments import HashFile, Work, checkpoint_name, identity, inside
 from headrace.application.orchestrator.keeping import Keeping
 from headrace.application.orchestrator.readiness import Ready
@@ -34,7 +35,8 @@ from headrace.bus.events import (
     PipelineStartedEvent,
 )
 from headrace.bus.lifecycle import DataIndexedEvent, PipelineResumedEvent
-from headrace.business.engine import Engine, Ingested, QuarantineTarget, Session
+from headrace.business.engine import Engine, Ingested, KeepsTables, QuarantineTarget, Session
+from headrace.business.inside import StagedTable
 from headrace.business.ports import Checkpoint, Fence, FileScan, Position, Staged
 from headrace.business.processing.plan import Plan, PlannedSink, PlannedSource
 from headrace.errors import AuditFailed, ContractBroken, Unbalanced
@@ -106,7 +108,7 @@ class BatchRun:
         self.cursors: dict[str, str] = {}
         self.names: dict[str, str] = {}
         self.ingested: dict[str, Ingested] = {}
-        self.staged: dict[str, Staged] = {}
+        self.staged: dict[str, Staged | StagedTable] = {}
         self.states: dict[tuple[str, bool], Any] = {}
         self.session: Session | None = None
 
@@ -125,6 +127,11 @@ class BatchRun:
             return False
         self._carry_out()
         return True
+
+    def clear_away(self) -> None:
+        """Drop what lies staged in a database, when all of it is published and told of."""
+        if isinstance(self.engine, KeepsTables):
+            self.engine.discard(staged for staged in self.staged.values() if isinstance(staged, StagedTable))
 
     # The stages, in order --------------------------------------------------------------------------------------------
 
@@ -250,7 +257,7 @@ class BatchRun:
                     dataset,
                     staged.rows,
                     staged.bytes,
-                    [str(f) for f in staged.files],
+                    list(staged.places),
                     [[c.name, str(c.type)] for c in staged.schema],
                     time.monotonic() - begun,
                 )
@@ -287,6 +294,7 @@ class BatchRun:
     def _publish(self) -> None:
         for staged in self.staged.values():
             self.engine.verify(staged)
+        handing = Handing(self.engine, self.order.project, self.order.workspace / "taken out")
         for sink in self.order.work.sinks:
             if sink.name in self.order.stored:
                 continue  # An earlier attempt published it; a later run may have merged more into it since, which would be undone.
@@ -296,7 +304,7 @@ class BatchRun:
             self.around.reached(f"before publishing {sink.name}")
             staged = self.staged[sink.dataset]
             checkpoint = self._checkpoint(sink)
-            publishing = partial(sink.publisher.publish, self.order.project, staged, checkpoint)
+            publishing = partial(handing.publish, sink.publisher, staged, checkpoint)
             done = self.around.attempted(f"publishing {sink.name}", publishing, system_of(sink.publisher))
             self.around.reached(f"published {sink.name}")
             if not done.already and done.inserted + done.updated + done.unchanged != staged.rows:

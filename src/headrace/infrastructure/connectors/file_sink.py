@@ -26,8 +26,8 @@ from headrace.infrastructure.connectors.ledger import checkpoints, holds
 from headrace.infrastructure.connectors.manifest import Manifest
 from headrace.infrastructure.connectors.publishing import Names, PublishingOptions, repeated, shown_path, unknown_columns
 from headrace.infrastructure.connectors.snapshots import copied
-from headrace.infrastructure.connectors.sql_text import quoted_list
 from headrace.infrastructure.connectors.staged_rows import reader
+from headrace.infrastructure.sql_text import quoted_list
 
 #: The endings that make a path one file, and what they say about it.
 ENDINGS: dict[str, Format] = {

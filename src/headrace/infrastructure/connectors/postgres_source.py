@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
+from headrace.business.inside import DatabaseScan
 from headrace.business.model.plugin import Plugin
 from headrace.business.model.schema import Column, Schema, did_you_mean
-from headrace.business.ports import ArrowScan, Batch, Position
-from headrace.errors import NonRetryableError, RetryableError, RunError
-from headrace.infrastructure.connectors.postgres_columns import PostgresColumn, select
-from headrace.infrastructure.connectors.postgres_faults import explained, system_of
-from headrace.infrastructure.connectors.sql_text import quoted
+from headrace.business.ports import Batch, Position
+from headrace.errors import NonRetryableError, RunError
 from headrace.infrastructure.connectors.table_or_query import ONE_OF, bare, exactly_one
 from headrace.infrastructure.formats.arrow_union import needs_pyarrow
+from headrace.infrastructure.postgresql.columns import PostgresColumn
+from headrace.infrastructure.postgresql.faults import explained, system_of
+from headrace.infrastructure.postgresql.identity import identity_of
+from headrace.infrastructure.postgresql.reading import batches, described
+from headrace.infrastructure.sql_text import quoted
 from headrace.security.secrets import Secret
 
 if TYPE_CHECKING:
@@ -25,15 +28,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 CONNECT_SECONDS = 15
-
-#: Rows come in one order as long as nobody changes them, times as ISO 8601 in UTC, floats in full.
-_SETTINGS = (
-    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
-    "SET LOCAL TimeZone = 'UTC'",
-    "SET LOCAL DateStyle = 'ISO'",
-    "SET LOCAL synchronize_seqscans = off",
-    "SET LOCAL max_parallel_workers_per_gather = 0",
-)
 
 
 class PostgresSource(Plugin):
@@ -60,15 +54,22 @@ class PostgresSource(Plugin):
     def origin(self) -> str:
         return f"postgres ({self.table})" if self.table else "postgres (query)"
 
-    def scan(self, project: Path) -> ArrowScan:  # noqa: ARG002 - a server is where it is
+    def scan(self, project: Path) -> DatabaseScan:  # noqa: ARG002 - a server is where it is
         needs_pyarrow("PostgreSQL", "postgres", "adbc_driver_postgresql")
-        columns = self._columns()
+        columns, database = self._look()
         schema = Schema(tuple(Column(c.name, c.type) for c in columns))
 
         def opened() -> Iterator[pa.RecordBatch]:
-            return self._batches(columns, 0)
+            return batches(self.url.reveal(), self._select, columns, self.origin)
 
-        return ArrowScan(schema, open=opened, origin=self.origin, notes=tuple(c.note for c in columns if c.note))
+        return DatabaseScan(
+            schema,
+            open=opened,
+            origin=self.origin,
+            notes=tuple(c.note for c in columns if c.note),
+            database=database,
+            query=self._select,
+        )
 
     def schema_of(self, project: Path) -> Schema:
         return self.scan(project).schema
@@ -78,10 +79,10 @@ class PostgresSource(Plugin):
 
     def read(self, project: Path, partition: str, after: Position | None) -> Iterator[Batch]:  # noqa: ARG002
         """The position is the number of rows read so far; it means the same rows as long as nobody changes the table. Values
-        that travel as text are text here (see `postgres_columns`)."""
+        that travel as text are text here (see `postgresql.columns`)."""
         needs_pyarrow("PostgreSQL", "postgres", "adbc_driver_postgresql")
         done = int(after or 0)
-        for batch in self._batches(self._columns(), done):
+        for batch in batches(self.url.reveal(), self._select, self._look()[0], self.origin, done):
             done += batch.num_rows
             yield Batch(batch, Position(str(done)))
 
@@ -93,25 +94,11 @@ class PostgresSource(Plugin):
             return bare(self.query)
         return f"SELECT * FROM {'.'.join(quoted(part) for part in str(self.table).split('.'))}"
 
-    def _columns(self) -> tuple[PostgresColumn, ...]:
-        """The columns of the result. The server prepares the query, which it does with one statement alone, and runs nothing."""
+    def _look(self) -> tuple[tuple[PostgresColumn, ...], str]:
+        """The columns of the result, and the identity of the database."""
         with self._connected() as connection:
             self._demand_table(connection)
-            result = connection.pgconn.prepare(b"", self._select.encode())
-            if result.status != _COMMAND_OK:
-                raise self._refused(result)
-            found = connection.pgconn.describe_prepared(b"")
-            columns = tuple(
-                PostgresColumn(str((found.fname(i) or b"").decode()), found.ftype(i), found.fmod(i))
-                for i in range(found.nfields)
-            )
-        names = [column.name for column in columns]
-        if not names:
-            raise NonRetryableError(f"{self.origin}: the query gives no columns", hint="write a single SELECT")
-        if len(set(names)) < len(names):
-            twice = next(name for name in names if names.count(name) > 1)
-            raise NonRetryableError(f"{self.origin}: there are two columns `{twice}`", hint="name one of them with AS")
-        return columns
+            return described(connection, self._select, self.origin), identity_of(connection)
 
     @contextmanager
     def _connected(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
@@ -148,43 +135,3 @@ class PostgresSource(Plugin):
             raise NonRetryableError(
                 f"postgres has no table `{self.table}`", hint=did_you_mean(self.table, [str(row[0]) for row in tables])
             )
-
-    def _refused(self, result: Any) -> NonRetryableError:
-        """Why the server could not prepare the query, with its own hint, which knows the columns."""
-        from psycopg.pq import DiagnosticField
-
-        said = (result.error_field(DiagnosticField.MESSAGE_PRIMARY) or b"the query was refused").decode(errors="replace")
-        hint = (result.error_field(DiagnosticField.MESSAGE_HINT) or b"write a single SELECT in PostgreSQL's dialect").decode(
-            errors="replace"
-        )
-        return NonRetryableError(f"{self.origin}: {said}", hint=hint)
-
-    def _batches(self, columns: Sequence[PostgresColumn], skip: int) -> Iterator[pa.RecordBatch]:
-        import pyarrow as pa
-        from adbc_driver_postgresql import dbapi
-
-        query = select(columns, self._select) + (f" OFFSET {int(skip)}" if skip else "")
-        try:
-            with dbapi.connect(self.url.reveal()) as connection, connection.cursor() as cursor:
-                for setting in _SETTINGS:
-                    cursor.execute(setting)
-                cursor.execute(query)
-                yield from cursor.fetch_record_batch()
-        except (dbapi.Error, pa.ArrowException, OSError) as error:
-            raise self._broke_off(error) from error
-
-    def _broke_off(self, error: Exception) -> RunError:
-        """What went wrong while rows came. The server says ERROR of a statement, and something else, or nothing, of a connection that
-        it ends. The driver's text may end with the query, which is left out."""
-        _, of_statement, said = str(error).partition("ERROR:")
-        said = (said or str(error)).strip().partition("\n")[0].partition(". SQLSTATE")[0]
-        if not of_statement or str(getattr(error, "sqlstate", None) or "")[:2] in _PASSING:
-            return RetryableError(f"{self.origin}: {said}", hint="try again; if it stays so, see what the server is doing")
-        return NonRetryableError(f"{self.origin}: {said}", hint="see that the query runs in psql")
-
-
-#: Classes of SQLSTATE that pass: connection lost, rolled back by conflict, out of resources, locked, operator intervened.
-_PASSING = ("08", "40", "53", "55", "57")
-
-#: `psycopg.pq.ExecStatus.COMMAND_OK`, which is not worth importing psycopg for.
-_COMMAND_OK = 1
