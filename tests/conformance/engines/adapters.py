@@ -13,7 +13,7 @@ import duckdb
 import psycopg
 
 from headrace.business.model.schema import Schema
-from headrace.business.model.types import DataType, Date, Float, Interval, Json, List, Timestamp
+from headrace.business.model.types import DataType, Date, Float, Interval, Json, List, String, Timestamp
 from headrace.business.processing.expressions.ir import Expr
 from headrace.business.processing.relation import Relation
 from headrace.infrastructure.engines.duckdb import expressions as duckdb_expressions
@@ -131,8 +131,8 @@ def readable(sql: str, kind: DataType, engine: Adapter) -> str:
         sql = f"({sql} AT TIME ZONE 'UTC')"
     if isinstance(kind, Interval | Json | Date | Timestamp):
         return f"CAST({sql} AS {'VARCHAR' if engine.name == 'duckdb' else 'text'})"
-    if kind == List(Json()) and engine.name == "postgres":
-        return f"CAST({sql} AS text[])"
+    if isinstance(kind, List) and isinstance(kind.item, Json | Date | Timestamp):
+        return f"CAST({sql} AS {engine.type_name(List(String()))})"
     if kind in (Float(32), List(Float(32))):
         return f"CAST({sql} AS {engine.type_name(Float(64) if kind == Float(32) else List(Float(64)))})"
     return sql
