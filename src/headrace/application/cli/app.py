@@ -69,11 +69,14 @@ def plan(
     param: Params = None,
     as_json: AsJson = False,
     sql: Annotated[bool, typer.Option("--sql/--no-sql", help="Show the SQL that the engine will run.")] = True,
+    engine: Annotated[
+        str | None, typer.Option("--engine", help="Plan for this engine instead of the one in the definition.")
+    ] = None,
 ) -> None:
     """Show what a run would do: graph, schemas, SQL, what is read, and the guarantee."""
     from headrace.application.cli.inspecting import show_plan
 
-    show_plan(system(), file, param, as_json=as_json, sql=sql)
+    show_plan(system(), file, param, as_json=as_json, sql=sql, engine=engine)
 
 
 @app.command()

@@ -44,17 +44,25 @@ def _float_reader(name: str, kind: str) -> str:
         "shown text := pg_temp.trimmed(x); parts text[]; digits text; zero text; size integer; exact numeric;").replace(f"'{kind} NaN'", "'NaN'")  # fmt: skip
 
 
+#: What PostgreSQL takes for JSON and cannot take out of it: a NUL, and half of a pair that stands for one character.
+_UNHELD = r"""
+        IF x ~ '\\u(0000|[dD][89a-fA-F])' THEN
+            shown := replace(x, '\\\\', '');
+            IF shown ~ '\\u0000' OR regexp_replace(shown, '\\u[dD][89abAB]..\\u[dD][c-fC-F]..', '', 'g') ~ '\\u[dD][89a-fA-F]' THEN RETURN NULL; END IF;
+        END IF;"""
+
+
 def _json(version: int) -> str:
-    """No text that a NUL would come out of. (In one expression with its test, the cast of a constant would be tried in advance.)"""
+    """(In one expression with its test, the cast of a constant would be tried in advance.)"""
     if version >= _KNOWS_JSON:
         return procedure(
-            "read_json(x text)", "json", r"IF x IS JSON AND x !~ '\\u0000' THEN RETURN x::json; END IF; RETURN NULL;"
+            "read_json(x text)",
+            "json",
+            f"{_UNHELD}\n        IF x IS JSON THEN RETURN x::json; END IF;\n        RETURN NULL;",
+            "shown text;",
         )
-    body = r"""
-        IF x ~ '\\u0000' THEN RETURN NULL; END IF;
-        RETURN x::json;
-    EXCEPTION WHEN data_exception THEN RETURN NULL;"""
-    return procedure("read_json(x text)", "json", body).replace(" PARALLEL SAFE", " PARALLEL UNSAFE")
+    body = f"{_UNHELD}\n        RETURN x::json;\n    EXCEPTION WHEN data_exception THEN RETURN NULL;"
+    return procedure("read_json(x text)", "json", body, "shown text;").replace(" PARALLEL SAFE", " PARALLEL UNSAFE")
 
 
 def reading(version: int) -> tuple[str, ...]:
