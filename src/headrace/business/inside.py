@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from headrace.business.model.schema import Schema
-from headrace.business.ports import ArrowScan, Checkpoint, Publication
+from headrace.business.ports import ArrowScan, Checkpoint, Publication, Staged
 from headrace.records import record
 
 
@@ -34,10 +34,10 @@ class StagedTable:
     rows: int
     bytes: int
 
-    @property
-    def places(self) -> tuple[str, ...]:
-        """Where it lies, in words for people."""
-        return (self.table.replace('"', ""),)
+
+def places(staged: Staged | StagedTable) -> tuple[str, ...]:
+    """Where it lies, in words for people."""
+    return (staged.table.replace('"', ""),) if isinstance(staged, StagedTable) else tuple(map(str, staged.files))
 
 
 @runtime_checkable

@@ -341,11 +341,6 @@ class Staged:
     digests: Mapping[Path, FileDigest] = field(default_factory=dict)
     """Of the files whose content hash is known already, so that a sink need not read them for it."""
 
-    @property
-    def places(self) -> tuple[str, ...]:
-        """Where it lies, in words for people."""
-        return tuple(map(str, self.files))
-
 
 @record
 class Fence:

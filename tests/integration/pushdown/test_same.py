@@ -8,7 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from tests.integration.pushdown.both import by_both
+import pytest
+from tests.integration.pushdown.both import by_both, engine_of, published
 
 ORDERS = """id,amount,rate,day,at,open,note,customer
 1,10.50,0.1,2024-01-01,2024-01-01 10:00:00,true,hello,a
@@ -145,3 +146,29 @@ def test_every_form_of_data(tmp_path: Path, postgres: str) -> None:
     assert here == duck
     assert duck.balances["typed"] == [4, 2, 2, 0, 0]
     assert duck.balances["lines"] == [4, 2, 2, 0, 0]
+
+
+@pytest.mark.parametrize("newest", ["take", "wait"])
+def test_what_is_new_by_cursor(newest: str, tmp_path: Path, postgres: str) -> None:
+    """In three runs, of which the last is another engine's: rows that share the highest value, come late, or have none, come once."""
+    rows = ["1,2024-01-01 00:00:00,a", "2,2024-01-02 00:00:00,b", "3,,c", "bad,2024-01-03 00:00:00,d"]
+    later = ["4,2024-01-02 00:00:00,b", "5,2024-01-05 00:00:00,é", "5,2024-01-05 00:00:00,é", "0,2023-01-01 00:00:00,late"]
+    left = []
+    for order in (["duckdb"] * 3, ["postgres"] * 3, ["duckdb", "postgres", "duckdb"]):
+        project = engine_of(tmp_path / "-".join(order), postgres)
+        given: list[str] = []
+        for engine, more in zip(order, (rows, later, ["6,2024-01-06 00:00:00,x"]), strict=True):
+            given += more
+            project.text("in.csv", "\n".join(["id,at,note", *given]) + "\n")
+            project.define(
+                engine=engine,
+                sources={"rows": {
+                    "file": {"path": "in.csv"}, "contract": {"columns": {"id": "int64", "at": "timestamp"}},
+                    "incremental": {"by": "cursor", "cursor": "at", "newest": newest},
+                }},
+                sinks=[{"name": "out", "file": {"path": "out/last/", "format": "parquet", "mode": "append"}}],
+            )  # fmt: skip
+            project.run()
+        left.append(published(project.folder / "out"))
+    assert left[0] == left[1] == left[2]
+    assert left[0][1]

@@ -25,7 +25,7 @@ from headrace.application.queries.quality import check_history
 from headrace.bus.events import DataProcessedEvent, DataStagedEvent, PipelineStartedEvent
 from headrace.bus.lifecycle import PipelineResumedEvent
 from headrace.business.engine import Engine, Ingested, KeepsTables, Session
-from headrace.business.inside import StagedTable
+from headrace.business.inside import StagedTable, places
 from headrace.business.ports import Staged
 from headrace.business.processing.plan import PlannedSink
 from headrace.errors import AuditFailed, Unbalanced
@@ -155,7 +155,7 @@ class BatchRun:
                     dataset,
                     staged.rows,
                     staged.bytes,
-                    list(staged.places),
+                    list(places(staged)),
                     [[c.name, str(c.type)] for c in staged.schema],
                     time.monotonic() - begun,
                 )
