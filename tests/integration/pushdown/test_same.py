@@ -137,9 +137,8 @@ def test_every_form_of_data(tmp_path: Path, postgres: str) -> None:
             "items": {"sqlite": {"path": "shop.sqlite", "table": "items"}, "contract": {"columns": {"label": {"required": True}}}},
         },
         steps=[
-            {"python": {"call": "own.py:doubled", "schema": {n: t for n, t in {
-                "k": "int32", "u": "uint64", "f": "float64", "b": "binary", "d": "decimal(7, 2)", "t": "timestamptz", "l": "list<string>", "s": "string", "w": "bool", "k2": "int32"}.items()}},
-             "from": "typed", "name": "made"},
+            {"python": {"call": "own.py:doubled", "schema": {
+                "k": "int32", "u": "uint64", "f": "float64", "b": "binary", "d": "decimal(7, 2)", "t": "timestamptz", "l": "list<string>", "s": "string", "w": "bool", "k2": "int32"}}, "from": "typed", "name": "made"},
             {"sql": "select m.*, l.v, i.label from made m left join lines l on l.k = m.k left join items i on i.k = m.k"},
         ],
     )  # fmt: skip

@@ -26,7 +26,7 @@ from headrace.application.orchestrator.site import Site, new_run_id
 from headrace.application.queries.runs import RunView, fold
 from headrace.bus.events import DataStoredEvent, Event, PipelineCancelledEvent, PipelineCompletedEvent, PipelineFailedEvent
 from headrace.bus.lifecycle import PipelineRetriedEvent
-from headrace.business.engine import Engine
+from headrace.business.engine import Engine, KeepsTables
 from headrace.business.inside import StagedTable
 from headrace.business.model.definition import Definition
 from headrace.business.ports import Fence, Fenced
@@ -153,6 +153,9 @@ class _Carrier:
         else:
             work = ready.work
         workspaces.tidy({o.run_id for o in self.site.queue.outstanding()} | {self.lease.run_id}, self.pipeline)
+        if isinstance(engine, KeepsTables):
+            with suppress(RunError):  # Whether the database can be reached, the run will find out.
+                engine.sweep()
         order = Order(
             run_id=self.lease.run_id,
             plan=prepared.plan,

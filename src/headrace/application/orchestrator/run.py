@@ -173,7 +173,9 @@ class BatchRun:
                 self.order.keeping.demand_room()
             self.around.reached("ingested")
             self.around.busy("transforming", None)
-            session.prepare(lambda share: self.around.busy("transforming", share))
+            self.around.attempted(
+                "transforming", lambda: session.prepare(lambda share: self.around.busy("transforming", share))
+            )
             self._stage(session)
             self._account(session)
             names = {sink.name: self._name(sink) for sink in self.order.work.sinks}
@@ -249,8 +251,8 @@ class BatchRun:
             what = f"staging {dataset}"
             self.around.busy(what, None)
             folder = self.order.workspace / "staged" / dataset
-            staged = session.stage(dataset, folder, lambda share, what=what: self.around.busy(what, share))  # type: ignore[misc]
-            self.staged[dataset] = staged
+            staging = partial(session.stage, dataset, folder, partial(self.around.busy, what))
+            staged = self.staged[dataset] = self.around.attempted(what, staging)
             self.around.tell(
                 DataStagedEvent(
                     self.order.run_id,
@@ -281,7 +283,8 @@ class BatchRun:
         self.around.busy("auditing", None)
         history = check_history(self.around.records, self.plan.definition.pipeline)
         targets = Targets(self.plan, session, self.order.project, self.order.workspace / "targets", self._holds)
-        outcomes = list(audit(self.order.run_id, self.plan, session, targets.measure, history, self.now))
+        judging = partial(audit, self.order.run_id, self.plan, session, targets.measure, history, self.now)
+        outcomes = self.around.attempted("auditing", lambda: list(judging()))
         self.around.tell(*outcomes)
         blocking = [c for c in outcomes if c.outcome in ("fail", "error") and c.on_fail == "block"]
         if blocking:

@@ -130,7 +130,7 @@ class DuckDBSession(Working):
 
     def _keep(self, what: str, query: str, progress: Progress) -> str:
         table = identifier(what)
-        watched(self.con, f"CREATE TEMP TABLE {table} AS {query}", progress)
+        watched(self.con, f"CREATE OR REPLACE TEMP TABLE {table} AS {query}", progress)
         return table
 
     def _call(self, name: str, relation: Function) -> str:

@@ -8,6 +8,7 @@ what is lost is noticed, and made again from the sources.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from headrace.business.processing.expressions.ir import Cast, ColumnRef, Expr
 from headrace.business.processing.plan import Plan, PlannedSource
 from headrace.business.processing.relation import Function
 from headrace.business.validation.compiled import raw
-from headrace.errors import NonRetryableError
+from headrace.errors import NonRetryableError, RunError
 from headrace.infrastructure.engines.duckdb.functions import call_function
 from headrace.infrastructure.engines.duckdb.held_rows import HeldRows
 from headrace.infrastructure.engines.duckdb.reading import OpenScan
@@ -250,9 +251,11 @@ class PostgresSession(Working):
         self.connection.interrupt()
 
     def close(self) -> None:
+        """What cannot be dropped now, because the server is gone, is dropped by the next sweep."""
         try:
             self.intake.close()
-            self.area.close({staged.table for staged in self._staged.values()})
+            with suppress(RunError):
+                self.area.close({staged.table for staged in self._staged.values()})
         finally:
             self.connection.close()
 

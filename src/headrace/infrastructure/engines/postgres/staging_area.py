@@ -46,7 +46,7 @@ class StagingArea:
         self._made = 0
 
     def open(self) -> None:
-        """Make the schema if it is not there, be known as alive, and sweep up after the dead."""
+        """Make the schema if it is not there, and be known as alive."""
         if not self._is_there():
             self._make_schema()
         alive = f"SELECT pg_advisory_lock_shared({_LOCKS}, {_number(self.token)})"
@@ -55,7 +55,6 @@ class StagingArea:
         self.connection.marker = self.name("alive", "alive")
         self.connection.run(f"CREATE UNLOGGED TABLE {self.connection.marker} AS SELECT 1 AS alive")
         self._remark(self.connection.marker, kept=False)
-        self.sweep()
 
     def name(self, kind: str, about: str) -> str:
         """A new name for a table, as SQL."""
