@@ -29,8 +29,8 @@ from headrace.errors import DefinitionError, HeadraceError, NonRetryableError, R
 
 ROWS = 2000
 LEFT = "SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace('headrace_staging') AND relkind = 'r'"
-#: Where the process dies: behind the loading, with staged rows, judged, in the transaction of the target, behind it.
-POINTS = ["data.validated", "staged", "audited", "sink rows written", "sink committed"]
+#: Where the process dies: behind the loading, with staged rows, behind the commit. (In the transaction of the target: see below.)
+POINTS = ["data.validated", "staged", "sink committed"]
 
 
 def define(folder: Path, url: str, **parts: Any) -> Project:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from headrace.business.engine import Limits
@@ -111,7 +111,7 @@ class Connection:
     def _connect(self) -> psycopg.Connection[tuple[Any, ...]]:
         import psycopg
 
-        with postgres_faults(SHOWN):
+        with postgres_faults(SHOWN), ExitStack() as undone:
             connection = psycopg.connect(
                 self.url.reveal(),
                 connect_timeout=CONNECT_SECONDS,
@@ -119,18 +119,15 @@ class Connection:
                 client_encoding="utf8",
                 autocommit=True,
             )
-        try:
-            with postgres_faults(SHOWN):
-                self._demand_age(connection.info.server_version)
-                connection.execute("; ".join(f"SET {k} = {literal(v)}" for k, v in self._settings().items()).encode())
-                self._demand_unicode(connection)
-                if self.computes:
-                    connection.execute(";\n".join(prelude(connection.info.server_version // 10000)).encode())
-                for statement in self.on_open:
-                    connection.execute(statement.encode())
-        except BaseException:
-            connection.close()
-            raise
+            undone.callback(connection.close)
+            self._demand_age(connection.info.server_version)
+            connection.execute("; ".join(f"SET {k} = {literal(v)}" for k, v in self._settings().items()).encode())
+            self._demand_unicode(connection)
+            if self.computes:
+                connection.execute(";\n".join(prelude(connection.info.server_version // 10000)).encode())
+            for statement in self.on_open:
+                connection.execute(statement.encode())
+            undone.pop_all()
         return connection
 
     def _settings(self) -> dict[str, str]:

@@ -13,7 +13,7 @@ from typing import ClassVar
 from headrace.business.engine import Limits, Litter, Session, Statement
 from headrace.business.inside import DatabaseScan, PublishesInside, StagedTable
 from headrace.business.model.types import DataType
-from headrace.business.ports import Scan, Staged
+from headrace.business.ports import Publisher, Scan, Staged
 from headrace.business.processing.plan import Plan, PlannedSource
 from headrace.errors import Problem, RetryableError
 from headrace.infrastructure.engines.postgres.connection import Connection
@@ -52,10 +52,7 @@ class PostgresEngine:
             else:
                 yield f"{source.name}: loaded into the staging schema by COPY"
         for sink in plan.sinks:
-            if isinstance(sink.publisher, PublishesInside) and sink.publisher.lies_in(identity):
-                yield f"{sink.name}: published inside the database, in one transaction"
-            else:
-                yield f"{sink.name}: its rows are taken out of the database"
+            yield f"{sink.name}: {_way_out(sink.publisher, identity)}"
 
     def statements(self, plan: Plan) -> Sequence[Statement]:
         from headrace.infrastructure.engines.postgres.statements import statements
@@ -112,6 +109,16 @@ class PostgresEngine:
             yield connection
         finally:
             connection.close()
+
+
+def _way_out(publisher: Publisher, identity: str) -> str:
+    if not isinstance(publisher, PublishesInside):
+        return "its rows are taken out of the database"
+    try:
+        inside = publisher.lies_in(identity)
+    except RetryableError:
+        return "cannot be reached now; its rows stay inside if it is in the same database"
+    return "published inside the database, in one transaction" if inside else "its rows are taken out of the database"
 
 
 def _is_at_home(source: PlannedSource, identity: str) -> bool:

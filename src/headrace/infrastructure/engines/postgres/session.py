@@ -8,7 +8,7 @@ what is lost is noticed, and made again from the sources.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -52,14 +52,13 @@ class PostgresSession(Working):
         self.project, self.connection = project, connection
         self.area = StagingArea(connection, workspace)
         self.intake = Intake(plan, workspace, limits, connection)
-        self.identity = connection.identity
         self._held: dict[str, HeldRows] = {}
         self._staged: dict[str, StagedTable] = {}
-        try:
+        with ExitStack() as undone:
+            undone.callback(connection.close)
+            self.identity = connection.identity
             self.area.open()
-        except BaseException:
-            connection.close()
-            raise
+            undone.pop_all()
 
     # Ingest ----------------------------------------------------------------------------------------------------------
 

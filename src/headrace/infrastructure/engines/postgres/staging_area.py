@@ -7,8 +7,8 @@ holds is litter, but for the staged results of runs that can still be gone on wi
 from __future__ import annotations
 
 import json
+import os
 import secrets
-import socket
 import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -110,7 +110,7 @@ class StagingArea:
 
     def _remark(self, table: str, *, kept: bool) -> None:
         place = str(self.workspace.resolve()) if self.workspace else ""
-        said = {"run": self.workspace.name if self.workspace else "", "host": socket.gethostname(), "workspace": place}
+        said = {"run": self.workspace.name if self.workspace else "", "host": os.uname().nodename, "workspace": place}
         text = json.dumps({**said, "kept": kept, "at": round(time.time())})
         self.connection.run(f"COMMENT ON TABLE {table} IS {literal(text)}")
 
@@ -147,7 +147,7 @@ def _can_be_gone_on_with(comment: str) -> bool:
     said = _said(comment)
     if not said.get("kept"):
         return False
-    if said.get("host") == socket.gethostname():
+    if said.get("host") == os.uname().nodename:
         return Path(str(said.get("workspace"))).is_dir()
     at = said.get("at")
     return isinstance(at, int) and time.time() - at < KEPT_SECONDS
