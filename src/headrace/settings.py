@@ -9,6 +9,7 @@
     quarantine_max = "10GB"        HEADRACE_QUARANTINE_MAX   a run that would hold back more than fits fails
     database_url = "postgresql://app:${secret:env/PG_PASSWORD}@db/state"
                                    HEADRACE_DATABASE_URL     the state database; SQLite in the state folder unless said
+    database_schema = "headrace"   HEADRACE_DATABASE_SCHEMA  the schema of the state in that database
     definitions = "pipelines"      HEADRACE_DEFINITIONS      the folder of definitions that `headrace serve` watches
     lease_seconds = 30             HEADRACE_LEASE_SECONDS    how long a worker that is not heard of keeps its run
     attempts = 3                   HEADRACE_ATTEMPTS         how many workers may be lost over one run
@@ -24,6 +25,9 @@
     types = ["pipeline.*"]
     secret = "${secret:env/HOOK_SECRET}"
 
+    [connections.warehouse]                                  how a system is reached, by name (see `profiles`)
+    kind = "postgres"
+
 Not what a pipeline does: that is all in its definition.
 """
 
@@ -38,18 +42,24 @@ from pathlib import Path
 from typing import Any
 
 from headrace.errors import DefinitionError, Location, Problem
+from headrace.profiles import WrittenProfile, written_profiles
 from headrace.records import record
 
 FILE = "headrace.toml"
+#: How a `database_url` begins that is the name of a connection.
+NAMED = "connection:"
 _PREFIX = "HEADRACE_"
 _KEYS = (
-    "memory_limit", "threads", "temp_directory", "temp_limit", "state", "quarantine_days", "quarantine_max", "database_url", "definitions",
-    "lease_seconds", "attempts", "keep_days", "slots", "outbox", "engines",
+    "memory_limit", "threads", "temp_directory", "temp_limit", "state", "quarantine_days", "quarantine_max", "database_url",
+    "database_schema", "definitions", "lease_seconds", "attempts", "keep_days", "slots", "outbox", "connections", "engines",
 )  # fmt: skip
+#: What only the file holds, or the environment in its own way.
+_TABLES = ("outbox", "connections", "engines", "postgres")
 _PATHS = ("temp_directory", "state", "definitions")
 _COUNTS = ("threads", "quarantine_days", "attempts", "keep_days")
 _SIZES = ("memory_limit", "temp_limit", "quarantine_max")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]+)")
+_SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _UNITS = ("B", "KB", "MB", "GB", "TB", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -98,7 +108,8 @@ class Settings:
     quarantine_days: int | None = None
     quarantine_max: str | None = None
     database_url: str | None = None
-    """May hold references to secrets, which are resolved when it is used."""
+    """May hold references to secrets, which are resolved when it is used; or names a connection: `connection:NAME`."""
+    database_schema: str = "headrace"
     definitions: Path = Path()
     lease_seconds: float = 30.0
     attempts: int = 3
@@ -106,6 +117,7 @@ class Settings:
     slots: Mapping[str, int] = field(default_factory=dict)
     outbox: tuple[Outlet, ...] = ()
     postgres: PostgresSettings | None = None
+    connections: Mapping[str, WrittenProfile] = field(default_factory=dict)
 
 
 def home(project: Path) -> Path:
@@ -133,48 +145,55 @@ def _owner(folder: Path) -> int | None:
 def load_settings(project: Path, env: Mapping[str, str] | None = None) -> Settings:
     """The settings of a project. Raises `DefinitionError` with every problem."""
     problems: list[Problem] = []
-    found = _file(project / FILE, problems) | _environment(os.environ if env is None else env, problems)
+    variables = os.environ if env is None else env
+    found = _file(project / FILE, variables, problems) | _environment(variables, problems)
     values = {key: _value(key, value, where, project, problems) for key, (value, where) in found.items()}
     if problems:
         raise DefinitionError(problems)
     return Settings(**values)
 
 
-def _file(file: Path, problems: list[Problem]) -> dict[str, tuple[Any, Location]]:
+def _file(file: Path, env: Mapping[str, str], problems: list[Problem]) -> dict[str, tuple[Any, Location | None]]:
+    text, written = _toml(file, problems)
+    found: dict[str, tuple[Any, Location | None]] = {}
+    for key, value in written.items():
+        where = Location(str(file), _line(text, key), 1)
+        if key == "outbox":
+            found[key] = (_outlets(value, str(file), text, problems), where)
+        elif key == "engines":
+            found["postgres"] = (_engines(value, where, problems), where)
+        elif key not in _KEYS:
+            problems.append(Problem(f"unknown setting `{key}`", (), _meant(key, _KEYS), location=where))
+        elif key != "connections":
+            found[key] = (value, where)
+    found["connections"] = (written_profiles(written.get("connections", {}), text, str(file), env, problems), None)
+    return found
+
+
+def _toml(file: Path, problems: list[Problem]) -> tuple[str, dict[str, Any]]:
+    """The text of the file and what it says; nothing when there is no file, or none that can be read."""
     if not file.exists():
-        return {}
+        return "", {}
     import tomllib
 
+    text = ""
     try:
         text = file.read_text(encoding="utf-8")
-        written = tomllib.loads(text)
+        return text, tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         place = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
         line, column = (int(place[1]), int(place[2])) if place else (len(text.splitlines()) or 1, 1)
         problems.append(
             Problem(f"this is not TOML: {str(error).partition(' (at ')[0]}", location=Location(str(file), line, column))
         )
-        return {}
     except (OSError, UnicodeDecodeError) as error:
         problems.append(Problem(f"this file cannot be read: {error}", location=Location(str(file), 1, 1)))
-        return {}
-    found: dict[str, tuple[Any, Location]] = {}
-    for key, value in written.items():
-        where = Location(str(file), _line(text, key), 1)
-        if key == "outbox":
-            found[key] = (_outlets(value, str(file), text, problems), where)
-        elif key == "engines":
-            found["postgres"] = (_engines(value, Location(str(file), _line(text, "engines"), 1), problems), where)
-        elif key in _KEYS:
-            found[key] = (value, where)
-        else:
-            problems.append(Problem(f"unknown setting `{key}`", (), _meant(key, _KEYS), location=where))
-    return found
+    return "", {}
 
 
 def _environment(env: Mapping[str, str], problems: list[Problem]) -> dict[str, tuple[Any, None]]:
     """Variables of ours. Others may begin alike, being secrets or parameters; only a misspelt one is a mistake."""
-    names = {_PREFIX + key.upper(): key for key in _KEYS if key not in ("outbox", "engines")}
+    names = {_PREFIX + key.upper(): key for key in _KEYS if key not in _TABLES}
     problems += [
         Problem(f"unknown setting `{name}` in the environment", (), _meant(name, names))
         for name in env
@@ -184,7 +203,7 @@ def _environment(env: Mapping[str, str], problems: list[Problem]) -> dict[str, t
 
 
 def _value(key: str, value: Any, where: Location | None, project: Path, problems: list[Problem]) -> Any:
-    if key in ("outbox", "postgres"):
+    if key in _TABLES:
         return value
     if key in _COUNTS and _is_count(value):
         return int(value)
@@ -198,7 +217,9 @@ def _value(key: str, value: Any, where: Location | None, project: Path, problems
         return None
     if key in _PATHS and isinstance(value, str) and value:
         return project / value if key == "temp_directory" else Path(value)
-    if key == "database_url" and isinstance(value, str) and value.startswith(("postgresql://", "postgres://")):
+    if key == "database_url" and isinstance(value, str) and value.startswith(("postgresql://", "postgres://", NAMED)):
+        return value
+    if key == "database_schema" and isinstance(value, str) and _SCHEMA.fullmatch(value):
         return value
     if key == "slots" and (slots := _slots(value)) is not None:
         return slots
@@ -212,7 +233,8 @@ _WANTED = {
     **dict.fromkeys(_COUNTS, "a whole number above 0"),
     **dict.fromkeys(_SIZES, 'a size such as "1GB"'),
     "lease_seconds": "a number of seconds, at least 1",
-    "database_url": "an address such as `postgresql://user@host/database`",
+    "database_url": "an address such as `postgresql://user@host/database`, or `connection:NAME`",
+    "database_schema": "a name of at most 63 small letters, digits and underscores",
     "slots": "names with whole numbers, such as `{warehouse = 2}`",
 }
 

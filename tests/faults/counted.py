@@ -7,7 +7,7 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -131,11 +131,11 @@ class Counted:
             out.writerows((i, "bad" if i % BAD_EVERY == 0 else i % 7) for i in range(first, first + rows))
         part.rename(self.folder / "in" / f"{self.fed:04}.csv")
 
-    def ask(self, **params: str) -> str:
+    def ask(self, priority: int = 0, **params: str) -> str:
         """A run that any worker may carry out; its id."""
         loaded = bootstrap.load(self.file, params)
         request = request_for(loaded.definition, loaded.project, bootstrap.kept(loaded), params, "command", None, UNKNOWN)
-        return self.queue.submit(request)
+        return self.queue.submit(replace(request, priority=priority))
 
     # What there is, and what there should be -------------------------------------------------------------------------
 

@@ -57,11 +57,16 @@ def prove_stream(run_id: str, stream: Sequence[Envelope], sinks: Mapping[str, An
 
 def prove_no_litter(project: Counted) -> None:
     """Behind a run that found nothing dead before it: no workspaces, nothing half-made beside targets."""
-    assert list((project.folder / ".headrace" / "runs").glob("*")) == []
+    assert workspaces(project) == []
     left = [
         p.name for p in project.out.iterdir() if "headrace-new" in p.name or "headrace-old" in p.name or p.suffix == ".part"
     ]
     assert left == []
+
+
+def workspaces(project: Counted) -> list[str]:
+    """The runs that have something lying ready."""
+    return sorted(folder.name for folder in (project.folder / ".headrace" / "runs").glob("*"))
 
 
 def streams(project: Counted) -> dict[str, list[Envelope]]:

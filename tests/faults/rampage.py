@@ -36,16 +36,19 @@ class Rampage:
         return sum(self.made.values())
 
     def go(self, kills: int) -> None:
-        """Until that many were made; then all that is left may come to its end, by a worker that nobody kills."""
+        """Until that many were made; then all that is left may come to its end, by workers that die at their points alone."""
         while self.kills < kills:
             self._man()
             while len(self.counted.queue.outstanding()) < GOING_ON:
                 self.counted.feed_and_ask()
             self._kill()
-        self._man()
-        self.crew.until(lambda: not self.counted.queue.outstanding())
+        self.crew.until(self._come_to_an_end)
         for worker in self.workers:
             worker.stop()
+
+    def _come_to_an_end(self) -> bool:
+        self._man()
+        return not self.counted.queue.outstanding()
 
     def _man(self) -> None:
         """See that there are workers; each dies at a few points on its way, or its children do."""
@@ -59,7 +62,13 @@ class Rampage:
 
     def _kill(self) -> None:
         """One process at a moment of its work: most often that of a run, now and then the worker with all of its runs."""
-        self.crew.until(lambda: any(map(runs_of, self.workers)) or not self.counted.queue.outstanding())
+        self.crew.until(
+            lambda: (
+                any(map(runs_of, self.workers))
+                or not self.counted.queue.outstanding()
+                or all(worker.process.poll() is not None for worker in self.workers)  # each at a point of its own
+            )
+        )
         time.sleep(self.random.random() * 1.2)
         at_work = [(worker, runs) for worker in self.workers if (runs := runs_of(worker))]
         if not at_work:

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 from tests.faults.conftest import Makes
 from tests.faults.counted import APPENDED, MERGED
-from tests.faults.oracle import prove, prove_no_litter
+from tests.faults.oracle import prove, prove_no_litter, workspaces
 from tests.faults.processes import Crew
 from tests.faults.rampage import Rampage
 
@@ -23,5 +23,6 @@ def test_random_kills(state: str, modes: dict[str, str], project: Makes, process
     prove(counted)
     processes.start()
     counted.ask(part="0001")
-    processes.until(lambda: not counted.queue.outstanding())
+    # A run says that it has ended, and then clears up.
+    processes.until(lambda: not counted.queue.outstanding() and not workspaces(counted))
     prove_no_litter(counted)

@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from tests.faults.counted import Counted
-from tests.faults.oracle import prove, prove_no_litter
+from tests.faults.oracle import prove, prove_no_litter, workspaces
 from tests.faults.processes import PATIENCE, crew
 from tests.integration.postgres_server import PostgresServer
 
@@ -101,7 +101,8 @@ def go_through(
         took = time.monotonic() - begun
         prove(counted)
         counted.ask(part="0001")
-        processes.until(lambda: not counted.queue.outstanding())
+        # A run says that it has ended, and then clears up.
+        processes.until(lambda: not counted.queue.outstanding() and not workspaces(counted))
         prove_no_litter(counted)
         counted.database.close()
     return took

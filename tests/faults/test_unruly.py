@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from pathlib import Path
 from typing import Any
@@ -51,8 +52,10 @@ LOUD = """
 import os, sys
 
 def step(table):
-    for _ in range(20000):
+    print("the beginning")
+    for _ in range(100000):
         print("x" * 100)
+    print("the end", flush=True)
     sys.stdout.close()
     os.close(1)
     os.close(2)
@@ -106,11 +109,17 @@ def test_what_a_step_prints_and_closes_is_its_own_matter(project: Makes, process
     processes.start()
     processes.until(lambda: not counted.queue.outstanding())
     prove(counted)
-    assert (counted.folder / ".headrace" / "logs" / f"{run_id}.log").read_text().count("x" * 100) == 20000
+    log = (counted.folder / ".headrace" / "logs" / f"{run_id}.log").read_bytes()
+    printed = len("the beginning\n" + "the end\n") + 100_000 * 101
+    (left_out,) = re.findall(rb"\n\[(\d+) bytes are left out here\]\n", log)
+    marker = len(f"\n[{int(left_out)} bytes are left out here]\n")
+    assert (log.startswith(b"the beginning\n"), log.endswith(b"the end\n")) == (True, True)
+    assert len(log) - marker + int(left_out) == printed
+    assert len(log) < 3_000_000
 
 
 def test_a_step_that_cannot_be_interrupted_is_ended_with_all_that_it_started(project: Makes, processes: Crew) -> None:
-    counted = with_step(project, STUCK, timeout="1 second")
+    counted = with_step(project, STUCK, timeout="5 seconds")
     run_id = counted.ask()
     processes.start()
     started = counted.folder / "started"

@@ -1,4 +1,4 @@
-"""Servers for integration tests: one PostgreSQL per worker, an empty database per test."""
+"""Servers for integration tests: one PostgreSQL and one MariaDB per worker, an empty database per test."""
 
 from __future__ import annotations
 
@@ -6,13 +6,22 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
+from tests.integration.mysql_server import MySQLServer
 from tests.integration.postgres_server import PostgresServer
+from tests.integration.seaweed_server import SeaweedServer
 
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """The server of this worker; started by the first test that asks for it."""
     with PostgresServer.running() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def seaweed_server() -> Iterator[SeaweedServer]:
+    """The S3 server of this worker; started by the first test that asks for it."""
+    with SeaweedServer.running() as server:
         yield server
 
 
@@ -24,3 +33,18 @@ def postgres(postgres_server: PostgresServer) -> Iterator[str]:
     name = url.rpartition("/")[2]
     with psycopg.connect(postgres_server.url(), autocommit=True) as admin:
         admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')  # type: ignore[call-overload]
+
+
+@pytest.fixture(scope="session")
+def mysql_server() -> Iterator[MySQLServer]:
+    """The server of this worker; started by the first test that asks for it."""
+    with MySQLServer.running() as server:
+        yield server
+
+
+@pytest.fixture
+def mysql(mysql_server: MySQLServer) -> Iterator[str]:
+    """The URL of an empty database that is dropped after the test."""
+    url = mysql_server.new_database()
+    yield url
+    mysql_server.ask(f"DROP DATABASE {url.rpartition('/')[2]}")

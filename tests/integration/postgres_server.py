@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -26,6 +26,13 @@ def _programs() -> Path:
     return Path(spec.origin).parent / "pginstall" / "bin"
 
 
+def programs_with_tls() -> Path:
+    """Those of the system's package: what comes as a wheel was built without TLS."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda p: int(p.parts[-3]))
+    assert found, "tests of TLS need PostgreSQL from the system: apt-get install postgresql"
+    return found[-1].parent
+
+
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -38,6 +45,9 @@ class PostgresServer:
 
     fsync: bool = False
     """Whether what is committed outlives the machine's loss of power; tests do without."""
+    programs: Path = field(default_factory=_programs)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """Of the server, beside those that tests always have."""
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="headrace-postgres-")))
     port: int = field(default_factory=_free_port)
     _process: subprocess.Popen[bytes] | None = None
@@ -50,11 +60,20 @@ class PostgresServer:
         self._run("initdb", "-D", str(data), "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--no-locale").wait()
         return self.resume()
 
+    def own_file(self, name: str, content: bytes) -> Path:
+        """A file that the server may read and nobody else."""
+        path = self.folder / name
+        path.write_bytes(content)
+        path.chmod(0o600)
+        if os.geteuid() == 0:
+            shutil.chown(path, "nobody")
+        return path
+
     def resume(self) -> PostgresServer:
         """Start it on what is there already."""
         self._process = self._run(
             "postgres", "-D", str(self.folder / "data"), "-h", "127.0.0.1", "-p", str(self.port), "-k", str(self.folder),
-            "-c", f"fsync={'on' if self.fsync else 'off'}",
+            "-c", f"fsync={'on' if self.fsync else 'off'}", *(w for n, v in self.settings.items() for w in ("-c", f"{n}={v}")),
         )  # fmt: skip
         self._wait_until_ready()
         return self
@@ -98,12 +117,12 @@ class PostgresServer:
         user = "nobody" if os.geteuid() == 0 else None
         with (self.folder / "log").open("ab") as log:
             return subprocess.Popen(
-                [str(_programs() / program), *arguments], stdout=log, stderr=log, user=user, cwd=self.folder, extra_groups=[] if user else None
+                [str(self.programs / program), *arguments], stdout=log, stderr=log, user=user, cwd=self.folder, extra_groups=[] if user else None
             )  # fmt: skip
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + STARTUP_SECONDS
-        check = [str(_programs() / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        check = [str(self.programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
         while subprocess.run(check, check=False).returncode != 0:
             exited = self._process is None or self._process.poll() is not None
             if exited or time.monotonic() > deadline:

@@ -14,10 +14,10 @@ DRAWERS = {"utils", "util", "helpers", "helper", "common", "base", "misc", "mana
 #: What the faces show. A name more or less is a promise more or less to people outside: change it on purpose, here too.
 FACE = {"Pipeline", "check", "contract", "plan", "run", "sink", "source", "step"}
 PLUGIN = {
-    *("Batch", "Column", "Duration", "Misworded", "Position", "Relation", "Schema", "Sql"),
+    *("Answer", "Batch", "Column", "Connection", "Duration", "Misworded", "Position", "Relation", "Schema", "Sql"),
     *("Plugin", "Source", "Scannable", "Step", "Check", "Measured", "Verdict", "Sink"),
-    *("Publisher", "Publication", "Readable", "Checkpoint", "Staged", "Fence", "Fenced"),
-    *("DefinitionError", "LeaseLost", "NonRetryableError", "Problem", "RetryableError"),
+    *("Publisher", "Publication", "Readable", "Movable", "Checkpoint", "Staged", "Fence", "Fenced"),
+    *("DefinitionError", "LeaseLost", "NonRetryableError", "Problem", "Profile", "RetryableError"),
 }
 ORCHESTRATION = {
     *("Config", "PipelineOrchestrator", "ExecutionResult", "ELTPipeline", "ETLPipeline", "EventBus", "event_bus"),

@@ -55,7 +55,7 @@ def test_all_problems_are_told_with_their_lines(tmp_path):
         ("lease_seconds = 0\n", "`lease_seconds` must be a number of seconds, at least 1, not `0`"),
         (
             'database_url = "mysql://secret"\n',
-            "`database_url` must be an address such as `postgresql://user@host/database`, not what it is",
+            "`database_url` must be an address such as `postgresql://user@host/database`, or `connection:NAME`, not what it is",
         ),
         (
             "slots = {warehouse = 0}\n",

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headrace.bootstrap.cleaning import clean
+from headrace.bootstrap.connecting import connection, connections
 from headrace.bootstrap.log import (
     cloud_events,
     deliveries,
@@ -34,11 +38,12 @@ from headrace.bootstrap.parts import (
     state_home,
     this_worker,
 )
-from headrace.bootstrap.standing import backfills, definitions, pauses, user, verify_log
+from headrace.bootstrap.standing import backfills, definitions, in_service, pauses, user, verify_log
 from headrace.errors import DefinitionError, Problem
 
 if TYPE_CHECKING:
     from headrace.application.orchestrator.chaos import Proof, Trial, Wanted
+    from headrace.application.orchestrator.crew import Crew
     from headrace.application.orchestrator.rehearsal import Rehearsed
     from headrace.application.orchestrator.site import Busy
     from headrace.application.queries.quarantine import Held
@@ -52,6 +57,7 @@ if TYPE_CHECKING:
 Listener = Callable[["Envelope"], None]
 
 __all__ = [
+    "alone",
     "backfills",
     "build",
     "bury_the_dead",
@@ -60,14 +66,18 @@ __all__ = [
     "check",
     "clean",
     "cloud_events",
+    "connection",
+    "connections",
     "contract_as_standard",
     "contract_from_standard",
+    "crew",
     "database",
     "definitions",
     "deliveries",
     "engine",
     "event_store",
     "held",
+    "in_service",
     "kept",
     "load",
     "load_kept",
@@ -106,10 +116,14 @@ def plan(loaded: Loaded) -> Plan:
 
 def check(loaded: Loaded) -> list[Problem]:
     """What is wrong with a definition, beyond what loading found: an empty list when it can be run."""
+    from headrace.application.orchestrator.sources import SourceAway
+
     try:
         prepare(loaded)
     except DefinitionError as error:
         return list(error.problems)
+    except SourceAway as error:
+        return [error.problem]
     return []
 
 
@@ -134,7 +148,20 @@ def run(
 
     where = site(loaded.project, busy, listen)
     wish = Wish({**(params or {}), **loaded.params}, kept(loaded), force, full_refresh, priority, user())
-    return run_all(where, prepare(loaded, where), wish)
+    return run_all(where, loaded.definition, partial(prepare, loaded, where), wish)
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Within this, the process is there for one run: whatever that starts is ended with it, also what leaves its session."""
+    from headrace.infrastructure.descendants import adopt_orphans, children_of, end_descendants
+
+    adopt_orphans()
+    before = children_of(os.getpid())
+    try:
+        yield
+    finally:
+        end_descendants(os.getpid(), spared=before)
 
 
 def serve(project: Path, parallel: int, told: Callable[[str], None]) -> Serving:
@@ -142,6 +169,13 @@ def serve(project: Path, parallel: int, told: Callable[[str], None]) -> Serving:
     from headrace.bootstrap.serving import serve as compose
 
     return compose(project, parallel, told)
+
+
+def crew(project: Path, parallel: int) -> Crew:
+    """A worker for some runs of a command's own."""
+    from headrace.bootstrap.serving import crew as compose
+
+    return compose(project, parallel)
 
 
 def worker(project: Path, parallel: int, told: Callable[[str], None]) -> Serving:
@@ -186,8 +220,8 @@ def test(loaded: Loaded) -> Sequence[Rehearsed]:
         )
 
 
-def chaos(loaded: Loaded, params: Mapping[str, str], wanted: Wanted, told: Callable[[int, Trial], None]) -> Proof:
-    """Run copies of a pipeline while its processes are killed, and compare what comes out."""
+def chaos(loaded: Loaded, params: Mapping[str, str], wanted: Wanted, told: Callable[[Trial], None]) -> Proof:
+    """Run copies of a pipeline while its processes are killed and its connections cut, and compare what comes out."""
     from headrace.bootstrap.proving import chaos as prove
 
     return prove(loaded, params, wanted, told)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ from headrace.errors import UsageError
 
 if TYPE_CHECKING:
     from headrace.bus.subscriptions import Subscription
+    from headrace.infrastructure.run_logs import RunLogs
+    from headrace.infrastructure.storage.database import Database
     from headrace.infrastructure.storage.delivering import Delivery
     from headrace.infrastructure.storage.read_side import DatabaseReadSide
     from headrace.infrastructure.storage.retention import Pruned
@@ -75,7 +78,18 @@ def cloud_events(project: Path, after: int = 0, types: Sequence[str] = ()) -> It
 
 
 def prune(project: Path, now: datetime | None = None) -> Pruned:
-    """Remove the events that are older than the settings keep them."""
+    """Remove the events that are older than the settings keep them, and what belongs to them."""
     from headrace.infrastructure.storage.retention import prune as prune_log
 
-    return prune_log(parts.database(project, patient=True), parts.settings(project).keep_days, now or datetime.now(UTC))
+    now, database = now or datetime.now(UTC), parts.database(project, patient=True)
+    pruned = prune_log(database, parts.settings(project).keep_days, now)
+    run_logs(project, database).tidy(now)
+    return pruned
+
+
+def run_logs(project: Path, database: Database) -> RunLogs:
+    """What the processes of runs print on this machine."""
+    from headrace.infrastructure.run_logs import RunLogs
+    from headrace.infrastructure.storage.retention import forgotten
+
+    return RunLogs(parts.state_folder(project) / "logs", parts.settings(project).keep_days, partial(forgotten, database))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from headrace.application.orchestrator.pipeline_orchestrator import PipelineConfig
     from headrace.application.orchestrator.queue import KeptDefinition
     from headrace.application.orchestrator.site import Site
+    from headrace.application.orchestrator.sources import Attempted
     from headrace.business.model.definition import Loaded
 
 
@@ -42,8 +43,8 @@ class ProjectComponents:
             return parts.build(pipeline, {}, self.project, params)
         return parts.load(Path(pipeline), {name: str(value) for name, value in params.items()})
 
-    def prepare(self, loaded: Loaded, site: Site) -> Prepared:
-        return parts.prepare(loaded, site)
+    def prepare(self, loaded: Loaded, site: Site, attempted: Attempted) -> Prepared:
+        return parts.prepare(loaded, site, attempted)
 
     def kept(self, loaded: Loaded) -> KeptDefinition:
         return parts.kept(loaded)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +13,16 @@ if TYPE_CHECKING:
     from headrace.application.orchestrator.carrying import Prepared
     from headrace.application.orchestrator.queue import KeptDefinition, Worker
     from headrace.application.orchestrator.site import Busy, Site
+    from headrace.application.orchestrator.sources import Attempted
     from headrace.application.queries.records import Records
     from headrace.bus.bus import EventBus
     from headrace.bus.store import Envelope
+    from headrace.business.connections import Profile
     from headrace.business.engine import Engine, Limits
     from headrace.business.model.definition import Loaded
     from headrace.business.ports import InputFile
     from headrace.infrastructure.catalog import Catalog
+    from headrace.infrastructure.connectors.postgres_connection import PostgresConnection
     from headrace.infrastructure.storage.database import Database
     from headrace.infrastructure.storage.held_rows import ParquetHeldRows
     from headrace.settings import Settings
@@ -87,16 +91,40 @@ def state_folder(project: Path) -> Path:
 
 def database(project: Path, *, patient: bool = False) -> Database:
     """Where a project keeps its state. Processes that serve are `patient` with a server that is not there yet; commands are not."""
-    from headrace.infrastructure.storage.sqlite_database import SqliteDatabase
-
     chosen = settings(project)
     if chosen.database_url is not None:
         from headrace.infrastructure.storage.postgres_database import COMMAND_PATIENCE, PATIENCE, PostgresDatabase
-        from headrace.security.secrets import Secret, Vault
 
-        url = Secret(chosen.database_url, Vault.of(state_home(project)))
-        return PostgresDatabase(url.reveal, str(url), PATIENCE if patient else COMMAND_PATIENCE)
+        address, shown = state_address(project, chosen.database_url)
+        return PostgresDatabase(address, shown, PATIENCE if patient else COMMAND_PATIENCE, chosen.database_schema)
+    from headrace.infrastructure.storage.sqlite_database import SqliteDatabase
+
     return SqliteDatabase(state_folder(project) / "headrace.db")
+
+
+def state_address(project: Path, written: str) -> tuple[Callable[[], str], str]:
+    """What gives the address of the state database with its secrets, and the same for people."""
+    from headrace.security.secrets import Secret, Vault
+    from headrace.settings import NAMED
+
+    if written.startswith(NAMED):
+        named = state_connection(project, written.removeprefix(NAMED))
+        return lambda: named.connection.address(named.home), named.connection.shown()
+    url = Secret(written, Vault.of(state_home(project)))
+    return url.reveal, str(url)
+
+
+def state_connection(project: Path, name: str) -> Profile[PostgresConnection]:
+    """The connection that the settings name for the state database."""
+    from headrace.infrastructure.connectors.postgres_connection import PostgresConnection
+    from headrace.infrastructure.loading.connections import connections_of
+
+    found = connections_of(project, catalog()).find(name)
+    if not isinstance(found.connection, PostgresConnection):
+        raise UsageError(
+            f"`database_url` names `{name}`, which is of kind `{found.connection.kind}`", hint="name one of kind `postgres`"
+        )
+    return found
 
 
 def state_home(project: Path) -> Path:
@@ -152,7 +180,7 @@ def site(
     return Site(
         project=project,
         state=state,
-        engine=lambda name: engine(chosen, name, home),
+        engine=cache(lambda name: engine(chosen, name, home)),
         bus=bus,
         records=log,
         queue=DatabaseRunQueue(store, bus.tell),
@@ -184,7 +212,7 @@ def this_worker(project: Path) -> Worker:
 def _hash_file(file: InputFile) -> InputFile:
     from headrace.infrastructure.connectors.file_listing import content_hash
 
-    return file if file.sha256 else content_hash(file)
+    return file if file.state else content_hash(file)
 
 
 def load(file: Path, params: Mapping[str, str] | None = None) -> Loaded:
@@ -210,17 +238,24 @@ def load_kept(kept: KeptDefinition, params: Mapping[str, Any], *, stand_ins: boo
     )
 
 
-def prepare(loaded: Loaded, where: Site | None = None) -> Prepared:
-    """Look at the sources and plan. Raises `DefinitionError` with every problem, each at its place in the file."""
+def prepare(loaded: Loaded, where: Site | None = None, attempted: Attempted | None = None) -> Prepared:
+    """Look at the sources and plan. Raises `DefinitionError` with every problem, each at its place in the file; and `RetryableError`,
+    at the place of a source, where nothing is wrong but that its server is away. Unless said otherwise each is looked at once."""
     from headrace.application.orchestrator.batch import prepare as prepare_run
+    from headrace.application.orchestrator.sources import SourceAway, once
     from headrace.infrastructure.loader import locate
 
     try:
-        return prepare_run(where or site(loaded.project), loaded.definition, loaded.file)
+        return prepare_run(where or site(loaded.project), loaded.definition, loaded.file, attempted or once)
     except DefinitionError as error:
         if loaded.places is None:
             raise
         raise DefinitionError(locate(error.problems, loaded.places)) from error
+    except SourceAway as error:
+        if loaded.places is not None:
+            (error.problem,) = locate([error.problem], loaded.places)
+            error.location = error.problem.location
+        raise
 
 
 def kept(loaded: Loaded) -> KeptDefinition:

@@ -10,16 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headrace.bootstrap import parts
-from headrace.bootstrap.log import deliveries, prune
+from headrace.bootstrap.log import deliveries, prune, run_logs
 from headrace.errors import HeadraceError
 
 if TYPE_CHECKING:
+    from headrace.application.orchestrator.crew import Crew
     from headrace.application.orchestrator.in_service import DefinitionsFolder
     from headrace.application.orchestrator.notifying import Notifications
     from headrace.application.orchestrator.queue import KeptDefinition, Lease
     from headrace.application.orchestrator.serving import Duties
-    from headrace.application.orchestrator.worker import WorkerLoop
+    from headrace.application.orchestrator.sources import Attempted
+    from headrace.application.orchestrator.worker import Claims, Register, WorkerLoop
     from headrace.business.model.definition import Definition, Loaded
+    from headrace.infrastructure.storage.database import Database
 
 Told = Callable[[str], None]
 
@@ -36,6 +39,7 @@ PRELOAD = (
     "headrace.infrastructure.engines.duckdb.reading_types",
     "headrace.infrastructure.engines.duckdb.session",
     "headrace.infrastructure.formats.delimited",
+    "headrace.infrastructure.storage.breaker_table",
     "headrace.infrastructure.storage.event_log",
     "headrace.infrastructure.storage.held_rows",
     "headrace.infrastructure.storage.run_queue",
@@ -50,6 +54,8 @@ _PRELOAD_FOR = {
     "sqlite": ("headrace.infrastructure.storage.sqlite_database",),
     "postgres": ("headrace.infrastructure.storage.postgres_database", "psycopg"),
 }
+#: Comes last, and does once what every run does first.
+_WARMING = "headrace.bootstrap.warming"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +71,17 @@ def worker(project: Path, parallel: int, told: Told) -> Serving:
     """A worker of a project's state database."""
     home = parts.state_home(project).resolve()
     return Serving(home, _loop(home, parallel, "worker", told))
+
+
+def crew(project: Path, parallel: int) -> Crew:
+    """A worker of a command's own, for the runs that it is given."""
+    from headrace.application.orchestrator.crew import Crew, OwnRuns, Unheard
+    from headrace.infrastructure.storage.run_queue import DatabaseRunQueue
+
+    home = parts.state_home(project).resolve()
+    database = parts.database(home, patient=True)
+    runs = OwnRuns(DatabaseRunQueue(database))
+    return Crew(runs, _composed(home, database, runs, Unheard(), parallel, "command", lambda _line: None))
 
 
 def serve(project: Path, parallel: int, told: Told) -> Serving:
@@ -140,38 +157,50 @@ def carry_out_claimed(home: Path, lease: Lease) -> None:
     """Carry out a run that a worker has claimed. The log has how it ended; this returns in any case but an interruption."""
     from headrace.application.orchestrator.batch import assigned, wish_of
     from headrace.application.orchestrator.carrying import Assignment, Prepared, carry_out
+    from headrace.application.orchestrator.interruptions import Interruptions
 
     request = lease.request
     site = replace(parts.site(Path(request.project), home=home, patient=True), postpones=True)
+    site.engine("duckdb").prepare()
 
-    def prepare() -> tuple[Prepared, Assignment]:
+    def prepare(attempted: Attempted) -> tuple[Prepared, Assignment]:
         loaded = _load(request.definition, request.params)
         wish = replace(wish_of(request), params={**request.params, **loaded.params})
-        return assigned(parts.prepare(loaded, site), wish)
+        return assigned(parts.prepare(loaded, site, attempted), wish)
 
     try:
-        carry_out(site, lease, prepare)
+        with Interruptions() as interruptions:
+            carry_out(site, lease, prepare, interruptions)
     except HeadraceError as error:
         sys.stderr.write(f"{error}\n")  # Into the log of the run's process, for those who look there.
 
 
 def _loop(home: Path, parallel: int, role: str, told: Told) -> WorkerLoop:
-    from headrace.application.orchestrator.worker import WorkerLoop
-    from headrace.infrastructure.children import Children
     from headrace.infrastructure.storage.run_queue import DatabaseRunQueue
     from headrace.infrastructure.storage.worker_registry import DatabaseWorkers
 
     database = parts.database(home, patient=True)
-    children, logs = Children((*PRELOAD, *_PRELOAD_FOR[database.kind])), parts.state_folder(home) / "logs"
+    return _composed(home, database, DatabaseRunQueue(database), DatabaseWorkers(database), parallel, role, told)
+
+
+def _composed(
+    home: Path, database: Database, claims: Claims, register: Register, parallel: int, role: str, told: Told
+) -> WorkerLoop:
+    from headrace.application.orchestrator.worker import WorkerLoop
+    from headrace.infrastructure.children import Children
+
+    children, logs = Children((*PRELOAD, *_PRELOAD_FOR[database.kind], _WARMING)), run_logs(home, database)
     return WorkerLoop(
         parts.this_worker(home),
-        DatabaseRunQueue(database),
-        DatabaseWorkers(database),
-        lambda lease: children.start(carry_out_claimed, home, lease, log=logs / f"{lease.run_id}.log"),
+        claims,
+        register,
+        lambda lease: children.start(carry_out_claimed, home, lease, log=logs.path(lease.run_id)),
         parallel,
         role,
         told,
         children.prepare,
+        lambda: logs.tidy(datetime.now(UTC)),
+        children.ready,
     )
 
 

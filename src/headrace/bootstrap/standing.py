@@ -11,7 +11,9 @@ from headrace.errors import DefinitionError
 
 if TYPE_CHECKING:
     from headrace.application.orchestrator.backfills import Backfills
+    from headrace.application.orchestrator.in_service import InService
     from headrace.application.orchestrator.pauses import Pauses
+    from headrace.application.orchestrator.queue import KeptDefinition
     from headrace.bus.chain import Verified
     from headrace.business.model.definition import Loaded
 
@@ -21,6 +23,23 @@ def definitions(project: Path) -> Sequence[tuple[Path, Loaded | DefinitionError]
     from headrace.infrastructure.definition_folder import definitions_in
 
     return list(definitions_in(parts.state_home(project) / parts.settings(project).definitions, parts.catalog()))
+
+
+def in_service(project: Path) -> Sequence[tuple[InService, Loaded | DefinitionError | None]]:
+    """The files that a serving process has seen, with the version of each that it holds; None where no version was ever fit."""
+    from headrace.infrastructure.storage.service_records import DatabaseServiceRecords
+
+    records = DatabaseServiceRecords(parts.database(project))
+    return [(file, _held(records.kept(file.definition))) for file in records.all()]
+
+
+def _held(kept: KeptDefinition | None) -> Loaded | DefinitionError | None:
+    if kept is None:
+        return None
+    try:
+        return parts.load_kept(kept, {}, stand_ins=True)
+    except DefinitionError as error:  # what it was fit with is not installed any more, say
+        return error
 
 
 def pauses(project: Path) -> Pauses:

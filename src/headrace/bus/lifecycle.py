@@ -68,6 +68,15 @@ class PipelineResumedEvent(Event):
 
 
 @record
+class PipelineOvertakenEvent(Event):
+    """What a run had staged before it was interrupted is forgotten, because another run of its pipeline came between: that one may
+    have published the same rows, or newer ones. The run begins from the start, and may find nothing left to do."""
+
+    written: ClassVar[str] = "pipeline.overtaken/1"
+    by: str
+
+
+@record
 class PipelineRetriedEvent(Event):
     """A step failed in a way that may pass, and is tried again after this delay. Attempt 0 was not made, because the circuit breaker
     of the system behind it is open."""
@@ -127,6 +136,7 @@ LIFECYCLE: tuple[type[Event], ...] = (
     PipelineClaimedEvent,
     LeaseLostEvent,
     PipelineResumedEvent,
+    PipelineOvertakenEvent,
     PipelineRetriedEvent,
     PipelineReopenedEvent,
     CancelRequestedEvent,

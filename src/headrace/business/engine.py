@@ -152,6 +152,10 @@ class Engine(Protocol):
     @property
     def name(self) -> str: ...
 
+    def prepare(self) -> None:
+        """Get ready beside other work, and return at once: a run follows for certain."""
+        ...
+
     def infer(self, scan: Scan, columns: Sequence[str]) -> Mapping[str, DataType]:
         """The types that the texts in these columns seem to have, from a sample."""
         ...

@@ -7,7 +7,7 @@ their validation, the JSON Schema and the reference pages. Making one does no I/
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from datetime import datetime
 from pathlib import Path
@@ -62,9 +62,31 @@ class InputFile:
     """A file that a run reads: where it is, how large, when changed, and its content hash where that decides what was loaded."""
 
     path: str
+    """Where it is read. Of a file that lies in a store elsewhere this is its copy on this machine, which may have to be fetched."""
     bytes: int
     modified_ns: int
     sha256: str | None = None
+    version: str | None = None
+    """What its store calls this state of it, such as an entity tag: where there is one, nobody has to read it for a hash."""
+    address: str | None = None
+    """Where it lies, when that is in a store elsewhere."""
+
+    @property
+    def name(self) -> str:
+        """What people know it by."""
+        return self.address or self.path
+
+    @property
+    def state(self) -> str | None:
+        """What tells this state of the file from any other."""
+        return self.sha256 or self.version
+
+
+class Fetch(Protocol):
+    """Brings files from their store to their `path`, whole and as they were listed. Of files that keep columns apart it may leave
+    out the content of all but these. What it brought already is not brought again. Raises `RetryableError` when a file has changed."""
+
+    def __call__(self, files: Sequence[InputFile], columns: Collection[str]) -> None: ...
 
 
 @record
@@ -77,6 +99,12 @@ class Scan:
 
     schema: Schema
     notes: tuple[str, ...] = field(default=(), kw_only=True)
+    by_cursor: Callable[[str, str | None], Scan | None] | None = field(default=None, kw_only=True, compare=False, repr=False)
+    """`(column, value) -> scan` of no more than the rows that a run has to look at: those whose column is not below the value (when
+    there is one), is null, or infinite, and that no other can come below any more. Values compare as those of the scan's type do,
+    texts by their bytes. None when it cannot be asked so."""
+    disordered: frozenset[str] = field(default=frozenset(), kw_only=True)
+    """Columns that come as text because no type of ours holds their values, and whose text does not sort as they do."""
     text: ClassVar[bool] = False
 
 
@@ -94,6 +122,8 @@ class FileScan(Scan):
     files: tuple[InputFile, ...]
     folders: Folders | None = field(default=None, kw_only=True)
     """Its columns come last in the schema; they are in no file."""
+    fetch: Fetch | None = field(default=None, kw_only=True, compare=False, repr=False)
+    """To be called before the rows are read; None for files of this machine."""
 
 
 @record
@@ -127,6 +157,8 @@ class Head:
     newline: Literal["\n", "\r\n"] = "\n"
     plain: bool = True
     """Whether an engine may try to read the file by itself; otherwise it has to be tidied."""
+    line_bytes: int = 0
+    """How long the first lines are on average; 0 when that is not known."""
 
 
 @record
@@ -340,6 +372,9 @@ class Checkpoint:
     """How far each incremental source was read."""
     fence: Fence | None = None
     """By what right it is published. It says nothing about the data, so ledgers need not give it back."""
+    was: str = ""
+    """In a ledger: the name of an entry whose state another publication has changed since. It has no `name` any more, so the state
+    may be published again; by `was` a run that died right behind its publication learns that it had published."""
 
 
 @record

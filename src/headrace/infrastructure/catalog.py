@@ -18,12 +18,14 @@ from headrace.errors import UsageError
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
+#: The groups of which the parts of a definition are made.
 GROUPS = ("sources", "steps", "checks", "sinks")
+_ALL = (*GROUPS, "connections")
 
 #: Which extra brings an optional library.
 EXTRAS = {
     "pyarrow": "arrow", "fastavro": "avro", "python_calamine": "excel", "psycopg": "postgres", "adbc_driver_postgresql": "postgres",
-    "adbc_driver_manager": "postgres", "redis": "redis",
+    "adbc_driver_manager": "postgres", "pymysql": "mysql", "redis": "redis", "obstore": "stores", "paramiko": "sftp",
 }  # fmt: skip
 
 
@@ -40,7 +42,7 @@ def missing_library(error: ImportError) -> UsageError | None:
 
 
 class Catalog:
-    """The plugins by group (`sources`, `steps`, `checks`, `sinks`) and name. `more` adds classes that are not installed."""
+    """The plugins by group (`sources`, `steps`, `checks`, `sinks`, `connections`) and name. `more` adds classes that are not installed."""
 
     def __init__(self, more: Mapping[str, Iterable[type[Plugin]]] | None = None) -> None:
         self._classes = {(group, c.kind): c for group, classes in (more or {}).items() for c in classes}
@@ -91,7 +93,7 @@ class Catalog:
     def _own(self) -> dict[str, dict[str, EntryPoint]]:
         from importlib.metadata import PackageNotFoundError, distribution
 
-        found: dict[str, dict[str, EntryPoint]] = {group: {} for group in GROUPS}
+        found: dict[str, dict[str, EntryPoint]] = {group: {} for group in _ALL}
         try:
             entries: Any = distribution("headrace").entry_points
         except PackageNotFoundError:
@@ -105,7 +107,7 @@ class Catalog:
     def _all(self) -> dict[str, dict[str, list[EntryPoint]]]:
         from importlib.metadata import entry_points
 
-        found: dict[str, dict[str, list[EntryPoint]]] = {group: {} for group in GROUPS}
+        found: dict[str, dict[str, list[EntryPoint]]] = {group: {} for group in _ALL}
         for group, names in found.items():
             for entry in entry_points(group=f"headrace.{group}"):
                 names.setdefault(entry.name, []).append(entry)

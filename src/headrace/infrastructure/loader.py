@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from headrace.errors import DefinitionError, Location
 from headrace.errors import Path as Place
 from headrace.infrastructure.catalog import Catalog
 from headrace.infrastructure.loading.assembly import Surroundings, assemble
+from headrace.infrastructure.loading.connections import Connections, with_connections
 from headrace.infrastructure.loading.contracts import OpenContract
 from headrace.infrastructure.loading.places import CallPlaces, Places, Whereabouts, locate
 from headrace.infrastructure.loading.reading import read_document, read_text
@@ -130,7 +132,9 @@ def _surroundings(
     stand_ins: bool,
 ) -> Surroundings:
     variables = os.environ if env is None else env
-    return Surroundings(catalog, project, params or {}, variables, Vault.of(project, variables), _open_contract, stand_ins)
+    profiles = partial(with_connections, connections=Connections(project, catalog, variables))
+    vault = Vault.of(project, variables)
+    return Surroundings(catalog, project, params or {}, variables, vault, _open_contract, profiles, stand_ins)
 
 
 def _open_contract(document: Any, name: str | None) -> OpenContract:

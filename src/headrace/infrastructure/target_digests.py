@@ -1,19 +1,24 @@
-"""What a target within a folder holds, as a digest of its rows whatever their order: to compare two targets. Not to show them."""
+"""What a target holds, as a digest of its rows whatever their order: to compare two targets. Not to show them."""
 
 from __future__ import annotations
 
 import hashlib
 import sqlite3
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from headrace.application.orchestrator.chaos import within
+from headrace.business.model.schema import Schema
+from headrace.business.ports import Readable
+
 
 def digest_of(sink: Any, project: Path) -> str | None:
     """Rows and their digest; None for a target that is no path within the folder. When rows were written is left out of them."""
-    written = getattr(sink, "path", None)
-    if not isinstance(written, str) or not (path := (project / written).resolve()).is_relative_to(project.resolve()):
+    path = within(sink, project)
+    if path is None:
         return None
     table, without = str(getattr(sink, "table", "")), tuple(getattr(sink, "history", ()))
     if not path.exists():
@@ -23,6 +28,13 @@ def digest_of(sink: Any, project: Path) -> str | None:
     if sink.kind == "duckdb":
         return _digest(_of_duckdb(path, table, without))
     return _digest(row for file in _files(path) for row in _of_file(file, without))
+
+
+def digest_read_back(publisher: Readable, project: Path, columns: Schema) -> str:
+    """The same of a target anywhere that says itself what it holds; of `scd2`, the versions in force."""
+    with tempfile.TemporaryDirectory(prefix="headrace-") as folder:
+        held = publisher.snapshot(project, columns, Path(folder))
+        return "nothing" if held is None else _digest(row for file in held.files for row in _of_file(file, ()))
 
 
 def _digest(rows: Iterable[str]) -> str:

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,22 @@ from headrace.testing.laws import demand
 _DIED = 42
 
 
-def die_within(sink: Any, project: Path, act: str, arguments: Sequence[Any], share: float) -> None:
+#: Gives a sink with a target of its own, in the same state as that of a sink: for targets that do not lie in the project folder.
+Rehearse = Callable[[Any], Any]
+
+
+def in_the_project(sink: Any) -> Any:
+    """A sink whose target lies in the project folder has another one in a copy of the folder."""
+    return sink
+
+
+def die_within(
+    sink: Any, project: Path, act: str, arguments: Sequence[Any], share: float, rehearse: Rehearse = in_the_project
+) -> None:
     """Call the method `act` in a process that dies after this share of the lines of the sink's own code."""
     job = project / ".kit" / "job.pickle"
     job.parent.mkdir(exist_ok=True)
-    job.write_bytes(pickle.dumps((sink, project, act, tuple(arguments), share)))
+    job.write_bytes(pickle.dumps((sink, project, act, tuple(arguments), share, rehearse)))
     code = "import pickle, sys\nfrom headrace.testing.dying import die_on_the_way\ndie_on_the_way(*pickle.load(open(sys.argv[1], 'rb')))"
     paths = os.pathsep.join(path for path in sys.path if path)
     done = subprocess.run(  # noqa: S603 - our own interpreter and our own words
@@ -34,7 +45,7 @@ def die_within(sink: Any, project: Path, act: str, arguments: Sequence[Any], sha
     demand(done.returncode == _DIED, f"the process that was to die ended with {done.returncode}: {done.stderr[-2000:]}")
 
 
-def die_on_the_way(sink: Any, project: Path, act: str, arguments: Sequence[Any], share: float) -> None:
+def die_on_the_way(sink: Any, project: Path, act: str, arguments: Sequence[Any], share: float, rehearse: Rehearse) -> None:
     """Count the lines that it runs in the sink's own package, on a copy; then die there after a share of them."""
     home = str(Path(str(sys.modules[type(sink).__module__].__file__)).parent)
     lines, last = 0, -1
@@ -52,9 +63,10 @@ def die_on_the_way(sink: Any, project: Path, act: str, arguments: Sequence[Any],
         for number, watch in enumerate((None, trace)):  # what is imported on the way is imported once
             copy = Path(folder) / str(number)
             shutil.copytree(project, copy)
+            rehearsed = rehearse(sink)
             sys.settrace(watch)
-            getattr(sink, act)(copy, *arguments)
-        sys.settrace(None)
+            getattr(rehearsed, act)(copy, *arguments)
+            sys.settrace(None)
     last, lines = max(1, int(lines * share)), 0
     sys.settrace(trace)
     getattr(sink, act)(project, *arguments)

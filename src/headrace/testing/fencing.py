@@ -10,7 +10,7 @@ from typing import Any
 
 from headrace.business.ports import Checkpoint, Fence, Staged
 from headrace.errors import LeaseLost
-from headrace.testing.dying import die_within
+from headrace.testing.dying import Rehearse, die_within
 from headrace.testing.laws import demand
 
 Look = Callable[[Path], Iterable[Any]]
@@ -24,7 +24,9 @@ def fence_stands_first(sink: Any, project: Path, look: Look, staged: Staged, che
     demand(not list(sink.ledger(project)), "a fence, or a publication that it refused, made an entry of the ledger")
 
 
-def fences_hold(sink: Any, project: Path, look: Look, staged: Staged, checkpoint: Checkpoint, crashes: int) -> None:
+def fences_hold(
+    sink: Any, project: Path, look: Look, staged: Staged, checkpoint: Checkpoint, crashes: int, rehearse: Rehearse
+) -> None:
     """Whom a fence refuses and whom not, from the token 2 of the issuer `kit` on, also after processes died on the way."""
     before, number = list(look(project)), 0
 
@@ -37,7 +39,7 @@ def fences_hold(sink: Any, project: Path, look: Look, staged: Staged, checkpoint
     sink.fence(project, checkpoint.pipeline, Fence("kit", 3))
     _demand_refused(sink, project, staged, attempt(2), "after `fence` was called with a higher one")
     for share in ((n + 0.5) / crashes for n in range(crashes)):
-        die_within(sink, project, "fence", (checkpoint.pipeline, Fence("kit", 4)), share)
+        die_within(sink, project, "fence", (checkpoint.pipeline, Fence("kit", 4)), share, rehearse)
     sink.fence(project, checkpoint.pipeline, Fence("kit", 4))
     _demand_refused(sink, project, staged, attempt(3), "after processes died in `fence`")
     demand(list(look(project)) == before, "a fence, or a publication that it refused, changed the rows")

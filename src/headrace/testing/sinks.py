@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from headrace.business.ports import Checkpoint, Fenced, Publisher, Staged
-from headrace.testing.dying import die_within
+from headrace.testing.dying import Rehearse, die_within, in_the_project
 from headrace.testing.fencing import fence_stands_first, fences_hold
 from headrace.testing.laws import demand
 from headrace.testing.stand_ins import Row, stage
@@ -20,13 +20,21 @@ _COLUMNS = {"id": "int64", "name": "string", "amount": "decimal(10, 2)"}
 
 
 def publisher_conforms(
-    sink: Any, project: Path, look: Look, *, columns: Mapping[str, str] = _COLUMNS, crashes: int = 6
+    sink: Any,
+    project: Path,
+    look: Look,
+    *,
+    columns: Mapping[str, str] = _COLUMNS,
+    crashes: int = 6,
+    rehearse: Rehearse = in_the_project,
 ) -> None:
     """A publication counts once, is known to everyone who opens the target, and dies anywhere without leaving half of itself.
     A sink that is `Fenced` also keeps out whoever lost its lease.
 
     `look(project)` reads the rows as a stranger would, and gives none while the target does not exist; what it gives has to
-    compare with `==`. The class has to be importable by its name, because crashes happen in processes of their own.
+    compare with `==`. The class has to be importable by its name, because crashes happen in processes of their own. Each crash is
+    rehearsed: a target that does not lie in the project folder needs a function of a module, `rehearse(sink)`, which copies the
+    target and gives the sink of the copy.
     """
     demand(
         isinstance(sink, Publisher),
@@ -42,10 +50,10 @@ def publisher_conforms(
     _publish_once(sink, project, look, first, _checkpoint("first", 1))
     _publish_once(sink, project, look, second, _checkpoint("second", 2))
     if isinstance(sink, Fenced):
-        fences_hold(sink, project, look, third, _checkpoint("third", 3), crashes)
+        fences_hold(sink, project, look, third, _checkpoint("third", 3), crashes, rehearse)
     for number in range(crashes):
         staged = stage(project / ".kit" / f"crash-{number}", columns, _some_rows(columns, number + 4))
-        _crash(sink, project, look, staged, _checkpoint(f"crash-{number}", number + 4), (number + 0.5) / crashes)
+        _crash(sink, project, look, staged, _checkpoint(f"crash-{number}", number + 4), (number + 0.5) / crashes, rehearse)
 
 
 def _publish_once(sink: Publisher, project: Path, look: Look, staged: Staged, checkpoint: Checkpoint) -> None:
@@ -62,10 +70,12 @@ def _publish_once(sink: Publisher, project: Path, look: Look, staged: Staged, ch
     demand(list(sink.ledger(project)) == ledger, "a publication that is repeated changed the ledger")
 
 
-def _crash(sink: Publisher, project: Path, look: Look, staged: Staged, checkpoint: Checkpoint, share: float) -> None:
+def _crash(
+    sink: Publisher, project: Path, look: Look, staged: Staged, checkpoint: Checkpoint, share: float, rehearse: Rehearse
+) -> None:
     """Publish in a process that dies after this share of the lines of the sink's own code, then publish again."""
     before = list(look(project))
-    die_within(sink, project, "publish", (staged, checkpoint), share)
+    die_within(sink, project, "publish", (staged, checkpoint), share, rehearse)
     left, had = list(look(project)), _held(sink, project, checkpoint)
     again = sink.publish(project, staged, checkpoint)
     after = list(look(project))

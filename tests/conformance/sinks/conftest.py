@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from tests.conformance.sinks.crasher import Crasher
 from tests.conformance.sinks.targets import NAMES, WAYS, Target, make_target
-from tests.integration.conftest import postgres, postgres_server
+from tests.integration.conftest import mysql, mysql_server, postgres, postgres_server, seaweed_server
+from tests.integration.seaweed_server import SeaweedServer
 
-__all__ = ["crasher", "postgres", "postgres_server", "target", "way"]
+__all__ = ["crasher", "mysql", "mysql_server", "postgres", "postgres_server", "seaweed_server", "target", "way"]
 
 
 @pytest.fixture(params=NAMES)
@@ -26,14 +27,27 @@ def way(request: pytest.FixtureRequest, tmp_path: Path) -> Target:
 
 
 def _target(name: str, request: pytest.FixtureRequest, tmp_path: Path) -> Target:
-    url = request.getfixturevalue("postgres") if name == "postgres" else ""
+    if name == "store":
+        request.getfixturevalue("s3_environment")
+    url = request.getfixturevalue(name) if name in ("postgres", "mysql") else ""
     home = tmp_path / "home"
     home.mkdir()
     return make_target(name, home, url)
 
 
 @pytest.fixture(scope="session")
-def crasher(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Crasher]:
+def s3_environment(seaweed_server: SeaweedServer) -> Iterator[None]:
+    """What leads this process, and those that it starts from now on, to a bucket for the kit."""
+    seaweed_server.new_bucket("kit")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in seaweed_server.environment.items():
+            patch.setenv(name, value)
+        patch.setenv("AWS_ENDPOINT", seaweed_server.endpoint)
+        yield
+
+
+@pytest.fixture(scope="session")
+def crasher(tmp_path_factory: pytest.TempPathFactory, s3_environment: None) -> Iterator[Crasher]:
     made = Crasher.start(tmp_path_factory.mktemp("crasher"))
     yield made
     made.stop()

@@ -170,7 +170,7 @@ class FileTarget(Target):
         with duckdb.connect() as con:
             con.execute("SET TimeZone = 'UTC'")
             con.execute(f"CREATE VIEW rows AS {self._scan(con, files)}")
-            return [tuple(map(_plain, r)) for r in con.execute(sql).fetchall()]
+            return [tuple(map(plain, r)) for r in con.execute(sql).fetchall()]
 
     def _scan(self, con: duckdb.DuckDBPyConnection, files: list[Path]) -> str:
         listed = "[" + ", ".join(f"'{f}'" for f in files) + "]"
@@ -234,7 +234,7 @@ class DuckDBTarget(Target):
         with duckdb.connect(str(self.path), read_only=True) as con:
             con.execute("SET TimeZone = 'UTC'")
             try:
-                return [tuple(map(_plain, r)) for r in con.execute(f"WITH rows AS (FROM analytics.flights) {sql}").fetchall()]
+                return [tuple(map(plain, r)) for r in con.execute(f"WITH rows AS (FROM analytics.flights) {sql}").fetchall()]
             except duckdb.CatalogException:
                 return []
 
@@ -312,7 +312,7 @@ class PostgresTarget(Target):
             return sorted(con.execute("SELECT ctid::text, xmin::text FROM analytics.flights").fetchall())
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     return str(value) if isinstance(value, datetime) else value
 
 
@@ -326,13 +326,21 @@ FILES: dict[str, dict[str, Any]] = {
     "one_parquet": {"at": "out.parquet"},
     "one_csv": {"at": "out.csv.gz"},
 }
-NAMES = ("folder", "partitioned", "csv", "jsonl", "arrow", "one_csv", "duckdb", "sqlite", "postgres")
+NAMES = ("folder", "partitioned", "csv", "jsonl", "arrow", "one_csv", "duckdb", "sqlite", "postgres", "mysql", "store")
 
 #: One target for each way in which a state takes the place of another.
-WAYS = ("folder", "partitioned_csv", "one_parquet", "one_csv", "duckdb", "sqlite", "postgres")
+WAYS = ("folder", "partitioned_csv", "one_parquet", "one_csv", "duckdb", "sqlite", "postgres", "mysql", "store")
 
 
 def make_target(name: str, home: Path, url: str = "") -> Target:
     if name in FILES:
         return FileTarget(home, FILES[name])
+    if name == "store":
+        from tests.conformance.sinks.store_target import StoreTarget
+
+        return StoreTarget(home)
+    if name == "mysql":
+        from tests.conformance.sinks.mysql_target import MySQLTarget
+
+        return MySQLTarget(home, url=url)
     return {"duckdb": DuckDBTarget(home), "sqlite": SQLiteTarget(home), "postgres": PostgresTarget(home, url=url)}[name]

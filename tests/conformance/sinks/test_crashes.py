@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from tests.conformance.sinks.crasher import CRASHED, Crasher
+from tests.conformance.sinks.store_target import StoreTarget
 from tests.conformance.sinks.targets import MODES, FileTarget, Row, Target, checkpoint, row, stage
 
 from headrace.business.ports import Checkpoint, Staged
@@ -74,6 +75,8 @@ def test_a_kill_at_any_moment(way: Target, crasher: Crasher, tmp_path: Path, mod
 
 def litter(target: Target) -> list[str]:
     """What lies beside the target and is not its own."""
+    if isinstance(target, StoreTarget):
+        return target.litter()
     if not isinstance(target, FileTarget):
         return []
     own = {target.path.name, f".{target.path.name}.manifest.json", f".{target.path.name}.headrace-fences"}

@@ -161,3 +161,16 @@ def test_every_mode_is_fenced(way: Target, tmp_path: Path, mode: str) -> None:
     assert way.state() == before
     sink.publish(way.home, staged, checkpoint("b", day=2, fence=Fence("here", 6)))
     assert ("new" in {r[1] for r in way.rows()}) is True
+
+
+@pytest.mark.parametrize("mode", ["merge", "replace", "scd2"])
+def test_a_run_finds_what_it_published_where_another_beside_it_has_published_since(
+    target: Target, tmp_path: Path, mode: str
+) -> None:
+    sink = target.sink(mode)
+    for day, name in enumerate("abc", 1):
+        done = checkpoint(name, day=day, fence=Fence(f"here/{name}", day))
+        sink.publish(target.home, stage(tmp_path / name, [row(1, name)]), done)
+    assert [(c.name, c.was) for c in target.sink(mode).ledger(target.home)] == [("", "a"), ("", "b"), ("c", "")]
+    again = sink.publish(target.home, stage(tmp_path / "d", [row(1, "a")]), checkpoint("a", day=4))
+    assert not again.already, "whoever wants the earlier state back gets it"

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from tests.conformance.sinks.targets import MODES, SCHEMA, FileTarget, Target, checkpoint, row, stage
+from tests.conformance.sinks.mysql_target import MySQLTarget
+from tests.conformance.sinks.targets import MODES, SCHEMA, Target, checkpoint, row, stage
 
 from headrace.business.model.schema import Column, Schema
 from headrace.business.model.types import (
@@ -46,12 +47,14 @@ VALUES = """
 """
 
 
-def stage_every_type(folder: Path) -> Staged:
+def stage_every_type(folder: Path, target: Target) -> Staged:
+    """Without an infinity where there is none: MySQL says so, see its own tests."""
+    values = VALUES.replace("'inf'::DOUBLE", "1e308::DOUBLE") if isinstance(target, MySQLTarget) else VALUES
     folder.mkdir()
     with duckdb.connect() as con:
         con.execute("SET TimeZone = 'UTC'")
         raw, path = folder / "raw", folder / "rows.parquet"
-        con.execute(f"COPY (SELECT * FROM (VALUES {VALUES}) rows({', '.join(EVERY_TYPE.names)})) TO '{raw}' (FORMAT parquet)")
+        con.execute(f"COPY (SELECT * FROM (VALUES {values}) rows({', '.join(EVERY_TYPE.names)})) TO '{raw}' (FORMAT parquet)")
     add_checksums(raw, path)
     return Staged((path,), EVERY_TYPE, 3, path.stat().st_size)
 
@@ -60,7 +63,7 @@ def stage_every_type(folder: Path) -> Staged:
 def test_every_type_comes_back_and_nothing_seems_changed(target: Target, tmp_path: Path, mode: str) -> None:
     """Were a value not what it was, then merging the same rows again would find it changed."""
     sink = target.sink(mode)
-    staged = stage_every_type(tmp_path / "staged")
+    staged = stage_every_type(tmp_path / "staged", target)
     sink.publish(target.home, staged, checkpoint("a"))
     if mode == "append":
         merged = target.sink("merge").publish(target.home, staged, checkpoint("b", day=2))
@@ -77,7 +80,7 @@ def test_new_columns_are_added_and_missing_ones_are_null(target: Target, tmp_pat
     values = [(*row(2, "second")[:4], *row(2)[5:], "new")]
     sink.publish(target.home, stage(tmp_path / "b", values, grown), checkpoint("b", day=2))
     wanted = "CAST(id AS VARCHAR), name, note" + (
-        "" if mode == "replace" and isinstance(target, FileTarget) else ", CAST(ratio AS VARCHAR)"
+        "" if mode == "replace" and target.plugin is FileSink else ", CAST(ratio AS VARCHAR)"
     )
     found = target.rows(wanted)
     if mode != "replace":
@@ -96,7 +99,7 @@ def test_a_merge_leaves_the_columns_alone_that_it_does_not_bring(target: Target,
 
 @pytest.mark.parametrize("mode", MODES)
 def test_what_does_not_fit_is_refused_before_anything_is_touched(target: Target, tmp_path: Path, mode: str) -> None:
-    if isinstance(target, FileTarget) and mode == "replace":
+    if target.plugin is FileSink and mode == "replace":
         mode = "append"  # files that are replaced need not be like those before
     sink = target.sink(mode)
     sink.publish(target.home, stage(tmp_path / "a", [row(1)]), checkpoint("a"))

@@ -99,6 +99,25 @@ def test_a_connection_that_is_cut_is_mended_and_nothing_is_done_twice(
     assert capfd.readouterr().err == ""
 
 
+def test_questions_are_all_asked_again_when_the_connection_is_cut_between_them(url: str) -> None:
+    database, tried = PostgresDatabase(lambda: url, "postgres"), []
+
+    def look(db: Transaction) -> tuple[int, int]:
+        before = len(db.rows("select 1 from run_keys"))
+        tried.append(before)
+        if len(tried) == 1:
+            cut_off(db, url)
+            with psycopg.connect(url, autocommit=True) as other:
+                other.execute("insert into headrace.run_keys (key, run_id, at) values ('k', 'r', '')")
+        return before, len(db.rows("select 1 from run_keys"))
+
+    try:
+        assert database.read(look) == (1, 1), "both answers are of one state"
+        assert tried == [0, 1]
+    finally:
+        database.close()
+
+
 def test_a_commit_of_which_the_answer_was_lost_is_looked_for_and_not_done_again(url: str) -> None:
     database = PostgresDatabase(lambda: url, "postgres")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,18 +13,21 @@ from hypothesis import strategies as st
 from tests.conformance.state import first_release
 from tests.conformance.state.test_read_side import FACTS, PIPELINES, SOME, append, fresh, state_hash
 
+from headrace.application.orchestrator.queue import RunRequest, Worker, keep
 from headrace.application.queries.quality import check_history
 from headrace.application.queries.runs import RunView, all_runs, find_run, fold
 from headrace.bus.events import PipelineCompletedEvent, PipelineStartedEvent
 from headrace.bus.lifecycle import PipelineQueuedEvent, PipelineReopenedEvent
 from headrace.bus.store import Envelope
 from headrace.bus.subscriptions import Subscription
-from headrace.infrastructure.storage import retention
+from headrace.infrastructure.storage import leftovers, retention
 from headrace.infrastructure.storage.database import Database
 from headrace.infrastructure.storage.delivering import Delivery
 from headrace.infrastructure.storage.event_log import EventLog
 from headrace.infrastructure.storage.read_side import READ_SIDE
-from headrace.infrastructure.storage.retention import prune
+from headrace.infrastructure.storage.retention import forgotten, prune
+from headrace.infrastructure.storage.run_queue import DatabaseRunQueue
+from headrace.infrastructure.storage.service_records import DatabaseServiceRecords
 from headrace.infrastructure.storage.sqlite_database import SqliteDatabase
 from headrace.infrastructure.storage.subscription_store import SubscriptionStore
 
@@ -170,3 +174,70 @@ def test_the_file_of_sqlite_shrinks(tmp_path: Path, old: bool) -> None:
     ended(log, "after")
     assert log.verify().fault is None
     log.database.close()
+
+
+def asked(log: EventLog, key: str, text: str = "pipeline: p") -> str:
+    """A run with a key, which has ended."""
+    queue, request = DatabaseRunQueue(log.database), requested(key, text)
+    lease = queue.start(request, Worker("w", "h"))
+    assert lease is not None
+    queue.append(lease, [PipelineStartedEvent(lease.run_id, pipeline="p"), PipelineCompletedEvent(lease.run_id, pipeline="p")])
+    return lease.run_id
+
+
+def requested(key: str, text: str = "pipeline: p") -> RunRequest:
+    return RunRequest(f"run-{key}-{uuid.uuid4()}", "p", "/p", keep(text, "p", Path("/p"), None), key=key)
+
+
+def texts(log: EventLog) -> int:
+    with log.database.reading() as db:
+        return int(db.rows("select count(*) from definitions")[0][0])
+
+
+def test_a_key_holds_for_as_long_again_as_the_events_of_its_run(log: EventLog) -> None:
+    queue, first, now = DatabaseRunQueue(log.database), asked(log, "tick"), datetime.now(UTC)
+    assert (prune(log.database, 90, now + LATER).events, positions(log)) == (4, [])
+    assert queue.submit(requested("tick")) == first, "its events are gone, and the request is still known"
+    assert prune(log.database, 90, now + LATER + timedelta(days=89)).keys == 0
+    assert prune(log.database, 90, now + LATER + timedelta(days=91)).keys == 1
+    assert queue.submit(requested("tick")) != first
+
+
+def test_the_key_of_a_run_that_goes_on_stays_however_old(log: EventLog) -> None:
+    queue = DatabaseRunQueue(log.database)
+    first = queue.submit(requested("open"))
+    assert prune(log.database, 90, datetime.now(UTC) + 10 * LATER).keys == 0
+    assert queue.submit(requested("open")) == first
+
+
+def test_texts_go_that_nothing_refers_to(log: EventLog) -> None:
+    queue, now = DatabaseRunQueue(log.database), datetime.now(UTC)
+    ended_long_ago = requested("a", "pipeline: p  # old")
+    asked(log, "b", "pipeline: p  # old")
+    served = keep("pipeline: p  # in service", "p", Path("/p"), Path("/p/p.yaml"))
+    DatabaseServiceRecords(log.database).put("/p/p.yaml", "digest", served)
+    assert (prune(log.database, 90, now + timedelta(days=89)).definitions, texts(log)) == (0, 2)
+    open_run = queue.submit(requested("c", "pipeline: p  # goes on"))
+    assert prune(log.database, 90, now + LATER).definitions == 1, "the run of the old one has ended, and is not kept any more"
+    assert ended_long_ago.definition is not None
+    assert queue.definition(ended_long_ago.definition.fingerprint) is None
+    assert queue.definition(served.fingerprint) == served
+    found = queue.request(open_run)
+    assert found is not None
+    assert found.definition is not None
+
+
+def test_a_text_stays_as_long_as_a_run_that_went_by_it_is_kept(log: EventLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leftovers, "AT_ONCE", 1)
+    log.append("open", [PipelineStartedEvent("open", pipeline="p")])
+    for key in ("a", "b"):
+        asked(log, key, f"pipeline: p  # {key}")
+    assert prune(log.database, 90, datetime.now(UTC) + LATER).definitions == 0
+    assert texts(log) == 2, "a run before them goes on and keeps the events of both"
+
+
+def test_of_runs_that_are_gone_nothing_is_known(log: EventLog) -> None:
+    gone, waiting = asked(log, "gone"), DatabaseRunQueue(log.database).submit(requested("waits"))
+    assert forgotten(log.database, [gone, waiting, "never"]) == {"never"}
+    prune(log.database, 90, datetime.now(UTC) + LATER)
+    assert forgotten(log.database, [gone, waiting]) == {gone}

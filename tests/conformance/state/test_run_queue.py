@@ -255,3 +255,31 @@ def test_giving_a_run_back_lets_it_wait_with_a_reason(queue: DatabaseRunQueue) -
     assert queue.claim(ME) is None
     with pytest.raises(LeaseLost):
         queue.renew(lease)
+
+
+class Counting(DatabaseRunQueue):
+    """The same queue, which counts its writing transactions."""
+
+    writes = 0
+
+    def _write(self, decide: object) -> object:  # type: ignore[override]
+        self.writes += 1
+        return super()._write(decide)  # type: ignore[arg-type]
+
+
+def test_who_waits_for_a_turn_only_reads_until_something_changes(database: Database) -> None:
+    queue = Counting(database)
+    for run_id in ("r1", "r2"):
+        queue.submit(asked(run_id, "p"))
+    first = claimed(queue, "r1")
+    assert queue.has_ready(ME, "r2"), "it was not told yet why it waits"
+    assert queue.claim(ME, "r2") is None
+    before = queue.writes
+    for _ in range(20):
+        assert not queue.has_ready(ME, "r2")
+        assert queue.reap(ME, resume=False) == []
+    assert queue.writes == before
+    queue.append(first, [PipelineCompletedEvent("r1", pipeline="p")])
+    assert queue.has_ready(ME, "r2")
+    assert not queue.has_ready(ME, "strange")
+    assert queue.claim(ME, "r2") is not None

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 from tests.integration.runs.project import Project
@@ -142,3 +146,65 @@ def test_an_unknown_backfill(daily: Project, capsys: pytest.CaptureFixture[str])
     assert daily.cli("backfill", "list", "--project", str(daily.folder)) == 0
     assert "no backfills yet" in capsys.readouterr().out
     assert daily.cli("backfill", "show", "strange", "--project", str(daily.folder)) == 2
+
+
+MEETING = """
+import time
+from pathlib import Path
+
+import pyarrow as pa
+
+
+def meet(rows: pa.Table) -> pa.Table:
+    (day,) = rows["day"].to_pylist()
+    here = Path(__file__).parent / "here"
+    here.mkdir(exist_ok=True)
+    (here / str(day)).touch()
+    while len(list(here.iterdir())) < 2:
+        time.sleep(0.02)
+    return rows
+"""
+
+
+@pytest.fixture
+def meeting(daily: Project) -> Project:
+    """Each of its runs waits for another one."""
+    mend(daily)
+    daily.text("meeting.py", MEETING)
+    text = daily.file.read_text().replace("steps:\n", "steps:\n- python: {call: 'meeting.py:meet'}\n  name: met\n", 1)
+    daily.file.write_text(text.replace("- python", "- filter: day = ${params.day}\n- python", 1))
+    return daily
+
+
+def test_several_go_on_at_once_also_without_workers(meeting: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    """Were they carried out one after another, the first would never come to its end."""
+    assert meeting.cli("backfill", str(meeting.file), *RANGE) == 0
+    assert published(meeting) == list(DAYS)
+    assert capsys.readouterr().err.count("succeeded") == 3
+    assert shown(meeting, capsys)["states"] == {"succeeded": 3}
+    most = 0
+    running: set[str] = set()
+    for event in meeting.store.read(types=("pipeline.claimed/1", "pipeline.completed/1")):
+        (running.add if event.kind == "pipeline.claimed" else running.discard)(event.stream)
+        most = max(most, len(running))
+    assert most == 2, "as many as the definition allows"
+    assert not bootstrap.site(meeting.folder).workers.all(), "nobody else counts on who carried them out"
+
+
+def test_interrupted_in_the_middle_of_several_it_goes_on_where_it_was(
+    meeting: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = [sys.executable, "-m", "headrace", "backfill", str(meeting.file), "--param", f"day={DAYS[0]}"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    while not (meeting.folder / "here" / DAYS[0]).exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 1, said
+    assert "interrupted" in said
+    assert "the same command goes on where it was" in said
+    assert shown(meeting, capsys)["states"] == {"cancelled": 1}
+    (meeting.folder / "here" / "another").touch()
+    assert meeting.cli("backfill", str(meeting.file), "--param", f"day={DAYS[0]}") == 0
+    assert published(meeting) == [DAYS[0]]

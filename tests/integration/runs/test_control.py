@@ -19,6 +19,7 @@ from tests.integration.runs.project import Project
 from headrace import bootstrap
 from headrace.application.orchestrator.batch import assigned, wish_of
 from headrace.application.orchestrator.carrying import carry_out
+from headrace.application.orchestrator.interruptions import Interruptions
 from headrace.application.orchestrator.queue import Lease, RunRequest
 from headrace.application.orchestrator.turns import ended_elsewhere, standing, wait_for_turn
 from headrace.application.queries.runs import RunView, find_run
@@ -86,7 +87,10 @@ def work(project: Project) -> None:
     assert lease is not None
     assert lease.request.definition is not None
     loaded = bootstrap.load_kept(lease.request.definition, lease.request.params)
-    carry_out(site, lease, lambda: assigned(bootstrap.prepare(loaded, site), wish_of(lease.request)))
+    with Interruptions() as interruptions:
+        carry_out(
+            site, lease, lambda tries: assigned(bootstrap.prepare(loaded, site, tries), wish_of(lease.request)), interruptions
+        )
 
 
 @pytest.fixture
@@ -195,7 +199,7 @@ def test_a_run_that_another_takes_is_waited_for(ready: Project) -> None:
             site.queue.append(lease, [PipelineCompletedEvent(lease.run_id, pipeline="p")])
 
     site = bootstrap.site(ready.folder, busy)
-    assert wait_for_turn(site, lease.run_id) is None
+    assert wait_for_turn(site, lease.run_id, Interruptions()) is None
     assert told[0] == f"carried out by {lease.worker}"
     assert ended_elsewhere(site.bus.store, lease.run_id).state == "succeeded"
 

@@ -142,6 +142,16 @@ def test_increments_cannot_replace(project: Project) -> None:
         project.run()
 
 
+def test_runs_beside_each_other_cannot_append_the_same_increments(project: Project) -> None:
+    project.data("d/1.csv", ["id", "v"], [[1, "a"]])
+    sources = {"rows": {"file": "d/*.csv", "incremental": {"by": "file"}}}
+    project.define(sources=sources, sinks=[sink("duckdb", "append")], concurrency=2)
+    with pytest.raises(DefinitionError, match="runs beside each other would read the same increments of `rows`"):
+        project.run()
+    project.define(sources=sources, sinks=[sink("duckdb", "append")], concurrency=2, params={"part": "1"})
+    assert project.run().state == "succeeded", "by their parameters they may read different ones"
+
+
 def test_renamed_projects_go_on_where_they_were(tmp_path: Path) -> None:
     before = Project(tmp_path / "before")
     before.data("in.csv", ["id", "v"], [[1, "a"]])

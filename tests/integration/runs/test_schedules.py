@@ -9,6 +9,8 @@ from tests.integration.runs.project import Project
 from tests.integration.runs.test_control import latest, work
 
 from headrace import bootstrap
+from headrace.bootstrap.serving import definitions_folder
+from headrace.infrastructure.storage.worker_registry import DatabaseWorkers
 
 
 @pytest.fixture
@@ -64,3 +66,26 @@ def test_only_what_is_there_can_be_paused_and_only_what_is_paused_resumed(
     assert "there is no pipeline `strange`" in capsys.readouterr().err
     assert scheduled.cli("schedule", "resume", "p", "--project", str(scheduled.folder)) == 2
     assert "`p` is not paused" in capsys.readouterr().err
+
+
+def test_while_somebody_serves_what_is_in_service_is_shown(scheduled: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    assert scheduled.cli("schedule", "list", "--project", str(scheduled.folder)) == 0
+    assert "nobody serves" in capsys.readouterr().err
+    site, folder = bootstrap.site(scheduled.folder), definitions_folder(scheduled.folder, lambda _line: None)
+    folder.turn()
+    DatabaseWorkers(site.queue.database).heard(site.worker, "serve")  # type: ignore[attr-defined]
+    version = listed(scheduled, capsys)["p"]["version"]
+    assert version == folder.kept("p").fingerprint  # type: ignore[union-attr]
+
+    scheduled.file.write_text(scheduled.file.read_text().replace("0 6 29 2 *", "0 61 29 2 *"))
+    found = listed(scheduled, capsys)["p"]
+    assert (found["version"], found["problems"]) == (version, []), "who serves has not looked at the file yet"
+    folder.turn()
+    found = listed(scheduled, capsys)["p"]
+    assert (found["version"], found["rhythm"]) == (version, "cron 0 6 29 2 *"), "the old version stays in service"
+    assert any("61" in problem for problem in found["problems"])  # type: ignore[attr-defined]
+    assert scheduled.cli("schedule", "list", "--project", str(scheduled.folder)) == 0
+    said = capsys.readouterr()
+    assert "2096-02-29 05:00" in said.out
+    assert f"version {version} stays in service" in said.err
+    assert "nobody serves" not in said.err

@@ -117,7 +117,7 @@ def test_a_lost_connection_is_tried_again(postgres: str, tmp_path: Path, monkeyp
     ("wrong", "kind", "message"),
     [
         (("127.0.0.1:", "127.0.0.1:1"), RetryableError, "port"),
-        (("postgres@", "nobody@"), RetryableError, "nobody"),
+        (("postgres@", "nobody@"), NonRetryableError, "nobody"),
         (("127.0.0.1", "no.such.host.invalid"), RetryableError, "no.such.host.invalid"),
     ],
 )

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from headrace.application.cli.composed import system
+from headrace.application.cli.connection_commands import connection
 from headrace.application.cli.log_commands import events, subscriptions
 from headrace.application.cli.run_commands import AsJson, Detach, Project, Quiet, breakers, runs, workers
 from headrace.application.cli.schedule_commands import backfill, schedule
@@ -38,6 +39,7 @@ app.add_typer(schedule, name="schedule")
 app.add_typer(backfill, name="backfill")
 app.add_typer(workers, name="workers")
 app.add_typer(breakers, name="breakers")
+app.add_typer(connection, name="connection")
 
 File = Annotated[Path, typer.Argument(help="The definition of the pipeline.", show_default=True)]
 Params = Annotated[list[str] | None, typer.Option("--param", "-p", help="A parameter, as name=value; may be repeated.")]
@@ -110,17 +112,23 @@ def rehearse(file: File = DEFAULT_FILE, param: Params = None, as_json: AsJson = 
 @app.command()
 def chaos(
     file: File = DEFAULT_FILE,
-    kills: Annotated[int, typer.Option("--kills", "-n", help="How many processes to kill in all.", min=1)] = 20,
-    seed: Annotated[int, typer.Option("--seed", help="The same number kills at the same points.")] = 1,
-    allow_remote: Annotated[bool, typer.Option("--allow-remote", help="Also publish to sinks outside of the project.")] = False,
+    kills: Annotated[int, typer.Option("--kills", "-n", help="How many processes to kill in all.", min=0)] = 20,
+    cuts: Annotated[
+        int | None,
+        typer.Option("--cuts", help="How often to cut connections; 20 where remote systems are reached.", min=0),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="The same number strikes at the same points.")] = 1,
+    allow_remote: Annotated[
+        bool, typer.Option("--allow-remote", help="Also publish outside of the project: in databases, to a place of its own.")
+    ] = False,
     param: Params = None,
     as_json: AsJson = False,
 ) -> None:
-    """Prove a pipeline against deaths: run copies of it while its processes are killed, and compare what comes out."""
+    """Prove a pipeline: run copies of it while its processes are killed and its connections cut, and compare what comes out."""
     from headrace.application.cli.chaos import prove_file
     from headrace.application.orchestrator.chaos import Wanted
 
-    prove_file(system(), file, param, Wanted(kills, seed, allow_remote), as_json=as_json)
+    prove_file(system(), file, param, Wanted(kills, seed, cuts, allow_remote), as_json=as_json)
 
 
 @app.command()

@@ -1,11 +1,13 @@
-"""`headrace backfill`: one run for each value of a parameter, here one after another or by workers. Not how a range is taken apart."""
+"""`headrace backfill`: one run for each value of a parameter, carried out here or by workers. Not how a range is taken apart."""
 
 from __future__ import annotations
 
 import sys
 import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from headrace.application.cli.arguments import definition_file, parameters
@@ -14,7 +16,7 @@ from headrace.application.cli.running import live
 from headrace.application.cli.system import System
 from headrace.application.orchestrator.backfilling import Limit, ask_for, keep, limit, runs_of
 from headrace.application.orchestrator.backfills import KnownBackfill
-from headrace.application.orchestrator.batch import Wish, go_on
+from headrace.application.orchestrator.batch import Wish, at_first, go_on
 from headrace.application.queries.runs import RunView, fold
 from headrace.business.model.definition import Loaded
 from headrace.business.model.schema import did_you_mean
@@ -24,6 +26,7 @@ from headrace.records import record
 
 #: The run of each value; None where none was asked for yet.
 Runs = Mapping[str, RunView | None]
+Begin = Callable[[System, Path, Backfill, str, Limit], RunView]
 
 
 @record
@@ -48,24 +51,22 @@ def backfill_file(system: System, file: Path, asked: Asked, *, detach: bool, as_
     bounds = limit(definition, asked.concurrency, asked.priority)
     known = keep(system.backfills(first.project), wanted, written)
     system.bury_the_dead(first.project)
-    carry_out = _leave if detach else _carry_out
-    runs = runs_of(system.backfills(first.project), system.event_store(first.project), known)
-    refused: list[DefinitionError] = []
+    work = _Work(
+        system, file, wanted, bounds, runs_of(system.backfills(first.project), system.event_store(first.project), known)
+    )
     try:
-        for value, run in runs.items():
-            if run is not None and run.state == "succeeded":
-                warn(f"{wanted.param}={value}  run {run.id}  {paint('succeeded before', 'dim', sys.stderr)}")
-                continue
-            try:
-                runs[value] = carry_out(system, file, wanted, value, bounds)
-            except DefinitionError as error:  # a file of that day is missing, say: no reason to leave the other days out
-                warn(f"{wanted.param}={value}  {paint('cannot be run', 'red', sys.stderr)}: {error}")
-                refused.append(error)
+        if detach:
+            work.one_by_one(_leave)
+        elif bounds.concurrency == 1:
+            work.one_by_one(_carry_out)
+        else:
+            work.several_at_once(first.project)
     except KeyboardInterrupt:
         raise RunError(
-            f"interrupted: backfill {wanted.id} has {_counted(runs)}",
+            f"interrupted: backfill {wanted.id} has {_counted(work.stand(first.project))}",
             hint="the same command goes on where it was; nothing half-done is visible anywhere",
         ) from None
+    runs, refused = work.runs, work.refused
     if len(refused) == len(runs):
         raise refused[0]
     _tell(known, runs, as_json=as_json)
@@ -77,6 +78,65 @@ def backfill_file(system: System, file: Path, asked: Asked, *, detach: bool, as_
             f"{len(failed) + len(refused)} of {len(runs)} runs of backfill {wanted.id} did not succeed",
             hint="the same command goes on with them, by the definition as it is then",
         )
+
+
+@dataclass
+class _Work:
+    """The runs of a backfill, each with what is known of it so far, and what kept values from being run."""
+
+    system: System
+    file: Path
+    wanted: Backfill
+    bounds: Limit
+    runs: dict[str, RunView | None]
+    refused: list[DefinitionError] = field(default_factory=list)
+
+    def one_by_one(self, begin: Begin) -> None:
+        for value in self._left():
+            self._begun(value, begin)
+
+    def several_at_once(self, project: Path) -> None:
+        """As a worker would, by processes of our own. A value is looked at when its turn comes, not before."""
+        most = self.bounds.concurrency
+        with self.system.crew(project, most).at_work() as crew:
+            for value in self._left():
+                if (run := self._begun(value, _ask)) is not None:
+                    crew.begin(run.id)
+                    self._tell(project, crew.ended(at_most=most - 1))
+            while crew.runs.wanted:
+                self._tell(project, crew.ended(at_most=0))
+
+    def stand(self, project: Path) -> Runs:
+        """How the runs stand now."""
+        store = self.system.event_store(project)
+        self.runs = {value: fold(run.id, store.read(run.id)) if run else None for value, run in self.runs.items()}
+        return self.runs
+
+    def _left(self) -> Iterator[str]:
+        for value, run in list(self.runs.items()):
+            if run is not None and run.state == "succeeded":
+                warn(f"{self.wanted.param}={value}  run {run.id}  {paint('succeeded before', 'dim', sys.stderr)}")
+            else:
+                yield value
+
+    def _begun(self, value: str, begin: Begin) -> RunView | None:
+        try:
+            self.runs[value] = begin(self.system, self.file, self.wanted, value, self.bounds)
+        except DefinitionError as error:  # a file of that day is missing, say: no reason to leave the other days out
+            warn(f"{self.wanted.param}={value}  {paint('cannot be run', 'red', sys.stderr)}: {error}")
+            self.refused.append(error)
+            return None
+        return self.runs[value]
+
+    def _tell(self, project: Path, ended: Sequence[str]) -> None:
+        store = self.system.event_store(project)
+        of_run = {run.id: value for value, run in self.runs.items() if run is not None}
+        for run_id in ended:
+            run = self.runs[of_run[run_id]] = fold(run_id, store.read(run_id))
+            style = "green" if run.state == "succeeded" else "red"
+            why = f": {run.error['message']}" if run.error else ""
+            told = f"{paint(run.state, style, sys.stderr)}  {duration(run.seconds)}{why}"
+            warn(f"{self.wanted.param}={of_run[run_id]}  run {run_id}  {told}")
 
 
 def _range(param: Sequence[str]) -> tuple[str, dict[str, str]]:
@@ -108,16 +168,24 @@ def _leave(system: System, file: Path, wanted: Backfill, value: str, bounds: Lim
     return ask_for(system.site(loaded.project), loaded.definition, wish, wanted.key(value), wanted.id, bounds)
 
 
+def _ask(system: System, file: Path, wanted: Backfill, value: str, bounds: Limit) -> RunView:
+    """Ask for the run of a value, if it can be run at all."""
+    loaded, wish = _loaded(system, file, wanted, value)
+    site = system.site(loaded.project)
+    at_first(partial(system.prepare, loaded, site))
+    return ask_for(site, loaded.definition, wish, wanted.key(value), wanted.id, bounds)
+
+
 def _carry_out(system: System, file: Path, wanted: Backfill, value: str, bounds: Limit) -> RunView:
     """Carry out the run of a value, if it has not succeeded before. If it fails, the others have their turn all the same."""
     loaded, wish = _loaded(system, file, wanted, value)
-    with live(silent=False) as (busy, listen):
+    with system.alone(), live(silent=False) as (busy, listen):
         site = system.site(loaded.project, busy, listen)
-        prepared = system.prepare(loaded, site)
+        planned = at_first(partial(system.prepare, loaded, site))
         run = ask_for(site, loaded.definition, wish, wanted.key(value), wanted.id, bounds)
         warn(f"{wanted.param}={value}  run {run.id}")
         try:
-            return go_on(site, prepared, wish, run.id)
+            return go_on(site, loaded.definition, planned, wish, run.id)
         except RunError as error:
             warn(f"  {paint('failed', 'red', sys.stderr)}: {error}")
             return fold(run.id, site.bus.store.read(run.id))

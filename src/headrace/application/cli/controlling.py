@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from headrace.application.cli.console import say, say_json
 from headrace.application.cli.running import interrupted, live, tell_of_failure, tell_of_submission
 from headrace.application.cli.summary import summary
 from headrace.application.cli.system import System
-from headrace.application.orchestrator.batch import go_on, wish_of
+from headrace.application.orchestrator.batch import at_first, go_on, wish_of
 from headrace.application.orchestrator.queue import RunRequest
 from headrace.application.orchestrator.reopening import How, asked_for
-from headrace.application.orchestrator.turns import LOOK_EVERY, standing
+from headrace.application.orchestrator.turns import LOOK_AT_FIRST, standing
 from headrace.application.queries.runs import RunView, find_run, fold
 from headrace.errors import DefinitionError, HeadraceError, UsageError
 
@@ -32,7 +33,7 @@ def cancel_run(system: System, project: Path, run_id: str, *, wait: bool, as_jso
         if standing(site.queue, run.id) is None:
             state = fold(run.id, site.bus.store.read(run.id)).state
             break
-        time.sleep(LOOK_EVERY)
+        time.sleep(LOOK_AT_FIRST)
         site.bury_the_dead()
     if as_json:
         say_json({"run": run.id, "state": state})
@@ -71,15 +72,16 @@ def _go_on(system: System, project: Path, request: RunRequest, how: How, *, quie
         raise UsageError(f"the definition that run {request.run_id} went by was not kept", hint="run the same command again")
     loaded = system.load_kept(wish.kept, wish.params)
     try:
-        with live(quiet or as_json) as (busy, listen):
+        with system.alone(), live(quiet or as_json) as (busy, listen):
             site = system.site(project, busy, listen)
-            prepared = system.prepare(loaded, site)
+            planned = at_first(partial(system.prepare, loaded, site))
             site.queue.reopen(replace(request, host=site.worker.host), how, system.user())
-            run = go_on(site, prepared, replace(wish, params={**wish.params, **loaded.params}), request.run_id)
+            wanted = replace(wish, params={**wish.params, **loaded.params})
+            run = go_on(site, loaded.definition, planned, wanted, request.run_id)
     except DefinitionError:
         raise
     except KeyboardInterrupt:
-        raise interrupted(system, project, request.pipeline) from None
+        raise interrupted(system, project, request.run_id) from None
     except HeadraceError:
         tell_of_failure(system, project, request.pipeline, as_json=as_json, quiet=quiet)
         raise

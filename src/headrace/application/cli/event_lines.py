@@ -80,6 +80,7 @@ _WORDS: Mapping[str, Callable[[Data], str]] = {
     "pipeline.waiting": _waiting,
     "pipeline.claimed": lambda data: f"claimed by {data['worker']}, attempt {data['attempt']}",
     "pipeline.lease_lost": lambda data: f"taken from {data['worker']}: {data['why']}",
+    "pipeline.overtaken": lambda data: f"begins from the start, because run {data['by']} came between",
     "pipeline.resumed": lambda data: f"goes on behind what is {data['stage']}",
     "pipeline.retried": _retried,
     "pipeline.reopened": lambda data: f"{data['how']}" + (f" by {data['by']}" if data["by"] else ""),

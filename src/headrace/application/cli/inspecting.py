@@ -12,6 +12,7 @@ from headrace.application.cli.composed import settle
 from headrace.application.cli.console import number, paint, say, say_json, size, table
 from headrace.application.cli.system import System
 from headrace.application.orchestrator.graph import describe
+from headrace.application.orchestrator.sources import SourceAway
 from headrace.business.model.definition import Definition, EngineName, Loaded
 from headrace.business.model.durations import format_duration
 from headrace.business.model.schema import did_you_mean
@@ -24,9 +25,10 @@ def validate_file(system: System, file: Path, param: Sequence[str] | None, *, as
     try:
         loaded = system.load(definition_file(file), parameters(param))
         plan = system.plan(loaded)
-    except DefinitionError as error:
+    except (DefinitionError, SourceAway) as error:
         if as_json:
-            say_json({"valid": False, "problems": [_problem(p) for p in error.problems]})
+            problems = error.problems if isinstance(error, DefinitionError) else [error.problem]
+            say_json({"valid": False, "problems": [_problem(p) for p in problems]})
         raise
     if as_json:
         found = {"valid": True, "pipeline": plan.definition.pipeline, "fingerprint": plan.fingerprint}
@@ -111,7 +113,7 @@ def _as_data(plan: Plan, project: Path, statements: list[dict[str, str]]) -> dic
         "schemas": {
             p.name: [{"name": c.name, "type": str(c.type), "nullable": c.nullable} for c in p.schema] for p in plan.parts
         },
-        "reads": {s.name: [{"path": f.path, "bytes": f.bytes} for f in _files(s)] for s in plan.sources},
+        "reads": {s.name: [{"path": f.name, "bytes": f.bytes} for f in _files(s)] for s in plan.sources},
         "rules": {
             s.name: [
                 {"rule": r.name, "on_violation": r.action, "version": r.version} for r in (*s.contract.rules, *s.contract.late)

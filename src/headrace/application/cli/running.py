@@ -15,10 +15,11 @@ from headrace.application.cli.event_lines import in_words
 from headrace.application.cli.summary import summary
 from headrace.application.cli.system import System
 from headrace.application.orchestrator.batch import Wish, request_for
-from headrace.application.orchestrator.site import Busy, Site
+from headrace.application.orchestrator.site import Busy, Site, new_run_id
 from headrace.application.orchestrator.turns import how_cancelled
-from headrace.application.queries.runs import all_runs
+from headrace.application.queries.runs import all_runs, fold
 from headrace.bus.store import Envelope
+from headrace.business.model.definition import Loaded
 from headrace.errors import DefinitionError, HeadraceError, RunError
 from headrace.records import record
 
@@ -36,8 +37,9 @@ def run_file(system: System, file: Path, param: Sequence[str] | None, wanted: Wa
     given = parameters(param)
     loaded = system.load(definition_file(file), given)
     settle()
+    begun = new_run_id()
     try:
-        with live(quiet or as_json) as (busy, listen):
+        with system.alone(), live(quiet or as_json) as (busy, listen):
             run = system.run(
                 loaded,
                 params=given,
@@ -50,7 +52,7 @@ def run_file(system: System, file: Path, param: Sequence[str] | None, wanted: Wa
     except DefinitionError:
         raise
     except KeyboardInterrupt:
-        raise interrupted(system, loaded.project, loaded.definition.pipeline) from None
+        raise interrupted(system, loaded.project, _run_since(system, loaded, begun)) from None
     except HeadraceError:
         tell_of_failure(system, loaded.project, loaded.definition.pipeline, as_json=as_json, quiet=quiet)
         raise
@@ -97,18 +99,26 @@ def on_project(project: Path) -> str:
     return "" if project.resolve() == Path.cwd() else f" --project {project}"
 
 
-def interrupted(system: System, project: Path, pipeline: str) -> RunError:
-    """What to say when a run was stopped: by whom, and how to go on."""
+def interrupted(system: System, project: Path, run_id: str | None) -> RunError:
+    """What to say when a run was stopped, or none had begun: by whom, and how to go on."""
     store = system.event_store(project)
-    run = next(iter(all_runs(store, pipeline, limit=1)), None)
+    run = fold(run_id, store.read(run_id)) if run_id is not None else None
+    if run is not None and run.state == "succeeded":
+        return RunError("interrupted", hint=f"run {run.id} had succeeded by then, and is published")
     if run is None or run.state != "cancelled":
-        return RunError("interrupted", hint="nothing half-done is visible anywhere")
+        return RunError("interrupted", hint="nothing half-done is visible anywhere; `headrace run` starts another run")
     told = how_cancelled(store, run.id)
     return RunError(
         "interrupted" if told.endswith("interrupted") else f"run {run.id} was {told}",
         hint=f"nothing half-done is visible anywhere; `headrace runs resume {run.id}{on_project(project)}` goes on with it, "
         "`headrace run` starts another",
     )
+
+
+def _run_since(system: System, loaded: Loaded, begun: str) -> str | None:
+    """The run of a pipeline that began no earlier than an id was made; its ids are in the order of time."""
+    latest = next(iter(all_runs(system.event_store(loaded.project), loaded.definition.pipeline, limit=1)), None)
+    return latest.id if latest is not None and latest.id[:15] >= begun[:15] else None
 
 
 def next_commands(file: Path, project: Path, *, held: bool) -> Iterator[str]:
@@ -184,5 +194,5 @@ class _StatusLine:
 #: What is told while a run goes on, each with its mark: a stage that is done, or what keeps it waiting.
 _MARKS = {
     **dict.fromkeys(("data.validated", "data.processed", "data.staged", "quality.checked", "data.stored"), ("✓", "green")),
-    **dict.fromkeys(("pipeline.waiting", "pipeline.retried", "pipeline.resumed"), ("·", "yellow")),
+    **dict.fromkeys(("pipeline.waiting", "pipeline.retried", "pipeline.resumed", "pipeline.overtaken"), ("·", "yellow")),
 }

@@ -21,7 +21,7 @@ backfill = group(
 
 @schedule.command("list")
 def schedule_list(project: Project = Path(), as_json: AsJson = False) -> None:
-    """List the definitions that run by themselves, when next, which are paused, and which are broken."""
+    """List what is in service and runs by itself, when next, what is paused, and which files are broken. When nobody serves, it says so."""
     from headrace.application.cli.scheduling import list_schedules
 
     list_schedules(system(), project, as_json=as_json)
@@ -52,7 +52,8 @@ def backfill_run(
     ] = None,
     step: Annotated[str | None, typer.Option("--step", help="From value to value: `week`, `2 hours`, `10`.")] = None,
     concurrency: Annotated[
-        int | None, typer.Option("--concurrency", help="How many may go on at once, within what the definition allows.", min=1)
+        int | None,
+        typer.Option("--concurrency", help="How many may go on at once: what the definition allows, or fewer.", min=1),
     ] = None,
     priority: Annotated[
         int | None, typer.Option("--priority", help="By itself one less than the pipeline's.", min=-1000, max=1000)

@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from headrace.application.orchestrator.backfills import Backfills
 from headrace.application.orchestrator.carrying import Prepared
+from headrace.application.orchestrator.in_service import InService
 from headrace.application.orchestrator.pauses import Pauses
 from headrace.application.orchestrator.queue import KeptDefinition
 from headrace.application.orchestrator.site import Busy, Site
+from headrace.application.orchestrator.sources import Attempted
 from headrace.application.queries.quarantine import Held
 from headrace.application.queries.records import Records
 from headrace.application.queries.runs import RunView
 from headrace.bus.chain import Verified
 from headrace.bus.store import Envelope
 from headrace.bus.subscriptions import DeadLetter, Standing
+from headrace.business.connections import Profile
 from headrace.business.engine import Litter, Statement
 from headrace.business.model.definition import Loaded
 from headrace.business.processing.plan import Plan
@@ -26,6 +29,7 @@ from headrace.errors import DefinitionError, HeadraceError
 
 if TYPE_CHECKING:
     from headrace.application.orchestrator.chaos import Proof, Trial, Wanted
+    from headrace.application.orchestrator.crew import Crew
     from headrace.application.orchestrator.rehearsal import Rehearsed
 
 
@@ -93,9 +97,11 @@ class System(Protocol):
         listen: Callable[[Envelope], None] | None = None,
     ) -> RunView: ...
 
+    def alone(self) -> AbstractContextManager[None]: ...
+
     def site(self, project: Path, busy: Busy | None = None, listen: Callable[[Envelope], None] | None = None) -> Site: ...
 
-    def prepare(self, loaded: Loaded, where: Site | None = None) -> Prepared: ...
+    def prepare(self, loaded: Loaded, where: Site | None = None, attempted: Attempted | None = None) -> Prepared: ...
 
     def kept(self, loaded: Loaded) -> KeptDefinition: ...
 
@@ -105,6 +111,8 @@ class System(Protocol):
 
     def definitions(self, project: Path) -> Sequence[tuple[Path, Loaded | DefinitionError]]: ...
 
+    def in_service(self, project: Path) -> Sequence[tuple[InService, Loaded | DefinitionError | None]]: ...
+
     def pauses(self, project: Path) -> Pauses: ...
 
     def backfills(self, project: Path) -> Backfills: ...
@@ -113,7 +121,7 @@ class System(Protocol):
 
     def test(self, loaded: Loaded) -> Sequence[Rehearsed]: ...
 
-    def chaos(self, loaded: Loaded, params: Mapping[str, str], wanted: Wanted, told: Callable[[int, Trial], None]) -> Proof: ...
+    def chaos(self, loaded: Loaded, params: Mapping[str, str], wanted: Wanted, told: Callable[[Trial], None]) -> Proof: ...
 
     def held(self) -> KeptRows: ...
 
@@ -133,11 +141,17 @@ class System(Protocol):
 
     def clean(self, project: Path, *, pretend: bool = False) -> Sequence[Litter]: ...
 
+    def crew(self, project: Path, parallel: int) -> Crew: ...
+
     def bury_the_dead(self, project: Path) -> None: ...
 
     def state_folder(self, project: Path) -> Path: ...
 
     def event_store(self, project: Path) -> Records: ...
+
+    def connection(self, project: Path, name: str) -> Profile[Any]: ...
+
+    def connections(self, project: Path) -> Mapping[str, Profile[Any]]: ...
 
     def subscriptions(self, project: Path) -> Subscriptions: ...
 

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from headrace.application.orchestrator.carrying import Assignment, Carried, Prepared, carry_out
 from headrace.application.orchestrator.increments import Work
+from headrace.application.orchestrator.interruptions import Interruptions
 from headrace.application.orchestrator.queue import KeptDefinition, Lease, RunRequest
 from headrace.application.orchestrator.site import Site, new_run_id
-from headrace.application.orchestrator.sources import look_at_sources
+from headrace.application.orchestrator.sources import Attempted, look_at_sources, once
 from headrace.application.orchestrator.turns import ended_elsewhere, take_turn, wait_for_turn
 from headrace.application.queries.runs import RunView
 from headrace.bus.store import Origin
 from headrace.business.model.definition import Definition
+from headrace.business.movable import Movable
 from headrace.business.ports import Publisher
 from headrace.business.processing.plan import Plan
 from headrace.business.processing.planning import build_plan
-from headrace.errors import DefinitionError
+from headrace.errors import DefinitionError, RetryableError
 from headrace.records import record
 
 
@@ -34,54 +36,85 @@ class Wish:
     priority: int | None = None
     """None: as the definition says."""
     by: str = ""
+    place: str | None = None
+    """Where the targets in databases are to be instead of where they are, so that a run can be tried (see `Movable`)."""
 
 
-def prepare(site: Site, definition: Definition, file: Path | None = None) -> Prepared:
-    """Look at the sources and plan. Raises `DefinitionError` with every problem of both."""
+#: Makes a definition ready to run, with one try or with as many as it is given.
+Planned = Callable[[Attempted], Prepared]
+
+
+def prepare(site: Site, definition: Definition, file: Path | None = None, attempted: Attempted = once) -> Prepared:
+    """Look at the sources and plan. Raises `DefinitionError` with every problem of both; and `SourceAway` where nothing is wrong, but
+    a source is away."""
     engine = site.engine(definition.engine)
-    resolved, problems = look_at_sources(definition, site.project, engine)
+    looked = look_at_sources(definition, site.project, engine, attempted)
+    away = [error.problem for error in looked.away]
     try:
-        plan = build_plan(definition, resolved)
+        plan = build_plan(definition, looked.resolved)
     except DefinitionError as error:
-        raise DefinitionError([*problems, *error.problems]) from error
-    if problems:
-        raise DefinitionError(problems)
+        if wrong := [*looked.problems, *error.problems]:
+            raise DefinitionError([*wrong, *away]) from error
+        raise looked.away[0] from None  # without it there is no plan, and nothing else is wrong
     if refused := tuple(engine.problems(plan)):
         raise DefinitionError(refused)
-    return Prepared(definition, file, resolved, replace(plan, notes=(*plan.notes, *engine.notes(plan))))
+    noted = replace(plan, notes=(*plan.notes, *engine.notes(plan)))
+    return Prepared(definition, file, looked.resolved, noted)
 
 
-def run_all(site: Site, prepared: Prepared, wish: Wish, run_id: str | None = None) -> RunView:
+def at_first(planned: Planned) -> Planned:
+    """Prepare now, so that what is wrong is told before there is a run. Where a source is away, that is left to the run: it is tried
+    again there, as the definition says and in sight of everybody. Raises `DefinitionError`."""
+    try:
+        prepared = planned(once)
+    except RetryableError:
+        return planned
+    return lambda _attempted: prepared
+
+
+def run_all(site: Site, definition: Definition, planned: Planned, wish: Wish, run_id: str | None = None) -> RunView:
     """Run until every sink holds everything; the last run. Several are needed only when sinks had come apart."""
-    while True:
-        request = replace(request_for(site, prepared.definition, wish, run_id), host=site.worker.host)
-        carried = _carried(site, take_turn(site, request), request.run_id, prepared, wish)
-        if not carried.more:
-            return carried.run
-        run_id = None
+    with Interruptions() as interruptions:
+        planned = at_first(planned)
+        while True:
+            request = replace(request_for(site, definition, wish, run_id), host=site.worker.host)
+            lease = take_turn(site, request, interruptions)
+            carried = _carried(site, lease, request.run_id, planned, wish, interruptions)
+            if not carried.more:
+                return carried.run
+            run_id = None
 
 
-def go_on(site: Site, prepared: Prepared, wish: Wish, run_id: str) -> RunView:
+def go_on(site: Site, definition: Definition, planned: Planned, wish: Wish, run_id: str) -> RunView:
     """Carry out a run that was asked for before, when its turn comes, and whatever has to follow it."""
-    carried = _carried(site, wait_for_turn(site, run_id), run_id, prepared, wish)
-    return run_all(site, prepared, wish) if carried.more else carried.run
+    with Interruptions() as interruptions:
+        lease = wait_for_turn(site, run_id, interruptions)
+        carried = _carried(site, lease, run_id, planned, wish, interruptions)
+    return run_all(site, definition, planned, wish) if carried.more else carried.run
 
 
 def run_once(site: Site, prepared: Prepared, wish: Wish, assignment: Assignment, run_id: str) -> RunView:
     """One run with an assignment of its own."""
     request = replace(request_for(site, prepared.definition, wish, run_id), host=site.worker.host)
-    lease = take_turn(site, request)
-    return carry_out(site, lease, lambda: (prepared, assignment)).run if lease else ended_elsewhere(site.bus.store, run_id)
+    with Interruptions() as interruptions:
+        lease = take_turn(site, request, interruptions)
+        if lease is None:
+            return ended_elsewhere(site.bus.store, run_id)
+        return carry_out(site, lease, lambda _attempted: (prepared, assignment), interruptions).run
 
 
-def _carried(site: Site, lease: Lease | None, run_id: str, prepared: Prepared, wish: Wish) -> Carried:
+def _carried(
+    site: Site, lease: Lease | None, run_id: str, planned: Planned, wish: Wish, interruptions: Interruptions
+) -> Carried:
     if lease is None:
         return Carried(ended_elsewhere(site.bus.store, run_id), more=False)
-    return carry_out(site, lease, lambda: assigned(prepared, wish))
+    return carry_out(site, lease, lambda attempted: assigned(planned(attempted), wish), interruptions)
 
 
 def assigned(prepared: Prepared, wish: Wish) -> tuple[Prepared, Assignment]:
     """What a wish comes to."""
+    if wish.place is not None:
+        prepared = replace(prepared, plan=_elsewhere(prepared.plan, wish.place))
     if wish.full_refresh:
         anew = replace(prepared, plan=_rebuilding(prepared.plan))
         return anew, Assignment(wish.params, force=True, work=Work({}, {}, anew.plan.sinks))
@@ -109,8 +142,22 @@ def wish_of(request: RunRequest) -> Wish:
     """How the one who made a request wanted it."""
     options = request.options
     return Wish(
-        request.params, request.definition, options.get("force", False), options.get("full_refresh", False), request.priority
+        request.params,
+        request.definition,
+        options.get("force", False),
+        options.get("full_refresh", False),
+        request.priority,
+        place=options.get("place"),
     )
+
+
+def _elsewhere(plan: Plan, place: str) -> Plan:
+    """The plan with the targets that can be elsewhere in a place of that name."""
+
+    def moved(publisher: Publisher) -> Publisher:
+        return publisher.moved(place) if isinstance(publisher, Movable) else publisher
+
+    return replace(plan, sinks=tuple(replace(s, publisher=moved(s.publisher)) for s in plan.sinks))
 
 
 def _rebuilding(plan: Plan) -> Plan:

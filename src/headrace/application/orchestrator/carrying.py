@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -16,16 +14,19 @@ from typing import Any, TypeVar
 from headrace.application.orchestrator import failpoints
 from headrace.application.orchestrator.breakers import RECOVERY, Postponed, guarded, system_of
 from headrace.application.orchestrator.increments import Work, narrowed, outstanding
+from headrace.application.orchestrator.interruptions import Interruptions
 from headrace.application.orchestrator.lease import LeaseKeeper
+from headrace.application.orchestrator.order import Order
 from headrace.application.orchestrator.queue import Lease
-from headrace.application.orchestrator.readiness import Ready, from_note
-from headrace.application.orchestrator.reopening import is_overtaken
-from headrace.application.orchestrator.run import BatchRun, Order
+from headrace.application.orchestrator.readiness import EVER, Ready, from_note
+from headrace.application.orchestrator.reopening import overtaken_by
+from headrace.application.orchestrator.run import BatchRun
 from headrace.application.orchestrator.settling import settle_runs
 from headrace.application.orchestrator.site import Site, new_run_id
+from headrace.application.orchestrator.sources import Attempted
 from headrace.application.queries.runs import RunView, fold
 from headrace.bus.events import DataStoredEvent, Event, PipelineCancelledEvent, PipelineCompletedEvent, PipelineFailedEvent
-from headrace.bus.lifecycle import PipelineRetriedEvent
+from headrace.bus.lifecycle import PipelineOvertakenEvent, PipelineReopenedEvent, PipelineRetriedEvent
 from headrace.business.engine import Engine, KeepsTables
 from headrace.business.inside import StagedTable
 from headrace.business.model.definition import Definition
@@ -41,6 +42,7 @@ from headrace.errors import (
     TimedOut,
 )
 from headrace.records import record
+from headrace.resilience.backoff import RetryPolicy
 from headrace.resilience.retry import retrying
 
 T = TypeVar("T")
@@ -68,6 +70,10 @@ class Assignment:
     """What has to be on record before anything is done."""
 
 
+#: What is to be done, found under the lease by whatever has to be attempted for that.
+Prepare = Callable[[Attempted], tuple[Prepared, Assignment]]
+
+
 @record
 class Carried:
     """What became of a run, and whether another has to follow because some sinks were behind others."""
@@ -76,10 +82,10 @@ class Carried:
     more: bool
 
 
-def carry_out(site: Site, lease: Lease, prepare: Callable[[], tuple[Prepared, Assignment]]) -> Carried:
+def carry_out(site: Site, lease: Lease, prepare: Prepare, interruptions: Interruptions) -> Carried:
     """One run, from its claim to its end, or until it is given back to wait. Raises what ended it; the log has it either way, but
     when the lease was lost. `prepare` is called under the lease: looking at sources may take longer than that lasts."""
-    carrier = _Carrier(site, lease, prepare)
+    carrier = _Carrier(site, lease, prepare, interruptions)
     with carrier.keeper:
         more = carrier.carry_out()
     return Carried(fold(lease.run_id, site.bus.store.read(lease.run_id)), more)
@@ -91,8 +97,8 @@ class _Carrier:
     prepared: Prepared
     assignment: Assignment
 
-    def __init__(self, site: Site, lease: Lease, prepare: Callable[[], tuple[Prepared, Assignment]]) -> None:
-        self.site, self.lease, self.prepare = site, lease, prepare
+    def __init__(self, site: Site, lease: Lease, prepare: Prepare, interruptions: Interruptions) -> None:
+        self.site, self.lease, self.prepare, self.interruptions = site, lease, prepare, interruptions
         self.records, self.hash_file, self.busy = site.records, site.hash_file, site.busy
         self.fence = Fence(_issuer(lease), lease.token)
         self.batch: BatchRun | None = None
@@ -103,13 +109,14 @@ class _Carrier:
     def carry_out(self) -> bool:
         run_id = self.lease.run_id
         try:
+            self.interruptions.let_go()
             self.reached("claimed")
-            self.prepared, self.assignment = self.prepare()
+            self.prepared, self.assignment = self.prepare(self._attempted)
             more, done = self._work()
             self.reached("before completed")
             if more and self.site.postpones:
                 self._ask_for_the_rest()
-            self.keeper.close()
+            self._close()
             self.tell(PipelineCompletedEvent(run_id, pipeline=self.pipeline, seconds=self._seconds(), unchanged=not done))
         except LeaseLost:
             raise
@@ -119,7 +126,7 @@ class _Carrier:
             self._interrupted()
             raise
         except Exception as error:
-            if self.keeper.stopped:  # What breaks when it is stopped is no failure of the run.
+            if self.keeper.stopped or self.interruptions.asked:  # What breaks when it is stopped is no failure of the run.
                 self._interrupted()
                 raise KeyboardInterrupt from error
             told = error if isinstance(error, HeadraceError) else NonRetryableError(str(error))
@@ -140,9 +147,10 @@ class _Carrier:
         prepared, workspaces = self.prepared, self.site.workspaces
         if self.site.keeping:
             self.site.keeping.expire(datetime.now(UTC))
-        anew = self.lease.attempt > 1 or self._reopened()
+        anew = self.lease.attempt > 1 or self._reopened is not None
         if anew:
             self._fence_off()
+            self._forget_what_was_overtaken()
         engine = self.site.engine(prepared.definition.engine)
         ready = self._lying_ready(engine)
         if ready is None:
@@ -171,6 +179,7 @@ class _Carrier:
             identity=self.assignment.identity,
             keeping=self.site.keeping,
             stored=self._stored() if ready is not None else frozenset(),
+            since=(ready.since if ready is not None else self._begun_at()) if anew else None,
         )
         if self.assignment.before:
             self.tell(*self.assignment.before)
@@ -193,12 +202,29 @@ class _Carrier:
         request = replace(self.lease.request, run_id=new_run_id(), key=f"behind:{self.lease.run_id}", options={})
         self.site.queue.submit(request)
 
-    def _reopened(self) -> bool:
-        """Whether the run had ended before. What it has staged is forgotten if it is to begin from the start, or was overtaken."""
-        run_id, how = self.lease.run_id, self.lease.request.options.get("reopened")
-        if self.lease.attempt == 1 and how and (how == "retried" or is_overtaken(self.records, run_id, self.pipeline)):
-            self.site.workspaces.close(run_id)
-        return how is not None
+    @property
+    def _reopened(self) -> str | None:
+        """How the run was put back, if it had ended before."""
+        how: str | None = self.lease.request.options.get("reopened")
+        return how
+
+    def _forget_what_was_overtaken(self) -> None:
+        """What is staged is not gone on with by a run that is to begin from the start, nor where another came between: that one may
+        have published the same rows, or newer ones. Runs that go on beside each other have rows of their own."""
+        run_id, workspaces = self.lease.run_id, self.site.workspaces
+        if workspaces.noted(run_id) is None:
+            return
+        put_back, alone = self.lease.attempt == 1 and self._reopened, self.lease.request.concurrency == 1
+        if put_back == "retried":
+            workspaces.close(run_id)
+        elif (put_back or alone) and (other := overtaken_by(self.records, run_id, self.pipeline)) is not None:
+            self.tell(PipelineOvertakenEvent(run_id, other))
+            workspaces.close(run_id)
+
+    def _begun_at(self) -> datetime:
+        """When the run was begun from the start, as far as anybody asked for that."""
+        put_back = self.records.read(self.lease.run_id, types=(PipelineReopenedEvent.written,))
+        return max((event.at for event in put_back), default=EVER)
 
     def _stored(self) -> frozenset[str]:
         """The sinks of which is on record that the run has published to them."""
@@ -226,14 +252,13 @@ class _Carrier:
 
     def _way_to_interrupt(self) -> Callable[[], None]:
         """In the main thread as Ctrl-C would; elsewhere the engine's statement is stopped, and the next event is not told."""
-        if threading.current_thread() is threading.main_thread():
-            main = threading.get_ident()
-            return lambda: signal.pthread_kill(main, signal.SIGINT)
+        if self.interruptions.heard_here:
+            return self.interruptions.demand
         return lambda: self.batch.interrupt() if self.batch is not None else None
 
     def _interrupted(self) -> None:
         """By hand, by somebody's wish, by its timeout; or because it is no longer ours, of which nothing may be said."""
-        self.keeper.close()
+        self._close()
         run_id, stopped = self.lease.run_id, self.keeper.stopped
         if stopped == "lost":
             raise LeaseLost(
@@ -251,12 +276,17 @@ class _Carrier:
         self._leave()
 
     def _failed(self, error: Exception, message: str, hint: str | None) -> None:
-        self.keeper.close()
+        self._close()
         kind, seconds = type(error).__name__, self._seconds()
         self._tell(
             PipelineFailedEvent(self.lease.run_id, message, pipeline=self.pipeline, error=kind, hint=hint, seconds=seconds)
         )
         self._leave()
+
+    def _close(self) -> None:
+        """From here on nothing comes between the run and the record of its end."""
+        self.interruptions.hold()
+        self.keeper.close()
 
     def _leave(self) -> None:
         """Leave what the run can be gone on with, and nothing else."""
@@ -266,9 +296,13 @@ class _Carrier:
     # What a run needs ------------------------------------------------------------------------------------------------
 
     def tell(self, *events: Event) -> None:
-        self.keeper.look()
+        self._look()
         if events:
             self._tell(*events)
+
+    def _look(self) -> None:
+        self.interruptions.look()
+        self.keeper.look()
 
     def _tell(self, *events: Event) -> None:
         self.site.queue.append(self.lease, events)
@@ -278,22 +312,26 @@ class _Carrier:
         self.site.workspaces.note(self.lease.run_id, ready.to_note(self.prepared.plan))
 
     def before_publishing(self, sink: PlannedSink) -> None:  # noqa: ARG002 - each sink is asked for, whichever it is
+        self._look()
         self.keeper.check()
 
     def attempted(self, step: str, operation: Callable[[], T], system: str | None = None) -> T:
+        return self._attempted(step, operation, system, self.prepared.definition.retry.policy)
+
+    def _attempted(self, step: str, operation: Callable[[], T], system: str | None, policy: RetryPolicy) -> T:
         def told(attempt: int, delay: float, error: RetryableError) -> None:
             kind = type(error).__name__
             self.tell(PipelineRetriedEvent(self.lease.run_id, step, attempt, round(delay, 3), kind, error.message))
 
         if system is not None:
             operation = partial(guarded, self.site.breakers, system, operation, partial(self._hold_off, step))
-        return retrying(self.prepared.definition.retry.policy, operation, wait=self.keeper.wait, told=told)
+        return retrying(policy, operation, wait=self.keeper.wait, told=told)
 
     def _hold_off(self, step: str, refused: CircuitBreakerOpenError) -> None:
         """A remote system is left alone: give the run back, or wait for a while."""
         seconds = min(refused.retry_after or 0.0, RECOVERY)
         if self.site.postpones:
-            self.keeper.close()
+            self._close()
             self.site.queue.postpone(self.lease, refused.message, time.time() + seconds)
             raise Postponed
         kind = type(refused).__name__

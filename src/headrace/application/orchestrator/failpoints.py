@@ -2,6 +2,8 @@
 
 HEADRACE_FAILPOINTS="staged"            kill this process when it comes there
 HEADRACE_FAILPOINTS="staged=stop"       stop it there (SIGSTOP), until somebody wakes it
+HEADRACE_FAILPOINTS="staged=wait"       wait there, until a file `staged.answered` stands beside the mark of it (see below)
+HEADRACE_FAILPOINTS="*=note"            only mark each point, from the second passing on with its number: `appended@2`
 HEADRACE_FAILPOINTS="appended@3"        the third time that it comes there
 HEADRACE_FAILPOINTS_SPENT="/folder"     each happens once, whichever process comes first: a file of its name there holds that process's id
 """
@@ -15,7 +17,10 @@ from pathlib import Path
 
 VARIABLE = "HEADRACE_FAILPOINTS"
 SPENT = "HEADRACE_FAILPOINTS_SPENT"
-_DEEDS = {"kill": "SIGKILL", "stop": "SIGSTOP", "interrupt": "SIGINT"}
+_SIGNALS = {"kill": "SIGKILL", "stop": "SIGSTOP", "interrupt": "SIGINT"}
+ANSWERED = ".answered"
+#: How long an answer is waited for, and how many passings of one point are marked.
+_PATIENCE, _NOTED = 60.0, 4
 
 #: Where a worker can be made to die.
 OF_WORKERS = ("claiming", "claim made", "child started", "child ended")
@@ -48,14 +53,27 @@ class Failpoints:
         return cls(found, Path(folder) if folder else None)
 
     def reached(self, point: str) -> None:
-        if point not in self.wanted:
+        wanted = self.wanted.get(point) or self.wanted.get("*")
+        if wanted is None:
             return
-        self.passed[point] = self.passed.get(point, 0) + 1
-        deed, nth = self.wanted[point]
-        if self.passed[point] == nth and self._is_first(point):
-            import signal
+        passing = self.passed[point] = self.passed.get(point, 0) + 1
+        deed, nth = wanted
+        if deed == "note" and passing <= _NOTED:
+            self._is_first(point if passing == 1 else f"{point}@{passing}")
+        elif passing == nth and self._is_first(point):
+            self._wait(point) if deed == "wait" else self._signal(deed)
 
-            os.kill(os.getpid(), getattr(signal, _DEEDS[deed]))
+    def _signal(self, deed: str) -> None:
+        import signal
+
+        os.kill(os.getpid(), getattr(signal, _SIGNALS[deed]))
+
+    def _wait(self, point: str) -> None:
+        import time
+
+        deadline = time.monotonic() + _PATIENCE
+        while self.spent is not None and not (self.spent / f"{point}{ANSWERED}").exists() and time.monotonic() < deadline:
+            time.sleep(0.005)
 
     def _is_first(self, point: str) -> bool:
         if self.spent is None:

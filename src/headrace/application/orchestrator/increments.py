@@ -60,8 +60,8 @@ def _by_file(definition: Definition, source: PlannedSource) -> bool:
 
 
 def _unseen(present: tuple[InputFile, ...], ledger: Sequence[Checkpoint], source: str, project: Path) -> tuple[InputFile, ...]:
-    seen = {(f.path, f.sha256) for c in ledger for f in c.inputs.get(source, ())}
-    return tuple(f for f in present if (inside(f.path, project), f.sha256) not in seen)
+    seen = {(f.path, f.state) for c in ledger for f in c.inputs.get(source, ())}
+    return tuple(f for f in present if (inside(f.name, project), f.state) not in seen)
 
 
 def inside(path: str, project: Path) -> str:
@@ -69,6 +69,11 @@ def inside(path: str, project: Path) -> str:
     found = Path(path)
     root = project.resolve()
     return found.relative_to(root).as_posix() if found.is_relative_to(root) else path
+
+
+def remembered(file: InputFile, project: Path) -> InputFile:
+    """A file as ledgers keep it: by what people know it by, not by where this machine reads it."""
+    return replace(file, path=inside(file.name, project), address=None)
 
 
 def _position(ledger: Sequence[Checkpoint], source: str) -> str:
@@ -105,9 +110,9 @@ def narrowed(found: Resolved, files: tuple[InputFile, ...]) -> Resolved:
     scan = found.scan
     if not isinstance(scan, FileScan):
         return found
-    wanted = {f.path: f for f in files}
-    kept = [i for i, f in enumerate(scan.files) if f.path in wanted]
-    return replace(found, scan=replace(scan, files=tuple(wanted[scan.files[i].path] for i in kept)))
+    wanted = {f.name: f for f in files}
+    kept = tuple(replace(wanted[f.name], path=f.path) for f in scan.files if f.name in wanted)
+    return replace(found, scan=replace(scan, files=kept))
 
 
 def checkpoint_name(plan: Plan, sink: PlannedSink, params: Mapping[str, Any], inputs: Mapping[str, Any], run_id: str) -> str:
@@ -127,5 +132,5 @@ def identity(source: PlannedSource, hash_file: HashFile, project: Path, *, conte
     if not files:
         return None
     if content:
-        return [[inside(f.path, project), hash_file(f).sha256] for f in files]
-    return [[inside(f.path, project), f.bytes, f.modified_ns] for f in files]
+        return [[inside(f.name, project), hash_file(f).state] for f in files]
+    return [[inside(f.name, project), f.bytes, f.version or f.modified_ns] for f in files]

@@ -65,7 +65,9 @@ class LeaseKeeper:
     def _keep(self) -> None:
         """The lease is held also while the work is stopping, so that nobody begins before it has."""
         renewed = time.monotonic()
-        while not self._done.wait(LOOK_EVERY):
+        while (
+            not self._done.is_set()
+        ):  # The first look, at once, also connects with the database, beside the first of the work.
             now = time.monotonic()
             try:
                 if self._deadline is not None and now > self._deadline:
@@ -79,7 +81,8 @@ class LeaseKeeper:
             except LeaseLost:
                 return self._stop("lost")
             except RetryableError:
-                continue  # The database is away. The work goes on: before it publishes, the lease is looked at again.
+                pass  # The database is away. The work goes on: before it publishes, the lease is looked at again.
+            self._done.wait(LOOK_EVERY)
         return None
 
     def _stop(self, why: Stopped) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,6 +19,7 @@ from headrace.application.orchestrator.batch import Wish, run_all
 from headrace.application.orchestrator.carrying import Prepared
 from headrace.application.orchestrator.queue import KeptDefinition
 from headrace.application.orchestrator.site import Site, new_run_id
+from headrace.application.orchestrator.sources import Attempted
 from headrace.application.queries.runs import RunView
 from headrace.bus.bus import EventBus
 from headrace.business.model.definition import Loaded
@@ -66,7 +68,7 @@ class Components(Protocol):
 
     def load(self, pipeline: PipelineConfig, params: Mapping[str, Any]) -> Loaded: ...
 
-    def prepare(self, loaded: Loaded, site: Site) -> Prepared: ...
+    def prepare(self, loaded: Loaded, site: Site, attempted: Attempted) -> Prepared: ...
 
     def kept(self, loaded: Loaded) -> KeptDefinition: ...
 
@@ -105,9 +107,9 @@ class PipelineOrchestrator:
     ) -> ExecutionResult:
         try:
             loaded = self.components.load(pipeline, params)
-            prepared = self.components.prepare(loaded, site)
             wish = Wish({**params, **loaded.params}, self.components.kept(loaded))
-            return ExecutionResult.of(run_all(site, prepared, wish, run_id))
+            planned = partial(self.components.prepare, loaded, site)
+            return ExecutionResult.of(run_all(site, loaded.definition, planned, wish, run_id))
         except KeyboardInterrupt as stopped:
             raise Cancelled(f"run {run_id} was cancelled") from stopped
         finally:

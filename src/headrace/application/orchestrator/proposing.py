@@ -34,9 +34,8 @@ def with_types(site: Site, definition: Definition, dataset: str) -> Contract:
     """The contract of a source, with the types that its data have where it leaves them open. They stay open where there are no data."""
     source = definition.sources[dataset]
     contract = source.contract or Contract()
-    found, _ = look_at_sources(
-        definition.model_copy(update={"sources": {dataset: source}}), site.project, site.engine(definition.engine)
-    )
+    alone = definition.model_copy(update={"sources": {dataset: source}})
+    found = look_at_sources(alone, site.project, site.engine(definition.engine)).resolved
     if dataset not in found:
         return contract
     types = {c.name: c.type for c in found[dataset].scan.schema} | dict(found[dataset].inferred)

@@ -124,8 +124,9 @@ class RunQueue(Protocol):
         """Accept a run and take it, in one act; None when it has to wait for its turn, or was asked for before."""
         ...
 
-    def has_ready(self, worker: Worker) -> bool:
-        """Whether there is any run that might be claimed. Only looks."""
+    def has_ready(self, worker: Worker, run_id: str | None = None) -> bool:
+        """Whether there is any run that might be claimed; of that one, whether to claim it would let it begin, or give it another
+        reason to wait. Only looks."""
         ...
 
     def abandon(self, lease: Lease, worker: Worker, why: str) -> bool:

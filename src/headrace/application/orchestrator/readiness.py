@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +19,21 @@ from headrace.business.ports import FileDigest, InputFile, Staged
 from headrace.business.processing.plan import Plan
 from headrace.records import record
 
+#: Since when a run has been going on that was never put back.
+EVER = datetime.min.replace(tzinfo=UTC)
+
 
 @record
 class Ready:
     """The durable part of a run. `names` are what the publication to each sink will stand for, `cursors` how far each incremental
-    source was read; `audited` says that every check was judged."""
+    source was read; `audited` says that every check was judged; what the run published from `since` on, it published of this."""
 
     work: Work
     staged: Mapping[str, Staged | StagedTable]
     names: Mapping[str, str]
     cursors: Mapping[str, str] = field(default_factory=dict)
     audited: bool = False
+    since: datetime = EVER
 
     def to_note(self, plan: Plan) -> dict[str, Any]:
         """Paths are whole, because whoever goes on may have been started in another folder."""
@@ -36,6 +41,7 @@ class Ready:
             "pipeline": plan.definition.pipeline,
             "plan": plan.fingerprint,
             "audited": self.audited,
+            "since": self.since.isoformat(),
             "names": dict(self.names),
             "cursors": dict(self.cursors),
             "work": {
@@ -68,7 +74,8 @@ def from_note(note: Mapping[str, Any] | None, plan: Plan) -> Ready | None:
     work = note["work"]
     sinks = tuple(sink for sink in plan.sinks if sink.name in work["sinks"])
     files_of = {name: tuple(InputFile(**f) for f in files) for name, files in work["files"].items()}
-    return Ready(Work(files_of, work["cursors"], sinks, work["more"]), staged, note["names"], note["cursors"], note["audited"])
+    left, since = Work(files_of, work["cursors"], sinks, work["more"]), datetime.fromisoformat(note["since"])
+    return Ready(left, staged, note["names"], note["cursors"], note["audited"], since)
 
 
 def _noted(staged: Staged | StagedTable) -> dict[str, Any]:

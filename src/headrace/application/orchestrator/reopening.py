@@ -57,9 +57,9 @@ def refuse_unless_ended_badly(run: RunView) -> None:
         )
 
 
-def is_overtaken(store: EventStore, run_id: str, pipeline: str) -> bool:
-    """Whether another run of the pipeline began behind what this one has staged. What is staged then stands for less than the
+def overtaken_by(store: EventStore, run_id: str, pipeline: str) -> str | None:
+    """The run of the pipeline that began behind what this one has staged, if any did. What is staged then stands for less than the
     targets hold, and must not be published any more."""
     staged = max((event.position for event in store.read(run_id, types=("data.staged/1",))), default=0)
     began = store.read(after=staged, types=("pipeline.started/1",))
-    return any(event.stream != run_id and event.data["pipeline"] == pipeline for event in began)
+    return next((event.stream for event in began if event.stream != run_id and event.data["pipeline"] == pipeline), None)

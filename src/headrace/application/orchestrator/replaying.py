@@ -27,7 +27,7 @@ def replay(site: Site, prepared: Prepared, wanted: Held, mended: Path | None, wi
     """
     site.bury_the_dead()
     if mended is None and all(getattr(s.publisher, "mode", "replace") == "replace" for s in prepared.plan.sinks):
-        return run_all(site, prepared, replace(wish, force=True))
+        return run_all(site, prepared.definition, lambda _attempted: prepared, replace(wish, force=True))
     refuse_if_unfit(prepared.plan, wanted, mended=mended is not None)
     settle_replays(site.bus, site.records, prepared.plan.sinks, site.project)
     held = find_held(site.records, wanted.run_id, wanted.dataset, site.state / "quarantine")

@@ -60,7 +60,7 @@ def _unfinished(run: RunView) -> bool:
 
 
 def _present(sinks: Sequence[PlannedSink], project: Path) -> dict[str, set[str]]:
-    return {s.name: {c.name for c in s.publisher.ledger(project)} for s in sinks}
+    return {s.name: {c.name or c.was for c in s.publisher.ledger(project)} for s in sinks}
 
 
 def _untold(records: Records) -> list[ReplayNote]:

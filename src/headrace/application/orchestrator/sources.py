@@ -2,36 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
+from headrace.application.orchestrator.breakers import system_of
 from headrace.application.orchestrator.increments import inside
 from headrace.business.engine import Engine
 from headrace.business.model.definition import Definition, SourceDefinition
 from headrace.business.ports import ArrowScan, Scan, Scannable, Source
 from headrace.business.processing.plan import Resolved
-from headrace.errors import DefinitionError, HeadraceError, NonRetryableError, Problem
+from headrace.errors import DefinitionError, HeadraceError, NonRetryableError, Problem, RetryableError
+from headrace.records import record
+from headrace.resilience.backoff import RetryPolicy
+
+T = TypeVar("T")
 
 #: What engines plan in minutes and not in hours.
 MOST_COLUMNS = 10_000
 
 
-def look_at_sources(definition: Definition, project: Path, engine: Engine) -> tuple[dict[str, Resolved], list[Problem]]:
-    """Every source that could be looked at, and the problems of those that could not."""
+class Attempted(Protocol):
+    """How something is done that may fail in a way that passes: once, or with retries and under the circuit breaker of `system`."""
+
+    def __call__(self, step: str, operation: Callable[[], T], system: str | None, policy: RetryPolicy, /) -> T: ...
+
+
+class SourceAway(RetryableError):
+    """A source could not be looked at for a reason that may pass. `problem` says so at its place in the definition."""
+
+    def __init__(self, error: RetryableError, problem: Problem) -> None:
+        super().__init__(error.message, hint=error.hint, retry_after=error.retry_after)
+        self.problem = problem
+
+
+@record
+class Looked:
+    """The sources that could be looked at; what is wrong with others; and those of which that cannot be said, because they are away."""
+
+    resolved: Mapping[str, Resolved]
+    problems: Sequence[Problem]
+    away: Sequence[SourceAway]
+
+
+def once(_step: str, operation: Callable[[], T], _system: str | None, _policy: RetryPolicy, /) -> T:
+    """One try: for people who wait for an answer."""
+    return operation()
+
+
+def look_at_sources(definition: Definition, project: Path, engine: Engine, attempted: Attempted = once) -> Looked:
+    """Look at every source, also behind one that is wrong or away."""
     resolved: dict[str, Resolved] = {}
     problems: list[Problem] = []
+    away: list[SourceAway] = []
     for name, source in definition.sources.items():
         plugin: Any = source.plugin
+        look = partial(_look, name, source, project, engine)
         try:
-            resolved[name] = _look(name, source, project, engine)
+            resolved[name] = attempted(f"looking at {name}", look, system_of(plugin), definition.retry.policy)
+        except RetryableError as error:
+            away.append(SourceAway(error, Problem(error.message, ("sources", name, plugin.kind), error.hint)))
         except DefinitionError as error:
             problems += [
                 Problem(p.message, ("sources", name, plugin.kind, *p.path), p.hint, p.offset, p.on_key) for p in error.problems
             ]
         except HeadraceError as error:
             problems.append(Problem(error.message, ("sources", name, plugin.kind), error.hint))
-    return resolved, problems
+    return Looked(resolved, problems, away)
 
 
 def _look(name: str, source: SourceDefinition, project: Path, engine: Engine) -> Resolved:
@@ -50,7 +88,7 @@ def _origin(scan: Scan, name: str, project: Path) -> str:
     files = getattr(scan, "files", ())
     if not files:
         return str(getattr(scan, "origin", "") or getattr(scan, "path", "") or name)
-    first = inside(files[0].path, project)
+    first = inside(files[0].name, project)
     return first if len(files) == 1 else f"{first} and {len(files) - 1} more"
 
 

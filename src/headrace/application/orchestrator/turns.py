@@ -4,32 +4,43 @@ from __future__ import annotations
 
 import time
 
+from headrace.application.orchestrator.interruptions import Interruptions
 from headrace.application.orchestrator.queue import Lease, Outstanding, RunQueue, RunRequest
 from headrace.application.orchestrator.site import Site
 from headrace.application.queries.runs import RunView, fold
 from headrace.bus.store import EventStore
 from headrace.errors import RunError
 
-#: How often to see whether a run that has to wait may begin, in seconds.
-LOOK_EVERY = 0.2
+#: How long to wait before looking again whether a run may begin, in seconds: at first, and at most. It only reads until it may.
+LOOK_AT_FIRST, LOOK_AT_MOST = 0.1, 1.0
 
 
-def take_turn(site: Site, request: RunRequest) -> Lease | None:
+def take_turn(site: Site, request: RunRequest, interruptions: Interruptions) -> Lease | None:
     """Ask for a run and take it when it may begin: see `wait_for_turn`."""
     site.bury_the_dead()
-    return site.queue.start(request, site.worker) or wait_for_turn(site, request.run_id)
+    interruptions.hold()
+    return site.queue.start(request, site.worker) or wait_for_turn(site, request.run_id, interruptions)
 
 
-def wait_for_turn(site: Site, run_id: str) -> Lease | None:
-    """Take a run that was asked for as soon as it may begin; None when it has ended in other hands."""
+def wait_for_turn(site: Site, run_id: str, interruptions: Interruptions) -> Lease | None:
+    """Take a run that was asked for as soon as it may begin; None when it has ended in other hands. With a lease, interruptions are
+    held back: who gets it is where they can be dealt with."""
+    pause = LOOK_AT_FIRST
     try:
+        interruptions.let_go()
         while (found := standing(site.queue, run_id)) is not None:
-            if not found.worker and (lease := site.queue.claim(site.worker, run_id)) is not None:
-                return lease
+            if not found.worker and site.queue.has_ready(site.worker, run_id):
+                interruptions.hold()
+                if (lease := site.queue.claim(site.worker, run_id)) is not None:
+                    return lease
+                interruptions.let_go()
+                pause = LOOK_AT_FIRST
             site.busy(f"carried out by {found.worker}" if found.worker else f"waiting: {found.reason or 'for its turn'}", None)
-            time.sleep(LOOK_EVERY)
+            time.sleep(pause)
+            pause = min(pause * 1.3, LOOK_AT_MOST)
             site.bury_the_dead()
     except KeyboardInterrupt:
+        interruptions.hold()
         site.queue.cancel(run_id, "interrupted")
         raise
     return None

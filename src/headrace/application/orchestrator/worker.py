@@ -7,20 +7,23 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from headrace.application.orchestrator import failpoints
-from headrace.application.orchestrator.queue import Lease, RunQueue, Worker
-from headrace.bus.events import PipelineFailedEvent
+from headrace.application.orchestrator.queue import Lease, Worker
+from headrace.bus.events import Event, PipelineFailedEvent
+from headrace.bus.store import Envelope
 from headrace.errors import LeaseLost, RetryableError
 
 #: How often an idle worker looks for runs, in seconds. It only reads until there is something to claim.
 LOOK_EVERY = 0.025
 #: How often to try for runs that were there but could not begin, and to look whether one is to be stopped, in seconds.
 LOOK_AGAIN = 0.5
+#: How often to remove what nobody needs any more, in seconds.
+TIDY_EVERY = 3600.0
 #: How long a run that was asked to stop, or whose time is over, may take to do so before its processes are killed, in seconds.
 GRACE = 10.0
 
@@ -37,6 +40,22 @@ class Child(Protocol):
     def kill(self) -> None:
         """End it and all that it has started, at once."""
         ...
+
+
+class Claims(Protocol):
+    """What a worker asks of the queue (see `queue.RunQueue`)."""
+
+    def has_ready(self, worker: Worker) -> bool: ...
+
+    def claim(self, worker: Worker) -> Lease | None: ...
+
+    def is_cancelling(self, lease: Lease) -> bool: ...
+
+    def abandon(self, lease: Lease, worker: Worker, why: str) -> bool: ...
+
+    def append(self, lease: Lease, events: Sequence[Event]) -> Sequence[Envelope]: ...
+
+    def reap(self, worker: Worker, *, resume: bool) -> Sequence[str]: ...
 
 
 class Register(Protocol):
@@ -63,7 +82,7 @@ class WorkerLoop:
     """Works until it is told to stop; then it claims nothing more, and lets what goes on come to its end."""
 
     worker: Worker
-    queue: RunQueue
+    queue: Claims
     register: Register
     start: Callable[[Lease], Child]
     parallel: int
@@ -71,11 +90,16 @@ class WorkerLoop:
     told: Callable[[str], None] = lambda _line: None
     prepare: Callable[[], None] = lambda: None
     """Called when it begins to work."""
+    tidy: Callable[[], object] = lambda: None
+    """Called now and then, to remove what nobody needs any more on this machine."""
+    ready: Callable[[], bool] = lambda: True
+    """Whether a run can begin as soon as it is claimed. Until then others may have it: its lease would run out before it began."""
     stopping: threading.Event = field(default_factory=threading.Event)
     _charges: list[_Charge] = field(default_factory=list)
     _heard: float = float("-inf")
     _claim_at: float = float("-inf")
     _mind_at: float = float("-inf")
+    _tidied: float = field(default_factory=time.monotonic)
 
     def run(self, drain_seconds: float) -> None:
         """Until `stopping` is set, and then for as long as its runs take, at most `drain_seconds`; what is left then is given back."""
@@ -99,12 +123,13 @@ class WorkerLoop:
         """One look at everything. Whether a run was begun, so that the next may follow at once."""
         self._look_after_children()
         self._while_reachable(self._be_heard)
+        self._while_reachable(self._be_tidy)
         if claiming and len(self._charges) < self.parallel:
             return self._while_reachable(self._claim)
         return False
 
     def _claim(self) -> bool:
-        if time.monotonic() < self._claim_at or not self.queue.has_ready(self.worker):
+        if time.monotonic() < self._claim_at or not self.ready() or not self.queue.has_ready(self.worker):
             return False
         lease = self.queue.claim(self.worker)
         if lease is None:
@@ -126,6 +151,11 @@ class WorkerLoop:
         for run_id in self.queue.reap(self.worker, resume=True):
             self.told(f"run {run_id} was taken from a worker that was lost")
         return False
+
+    def _be_tidy(self) -> None:
+        if time.monotonic() - self._tidied > TIDY_EVERY:
+            self._tidied = time.monotonic()
+            self.tidy()
 
     def _look_after_children(self) -> None:
         minding = time.monotonic() > self._mind_at

@@ -99,6 +99,9 @@ def apply(run: RunView, event: Envelope) -> None:
             run.checks = [c for c in run.checks if c["check"] != data["check"]] + [data]
         case "data.stored":
             run.sinks[data["sink"]] = data
+        case "pipeline.overtaken":
+            for found in (run.sources, run.steps, run.staged, run.checks):
+                found.clear()
 
 
 def _apply_to_life(run: RunView, kind: str, data: dict[str, Any], at: datetime) -> None:

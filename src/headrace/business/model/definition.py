@@ -23,11 +23,20 @@ EngineName = Literal["duckdb", "postgres"]
 
 
 class Incremental(Model):
-    """What a run reads of a source that was read before: only new files, or only rows with a greater cursor value."""
+    """What a run reads of a source that was read before: only new files, or only rows that no run has read, by a cursor."""
 
     by: Literal["file", "cursor"] = "file"
-    cursor: str | None = Field(None, description="The column whose values only grow")
-    lag: Duration | None = Field(None, description="How far behind the highest value to read again, for rows that came late")
+    cursor: str | None = Field(None, description="The column whose values grow: a time of change, a number that counts up")
+    lag: Annotated[int, Field(ge=0, strict=True)] | Duration | None = Field(
+        None,
+        description="How far below the highest value rows may still come, because they were committed late: a duration for dates and "
+        "times, else a number. Rows of earlier runs are remembered that far, and none counts twice",
+    )
+    newest: Literal["take", "wait"] = Field(
+        "take",
+        description="take: rows near the highest value come at once, and are remembered; wait: they come when there are higher ones, "
+        "for cursors so coarse that too many rows share a value",
+    )
 
 
 class SourceDefinition(Model):

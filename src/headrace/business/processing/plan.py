@@ -16,6 +16,7 @@ from headrace.business.model.schema import Schema
 from headrace.business.model.types import DataType
 from headrace.business.ports import Check, Plugin, Publisher, Scan, When
 from headrace.business.processing.expressions.ir import Expr
+from headrace.business.processing.increments import Newest
 from headrace.business.processing.relation import Dataset, Filter, Project, Relation, Rows
 from headrace.business.validation.compiled import CompiledContract
 from headrace.records import record
@@ -42,12 +43,23 @@ class PlannedSource:
     contract: CompiledContract
     needed: frozenset[str]
     cursor: str | None = None
-    lag: timedelta = timedelta()
-    """How far behind the highest cursor value to read again."""
+    lag: timedelta | int = timedelta()
+    """How far behind the highest cursor value rows may still come."""
+    newest: Newest = "take"
+    identity: tuple[str, ...] = ()
+    """The columns that tell rows apart, where the contract has a key; all of them otherwise."""
 
     @property
     def schema(self) -> Schema:
         return self.contract.schema
+
+    @property
+    def columns_read(self) -> frozenset[str]:
+        """The columns of the data that are read: all of them where a row may be held back, because it is kept as it came,
+        and where rows are told apart that a cursor does not."""
+        if self.contract.rules or self.contract.late or self.cursor:
+            return frozenset(self.contract.raw_columns)
+        return frozenset(cell.source for cell in self.contract.cells if cell.column.name in self.needed)
 
 
 @record

@@ -9,15 +9,16 @@ from datetime import timedelta
 from typing import Any
 
 from headrace.business.model.contract import Contract
-from headrace.business.model.definition import Definition, SourceDefinition, StepDefinition
+from headrace.business.model.definition import Definition, Incremental, SourceDefinition, StepDefinition
 from headrace.business.model.schema import Schema, did_you_mean
-from headrace.business.model.types import DataType, Date, Integer, Timestamp
+from headrace.business.model.types import DataType, Date, Decimal, Float, Integer, String, Timestamp
 from headrace.business.ports import Check, Comparing, Publisher, Step
+from headrace.business.processing.increments import Newest
 from headrace.business.processing.plan import Plan, PlannedCheck, PlannedSink, PlannedSource, PlannedStep, Resolved
 from headrace.business.processing.pruning import needed_columns
 from headrace.business.processing.relation import Dataset, Relation
 from headrace.business.validation.comparing import compared_with
-from headrace.business.validation.compiled import CompiledContract
+from headrace.business.validation.compiled import Cell, CompiledContract
 from headrace.business.validation.contracts import compile_contract
 from headrace.errors import DefinitionError, Path, Problem
 
@@ -74,8 +75,29 @@ class _Planner:
         elif incremental.cursor is not None and incremental.cursor not in self.schemas[name]:
             hint = did_you_mean(incremental.cursor, self.schemas[name].names)
             self.problems.append(Problem(f"there is no column `{incremental.cursor}`", (*path, "cursor"), hint))
-        elif incremental.lag and not isinstance(self._type(name, incremental.cursor), Date | Timestamp):
-            self.problems.append(Problem("a lag needs a cursor that is a date or a timestamp", (*path, "lag")))
+        elif incremental.cursor is not None:
+            self._comparable(name, incremental, path)
+
+    def _comparable(self, name: str, incremental: Incremental, path: Path) -> None:
+        kind, cell = self._type(name, incremental.cursor), self._cell(name, incremental.cursor)
+        if cell.source in self.resolved[name].scan.disordered and isinstance(kind, String):
+            hint = f"give it a type in the contract: `columns: {{{incremental.cursor}: {{type: ...}}}}`"
+            message = f"`{incremental.cursor}` comes as text that does not sort as its values do, so it cannot be a cursor"
+            self.problems.append(Problem(message, (*path, "cursor"), hint))
+        elif not isinstance(kind, Integer | Decimal | Float | Date | Timestamp | String):
+            hint = "choose a number, a date, a timestamp or a text"
+            self.problems.append(Problem(f"a cursor cannot be {kind}", (*path, "cursor"), hint))
+        elif isinstance(incremental.lag, timedelta) and incremental.lag and not isinstance(kind, Date | Timestamp):
+            self.problems.append(
+                Problem(f"a lag in time needs a cursor that is a date or a timestamp, not {kind}", (*path, "lag"))
+            )
+        elif isinstance(incremental.lag, int) and incremental.lag and not isinstance(kind, Integer | Decimal | Float):
+            self.problems.append(
+                Problem(f"a lag in numbers needs a cursor that is a number, not {kind}", (*path, "lag"), "such as `2 hours`")
+            )
+
+    def _cell(self, dataset: str, column: str | None) -> Cell:
+        return next(cell for cell in self.compiled[dataset].cells if cell.column.name == column)
 
     def _type(self, dataset: str, column: str | None) -> DataType | None:
         return self.schemas[dataset][column].type if column is not None else None
@@ -189,11 +211,13 @@ class _Planner:
                     )
             for message in sink.problems(self.schemas[dataset]):
                 self.problems.append(Problem(message, (*path, kind)))
-            self._mode(getattr(sink, "mode", "replace"), (*path, kind, "mode"))
+            closing = getattr(sink, "deleted", "keep") == "close"
+            self._mode(getattr(sink, "mode", "replace"), (*path, kind, "mode"), closing=closing)
             self.planned_sinks.append(PlannedSink(definition.name, kind, dataset, sink))
 
-    def _mode(self, mode: str, path: Path) -> None:
-        """A target that is built anew cannot be fed by increments, and one that is added to cannot take rows twice."""
+    def _mode(self, mode: str, path: Path, *, closing: bool) -> None:
+        """A target that is built anew, or that takes what is missing for deleted, cannot be fed by increments; and one that is added to
+        cannot be fed by runs that read the same ones."""
         for name, source in self.definition.sources.items():
             if source.incremental is None:
                 continue
@@ -201,11 +225,14 @@ class _Planner:
                 hint = "say `mode: append` or `mode: merge`, or read the source whole"
                 message = f"`{name}` is read in increments, so replacing would throw away what came before"
                 self.problems.append(Problem(message, path, hint))
-            elif mode == "append" and source.incremental.lag:
-                hint = "say `mode: merge` with a key"
-                self.problems.append(
-                    Problem(f"the lag of `{name}` reads rows again, and appending would double them", path, hint)
-                )
+            elif mode == "append" and self.definition.concurrency > 1 and not self.definition.params:
+                hint = "say `mode: merge` with a key, or leave `concurrency` at 1"
+                message = f"runs beside each other would read the same increments of `{name}`, and appending would double them"
+                self.problems.append(Problem(message, path, hint))
+            elif closing:
+                hint = "say `deleted: keep`, or read the source whole"
+                message = f"`{name}` is read in increments, so every row that did not change would pass for deleted"
+                self.problems.append(Problem(message, (*path[:-1], "deleted"), hint))
 
     def _last(self) -> str | None:
         last = self.definition.last
@@ -231,6 +258,7 @@ class _Planner:
                 self.compiled[name],
                 frozenset(needed.get(name, frozenset())) | self._referred(name),
                 *_incremental(self.definition.sources[name]),
+                self._identity(name),
             )
             for name in self._reading_order()
         )
@@ -262,8 +290,15 @@ class _Planner:
             if rule.dataset == name
             for c in rule.parents
         }
-        cursor = getattr(self.definition.sources[name].incremental, "cursor", None)
-        return frozenset(own | foreign | ({cursor} if cursor else set()))
+        cursor = _incremental(self.definition.sources[name])[0]
+        by_cursor = {cursor, *(self._identity(name) or self.schemas[name].names)} if cursor else set()
+        return frozenset(own | foreign | by_cursor)
+
+    def _identity(self, name: str) -> tuple[str, ...]:
+        """What tells the rows of a source that is read by cursor apart: its key, with the cursor, which a change moves."""
+        cursor, keys = _incremental(self.definition.sources[name])[0], self.compiled[name].keys
+        whole = next((key for key in keys if key.name == "key.unique" and key.action != "warn"), None)
+        return tuple(dict.fromkeys((*whole.columns, cursor))) if whole and cursor is not None else ()
 
     def _reading_order(self) -> list[str]:
         """Those that others refer to first. Raises `DefinitionError` when they refer to each other in a circle."""
@@ -287,9 +322,9 @@ class _Planner:
         return order
 
 
-def _incremental(source: SourceDefinition) -> tuple[str | None, timedelta]:
+def _incremental(source: SourceDefinition) -> tuple[str | None, timedelta | int, Newest]:
     written = source.incremental
-    return (None, timedelta()) if written is None else (written.cursor, written.lag or timedelta())
+    return (None, timedelta(), "take") if written is None else (written.cursor, written.lag or timedelta(), written.newest)
 
 
 def _without_references(source: SourceDefinition) -> Contract:

@@ -22,6 +22,7 @@ from headrace.infrastructure.connectors.fence_table import FenceTable
 from headrace.infrastructure.connectors.history import instant
 from headrace.infrastructure.connectors.ledger import checkpoints
 from headrace.infrastructure.connectors.ledger_table import LedgerTable
+from headrace.infrastructure.connectors.merge_sql import History, Merge
 from headrace.infrastructure.connectors.publishing import TableOptions, shown_path
 from headrace.infrastructure.connectors.snapshots import cells, copied
 from headrace.infrastructure.connectors.staged_rows import INCOMING, check_key, define_incoming, reader
@@ -123,6 +124,9 @@ class _Table:
     name: str
     names: Sequence[str] = ()
     distinct: str = "IS DISTINCT FROM"
+    defining_commits: bool = False
+    merging: type[Merge] = Merge
+    versioning: type[History] = History
 
     def __post_init__(self) -> None:
         schema, _, self.bare = self.name.rpartition(".")

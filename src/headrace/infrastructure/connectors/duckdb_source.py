@@ -12,13 +12,15 @@ from pydantic import Field, model_validator
 from headrace.business.model.plugin import Plugin
 from headrace.business.model.references import Sql
 from headrace.business.model.schema import Schema, did_you_mean
+from headrace.business.model.types import Date, Float, Timestamp
 from headrace.business.ports import Batch, DuckDBScan, Position
 from headrace.errors import NonRetryableError, RetryableError
+from headrace.infrastructure.connectors.duckdb_types import duckdb_type
 from headrace.infrastructure.connectors.file_listing import list_files
 from headrace.infrastructure.connectors.table_or_query import ONE_OF, bare, exactly_one
 from headrace.infrastructure.foreign_types import ForeignColumn, describe, notes_of, schema_of
 from headrace.infrastructure.formats.arrow_union import needs_pyarrow
-from headrace.infrastructure.sql_text import quoted
+from headrace.infrastructure.sql_text import literal, quoted
 
 if TYPE_CHECKING:
     import duckdb
@@ -49,7 +51,17 @@ class DuckDBSource(Plugin):
     def scan(self, project: Path) -> DuckDBScan:
         with self._connected(project) as con:
             columns = self._columns(con)
-        return DuckDBScan(schema_of(columns), path=self._file(project), query=self._select, notes=notes_of(columns))
+        schema, path, named = schema_of(columns), self._file(project), {column.name: column for column in columns}
+
+        def by_cursor(name: str, value: str | None) -> DuckDBScan | None:
+            if value is None:
+                return None
+            at, kind = named[name].expression, named[name].type
+            endless = f" OR {at} = '-infinity'" if isinstance(kind, Date | Timestamp | Float) else ""
+            reached = f"{at} >= CAST({literal(value)} AS {duckdb_type(kind)}) OR {at} IS NULL{endless}"
+            return DuckDBScan(schema, path=path, query=f"SELECT * FROM ({self._select}\n) WHERE {reached}")
+
+        return DuckDBScan(schema, path=path, query=self._select, notes=notes_of(columns), by_cursor=by_cursor)
 
     def schema_of(self, project: Path) -> Schema:
         return self.scan(project).schema

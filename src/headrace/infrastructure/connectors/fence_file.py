@@ -6,8 +6,10 @@ It lies beside the target and not in it, so that it is there before the target i
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from headrace.business.ports import Fence
 from headrace.errors import NonRetryableError
@@ -15,6 +17,28 @@ from headrace.infrastructure.connectors import atomic_files
 from headrace.infrastructure.connectors.fences import FAR_BEHIND, counts_of_runs
 
 VERSION = 1
+
+
+Tokens = dict[tuple[str, str], int]
+
+
+def admitted(known: Tokens, pipeline: str, fence: Fence) -> Tokens:
+    """The tokens with one more, without those of other runs of the pipeline that are far behind."""
+    beside, old = counts_of_runs(fence), fence.token - FAR_BEHIND
+    near = {
+        (p, issuer): token
+        for (p, issuer), token in known.items()
+        if not (beside and p == pipeline and issuer.startswith(beside) and token < old)
+    }
+    return near | {(pipeline, fence.issuer): fence.token}
+
+
+def as_json(known: Tokens) -> list[dict[str, Any]]:
+    return [{"pipeline": p, "issuer": i, "token": token} for (p, i), token in known.items()]
+
+
+def tokens(written: Iterable[Mapping[str, Any]]) -> Tokens:
+    return {(str(f["pipeline"]), str(f["issuer"])): int(f["token"]) for f in written}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +55,11 @@ class FenceFile:
         return self._read().get((pipeline, issuer))
 
     def remember(self, pipeline: str, fence: Fence) -> None:
-        beside, old = counts_of_runs(fence), fence.token - FAR_BEHIND
-        known = {
-            (p, issuer): token
-            for (p, issuer), token in self._read().items()
-            if not (beside and p == pipeline and issuer.startswith(beside) and token < old)
-        } | {(pipeline, fence.issuer): fence.token}
-        fences = [{"pipeline": p, "issuer": i, "token": token} for (p, i), token in known.items()]
-        data = json.dumps({"headrace": VERSION, "fences": fences}, indent=1, ensure_ascii=False).encode() + b"\n"
+        known = {"headrace": VERSION, "fences": as_json(admitted(self._read(), pipeline, fence))}
+        data = json.dumps(known, indent=1, ensure_ascii=False).encode() + b"\n"
         atomic_files.write_whole(self.path, data, atomic_files.new_beside(self.target))
 
-    def _read(self) -> dict[tuple[str, str], int]:
+    def _read(self) -> Tokens:
         try:
             text = self.path.read_bytes()
         except FileNotFoundError:
@@ -49,7 +67,7 @@ class FenceFile:
         try:
             written = json.loads(text)
             version = written["headrace"]
-            known = {(str(f["pipeline"]), str(f["issuer"])): int(f["token"]) for f in written["fences"]}
+            known = tokens(written["fences"])
         except (ValueError, KeyError, TypeError):
             version, known = None, {}
         if version != VERSION:

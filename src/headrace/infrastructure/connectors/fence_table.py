@@ -20,6 +20,8 @@ class FenceTable:
     db: Statements
     table: str
     target: str
+    text: str = "TEXT"
+    """The type of texts there."""
 
     def highest(self, pipeline: str, issuer: str) -> int | None:
         if not self.db.has(NAME):
@@ -35,7 +37,7 @@ class FenceTable:
                 old = f'{beginning} AND "token" < {fence.token - FAR_BEHIND:d}'
                 self.db.run(f"DELETE FROM {self.table} WHERE {self._of(pipeline)} AND {old}")
         else:
-            texts = ", ".join(f'"{name}" TEXT NOT NULL' for name in ("target", "pipeline", "issuer"))
+            texts = ", ".join(f'"{name}" {self.text} NOT NULL' for name in ("target", "pipeline", "issuer"))
             self.db.run(f'CREATE TABLE {self.table} ({texts}, "token" BIGINT NOT NULL)')
         values = ", ".join(map(literal, (self.target, pipeline, fence.issuer)))
         self.db.run(f"INSERT INTO {self.table} VALUES ({values}, {fence.token:d})")

@@ -15,6 +15,7 @@ from headrace.business.model.schema import Column, Schema
 from headrace.business.model.types import DataType, Date, Integer, String
 from headrace.business.ports import FileScan, Folders, InputFile
 from headrace.errors import NonRetryableError
+from headrace.infrastructure.connectors.stores.addresses import is_address
 
 #: The folder of rows whose value is null, as Hive calls it.
 NULL = "__HIVE_DEFAULT_PARTITION__"
@@ -27,7 +28,8 @@ def with_folders(scan: AnyScan, project: Path, written: Sequence[str], *, wanted
     """The scan with the columns of its folders. Unless they are wanted, they come only where all files have the same."""
     if wanted is False:
         return scan
-    pairs = {file.path: _pairs(file, _roots(project, written)) for file in scan.files}
+    roots = _roots(project, written)
+    pairs = {file.path: _pairs(file, roots) for file in scan.files}
     names = {tuple(name for name, _ in found) for found in pairs.values()}
     if len(names) != 1 or not (keys := names.pop()) or len({key.lower() for key in keys}) < len(keys):
         if wanted:
@@ -49,6 +51,9 @@ def _roots(project: Path, written: Iterable[str]) -> list[str]:
     """The folders below which names mean columns: what stands before them was named by the user, as a place."""
     roots = []
     for path in written:
+        if is_address(path):
+            roots.append(path)
+            continue
         whole = os.path.abspath(project / path)  # noqa: PTH100 - links are not followed, as in the listing
         parts = Path(whole).parts
         first = next((i for i, part in enumerate(parts) if glob.has_magic(part)), None)
@@ -60,7 +65,7 @@ def _roots(project: Path, written: Iterable[str]) -> list[str]:
 
 
 def _pairs(file: InputFile, roots: Iterable[str]) -> Pairs:
-    path = Path(file.path)
+    path = Path(file.name)
     root = next((root for root in roots if path.is_relative_to(root)), None)
     if root is None:
         return ()

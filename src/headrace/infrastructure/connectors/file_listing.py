@@ -5,7 +5,6 @@ from __future__ import annotations
 import glob
 import hashlib
 import os
-import re
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -14,8 +13,8 @@ from pathlib import Path
 from headrace.business.model.schema import did_you_mean
 from headrace.business.ports import InputFile
 from headrace.errors import NonRetryableError
+from headrace.infrastructure.connectors.stores.places import problem_with_address
 
-_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _BLOCK = 1 << 20
 
 
@@ -25,10 +24,7 @@ def problem_with(path: str) -> str | None:
         return "the path is empty"
     if "\0" in path:
         return "a path has no NUL in it"
-    if _URL.match(path):
-        scheme = path.partition(":")[0]
-        return f"`{scheme}://` is no path: this source reads files of this machine, named by a plain path"
-    return None
+    return problem_with_address(path)
 
 
 def list_files(project: Path, paths: Iterable[str]) -> tuple[InputFile, ...]:

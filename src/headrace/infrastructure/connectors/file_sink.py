@@ -12,12 +12,12 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
+from headrace.business.connections import Profile
 from headrace.business.model.schema import Schema
 from headrace.business.model.types import Boolean, Date, Integer, String, Timestamp
 from headrace.business.ports import Checkpoint, Fence, Publication, Staged
 from headrace.errors import NonRetryableError, RetryableError
-from headrace.infrastructure.connectors import atomic_files, fences, milestones
-from headrace.infrastructure.connectors.fence_file import FenceFile
+from headrace.infrastructure.connectors import fences, manifest, milestones
 from headrace.infrastructure.connectors.file_layout import COMPRESSIONS, Compression, FileLayout, Format
 from headrace.infrastructure.connectors.file_rows import FileRows, free_name
 from headrace.infrastructure.connectors.file_state import FileState
@@ -27,6 +27,16 @@ from headrace.infrastructure.connectors.manifest import Manifest
 from headrace.infrastructure.connectors.publishing import Names, PublishingOptions, repeated, shown_path, unknown_columns
 from headrace.infrastructure.connectors.snapshots import copied
 from headrace.infrastructure.connectors.staged_rows import reader
+from headrace.infrastructure.connectors.stores.addresses import Address
+from headrace.infrastructure.connectors.stores.places import (
+    CONDITIONAL,
+    PUBLISHED,
+    WRITABLE,
+    StoreConnection,
+    in_store,
+    problem_with_address,
+    problem_with_connection,
+)
 from headrace.infrastructure.sql_text import quoted_list
 
 #: The endings that make a path one file, and what they say about it.
@@ -44,7 +54,17 @@ class FileSink(PublishingOptions):
     kind: ClassVar[str] = "file"
     shorthand: ClassVar[str | None] = "path"
 
-    path: Annotated[str, Field(min_length=1, description="A folder, which belongs to this sink alone, or one file")]
+    path: Annotated[
+        str,
+        Field(
+            min_length=1,
+            description="A folder, which belongs to this sink alone, or one file; or a folder of a store: s3://bucket/folder, gs://, az://",
+        ),
+    ]
+    connection: Profile[StoreConnection] | None = Field(
+        None,
+        description="The connection in headrace.toml by which the store is reached; when left out, what the environment says",
+    )
     format: Format | None = Field(None, description="By the path's ending, else parquet")
     partition_by: Names = Field((), description="Columns that become folders: `month=1/...`")
     compression: Compression | None = Field(None, description="By the path's ending, else what is usual for the format")
@@ -56,6 +76,9 @@ class FileSink(PublishingOptions):
     def _fitting(self) -> Self:
         if "\0" in self.path:
             raise ValueError("`path` has a NUL character")
+        problem = problem_with_address(self.path) or problem_with_connection((self.path,), self.connection)
+        if problem or (problem := self._cannot_be_written()):
+            raise ValueError(problem)
         layout = self.layout
         if layout.format != "csv" and (own := _CSV_OPTIONS & self.model_fields_set):
             raise ValueError(f"`{min(own)}` means nothing for {layout.format}; it is for csv")
@@ -90,13 +113,36 @@ class FileSink(PublishingOptions):
             self.delimiter or ("\t" if tabs else ","), self.header, self.escape_formulas,
         )  # fmt: skip
 
+    @property
+    def _address(self) -> Address | None:
+        return next(iter(in_store((self.path,))), None)
+
+    def _cannot_be_written(self) -> str | None:
+        """Why nothing can be published to an address."""
+        address = self._address
+        if address is None:
+            return None
+        if address.kind not in WRITABLE:
+            return f"nothing can be published to `{address.scheme}://`, only read from there; publish to {', '.join(PUBLISHED)}"
+        if address.has_magic:
+            return f"`{address}` is a pattern, and a folder is needed"
+        if self.one_file:
+            return f"`{address}` is one file, and a store cannot change it together with its ledger: name a folder"
+        return None if address.key.strip("/") else f"`{address}` is a whole bucket, and others may use it: name a folder in it"
+
     def _place(self, project: Path) -> FileTarget:
+        if self._address is not None:
+            from headrace.infrastructure.connectors.stores.folder_target import folder_target
+
+            return folder_target(self._address, self.connection, project)
         path = (project / self.path).resolve()
         return SingleFileTarget(path) if self.one_file else FolderTarget(path)
 
     # The port --------------------------------------------------------------------------------------------------------
 
     def target(self, project: Path) -> str:
+        if self._address is not None:
+            return f"{self._address.store}/{self._address.folder}/"
         return shown_path(project, self.path) + ("" if self.one_file else "/")
 
     def problems(self, schema: Schema) -> Iterable[str]:
@@ -117,6 +163,12 @@ class FileSink(PublishingOptions):
             yield "format arrow needs pyarrow: pip install 'headrace[arrow]'"
 
     def guarantee(self) -> str:
+        if self._address is not None:
+            how = "one conditional request" if self._address.kind in CONDITIONAL else "a name that only one can take"
+            return (
+                f"exactly once: files under new names, then the manifest with its ledger by {how}; who reads by "
+                f"{manifest.NAME} sees whole states alone, who lists the folder may meet rows of two states while one is published"
+            )
         if self.one_file:
             return "exactly once: the file is replaced in one act, and a manifest beside it knows its states by their hash"
         walk = (
@@ -133,7 +185,7 @@ class FileSink(PublishingOptions):
 
     def fence(self, project: Path, pipeline: str, fence: Fence) -> None:
         with self._alone(project) as place:
-            fences.admit(FenceFile(place.path), pipeline, fence, self.target(project))
+            fences.admit(place.fences, pipeline, fence, self.target(project))
 
     def snapshot(self, project: Path, columns: Schema, folder: Path) -> Staged | None:
         place = self._place(project)
@@ -141,6 +193,7 @@ class FileSink(PublishingOptions):
             last = place.last()
             if last is None:
                 return None
+            place.bring(last.files)
             history = [c for c in last.schema if c.name in self.history]
             wanted = Schema((*columns, *history))
             with reader(folder) as con:
@@ -153,8 +206,8 @@ class FileSink(PublishingOptions):
         shown = self.target(project)
         milestones.reached("about to publish")
         with self._alone(project) as place:
-            fences.admit(FenceFile(place.path), checkpoint.pipeline, checkpoint.fence, shown)
-            atomic_files.tidy(place.path)
+            place.tidy()
+            fences.admit(place.fences, checkpoint.pipeline, checkpoint.fence, shown)
             last = place.last()
             if last and holds(last.ledger, checkpoint):
                 return Publication(shown, already=True)
@@ -165,20 +218,20 @@ class FileSink(PublishingOptions):
     def _alone(self, project: Path) -> Iterator[FileTarget]:
         """The place, where nobody else publishes meanwhile."""
         place = self._place(project)
-        with _faults(self.target(project)):
-            place.path.parent.mkdir(parents=True, exist_ok=True)
-            with atomic_files.publishing_lock(place.path):
-                yield place
+        with _faults(self.target(project)), place.alone():
+            yield place
 
     def _publish(self, place: FileTarget, last: Manifest | None, staged: Staged, checkpoint: Checkpoint) -> Publication:
-        work = atomic_files.new_beside(place.path)
+        work = place.workplace()
         made, scratch = work / "made", work / "scratch"
         made.mkdir(parents=True)
         scratch.mkdir()
         try:
             with ExitStack() as readers:
-                one_file = place.path.name if self.one_file else None
-                state = FileState(self, self.layout, staged, checkpoint, place.root, last, made, scratch, readers, one_file)
+                one_file = Path(self.path).name if self.one_file else None
+                if last is not None and (self.one_file or self.mode not in ("append", "replace")):
+                    place.bring(last.files)
+                state = FileState(self, self.layout, staged, checkpoint, place, last, made, scratch, readers, one_file)
                 next_state, done = state.make()
             place.put(made, next_state, last)
         finally:

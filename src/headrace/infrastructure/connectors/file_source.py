@@ -1,19 +1,26 @@
-"""The source `file`: one file, many, or all that match a pattern, in any format. Not how a format is read (see `formats`)."""
+"""The source `file`: one file, many, or all that match a pattern, in any format. Not how a format is read (see `formats`).
+
+They lie on this machine, or in a store that their address names (see `stores`).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from headrace.business.connections import Profile
 from headrace.business.ports import FileScan, Plugin, Scan
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.connectors.file_folders import with_folders
 from headrace.infrastructure.connectors.file_formats import FormatName, format_of, guessed
 from headrace.infrastructure.connectors.file_listing import list_files, problem_with
+from headrace.infrastructure.connectors.stores.addresses import Address
+from headrace.infrastructure.connectors.stores.places import StoreConnection, in_store, opened, problem_with_connection
 
-_NOT_OPTIONS_OF_FORMATS = {"path", "format", "partitioned"}
+_NOT_OPTIONS_OF_FORMATS = {"path", "connection", "format", "partitioned"}
 
 
 def _paths(written: Any) -> Any:
@@ -21,7 +28,7 @@ def _paths(written: Any) -> Any:
 
 
 class FileSource(Plugin):
-    """Files of this machine. All of them have one format; columns are joined by name, and are null where a file lacks them."""
+    """Files of this machine or of a store. All have one format; columns are joined by name, and are null where a file lacks them."""
 
     kind: ClassVar[str] = "file"
     shorthand: ClassVar[str | None] = "path"
@@ -29,7 +36,12 @@ class FileSource(Plugin):
     path: Annotated[
         tuple[str, ...], BeforeValidator(_paths, json_schema_input_type=str | tuple[str, ...]), Field(min_length=1)
     ] = Field(
-        description="A file, a pattern such as data/*.csv or data/**/*.csv, a folder, or a list of them; from the project folder"
+        description="A file, a pattern such as data/*.csv or data/**/*.csv, a folder, or a list of them; from the project folder, or "
+        "of one store: s3://bucket/data/*.csv, gs://, az://, webhdfs://, sftp://, https://"
+    )
+    connection: Profile[StoreConnection] | None = Field(
+        None,
+        description="The connection in headrace.toml by which the store is reached; when left out, what the environment says",
     )
     format: FormatName | None = Field(None, description="By the ending of the names, when left out")
     partitioned: bool | None = Field(
@@ -60,6 +72,8 @@ class FileSource(Plugin):
         for path in self.path:
             if problem := problem_with(path):
                 raise ValueError(f"`{path.replace(chr(0), '?')[:200]}` cannot be read: {problem}")
+        if problem := problem_with_connection(self.path, self.connection):
+            raise ValueError(problem)
         if self.columns and self.header:
             raise ValueError("`columns` names the columns of files without a header: say `header: false` too, or leave it out")
         if name := self.format or guessed(self.path):
@@ -76,15 +90,35 @@ class FileSource(Plugin):
         return {name: getattr(self, name) for name in self.model_fields_set - _NOT_OPTIONS_OF_FORMATS}
 
     def scan(self, project: Path) -> Scan:
+        addresses = in_store(self.path)
+        scan = self._scan_store(addresses, project) if addresses else self._scan_disk(project)
+        written = [address.of(address.folder) for address in addresses] or self.path
+        return with_folders(scan, project, written, wanted=self.partitioned) if isinstance(scan, FileScan) else scan
+
+    def _scan_disk(self, project: Path) -> Scan:
         files = list_files(project, self.path)
-        name = self.format or guessed(self.path) or guessed(file.path for file in files)
+        try:
+            return format_of(self._format_of(file.path for file in files), self._options).scan(files)
+        except ValueError as error:
+            raise NonRetryableError(str(error)) from error
+
+    def _scan_store(self, addresses: Sequence[Address], project: Path) -> Scan:
+        from headrace.infrastructure.connectors.stores import scanning
+
+        store = opened(addresses[0], self.connection, project)
+        found = scanning.listed(store, addresses)
+        name = self._format_of(file.key.partition("?")[0] for file in found)
+        try:
+            return scanning.scan(store, found, addresses, project, name, self._options)
+        except ValueError as error:
+            raise NonRetryableError(str(error)) from error
+
+    def _format_of(self, names: Iterable[str]) -> FormatName:
+        """The format, when all paths or all files have names that suggest the same one."""
+        name = self.format or guessed(self.path) or guessed(names)
         if name is None:
             raise NonRetryableError(
                 f"it is not clear from their names which format the files of `{self.origin}` have",
                 hint="name it: `format: csv`",
             )
-        try:
-            scan = format_of(name, self._options).scan(files)
-        except ValueError as error:
-            raise NonRetryableError(str(error)) from error
-        return with_folders(scan, project, self.path, wanted=self.partitioned) if isinstance(scan, FileScan) else scan
+        return name

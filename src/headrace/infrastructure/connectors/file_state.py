@@ -21,6 +21,7 @@ from headrace.infrastructure.connectors.evolution import added_columns, fits
 from headrace.infrastructure.connectors.file_layout import FileLayout, digest_of, plain, same_codec
 from headrace.infrastructure.connectors.file_merge import EXISTING, FileMerge, first_versions
 from headrace.infrastructure.connectors.file_rows import FileRows, conformed, free_name
+from headrace.infrastructure.connectors.file_target import FileTarget
 from headrace.infrastructure.connectors.history import history_columns, missing_history, too_late
 from headrace.infrastructure.connectors.ledger import extended
 from headrace.infrastructure.connectors.manifest import DataFile, Manifest
@@ -41,7 +42,7 @@ class FileState:
     layout: FileLayout
     staged: Staged
     checkpoint: Checkpoint
-    root: Path
+    target: FileTarget
     last: Manifest | None
     folder: Path
     scratch: Path
@@ -59,7 +60,7 @@ class FileState:
 
     @cached_property
     def rows(self) -> FileRows:
-        return FileRows(self.con, self.layout, self.root, self.scratch)
+        return FileRows(self.con, self.layout, self.target.root, self.scratch)
 
     def make(self) -> tuple[Manifest, Publication]:
         if self.options.key:
@@ -81,7 +82,7 @@ class FileState:
 
     @property
     def place(self) -> str:
-        return str(self.root / self.one_file if self.one_file else self.root)
+        return str(self.target)
 
     def _check_rows(self, state: Manifest, counts: Publication) -> None:
         """No row may be lost or doubled on the way into files."""
@@ -199,9 +200,7 @@ class FileState:
         milestones.reached("a file written")
 
     def _keep(self, file: DataFile) -> None:
-        path = self.folder / file.path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        link_or_copy(self.root / file.path, path)
+        self.target.keep(file, self.folder)
         self.files.append(file)
 
     def _name(self, number: int) -> str:

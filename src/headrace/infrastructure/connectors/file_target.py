@@ -6,25 +6,41 @@ crash may have left it in; the one with the hash of the file is true, so it does
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.connectors import atomic_files, manifest, milestones
+from headrace.infrastructure.connectors.fence_file import FenceFile
+from headrace.infrastructure.connectors.fences import Fences
 from headrace.infrastructure.connectors.file_layout import digest_of
 from headrace.infrastructure.connectors.ledger import Mode
-from headrace.infrastructure.connectors.manifest import Manifest
+from headrace.infrastructure.connectors.manifest import DataFile, Manifest
 from headrace.records import record
 
 
 class FileTarget(Protocol):
-    """A place for files. `root` is the folder that the paths of its manifest start from."""
-
-    @property
-    def path(self) -> Path: ...
+    """A place for files. `root` is the folder that the paths of its manifest start from, where they can be read on this machine."""
 
     @property
     def root(self) -> Path: ...
+
+    @property
+    def fences(self) -> Fences: ...
+
+    def alone(self) -> AbstractContextManager[object]:
+        """Where nobody else publishes meanwhile, or whoever does makes this publication fail. Left, it lets others in."""
+        ...
+
+    def tidy(self) -> None:
+        """Remove what publications that died have left, as far as that can be told now."""
+        ...
+
+    def workplace(self) -> Path:
+        """A folder that is not there yet, to make the next state in."""
+        ...
 
     def last(self) -> Manifest | None:
         """The state that is there, or None."""
@@ -34,20 +50,60 @@ class FileTarget(Protocol):
         """Refuse what would be lost: files that no publication wrote, or that were changed since."""
         ...
 
+    def bring(self, files: Sequence[DataFile]) -> None:
+        """Have files of the last state below `root`."""
+        ...
+
+    def keep(self, file: DataFile, made: Path) -> None:
+        """Let a file of the last state be one of the next."""
+        ...
+
     def put(self, made: Path, state: Manifest, last: Manifest | None) -> None:
         """Let the files in the folder `made` become the state of the target."""
         ...
 
 
 @record
-class FolderTarget:
-    """A folder that belongs to its publications alone. Hidden files in it are left alone and carried along."""
+class LocalTarget:
+    """A place on this machine."""
 
     path: Path
+
+    def __str__(self) -> str:
+        return str(self.path)
 
     @property
     def root(self) -> Path:
         return self.path
+
+    @property
+    def fences(self) -> Fences:
+        return FenceFile(self.path)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_files.publishing_lock(self.path):
+            yield
+
+    def tidy(self) -> None:
+        atomic_files.tidy(self.path)
+
+    def workplace(self) -> Path:
+        return atomic_files.new_beside(self.path)
+
+    def bring(self, files: Sequence[DataFile]) -> None:
+        """They are there."""
+
+    def keep(self, file: DataFile, made: Path) -> None:
+        path = made / file.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic_files.link_or_copy(self.root / file.path, path)
+
+
+@record
+class FolderTarget(LocalTarget):
+    """A folder that belongs to its publications alone. Hidden files in it are left alone and carried along."""
 
     def last(self) -> Manifest | None:
         there = atomic_files.aside(self.path) or self.path
@@ -88,10 +144,8 @@ class FolderTarget:
 
 
 @record
-class SingleFileTarget:
+class SingleFileTarget(LocalTarget):
     """One file, with its manifest hidden beside it."""
-
-    path: Path
 
     @property
     def root(self) -> Path:

@@ -5,7 +5,9 @@ and counts only until another publication changes that state; so a target goes b
 
 It stays small. Each input file is kept once, with the newest checkpoint that read it, and each cursor likewise; a checkpoint
 that no longer counts keeps nothing but these, and is gone when it has none. So it grows with the appended publications and the
-distinct files they read. Not where the ledger is stored: a manifest holds it for files, a table for databases.
+distinct files they read. Where runs go on beside each other, the names of the newest that no longer count are kept too: a run that
+died before it could tell of its publication must find it, whoever has published meanwhile. Not where the ledger is stored: a
+manifest holds it for files, a table for databases.
 """
 
 from __future__ import annotations
@@ -16,9 +18,15 @@ from datetime import datetime
 from typing import Any, Literal
 
 from headrace.business.ports import Checkpoint, InputFile, Position
+from headrace.infrastructure.connectors.fences import counts_of_runs
 from headrace.records import record
 
 Mode = Literal["append", "replace", "merge", "scd2"]
+
+#: Of how many checkpoints that no longer count the names are kept. A run that is gone on with later than that publishes again.
+REMEMBERED = 300
+#: How such a name is written.
+_WAS = "was "
 
 
 @record
@@ -40,25 +48,43 @@ def checkpoints(ledger: Iterable[Entry]) -> Sequence[Checkpoint]:
     return tuple(e.checkpoint for e in ledger)
 
 
-def extended(ledger: Iterable[Entry], checkpoint: Checkpoint, mode: Mode) -> Ledger:
+def extended(ledger: Sequence[Entry], checkpoint: Checkpoint, mode: Mode) -> Ledger:
     """The ledger after this publication."""
     newest = Entry(checkpoint, mode)
-    kept = (remainder(entry, newest) for entry in ledger)
+    kept = remainders(ledger, newest)
     return (*(entry for entry in kept if entry is not None), newest)
 
 
-def remainder(entry: Entry, newest: Entry) -> Entry | None:
-    """What is left of an entry when a newer one follows."""
+def remainders(ledger: Sequence[Entry], newest: Entry) -> Sequence[Entry | None]:
+    """What is left of each entry when a newer one follows."""
+    left = [_remainder(entry, newest) for entry in ledger]
+    remembered = 0
+    for n, entry in reversed(list(enumerate(left))):
+        if entry is not None and entry.checkpoint.was:
+            remembered += 1
+            if remembered > REMEMBERED:
+                left[n] = _left(entry, was="")
+    return left
+
+
+def _remainder(entry: Entry, newest: Entry) -> Entry | None:
     old, new = entry.checkpoint, newest.checkpoint
-    name = "" if _superseded(entry, newest) else old.name
+    name, was = old.name, old.was
+    if name and _superseded(entry, newest):
+        beside = new.fence is not None and counts_of_runs(new.fence)
+        name, was = "", name if beside else ""
     inputs, cursors = old.inputs, old.cursors
     if old.pipeline == new.pipeline:
         inputs = {source: _without(files, new.inputs.get(source, ())) for source, files in inputs.items()}
         cursors = {source: position for source, position in cursors.items() if source not in new.cursors}
     inputs = {source: files for source, files in inputs.items() if files}
-    if not name and not inputs and not cursors:
-        return None
-    return replace(entry, checkpoint=replace(old, name=name, inputs=inputs, cursors=cursors))
+    return _left(entry, name=name, was=was, inputs=inputs, cursors=cursors)
+
+
+def _left(entry: Entry, **changed: Any) -> Entry | None:
+    """An entry with these changes, if it says anything then."""
+    left = replace(entry.checkpoint, **changed)
+    return replace(entry, checkpoint=left) if left.name or left.was or left.inputs or left.cursors else None
 
 
 def _superseded(entry: Entry, newest: Entry) -> bool:
@@ -75,25 +101,32 @@ def _without(files: Sequence[InputFile], newer: Sequence[InputFile]) -> tuple[In
 def to_json(entry: Entry) -> dict[str, Any]:
     c = entry.checkpoint
     return {
-        "name": c.name,
+        "name": f"{_WAS}{c.was}" if c.was else c.name,
         "pipeline": c.pipeline,
         "run": c.run_id,
         "at": c.at.isoformat(),
         "mode": entry.mode,
-        "inputs": {source: [[f.path, f.bytes, f.modified_ns, f.sha256] for f in files] for source, files in c.inputs.items()},
+        "inputs": {source: [_file(f) for f in files] for source, files in c.inputs.items()},
         "cursors": dict(c.cursors),
     }
 
 
+def _file(file: InputFile) -> list[str | int | None]:
+    written: list[str | int | None] = [file.path, file.bytes, file.modified_ns, file.sha256]
+    return [*written, file.version] if file.version else written
+
+
 def from_json(written: Mapping[str, Any]) -> Entry:
+    name = str(written["name"])
     return Entry(
         Checkpoint(
-            written["name"],
+            "" if name.startswith(_WAS) else name,
             written["pipeline"],
             written["run"],
             datetime.fromisoformat(written["at"]),
             {source: tuple(InputFile(*file) for file in files) for source, files in written["inputs"].items()},
             {source: Position(position) for source, position in written["cursors"].items()},
+            was=name.removeprefix(_WAS) if name.startswith(_WAS) else "",
         ),
         written["mode"],
     )

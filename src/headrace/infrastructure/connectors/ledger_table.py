@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from headrace.business.ports import Checkpoint
-from headrace.infrastructure.connectors.ledger import Entry, Ledger, Mode, from_json, remainder, to_json
+from headrace.infrastructure.connectors.ledger import Entry, Ledger, Mode, from_json, remainders, to_json
 from headrace.infrastructure.sql_text import literal
 from headrace.records import record
 
@@ -38,9 +38,11 @@ class LedgerTable:
     db: Statements
     table: str
     target: str
+    text: str = "TEXT"
+    """The type of texts there."""
 
     def create(self) -> None:
-        kinds = ", ".join(f'"{name}" {"BIGINT" if name == "position" else "TEXT"} NOT NULL' for name in _COLUMNS)
+        kinds = ", ".join(f'"{name}" {"BIGINT" if name == "position" else self.text} NOT NULL' for name in _COLUMNS)
         self.db.run(f"CREATE TABLE IF NOT EXISTS {self.table} ({kinds})")
 
     def read(self) -> Ledger:
@@ -53,9 +55,9 @@ class LedgerTable:
 
     def extend(self, checkpoint: Checkpoint, mode: Mode) -> None:
         newest, last = Entry(checkpoint, mode), 0
-        for position, entry in list(self._entries()):
+        entries = list(self._entries())
+        for (position, entry), left in zip(entries, remainders([entry for _, entry in entries], newest), strict=True):
             last = position
-            left = remainder(entry, newest)
             if left == entry:
                 continue
             self.db.run(f'DELETE FROM {self.table} WHERE {self._mine} AND "position" = {position}')

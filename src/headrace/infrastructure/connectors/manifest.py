@@ -86,17 +86,27 @@ def read(path: Path) -> dict[str, Any] | None:
         text = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
         return None
+    return understood(str(path), text)
+
+
+def understood(place: str, text: bytes) -> dict[str, Any]:
+    """The JSON of a manifest. Raises when it is not one that this version understands."""
     try:
         written = json.loads(text)
         version = written["headrace"]
     except (ValueError, KeyError, TypeError):
         raise NonRetryableError(
-            f"{path}: is not a manifest of Headrace", hint="move the target away, or publish elsewhere"
+            f"{place}: is not a manifest of Headrace", hint="move the target away, or publish elsewhere"
         ) from None
     if version != VERSION:
         hint = "use the version of Headrace that wrote it, or a newer one"
-        raise NonRetryableError(f"{path}: has format version {version}, and this version knows {VERSION}", hint=hint)
+        raise NonRetryableError(f"{place}: has format version {version}, and this version knows {VERSION}", hint=hint)
     return dict(written)
+
+
+def has_state(written: Mapping[str, Any]) -> bool:
+    """Whether anything was published yet: a manifest may be there only to say who may publish."""
+    return "files" in written
 
 
 def decode(written: Mapping[str, Any]) -> Manifest:

@@ -11,9 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
-
-from pydantic import Field
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from headrace.business.inside import StagedTable
 from headrace.business.model.schema import Schema
@@ -22,22 +20,21 @@ from headrace.business.ports import Checkpoint, Fence, Publication, Staged
 from headrace.errors import NonRetryableError, RetryableError
 from headrace.infrastructure.connectors import fences, milestones, table_publication
 from headrace.infrastructure.connectors.ledger import checkpoints
+from headrace.infrastructure.connectors.postgres_connection import ReachedPostgres
 from headrace.infrastructure.connectors.postgres_source import PostgresSource
 from headrace.infrastructure.connectors.postgres_table import CopiedInto, InsertedInto, PostgresDatabase
 from headrace.infrastructure.connectors.publishing import TableOptions
 from headrace.infrastructure.connectors.snapshots import copied_arrow
 from headrace.infrastructure.connectors.staged_rows import INCOMING, check_key, define_incoming, demand_key, reader, scalar
 from headrace.infrastructure.connectors.table_publication import LONGEST_NAME
-from headrace.infrastructure.postgresql.faults import explained, postgres_faults, system_of
+from headrace.infrastructure.postgresql.faults import explained, postgres_faults
 from headrace.infrastructure.postgresql.identity import identity_of
 from headrace.infrastructure.sql_text import quoted, quoted_list
-from headrace.security.secrets import Secret
 
 if TYPE_CHECKING:
     import duckdb
     import psycopg
 
-CONNECT_SECONDS = 15
 #: For the transaction alone, so that a connection that a pool lends us goes back as it was. Whoever waited for another must see
 #: what that one wrote in its ledger and its fences, and not the state before: so each statement reads anew.
 _SETTINGS = {
@@ -49,16 +46,10 @@ _SETTINGS = {
 _UNSTORABLE = {"22021", "22P05"}
 
 
-class PostgresSink(TableOptions):
+class PostgresSink(ReachedPostgres, TableOptions):
     """A table of a PostgreSQL database."""
 
     kind: ClassVar[str] = "postgres"
-
-    url: Annotated[Secret, Field(description="postgresql://user@host:port/database, with the password as ${secret:env/NAME}")]
-
-    @property
-    def system(self) -> str:
-        return system_of(self.url.reveal())
 
     def target(self, project: Path) -> str:  # noqa: ARG002  a server is where it is
         return f"postgres ({self.table})"
@@ -97,8 +88,16 @@ class PostgresSink(TableOptions):
         if there is None:
             return None
         names = quoted_list(c for c in columns.names if c in there) or 'NULL AS "no column"'
-        rows = PostgresSource(url=self.url, query=f"SELECT {names} FROM {db.table}{self.in_force}")
+        rows = PostgresSource(url=self.url, connection=self.connection, query=f"SELECT {names} FROM {db.table}{self.in_force}")
         return copied_arrow(rows.scan(project), columns, folder)
+
+    def moved(self, place: str) -> PostgresSink:
+        """In a schema of that name, with the old one in the table's own, since there may be two tables of one name."""
+        return self.model_copy(update={"table": f"{place}.{self.table.replace('.', '_')[:LONGEST_NAME]}"})
+
+    def clear(self, place: str) -> None:
+        with postgres_faults(f"postgres ({place})"), self._connect() as connection:
+            connection.execute(f"DROP SCHEMA IF EXISTS {quoted(place)} CASCADE".encode())
 
     def publish(self, project: Path, staged: Staged, checkpoint: Checkpoint) -> Publication:
         shown = self.target(project)
@@ -136,9 +135,7 @@ class PostgresSink(TableOptions):
         """A connection whose transaction begins with its first statement, and is rolled back unless it is committed."""
         import psycopg
 
-        connection = psycopg.connect(
-            self.url.reveal(), connect_timeout=CONNECT_SECONDS, application_name="headrace", client_encoding="utf8"
-        )
+        connection = psycopg.connect(self.address, application_name="headrace", client_encoding="utf8")
         try:
             connection.execute("; ".join(f"SET LOCAL {name} = '{value}'" for name, value in _SETTINGS.items()).encode())
         except psycopg.Error:

@@ -4,39 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
 from headrace.business.inside import DatabaseScan
-from headrace.business.model.plugin import Plugin
 from headrace.business.model.schema import Column, Schema, did_you_mean
 from headrace.business.ports import Batch, Position
-from headrace.errors import NonRetryableError, RunError
+from headrace.errors import NonRetryableError
+from headrace.infrastructure.connectors.postgres_connection import ReachedPostgres
 from headrace.infrastructure.connectors.table_or_query import ONE_OF, bare, exactly_one
 from headrace.infrastructure.formats.arrow_union import needs_pyarrow
-from headrace.infrastructure.postgresql.columns import PostgresColumn
-from headrace.infrastructure.postgresql.faults import explained, system_of
+from headrace.infrastructure.postgresql.columns import NUMERIC, PostgresColumn
+from headrace.infrastructure.postgresql.faults import explained
 from headrace.infrastructure.postgresql.identity import identity_of
 from headrace.infrastructure.postgresql.reading import batches, described
 from headrace.infrastructure.sql_text import quoted
-from headrace.security.secrets import Secret
 
 if TYPE_CHECKING:
     import psycopg
-    import pyarrow as pa
-
-CONNECT_SECONDS = 15
 
 
-class PostgresSource(Plugin):
+class PostgresSource(ReachedPostgres):
     """A table or query of a PostgreSQL database."""
 
     kind: ClassVar[str] = "postgres"
     bounded: ClassVar[bool] = True
 
-    url: Annotated[Secret, Field(description="postgresql://user@host:port/database, with the password as ${secret:env/NAME}")]
     table: str | None = Field(
         None, description=f"The table or view, with its schema when that is not on the search path; {ONE_OF}"
     )
@@ -47,29 +43,28 @@ class PostgresSource(Plugin):
         return exactly_one(self, self.table, self.query)
 
     @property
-    def system(self) -> str:
-        return system_of(self.url.reveal())
-
-    @property
     def origin(self) -> str:
         return f"postgres ({self.table})" if self.table else "postgres (query)"
 
     def scan(self, project: Path) -> DatabaseScan:  # noqa: ARG002 - a server is where it is
         needs_pyarrow("PostgreSQL", "postgres", "adbc_driver_postgresql")
         columns, database = self._look()
-        schema = Schema(tuple(Column(c.name, c.type) for c in columns))
+        named = {column.name: column for column in columns}
 
-        def opened() -> Iterator[pa.RecordBatch]:
-            return batches(self.url.reveal(), self._select, columns, self.origin)
+        def whose(condition: str = "true") -> DatabaseScan:
+            where = "" if condition == "true" else f" WHERE {condition}"
+            return DatabaseScan(
+                Schema(tuple(Column(c.name, c.type) for c in columns)),
+                open=lambda: batches(self.address, self._select, columns, self.origin, condition),
+                origin=self.origin,
+                notes=tuple(c.note for c in columns if c.note),
+                disordered=frozenset(c.name for c in columns if c.disordered),
+                by_cursor=lambda name, value: whose(named[name].by_cursor(value)),
+                database=database,
+                query=f"SELECT * FROM ({self._select}\n) AS source{where}" if where else self._select,
+            )
 
-        return DatabaseScan(
-            schema,
-            open=opened,
-            origin=self.origin,
-            notes=tuple(c.note for c in columns if c.note),
-            database=database,
-            query=self._select,
-        )
+        return whose()
 
     def schema_of(self, project: Path) -> Schema:
         return self.scan(project).schema
@@ -82,7 +77,7 @@ class PostgresSource(Plugin):
         that travel as text are text here (see `postgresql.columns`)."""
         needs_pyarrow("PostgreSQL", "postgres", "adbc_driver_postgresql")
         done = int(after or 0)
-        for batch in batches(self.url.reveal(), self._select, self._look()[0], self.origin, done):
+        for batch in batches(self.address, self._select, self._look()[0], self.origin, skip=done):
             done += batch.num_rows
             yield Batch(batch, Position(str(done)))
 
@@ -98,28 +93,19 @@ class PostgresSource(Plugin):
         """The columns of the result, and the identity of the database."""
         with self._connected() as connection:
             self._demand_table(connection)
-            return described(connection, self._select, self.origin), identity_of(connection)
+            columns = tuple(_named(connection, described(connection, self._select, self.origin)))
+            return columns, identity_of(connection)
 
     @contextmanager
     def _connected(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
         import psycopg
 
         try:
-            with closing(
-                psycopg.connect(
-                    self.url.reveal(), connect_timeout=CONNECT_SECONDS, application_name="headrace", client_encoding="utf8"
-                )
-            ) as con:
+            with closing(psycopg.connect(self.address, application_name="headrace", client_encoding="utf8")) as con:
                 con.read_only = True
                 yield con
         except psycopg.Error as error:
-            raise self._explained(error) from error
-
-    def _explained(self, error: psycopg.Error) -> RunError:
-        text = " ".join(str(error).split())
-        if error.sqlstate is None and "does not exist" in text:
-            return NonRetryableError(f"{self.origin}: {text}", hint="see that user and database in `url` are right")
-        return explained(self.origin, error)
+            raise explained(self.origin, error) from error
 
     def _demand_table(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
         if self.table is None:
@@ -135,3 +121,11 @@ class PostgresSource(Plugin):
             raise NonRetryableError(
                 f"postgres has no table `{self.table}`", hint=did_you_mean(self.table, [str(row[0]) for row in tables])
             )
+
+
+def _named(connection: psycopg.Connection[tuple[Any, ...]], columns: Sequence[PostgresColumn]) -> Iterator[PostgresColumn]:
+    """The columns, with the names of those types that come as text though they are something else: not enums, which are words."""
+    foreign = [column.oid for column in columns if column.disordered and column.oid != NUMERIC]
+    known = "SELECT oid::bigint, format_type(oid, NULL) FROM pg_type WHERE oid::bigint = ANY(%s) AND typtype <> 'e'"
+    names: dict[int, str] = dict(connection.execute(known, (foreign,)).fetchall()) if foreign else {}
+    yield from (replace(column, there=names.get(column.oid, "")) for column in columns)

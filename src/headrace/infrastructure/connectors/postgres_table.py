@@ -17,6 +17,7 @@ from headrace.infrastructure.connectors import fence_table, ledger_table, table_
 from headrace.infrastructure.connectors.fence_table import FenceTable
 from headrace.infrastructure.connectors.history import instant
 from headrace.infrastructure.connectors.ledger_table import LedgerTable
+from headrace.infrastructure.connectors.merge_sql import History, Merge
 from headrace.infrastructure.connectors.staged_rows import INCOMING
 from headrace.infrastructure.postgresql.copying import copy_rows
 from headrace.infrastructure.postgresql.types import copy_cell, postgres_type, takes
@@ -78,6 +79,9 @@ class PostgresTable(PostgresDatabase, ABC):
 
     staged: Schema
     distinct = "IS DISTINCT FROM"
+    defining_commits = False
+    merging = Merge
+    versioning = History
 
     def prepare(self) -> None:
         """Be alone, and have a ledger. Rights that are not needed are not asked for."""

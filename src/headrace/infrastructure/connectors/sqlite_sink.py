@@ -26,6 +26,7 @@ from headrace.infrastructure.connectors import fence_table, fences, ledger_table
 from headrace.infrastructure.connectors.fence_table import FenceTable
 from headrace.infrastructure.connectors.ledger import checkpoints
 from headrace.infrastructure.connectors.ledger_table import LedgerTable
+from headrace.infrastructure.connectors.merge_sql import History, Merge
 from headrace.infrastructure.connectors.publishing import TableOptions, shown_path
 from headrace.infrastructure.connectors.snapshots import copied_arrow
 from headrace.infrastructure.connectors.sqlite_source import SQLiteSource
@@ -162,6 +163,9 @@ class _Table(_Database):
     schema: Schema
     key: Sequence[str]
     distinct: str = "IS NOT"
+    defining_commits: bool = False
+    merging: type[Merge] = Merge
+    versioning: type[History] = History
 
     def accepts(self, there: str, kind: DataType) -> bool:
         affinity, wanted = _affinity(there), _affinity(self.type_of(kind))

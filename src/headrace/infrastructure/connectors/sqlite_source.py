@@ -26,7 +26,7 @@ from headrace.infrastructure.connectors.file_listing import list_files
 from headrace.infrastructure.connectors.table_or_query import ONE_OF, bare, exactly_one
 from headrace.infrastructure.foreign_types import arrow_type
 from headrace.infrastructure.formats.arrow_union import needs_pyarrow
-from headrace.infrastructure.sql_text import quoted
+from headrace.infrastructure.sql_text import literal, quoted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -64,10 +64,15 @@ class SQLiteSource(Plugin):
         needs_pyarrow("SQLite files")
         schema = self.schema_of(project)
 
-        def opened() -> Iterator[pa.RecordBatch]:
-            return self._batches(project, schema, 0)
+        def whose(condition: str = "true") -> ArrowScan:
+            return ArrowScan(
+                schema,
+                open=lambda: self._batches(project, schema, condition),
+                origin=self.origin,
+                by_cursor=lambda name, value: None if value is None else whose(_not_below(schema[name], value)),
+            )
 
-        return ArrowScan(schema, open=opened, origin=self.origin)
+        return whose()
 
     def schema_of(self, project: Path) -> Schema:
         with self._connected(project) as con:
@@ -83,7 +88,7 @@ class SQLiteSource(Plugin):
         """The position is the number of rows read so far; it means the same rows as long as nobody changes the table."""
         needs_pyarrow("SQLite files")
         done = int(after or 0)
-        for batch in self._batches(project, self.schema_of(project), done):
+        for batch in self._batches(project, self.schema_of(project), skip=done):
             done += batch.num_rows
             yield Batch(batch, Position(str(done)))
 
@@ -139,14 +144,14 @@ class SQLiteSource(Plugin):
             name: str(kind).upper() for name, kind in con.execute("SELECT name, type FROM pragma_table_info(?)", (self.table,))
         }
 
-    def _batches(self, project: Path, schema: Schema, skip: int) -> Iterator[pa.RecordBatch]:
+    def _batches(self, project: Path, schema: Schema, condition: str = "true", skip: int = 0) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa
 
         target = pa.schema([pa.field(c.name, arrow_type(c.type)) for c in schema])
         with self._connected(project) as con:
             con.set_authorizer(_authorized)
             con.text_factory = bytes
-            found = con.execute(f"{self._select} LIMIT -1 OFFSET {int(skip)}")
+            found = con.execute(f"{self._select} WHERE {condition} LIMIT -1 OFFSET {int(skip)}")
             while rows := found.fetchmany(_BATCH_ROWS):
                 columns = zip(schema, zip(*rows, strict=True), strict=True)
                 yield pa.RecordBatch.from_arrays([self._array(c, values) for c, values in columns], schema=target)
@@ -165,6 +170,16 @@ class SQLiteSource(Plugin):
             raise RetryableError(
                 f"`{column.name}` in {self.origin} no longer holds {column.type} alone", hint="run again: it was changed"
             ) from error
+
+
+def _not_below(column: Column, value: str) -> str:
+    """A condition: the column is not below a value, as the values of its type compare here and not as SQLite compares what differs in
+    kind. What cannot be compared so comes as well."""
+    name = quoted(column.name)
+    if isinstance(column.type, String):
+        return f"({name} IS NULL OR typeof({name}) <> 'text' OR {name} COLLATE BINARY >= {literal(value)})"
+    kind = "INTEGER" if isinstance(column.type, Integer) else "REAL"
+    return f"({name} IS NULL OR {name} >= CAST({literal(value)} AS {kind}) OR {name} = -9e999)"
 
 
 def _authorized(action: int, _first: str | None, second: str | None, *_: Any) -> int:

@@ -6,7 +6,7 @@ What a database does in its own way, `TableDatabase` asks of it. Not the modes' 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from headrace.business.inside import StagedTable
@@ -46,6 +46,18 @@ class TableDatabase(PublishedTable, Protocol):
 
     distinct: str
     """How to ask whether two values differ, when nulls are equal."""
+    defining_commits: bool
+    """Whether a statement that defines something commits what came before it. Then there must be nothing yet that counts."""
+
+    @property
+    def merging(self) -> Callable[..., Merge]:
+        """What makes the statements of the mode merge, as the database understands them, of what `Merge` takes."""
+        ...
+
+    @property
+    def versioning(self) -> Callable[..., History]:
+        """The same of `History`, for scd2."""
+        ...
 
     def accepts(self, there: Any, kind: DataType) -> bool:
         """Whether a column of the type `there` takes every value of `kind`."""
@@ -79,11 +91,13 @@ def publish(
     elif holds(db.ledger.read(), checkpoint):
         return Publication(target, already=True)
     _shape(db, options, staged.schema, there, target)
+    if db.defining_commits:
+        _index(db, options, (*options.indexes, *([options.key] if options.key else ())))
     milestones.reached("table ready")
     done = _bring_in(db, options, staged, checkpoint, target)
     milestones.reached("rows written")
-    for columns in options.indexes:
-        db.create_index(index_name(options.table, columns), columns)
+    if not db.defining_commits:
+        _index(db, options, options.indexes)  # faster when the rows are there
     db.ledger.extend(checkpoint, options.mode)
     milestones.reached("ledger written")
     return done
@@ -110,6 +124,11 @@ def _shape(db: TableDatabase, options: TableOptions, schema: Schema, there: Mapp
         db.run(f"ALTER TABLE {db.table} ADD COLUMN {quoted(column.name)} {db.type_of(column.type)}")
 
 
+def _index(db: TableDatabase, options: TableOptions, indexes: Iterable[Sequence[str]]) -> None:
+    for columns in indexes:
+        db.create_index(index_name(options.table, columns), columns)
+
+
 def _bring_in(
     db: TableDatabase, options: TableOptions, staged: Staged | StagedTable, checkpoint: Checkpoint, target: str
 ) -> Publication:
@@ -120,8 +139,8 @@ def _bring_in(
     _complete(int(db.rows(f"SELECT count(*) FROM {incoming}")[0][0]), staged)
     names = staged.schema.names
     if options.mode == "merge":
-        return _merge(db, Merge(db.table, incoming, names, options.key, db.distinct), staged.rows, target)
-    history = History(db.table, incoming, names, options.key, db.distinct, db.instant(checkpoint), *options.history)
+        return _merge(db, db.merging(db.table, incoming, names, options.key, db.distinct), staged.rows, target)
+    history = db.versioning(db.table, incoming, names, options.key, db.distinct, db.instant(checkpoint), *options.history)
     if db.rows(history.count_later())[0][0]:
         raise too_late(target, checkpoint.at)
     return _versions(db, history, staged.rows, target, close=options.deleted == "close")

@@ -193,7 +193,7 @@ def head_of(start: Start, names: tuple[str, ...], grammar: Grammar, *, as_utf8: 
     """What an engine needs to know to read the file, and whether it may be trusted with it."""
     newline = "\r\n" if start.newline == b"\r\n" else "\n"
     plain = as_utf8 and start.simple and start.newline != b"\r" and grammar.comment is None and _is_plain(start, grammar)
-    return Head(names, start.lines, newline, plain)  # type: ignore[arg-type]
+    return Head(names, start.lines, newline, plain, len(start.rest) // max(1, start.rest.count(b"\n")))  # type: ignore[arg-type]
 
 
 def _is_plain(start: Start, grammar: Grammar) -> bool:

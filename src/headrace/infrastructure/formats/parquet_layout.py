@@ -105,6 +105,18 @@ def pages_of(chunk: Struct) -> tuple[int, int]:
     return start, start + length
 
 
+def path_of(chunk: Struct) -> tuple[str, ...]:
+    """The name of a column, which of a nested one has several parts."""
+    meta = chunk[CHUNK_META][1] if CHUNK_META in chunk else {}
+    _, (_, names) = meta.get(META_PATH, (0, (0, [])))
+    return tuple(name.decode(errors="replace") for name in names)
+
+
+def root_of(chunk: Struct) -> str:
+    """The column of the table that a column of the file is of, or is a part of."""
+    return next(iter(path_of(chunk)), "")
+
+
 def rows(owner: Struct, field: int) -> list[Struct]:
     """A field that is a list of structs; empty when it is missing."""
     items = owner[field][1][1] if field in owner else []

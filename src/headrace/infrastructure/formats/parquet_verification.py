@@ -6,23 +6,25 @@ a table, which is the smallest part of a run.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.formats import parquet_layout as layout
-from headrace.infrastructure.formats.parquet_layout import ParquetFile, number, pages_of, rows
+from headrace.infrastructure.formats.parquet_layout import ParquetFile, number, pages_of, path_of, root_of, rows
 from headrace.infrastructure.formats.thrift_compact import Malformed, Struct
 
 
-def verify_pages(path: Path) -> None:
-    """Raises when a page does not agree with its checksum. A file whose structure cannot be followed is left to the engine to refuse."""
+def verify_pages(path: Path, columns: Collection[str]) -> None:
+    """Raises when a page of one of these columns does not agree with its checksum. The content of other columns may be missing.
+    A file whose structure cannot be followed is left to the engine to refuse."""
     with path.open("rb") as reading:
         file = ParquetFile(reading)
         try:
             footer, _ = file.footer()
             for number_of_group, group in enumerate(rows(footer, layout.FILE_ROW_GROUPS)):
                 for chunk in rows(group, layout.GROUP_COLUMNS):
-                    if not _is_whole(file, *pages_of(chunk)):
+                    if root_of(chunk) in columns and not _is_whole(file, *pages_of(chunk)):
                         raise _damaged(path, chunk, number_of_group)
         except (Malformed, IndexError, KeyError):
             return
@@ -42,9 +44,8 @@ def _is_whole(file: ParquetFile, start: int, stop: int) -> bool:
 
 
 def _damaged(path: Path, chunk: Struct, group: int) -> NonRetryableError:
-    _, (_, names) = chunk[layout.CHUNK_META][1].get(layout.META_PATH, (0, (0, [])))
-    column = ".".join(name.decode(errors="replace") for name in names)
     return NonRetryableError(
-        f"`{path}` is damaged: in row group {group + 1} a page of the column `{column}` does not agree with its checksum",
+        f"`{path}` is damaged: in row group {group + 1} a page of the column `{'.'.join(path_of(chunk))}` "
+        "does not agree with its checksum",
         hint="fetch the file again, or have it written anew: what it says there is not what was written",
     )

@@ -27,7 +27,7 @@ from headrace.errors import Path, Problem
 from headrace.infrastructure.catalog import Catalog
 from headrace.infrastructure.loading.contracts import ForeignContract, read_contract, read_contract_file
 from headrace.infrastructure.loading.names import completed, foreign_references, name_problem, unknown_dataset
-from headrace.infrastructure.loading.options import Options
+from headrace.infrastructure.loading.options import Options, Profiles
 from headrace.infrastructure.loading.orchestration import read_orchestration
 from headrace.infrastructure.loading.parameters import values_of
 from headrace.infrastructure.loading.parts import Part, read_part
@@ -50,6 +50,7 @@ class Surroundings:
     env: Mapping[str, str]
     vault: Vault
     foreign: ForeignContract
+    profiles: Profiles
     stand_ins: bool = False
 
 
@@ -81,7 +82,7 @@ class _Assembly:
         #: Sections that are not there because their name is misspelt: nobody is blamed for what is missing with them.
         self.lost = {near for key in data if key not in _SECTIONS and (near := suggest(key, _SECTIONS)) and near not in data}
         substitution = Substitution({}, {}, around.env, around.vault)
-        self.options = Options(data, written, substitution, around.catalog)
+        self.options = Options(data, written, substitution, around.catalog, around.profiles)
         self.declared = self._parameters()
         self.values, problems = values_of(self.declared, around.params, stand_ins=around.stand_ins)
         self.options.problems += problems

@@ -126,9 +126,8 @@ def _issue(error: Mapping[str, Any], path: Path) -> Issue:
         name, words = _BOUNDS[kind]
         return Issue("expected", path, loc, expected=(words.format(about[name]),), on_key=on_key)
     if kind == "is_instance_of":
-        return Issue(
-            "expected", path, loc, expected=("text",) if about["class"] == "Secret" else (f"a {about['class']}",), on_key=on_key
-        )
+        words = {"Secret": "text", "Profile": "the name of a connection"}.get(about["class"], f"a {about['class']}")
+        return Issue("expected", path, loc, expected=(words,), on_key=on_key)
     for prefix, words in _EXPECTED:
         if kind.startswith(prefix):
             return Issue("expected", path, loc, expected=(words,), on_key=on_key)

@@ -15,16 +15,25 @@ from headrace.infrastructure.loading.substitution import RAW, Substitution
 from headrace.infrastructure.loading.telling import tell
 
 M = TypeVar("M", bound=BaseModel)
+#: `(plugin, options, path, problems) -> options` with profiles in the place of their names (see `connections.with_connections`).
+Profiles = Callable[[type[Plugin], Any, Path, list[Problem]], Any]
 #: Each round mends all texts that can be seen to be wanted; a mended one can bring another to light.
 _ROUNDS = 5
 
 
 class Options:
-    """Makes models of a document's data, collecting the problems."""
+    """Makes models of a document's data, collecting the problems. `profiles` puts connections in the place of their names."""
 
-    def __init__(self, document: Any, written: Mapping[Path, str], substitution: Substitution, catalog: Catalog) -> None:
+    def __init__(
+        self,
+        document: Any,
+        written: Mapping[Path, str],
+        substitution: Substitution,
+        catalog: Catalog,
+        profiles: Profiles | None = None,
+    ) -> None:
         self.document, self.written = document, written
-        self.substitution, self.catalog = substitution, catalog
+        self.substitution, self.catalog, self.profiles = substitution, catalog, profiles
         self.problems: list[Problem] = []
 
     def model(self, model: type[M], value: Any, path: Path, written: Callable[[Any], Any] = lambda value: value) -> M | None:
@@ -49,6 +58,11 @@ class Options:
         """The plugin of a kind with its options, both as written at `path`."""
         cls = self.catalog.find(group, kind)
         replaced = self.substitution.apply(value, path, sql=group in ("steps", "checks"))
+        if self.profiles is not None:
+            before = len(self.problems)
+            replaced = self.profiles(cls, replaced, path, self.problems)
+            if len(self.problems) > before:
+                return None  # what a connection would have given cannot be judged
         made = self.model(cls, replaced, path, cls.written)
         if made is not None:
             self._refuse_raw(made, path)

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from headrace.business.connections import Profile
 from headrace.business.model import contract, definition, notifications, orchestration, retry
 from headrace.business.model.cron import Cron
 from headrace.business.model.durations import format_duration
@@ -81,6 +82,12 @@ A rule of a column may be written bare (`required: true`), or with what happens 
 (`required: {is: true, on_violation: warn}`). A contract may also be the path of a file that holds one.
 """
 
+_CONNECTIONS_HEAD = """# Connections
+
+Tables `[connections.NAME]` of `headrace.toml`, each with a `kind` and the options of that kind ([how](../howto/connections.md)). Sources
+and sinks name one: `connection: NAME`.
+"""
+
 _EVENTS_HEAD = """# Events
 
 What happened in a run, in the order in which it happened: the log in `.headrace/headrace.db`. Everything that `headrace show`, `runs` and
@@ -90,16 +97,21 @@ version. Rows never travel in them.
 
 _CLI_HEAD = """# The command line
 
-Exit codes: 0 when all went well, 1 when a run or a test failed, 2 when the definition or the command is wrong. Results go to standard
-output, progress and errors to standard error. `--json` prints results for machines.
+Exit codes: 0 when all went well, 1 when a run or a test failed or a run was interrupted, 2 when the definition or the command is wrong,
+130 when it was interrupted where there was no run. Results go to standard output, progress and errors to standard error. `--json`
+prints results for machines.
 """
 
 
-def definition_page(sources: Iterable[type[Plugin]], sinks: Iterable[type[Plugin]]) -> str:
-    """Every key of a definition, and every option of these sources and sinks, in Markdown."""
+def definition_page(
+    sources: Iterable[type[Plugin]], sinks: Iterable[type[Plugin]], connections: Iterable[type[Plugin]] = ()
+) -> str:
+    """Every key of a definition, and every option of these sources, sinks and connections, in Markdown."""
     parts = [_DEFINITION_HEAD, *(_part(title, model) for title, model in PARTS), "# Sources and sinks\n"]
     for word, group in (("source", sources), ("sink", sinks)):
         parts += [_part(f"{word} `{plugin.kind}`", plugin) for plugin in sorted(group, key=lambda p: p.kind)]
+    parts += [_CONNECTIONS_HEAD]
+    parts += [_part(f"connection `{plugin.kind}`", plugin) for plugin in sorted(connections, key=lambda p: p.kind)]
     return "\n".join(parts)
 
 
@@ -149,6 +161,8 @@ _WORDS: Mapping[Any, str] = {
 def _kind(annotation: Any) -> str:
     """A type in the words of people who write YAML."""
     origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Profile:
+        return "the name of a connection"
     if origin is Annotated:
         return _kind(arguments[0])
     if origin is Literal:
@@ -209,11 +223,13 @@ def pages() -> Mapping[str, str]:
     from headrace.infrastructure.loading import engine_matrix
 
     ours = distribution("headrace").entry_points
-    plugins = {group: [e.load() for e in ours if e.group == f"headrace.{group}"] for group in ("sources", "sinks")}
+    plugins = {
+        group: [e.load() for e in ours if e.group == f"headrace.{group}"] for group in ("sources", "sinks", "connections")
+    }
     inside = [e for e in vars(events).values() if isinstance(e, type) and issubclass(e, events.Event) and e is not events.Event]
     told = [*lifecycle.LIFECYCLE, *inside]
     return {
-        "definition.md": definition_page(plugins["sources"], plugins["sinks"]),
+        "definition.md": definition_page(plugins["sources"], plugins["sinks"], plugins["connections"]),
         "cli.md": cli_page(typer.main.get_command(app)),
         "events.md": events_page(told),
         "engines.md": engine_matrix.reference(),

@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
+from headrace.business.connections import Profile
 from headrace.business.model.contract import Contract
 from headrace.business.model.definition import Definition
 from headrace.business.model.durations import format_duration
@@ -127,6 +128,8 @@ def _plain(value: Any) -> Any:
                 "a secret stands in this pipeline in plain text, and is not written out",
                 hint="refer to it: `${secret:env/NAME}` or `${secret:file/NAME}`",
             )
+        case Profile():
+            return value.name
         case Mapping():
             return {str(key): _plain(item) for key, item in value.items()}
         case list() | tuple() | set() | frozenset():

@@ -24,10 +24,10 @@ from headrace.business.model.types import (
     Time,
     Timestamp,
 )
-from headrace.infrastructure.sql_text import quoted
+from headrace.infrastructure.sql_text import literal, quoted
 from headrace.records import record
 
-_NUMERIC = 1700
+NUMERIC = 1700
 _MOST_DIGITS = 38
 
 #: By the number of the type (its OID, which is the same in every PostgreSQL).
@@ -38,9 +38,23 @@ _AS_IT_IS: dict[int, DataType] = {
     1022: List(Float(64)), 1009: List(String()), 1015: List(String()),
 }  # fmt: skip
 
+#: `xid8`, the number of a transaction: rows whose transaction has ended cannot be joined by others with a lower number.
+_TRANSACTION = 5069
+#: Types that are text to begin with, or whose text sorts as their values do.
+_SORTS_AS_TEXT = (18, 19, 25, 1042, 1043, 2950)
+
 _AS_TEXT: dict[int, DataType] = {
     114: Json(), 3802: Json(), 1082: Date(), 1114: Timestamp(), 1184: Timestamp(zone=True),
+    _TRANSACTION: Integer(64, signed=False),
 }  # fmt: skip
+
+
+#: The arrays that come as lists. One of several dimensions would come flat, so the server is made to stumble over it.
+_ARRAYS = {1000: "bool", 1005: "int2", 1007: "int4", 1016: "int8", 1021: "float4", 1022: "float8", 1009: "text", 1015: "text"}
+SEVERAL_DIMENSIONS = "an array of several dimensions"
+
+#: Types whose values may lie before the year 1, with the time of day that follows the date.
+_WITH_YEARS_BC = {1082: "", 1114: " HH24:MI:SS.US", 1184: ' HH24:MI:SS.US"+00"'}
 
 
 @record
@@ -50,23 +64,54 @@ class PostgresColumn:
     name: str
     oid: int
     modifier: int
+    there: str = ""
+    """The name of its type there, where that is not among those we know."""
 
     @property
     def type(self) -> DataType:
-        if self.oid == _NUMERIC:
+        if self.oid == NUMERIC:
             return self._numeric() or String()
         return _AS_IT_IS.get(self.oid) or _AS_TEXT.get(self.oid) or String()
 
     @property
     def expression(self) -> str:
         """What is selected, from a query that has the column."""
-        return quoted(self.name) if self.oid in _AS_IT_IS else f"{quoted(self.name)}::text"
+        name = quoted(self.name)
+        if self.oid in _ARRAYS:
+            stumbling = f"('{SEVERAL_DIMENSIONS}' || {name}::text)::{_ARRAYS[self.oid]}[]"
+            return f"CASE WHEN array_ndims({name}) > 1 THEN {stumbling} ELSE {name} END"
+        if self.oid in _AS_IT_IS:
+            return name
+        if self.oid in _WITH_YEARS_BC:  # which the engine writes otherwise
+            clock = _WITH_YEARS_BC[self.oid]
+            before = f"to_char({name}, 'YYYY-MM-DD') || ' (BC)'" + (f" || to_char({name}, '{clock}')" if clock else "")
+            return f"CASE WHEN {name} < '0001-01-01' AND isfinite({name}) THEN {before} ELSE {name}::text END"
+        return f"{name}::text"
+
+    @property
+    def disordered(self) -> bool:
+        """Whether it comes as text that does not sort as its values do."""
+        return isinstance(self.type, String) and self.oid not in _SORTS_AS_TEXT
+
+    def by_cursor(self, value: str | None) -> str:
+        """A condition: no earlier run can have read this row by this column, unless the value is exactly there, and no transaction
+        that goes on can add one below it, where the column tells of transactions."""
+        name = quoted(self.name)
+        if self.oid == _TRANSACTION:
+            reached = f" AND {name} >= {literal(value)}" if value is not None else ""
+            return f"({name} < pg_snapshot_xmin(pg_current_snapshot()){reached} OR {name} IS NULL)"
+        if value is None:
+            return "true"
+        if isinstance(self.type, String):
+            return f'({name}::text COLLATE "C" >= {literal(value)} OR {name} IS NULL)'
+        endless = f" OR {name} = '-infinity'" if isinstance(self.type, Date | Timestamp | Float) else ""
+        return f"({name} >= {literal(value)} OR {name} IS NULL{endless})"
 
     @property
     def note(self) -> str | None:
-        if self.oid == _NUMERIC and self._numeric() is None:
+        if self.oid == NUMERIC and self._numeric() is None:
             return f"`{self.name}` is numeric without a precision that fits, and comes as text: give it a type in the contract"
-        return None
+        return f"`{self.name}` is {self.there}, and comes as text" if self.there else None
 
     def _numeric(self) -> Decimal | None:
         """The modifier of `numeric(p, s)` holds both, and is -1 where they were left out."""
@@ -76,7 +121,8 @@ class PostgresColumn:
         return Decimal(precision, scale) if 1 <= precision <= _MOST_DIGITS and scale <= precision else None
 
 
-def select(columns: Sequence[PostgresColumn], query: str) -> str:
-    """A query of the same rows whose values travel unchanged."""
+def select(columns: Sequence[PostgresColumn], query: str, condition: str = "true") -> str:
+    """A query of the rows that a condition is true of, whose values travel unchanged."""
     listed = ", ".join(f"{column.expression} AS {quoted(column.name)}" for column in columns)
-    return f"SELECT {listed} FROM ({query}\n) AS source"
+    where = "" if condition == "true" else f" WHERE {condition}"
+    return f"SELECT {listed} FROM ({query}\n) AS source{where}"

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 BLOCK = 256 << 10
 PIPE_BYTES = 1 << 20
+_LOOK_EVERY = 0.01
 
 
 def copy_rows(
@@ -68,7 +69,10 @@ def _printed(con: duckdb.DuckDBPyConnection, query: str, options: str, place: Pa
                     raise failed[0]
             finally:
                 pipe.close()  # a printer that still has rows stops here
-                printer.join()
+                while printer.is_alive():
+                    # One that is only about to open the pipe would wait for a reader for ever.
+                    os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
+                    printer.join(_LOOK_EVERY)
 
 
 def _reading_end(path: Path) -> BinaryIO:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from headrace.application.orchestrator import failpoints
 from headrace.errors import NonRetryableError, RetryableError, RunError
-from headrace.infrastructure.postgresql.columns import PostgresColumn, select
+from headrace.infrastructure.postgresql.columns import SEVERAL_DIMENSIONS, PostgresColumn, select
+from headrace.infrastructure.postgresql.faults import refused
 
 if TYPE_CHECKING:
     import psycopg
@@ -40,17 +42,21 @@ def described(connection: psycopg.Connection[tuple[Any, ...]], query: str, shown
     return columns
 
 
-def batches(url: str, query: str, columns: Sequence[PostgresColumn], shown: str, skip: int = 0) -> Iterator[pa.RecordBatch]:
-    """The rows of a query, without the first `skip`. Values that travel as text are text here (see `columns`)."""
+def batches(
+    url: str, query: str, columns: Sequence[PostgresColumn], shown: str, condition: str = "true", skip: int = 0
+) -> Iterator[pa.RecordBatch]:
+    """The rows of a query that a condition is true of, without the first `skip`. Values that travel as text are text here
+    (see `columns`)."""
     import pyarrow as pa
     from adbc_driver_postgresql import dbapi
 
-    whole = select(columns, query) + (f" OFFSET {int(skip)}" if skip else "")
+    whole = select(columns, query, condition) + (f" OFFSET {int(skip)}" if skip else "")
     try:
         with dbapi.connect(url) as connection, connection.cursor() as cursor:
             for setting in _SETTINGS:
                 cursor.execute(setting)
             cursor.execute(whole)
+            failpoints.reached("source asked")
             yield from cursor.fetch_record_batch()
     except (dbapi.Error, pa.ArrowException, OSError) as error:
         raise _broke_off(error, shown) from error
@@ -72,13 +78,13 @@ def _broke_off(error: Exception, shown: str) -> RunError:
     it ends. The driver's text may end with the query, which is left out."""
     _, of_statement, said = str(error).partition("ERROR:")
     said = (said or str(error)).strip().partition("\n")[0].partition(". SQLSTATE")[0]
-    if not of_statement or str(getattr(error, "sqlstate", None) or "")[:2] in _PASSING:
+    if SEVERAL_DIMENSIONS in said:
+        hint = "read it as text with a `query`: `CAST(column AS text)`"
+        return NonRetryableError(f"{shown}: {SEVERAL_DIMENSIONS} is no list", hint=hint)
+    if not of_statement:
         return RetryableError(f"{shown}: {said}", hint="try again; if it stays so, see what the server is doing")
-    return NonRetryableError(f"{shown}: {said}", hint="see that the query runs in psql")
+    return refused(shown, str(getattr(error, "sqlstate", None) or "") or None, said)
 
-
-#: Classes of SQLSTATE that pass: connection lost, rolled back by conflict, out of resources, locked, operator intervened.
-_PASSING = ("08", "40", "53", "55", "57")
 
 #: `psycopg.pq.ExecStatus.COMMAND_OK`, which is not worth importing psycopg for.
 _COMMAND_OK = 1

@@ -38,8 +38,8 @@ class DatabaseBreakers:
     def all(self) -> Sequence[KnownBreaker]:
         if not self.database.exists():
             return []
-        with self.database.reading() as db:
-            found = [_circuit(db, row[0]) for row in db.rows("select system from breakers order by system")]
+        query = "select system from breakers order by system"
+        found = self.database.read(lambda db: [_circuit(db, row[0]) for row in db.rows(query)])
         return [KnownBreaker(c.name, c.state, c.failure_count, c.wait(self.clock()) or 0.0) for c in found]
 
     def reset(self, system: str) -> bool:

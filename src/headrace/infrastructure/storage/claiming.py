@@ -43,6 +43,15 @@ def any_ready(db: Transaction, worker: Worker, now: float) -> bool:
     return bool(db.rows(f"select 1 from queue where {_READY} limit 1", {"now": now, "host": worker.host}))
 
 
+def would_change(db: Transaction, worker: Worker, run_id: str, now: float) -> bool:
+    """Whether to claim this run would do anything: let it begin, or give it another reason to wait."""
+    chosen, blocked = choose(db, worker, run_id, now)
+    if chosen is None and blocked:
+        ((told,),) = db.rows("select reason from queue where run_id = :run_id", {"run_id": run_id})
+        return any(waiting.reason != told for waiting in blocked)
+    return chosen is not None
+
+
 def _first(db: Transaction, worker: Worker, run_id: str | None, now: float) -> Sequence[Row]:
     """The one whose turn it is."""
     return _served(db, "queue", worker, run_id, now, 1)

@@ -58,7 +58,12 @@ class Database(Protocol):
         ...
 
     def reading(self) -> AbstractContextManager[Transaction]:
-        """One consistent state of everything."""
+        """One consistent state of everything, for one question, or for more than can be asked again. A connection that breaks behind
+        the first answer is an error."""
+        ...
+
+    def read(self, act: Callable[[Transaction], T]) -> T:
+        """Ask several questions of one consistent state. All are asked again, of another state, when the connection breaks between."""
         ...
 
     def write(self, act: Callable[[Transaction], T], landed: Callable[[Transaction], T | None] | None = None) -> T:

@@ -40,10 +40,14 @@ class DatabaseNotificationRecords:
     def watches(self) -> Mapping[str, Watch]:
         if not self.database.exists():
             return {}
-        with self.database.reading() as db:
-            rows = db.rows("select pipeline, position, schedule, covered from watches")
-            alerts = db.rows("select pipeline, notification, kind, subject, opened_at, run_id from alerts")
-            paused = {row[0] for row in db.rows("select pipeline from paused")}
+        rows, alerts, breaks = self.database.read(
+            lambda db: (
+                db.rows("select pipeline, position, schedule, covered from watches"),
+                db.rows("select pipeline, notification, kind, subject, opened_at, run_id from alerts"),
+                db.rows("select pipeline from paused"),
+            )
+        )
+        paused = {row[0] for row in breaks}
         found: dict[str, dict[Alert, Opened]] = {}
         for pipeline, *alert in alerts:
             found.setdefault(pipeline, {}).update([_alert(alert)])

@@ -1,4 +1,4 @@
-"""The state database on PostgreSQL, in the schema `headrace`: for several workers on any machine. Not the place of the data.
+"""The state database on PostgreSQL, in a schema of its own: for several workers on any machine. Not the place of the data.
 
 A connection that breaks is made anew, with growing pauses, until `PATIENCE` is over; a server that is restarted every few
 seconds slows the work down and stops none of it.
@@ -18,6 +18,7 @@ from functools import lru_cache
 from typing import Any, Literal, TypeVar
 
 from headrace.errors import NonRetryableError, RetryableError
+from headrace.infrastructure.detours import led_to
 from headrace.infrastructure.storage.database import Row, Transaction, Values
 from headrace.infrastructure.storage.migrating import migrate
 
@@ -33,7 +34,7 @@ _CONNECT_SECONDS = 10
 _NOW = "extract(epoch from clock_timestamp())"
 _LOCK = f"select {_NOW} from pg_advisory_xact_lock(7482)"
 #: Under the lock of the migrations: two processes that make the schema at once would both find that it is not there.
-_SCHEMA = "begin; select pg_advisory_xact_lock(7481); create schema if not exists headrace; commit"
+_SCHEMA = "begin; select pg_advisory_xact_lock(7481); create schema if not exists {schema}; commit"
 #: Failures that a later attempt may not see: connections, shutdowns, too many connections, deadlocks and serialization, locks.
 _PASSING = ("08", "57P", "53", "40", "55P03")
 
@@ -43,10 +44,10 @@ class PostgresDatabase:
 
     kind: Literal["postgres"] = "postgres"
 
-    def __init__(self, url: Callable[[], str], shown: str, first_patience: float = PATIENCE) -> None:
+    def __init__(self, url: Callable[[], str], shown: str, first_patience: float = PATIENCE, schema: str = "headrace") -> None:
         """`url` gives the address when it is needed, with its password; `shown` is the same for people. `first_patience` is for the
         first connection: somebody who waits for an answer wants to hear soon that the server is not there."""
-        self._url, self._shown, self._patience = url, shown, first_patience
+        self._url, self._shown, self._patience, self._schema = url, shown, first_patience, schema
         self._turn = threading.RLock()
         self._opened: Any = None
 
@@ -67,6 +68,18 @@ class PostgresDatabase:
                 raise self._fault(error) from error
             finally:
                 self._rollback()
+
+    def read(self, act: Callable[[Transaction], T]) -> T:
+        begun = time.monotonic()
+        for pause in _pauses():
+            try:
+                with self.reading() as db:
+                    return act(db)
+            except RetryableError:
+                if time.monotonic() - begun > self._patience:
+                    raise
+                time.sleep(pause)
+        raise AssertionError("pauses never end")
 
     def write(self, act: Callable[[Transaction], T], landed: Callable[[Transaction], T | None] | None = None) -> T:
         with self._turn:
@@ -103,6 +116,12 @@ class PostgresDatabase:
                 self._opened.close()
                 self._opened = None
 
+    def remove(self) -> None:
+        """All that it holds, and its schema: of a copy that was tried out."""
+        with self._turn:
+            self._connection().execute(f"drop schema {self._schema} cascade")
+            self.close()
+
     def _reached(self, use: Callable[[Any], Any]) -> Any:
         begun = time.monotonic()
         for pause in _pauses():
@@ -126,13 +145,19 @@ class PostgresDatabase:
         # It warns of connections that break between statements. They are mended here, or raised as errors.
         logging.getLogger("psycopg").addHandler(logging.NullHandler())
         db = psycopg.connect(
-            self._url(), autocommit=True, connect_timeout=_CONNECT_SECONDS, application_name="headrace", client_encoding="utf8"
+            led_to(self._url()),
+            autocommit=True,
+            connect_timeout=_CONNECT_SECONDS,
+            application_name="headrace",
+            client_encoding="utf8",
         )
         with ExitStack() as unless_ready:
             unless_ready.callback(db.close)
-            db.execute("set timezone = 'UTC'; set search_path = headrace; set statement_timeout = 0; set lock_timeout = '60s'")
-            if not db.execute("select to_regnamespace('headrace') is not null").fetchall()[0][0]:
-                db.execute(_SCHEMA)
+            db.execute(
+                f"set timezone = 'UTC'; set search_path = {self._schema}; set statement_timeout = 0; set lock_timeout = '60s'"
+            )
+            if not db.execute(f"select to_regnamespace('{self._schema}') is not null").fetchall()[0][0]:
+                db.execute(_SCHEMA.format(schema=self._schema))
             migrate(_Connected(db), "postgres", db.execute)
             unless_ready.pop_all()
         self._patience = PATIENCE

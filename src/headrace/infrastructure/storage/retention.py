@@ -1,14 +1,16 @@
-"""Removes old events of runs that have ended, from the beginning of the log on. What the read side made of them stays: it is the snapshot.
+"""Removes old events of runs that have ended, from the beginning of the log on, and then what they left beside (see `leftovers`). What the
+read side made of them stays: it is the snapshot.
 
 Called now and then by whoever serves, never during a plain run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from headrace.infrastructure.storage import leftovers
 from headrace.infrastructure.storage.database import Database, Transaction
 from headrace.infrastructure.storage.delivering import Delivery
 from headrace.infrastructure.storage.event_rows import mark
@@ -30,11 +32,14 @@ select e.position, e.stream from events e join kept k on k.run_id = e.stream ord
 
 @record
 class Pruned:
-    """What became of a pruning: how many events were removed, up to which position, and what keeps the next one."""
+    """What became of a pruning: how many events were removed, up to which position, and what keeps the next one; and how many keys of
+    requests and texts of definitions went with them."""
 
     events: int
     position: int
     kept_by: str
+    keys: int = 0
+    definitions: int = 0
 
 
 def prune(database: Database, keep_days: int, now: datetime) -> Pruned:
@@ -46,15 +51,25 @@ def prune(database: Database, keep_days: int, now: datetime) -> Pruned:
     with database.reading() as db:
         begun = mark(db, "anchor").position
     while True:
-        done = database.write(lambda db: _prune_some(db, cutoff))
+        done = database.write(lambda db: _prune_some(db, cutoff, now))
         if not done.events:
             break
-    if done.position > begun:
+    keys, definitions = leftovers.remove(database, cutoff)
+    if done.position > begun or keys or definitions:
         database.shrink()
-    return Pruned(done.position - begun, done.position, done.kept_by)
+    return Pruned(done.position - begun, done.position, done.kept_by, keys, definitions)
 
 
-def _prune_some(db: Transaction, cutoff: str) -> Pruned:
+def forgotten(database: Database, runs: Collection[str]) -> set[str]:
+    """Those of the runs of which nothing is left: no event, and no place in the queue."""
+    if not database.exists():
+        return set()
+    known = "select 1 from events where stream = :run_id union all select 1 from queue where run_id = :run_id limit 1"
+    with database.reading() as db:
+        return {run_id for run_id in runs if not db.rows(known, {"run_id": run_id})}
+
+
+def _prune_some(db: Transaction, cutoff: str, now: datetime) -> Pruned:
     anchor = mark(db, "anchor")
     last, why = _last_unneeded(db, cutoff)
     until = min(last, anchor.position + AT_ONCE)
@@ -63,6 +78,7 @@ def _prune_some(db: Transaction, cutoff: str) -> Pruned:
     values: Mapping[str, Any] = {"until": until}
     hashed = db.rows("select hash from events where position = :until", values)[0][0]
     db.run("update marks set number = :until, text = :hash where name = 'anchor'", {"until": until, "hash": hashed})
+    leftovers.outlive(db, until, now)
     db.run("delete from events where position <= :until", values)
     return Pruned(until - anchor.position, until, why)
 

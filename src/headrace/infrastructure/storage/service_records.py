@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from headrace.application.orchestrator.in_service import InService
 from headrace.application.orchestrator.queue import KeptDefinition
 from headrace.infrastructure.storage.database import Database, Transaction
-from headrace.infrastructure.storage.run_queue import keep_definition, kept_definition
+from headrace.infrastructure.storage.kept_definitions import keep_definition, kept_definition
 
 
 class DatabaseServiceRecords:

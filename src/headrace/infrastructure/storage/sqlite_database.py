@@ -46,20 +46,24 @@ class SqliteDatabase:
         with self._turn, self._faults():
             db = self._connection()
             nested = db.in_transaction
-            if not nested:
-                db.execute("begin")
             try:
+                if not nested:
+                    db.execute("begin")
                 yield _Connected(db)
             finally:
-                if not nested:
+                if not nested and db.in_transaction:
                     db.execute("rollback")
+
+    def read(self, act: Callable[[Transaction], T]) -> T:
+        with self.reading() as db:
+            return act(db)
 
     def write(self, act: Callable[[Transaction], T], landed: Callable[[Transaction], T | None] | None = None) -> T:  # noqa: ARG002
         # A commit in this process has happened or has not; nothing is left open, so `landed` need not be asked.
         with self._turn, self._faults():
             db = self._connection()
-            db.execute("begin immediate")
             try:
+                db.execute("begin immediate")
                 done = act(_Connected(db))
                 db.execute("commit")
             finally:

@@ -44,13 +44,14 @@ class SubscriptionStore:
         """Whether there is nothing to deliver now. Only reads, so that looking costs nothing."""
         if not self.database.exists():
             return subscription.starts != "now"  # which is before the first event, then
-        with self.database.reading() as db:
+
+        def look(db: Transaction) -> bool:
             place = place_in(db, subscription.name)
-            if place is None:
-                return False
-            if db.rows(_DUE, {"name": subscription.name}):
+            if place is None or db.rows(_DUE, {"name": subscription.name}):
                 return False
             return place.position >= mark(db, "head").position or place.must_wait(self.wall())
+
+        return self.database.read(look)
 
     def claim(self, subscription: Subscription, owner: str, seconds: float) -> Place | None:
         """Be the only one that delivers for it, for that long; None when another does, or when its pause goes on."""
@@ -178,12 +179,14 @@ class SubscriptionStore:
         """All subscriptions that were ever delivered for."""
         if not self.database.exists():
             return []
-        with self.database.reading() as db:
-            head = mark(db, "head").position
-            dead: dict[str, int] = {
-                row[0]: row[1] for row in db.rows("select subscription, count(*) from dead_letters group by subscription")
-            }
-            rows = db.rows("select name, position, failures, error, owner from subscriptions order by name")
+        head, counted, rows = self.database.read(
+            lambda db: (
+                mark(db, "head").position,
+                db.rows("select subscription, count(*) from dead_letters group by subscription"),
+                db.rows("select name, position, failures, error, owner from subscriptions order by name"),
+            )
+        )
+        dead: dict[str, int] = {name: count for name, count in counted}  # noqa: C416 - rows are no pairs
         return [
             Standing(name, position, head - position, failures, error, dead.get(name, 0), "" if is_gone(owner) else owner)
             for name, position, failures, error, owner in rows

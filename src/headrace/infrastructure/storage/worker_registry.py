@@ -42,17 +42,21 @@ class DatabaseWorkers:
     def all(self) -> Sequence[KnownWorker]:
         if not self.database.exists():
             return []
-        with self.database.reading() as db:
-            clock, now = db.lease_clock()
-            rows = db.rows(
-                "select worker, host, role, started_at, heard_at, lease_clock, lease_until from workers order by started_at, worker"
+        (clock, now), known, commands = self.database.read(
+            lambda db: (
+                db.lease_clock(),
+                db.rows(
+                    "select worker, host, role, started_at, heard_at, lease_clock, lease_until from workers "
+                    "order by started_at, worker"
+                ),
+                db.rows(
+                    "select worker, max(lease_clock), max(lease_until) from queue where worker <> '' "
+                    "and worker not in (select worker from workers) group by worker order by worker"
+                ),
             )
-            commands = db.rows(
-                "select worker, max(lease_clock), max(lease_until) from queue where worker <> '' "
-                "and worker not in (select worker from workers) group by worker order by worker"
-            )
+        )
         rows = [
-            *rows,
+            *known,
             *((worker, worker.partition("/")[0], "command", "", "", name, until) for worker, name, until in commands),
         ]
         return [

@@ -14,15 +14,16 @@ from headrace.infrastructure.postgresql.columns import PostgresColumn, select
         (1700, (10 << 16 | 2) + 4, "decimal(10, 2)", '"a ""b"::text'),
         (1700, (50 << 16 | 2) + 4, "string", '"a ""b"::text'),
         (1700, -1, "string", '"a ""b"::text'),
-        (1082, -1, "date", '"a ""b"::text'),
+        (1082, -1, "date", 'ELSE "a ""b"::text END'),
         (3802, -1, "json", '"a ""b"::text'),
-        (1009, -1, "list<string>", '"a ""b"'),
+        (1009, -1, "list<string>", 'ELSE "a ""b" END'),
         (99_999, -1, "string", '"a ""b"::text'),
     ],
 )
 def test_types_by_number(oid: int, modifier: int, kind: str, expression: str) -> None:
     column = PostgresColumn('a "b', oid, modifier)
-    assert (str(column.type), column.expression) == (kind, expression)
+    assert str(column.type) == kind
+    assert column.expression.endswith(expression)
 
 
 def test_a_query_may_end_with_a_comment() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +14,26 @@ from headrace.business.model.types import String
 from headrace.business.processing.plan import Plan
 from headrace.errors import NonRetryableError, RetryableError
 from headrace.infrastructure.engines.duckdb.literals import exactly, identifier, literal
+from headrace.infrastructure.engines.duckdb.spare import Spare
 
 #: Inputs up to this size are worked on in memory; larger ones in a file, which is smaller and faster than spilled tables.
 IN_MEMORY_BYTES = 1 << 30
 
 
-def connect(plan: Plan, workspace: Path, limits: Limits) -> duckdb.DuckDBPyConnection:
+def connect(plan: Plan, workspace: Path, limits: Limits, spare: Spare) -> duckdb.DuckDBPyConnection:
     """A connection that may touch the inputs of the plan and its own workspace, and nothing else."""
     workspace.mkdir(parents=True, exist_ok=True)
     size = sum(f.bytes for s in plan.sources for f in getattr(s.scan, "files", ()))
-    database = ":memory:" if size <= IN_MEMORY_BYTES and limits.memory is None else str(workspace / "work.duckdb")
-    con = duckdb.connect(database, config=_config(workspace, limits))
+    if size <= IN_MEMORY_BYTES and limits.memory is None:
+        con = spare.take()
+    else:
+        spare.close()
+        con = opened(str(workspace / "work.duckdb"), limits)
+    spill = str(limits.temp_directory or workspace / "spill")
+    con.execute(f"SET temp_directory = {literal(spill, String())}")
+    if limits.temp is not None:
+        con.execute(f"SET max_temp_directory_size = {literal(limits.temp, String())}")
     con.execute("SET TimeZone = 'UTC'")
-    # DuckDB would draw a bar on standard output, which belongs to the command; how far it is can still be asked.
-    con.execute("SET enable_progress_bar_print = false")
     # A list after IN would become a join, and a join does not keep rows in the order of the file, by which records are numbered.
     con.execute("SET disabled_optimizers = 'in_clause'")
     allowed = [f.path for s in plan.sources for f in getattr(s.scan, "files", ())]
@@ -42,9 +48,9 @@ def connect(plan: Plan, workspace: Path, limits: Limits) -> duckdb.DuckDBPyConne
     return con
 
 
-def _config(workspace: Path, limits: Limits) -> dict[str, str | bool | int | float | list[str]]:
+def opened(database: str, limits: Limits) -> duckdb.DuckDBPyConnection:
+    """A connection within these limits, which is not shut in yet."""
     config: dict[str, str | bool | int | float | list[str]] = {
-        "temp_directory": str(limits.temp_directory or workspace / "spill"),
         "preserve_insertion_order": True,
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
@@ -54,9 +60,10 @@ def _config(workspace: Path, limits: Limits) -> dict[str, str | bool | int | flo
         config["memory_limit"] = limits.memory
     if limits.threads is not None:
         config["threads"] = limits.threads
-    if limits.temp is not None:
-        config["max_temp_directory_size"] = limits.temp
-    return config
+    con = duckdb.connect(database, config=config)
+    # DuckDB would draw a bar on standard output, which belongs to the command; how far it is can still be asked.
+    con.execute("SET enable_progress_bar_print = false")
+    return con
 
 
 def _lock(con: duckdb.DuckDBPyConnection) -> None:
@@ -110,7 +117,8 @@ def fetch_rows(con: duckdb.DuckDBPyConnection, query: str, limit: int) -> list[d
     rows = con.execute(f"SELECT {', '.join(columns)} FROM ({query}) LIMIT {int(limit)}").fetchall()
     found = [dict(zip(names, row, strict=True)) for row in rows]
     for row in found:
-        row |= {name: row[name].replace(tzinfo=UTC) for name in instants if row[name] is not None}
+        # Python has no moment before the year 1 or after 9999: such a one comes as text.
+        row |= {name: row[name].replace(tzinfo=UTC) for name in instants if isinstance(row[name], datetime)}
     return found
 
 

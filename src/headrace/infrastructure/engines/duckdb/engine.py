@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from headrace.business.engine import Limits, Session, Statement
 from headrace.business.inside import StagedTable
@@ -13,6 +14,10 @@ from headrace.business.model.types import DataType
 from headrace.business.ports import Scan, Staged
 from headrace.business.processing.plan import Plan
 from headrace.errors import Problem, RetryableError
+from headrace.infrastructure.engines.duckdb.spare import Spare
+
+if TYPE_CHECKING:
+    import duckdb
 
 
 class DuckDBEngine:
@@ -22,15 +27,20 @@ class DuckDBEngine:
 
     def __init__(self, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
+        self._spare = Spare(self._open)
+
+    def prepare(self) -> None:
+        self._spare.prepare()
 
     def infer(self, scan: Scan, columns: Sequence[str]) -> Mapping[str, DataType]:
-        import duckdb
-
         from headrace.infrastructure.engines.duckdb.reading_types import infer
 
-        with duckdb.connect() as con:
-            con.execute("SET enable_progress_bar_print = false")  # standard output belongs to the command
+        con = self._spare.take()
+        with ExitStack() as unless_done:
+            unless_done.callback(con.close)
             found = infer(con, scan)
+            unless_done.pop_all()
+        self._spare.give_back(con)
         return {name: kind for name, kind in found.items() if name in columns}
 
     def statements(self, plan: Plan) -> Sequence[Statement]:
@@ -71,4 +81,9 @@ class DuckDBEngine:
     def session(self, plan: Plan, workspace: Path, project: Path) -> Session:
         from headrace.infrastructure.engines.duckdb.session import DuckDBSession
 
-        return DuckDBSession(plan, workspace, project, self.limits)
+        return DuckDBSession(plan, workspace, project, self.limits, self._spare)
+
+    def _open(self) -> duckdb.DuckDBPyConnection:
+        from headrace.infrastructure.engines.duckdb.connection import opened
+
+        return opened(":memory:", self.limits)

@@ -26,7 +26,7 @@ class HeldRows:
     def __init__(self, con: duckdb.DuckDBPyConnection, source: PlannedSource, scan: OpenScan, project: Path) -> None:
         self.con, self.source, self.scan = con, source, scan
         self.table = identifier(f"held {source.name}")
-        self.files = [_place(f.path, project) for f in getattr(source.scan, "files", ())] or [source.origin]
+        self.files = [_place(f.name, project) for f in getattr(source.scan, "files", ())] or [source.origin]
 
     def number(self, rejected: str | None) -> None:
         """Find out which record each row was, and put those beside that could not be read."""

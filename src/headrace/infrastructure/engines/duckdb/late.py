@@ -28,8 +28,9 @@ class Late:
         self.table = identifier(f"late {source.name}")
         self.counts: dict[str, int] = {}
 
-    def find(self, good: Mapping[str, str]) -> None:
-        """Fill the table. `good` gives, by dataset, the relation of the good rows that references may point at."""
+    def find(self, good: Mapping[str, str], left: str = "false") -> None:
+        """Fill the table. `good` gives, by dataset, the relation of the good rows that references may point at. Rows of which `left`
+        is true count beside the others, but nothing is found of them: an earlier run has judged them."""
         self.con.execute(f'CREATE TABLE {self.table} ("row" BIGINT, rule INTEGER)')
         own: list[tuple[int, ReferenceRule]] = []
         for number, rule in enumerate(self.rules):
@@ -42,6 +43,13 @@ class Late:
         # A row that is held back is nobody's parent any more, so its children follow, and theirs: a pass for each generation.
         while sum(self._add(number, self._orphaned_here(number, rule)) for number, rule in own):
             continue
+        if left != "false":
+            self._forget(left)
+
+    def _forget(self, left: str) -> None:
+        self.con.execute(f'DELETE FROM {self.table} WHERE "row" IN (SELECT rowid FROM {self.checked.table} WHERE {left})')
+        remaining = self.con.execute(f"SELECT rule, count(*) FROM {self.table} GROUP BY rule").fetchall()
+        self.counts = {self.rules[number].name: int(count) for number, count in remaining}
 
     def _add(self, number: int, query: str) -> int:
         """Write down the rows of a query as having broken a rule; how many they are."""

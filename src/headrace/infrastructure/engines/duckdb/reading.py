@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import duckdb
 
 from headrace.business.ports import (
@@ -15,19 +17,31 @@ from headrace.business.ports import (
     ParquetScan,
     Scan,
 )
+from headrace.business.processing.plan import PlannedSource
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.engines.duckdb.reading_open import DuckDBTable as DuckDBTable
 from headrace.infrastructure.engines.duckdb.reading_open import Landing as Landing
 from headrace.infrastructure.engines.duckdb.reading_open import OpenScan as OpenScan
 
 
-def open_scan(con: duckdb.DuckDBPyConnection, scan: Scan, name: str, *, sample: bool = False) -> OpenScan:
-    """Open a scan under the name of its dataset. As a `sample`, only to look at its first rows: what cannot be read is passed over."""
+def open_source(con: duckdb.DuckDBPyConnection, source: PlannedSource, scan: Scan) -> OpenScan:
+    """Open a scan of a source, once its files are on this machine."""
+    columns = source.columns_read
+    if isinstance(scan, FileScan) and scan.fetch is not None:
+        scan.fetch(scan.files, columns)
+    return open_scan(con, scan, source.name, columns=columns)
+
+
+def open_scan(
+    con: duckdb.DuckDBPyConnection, scan: Scan, name: str, *, sample: bool = False, columns: Collection[str] | None = None
+) -> OpenScan:
+    """Open a scan under the name of its dataset. As a `sample`, only to look at its first rows: what cannot be read is passed over.
+    Nothing but these columns will be read, if any are named; others may be missing from the files."""
     match scan:
         case FileScan(folders=Folders()):
             from headrace.infrastructure.engines.duckdb.reading_folders import FolderReading, without_folders
 
-            return FolderReading(open_scan(con, without_folders(scan), name, sample=sample), scan)
+            return FolderReading(open_scan(con, without_folders(scan), name, sample=sample, columns=columns), scan)
         case DelimitedScan():
             from headrace.infrastructure.engines.duckdb.reading_delimited import DelimitedReading
 
@@ -39,7 +53,7 @@ def open_scan(con: duckdb.DuckDBPyConnection, scan: Scan, name: str, *, sample: 
         case ParquetScan():
             from headrace.infrastructure.engines.duckdb.reading_typed import open_parquet
 
-            return open_parquet(con, scan)
+            return open_parquet(con, scan, scan.schema.names if columns is None else columns)
         case DuckDBScan():
             from headrace.infrastructure.engines.duckdb.reading_typed import open_duckdb
 

@@ -18,6 +18,12 @@ from headrace.infrastructure.engines.duckdb.reading_text import Part, TextReadin
 #: DuckDB reads a longer line only when told so.
 _LONGEST_LINE = 2 << 20
 
+#: How much text a thread parses at a time unless told otherwise, and the most it is told: the buffer that it gets anyway.
+_USUAL_SHARE, _LARGEST_SHARE = 8_000_000, 32_000_000
+
+#: Rows for which shares are made: a row group of a table (122,880), and a quarter more, because lines differ in length.
+_ROWS_OF_A_SHARE = 153_600
+
 
 @dataclass(frozen=True)
 class _Group:
@@ -92,8 +98,20 @@ class DelimitedReading(TextReading):
             options["ignore_errors"] = "true"
         else:
             options |= {"store_rejects": "true", "rejects_table": text(group.rejects), "rejects_scan": text(group.scans)}
+        if not copy and (share := self._share(group, head.line_bytes)):
+            options["buffer_size"] = str(share)
         files = paths([str(copy.path)] if copy else [part.file.path for part in group.parts])
         return f"read_csv({files}, {', '.join(f'{key} = {value}' for key, value in options.items())})"
+
+    def _share(self, group: _Group, line_bytes: int) -> int | None:
+        """How much text a thread is to parse at a time, if not as much as usual. In a table that keeps the order of the file, shares
+        of less than a row group are copied once more, to make whole ones; that costs half as much as writing them did."""
+        share = _ROWS_OF_A_SHARE * line_bytes
+        if not _USUAL_SHARE < share <= _LARGEST_SHARE:
+            return None
+        threads = int(self.con.execute("SELECT current_setting('threads')").fetchall()[0][0])
+        several_for_each = sum(part.file.bytes for part in group.parts) >= 4 * threads * share
+        return share if several_for_each else None
 
     # Rejects ------------------------------------------------------------------------------------------------------------
 

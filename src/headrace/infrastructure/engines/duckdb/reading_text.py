@@ -73,7 +73,8 @@ class TextReading(ABC):
         self._folder: Path | None = None
         self._rejected: str | None = None
         for part in self.parts:
-            unchanged(part.file)
+            if not sample:
+                unchanged(part.file)
             if not part.trusted:
                 self._tidy(part)
 
@@ -169,7 +170,7 @@ class TextReading(ABC):
 
     def _tidy(self, part: Part) -> Tidied:
         if self.scan.tidy is None:
-            raise NonRetryableError(f"`{part.file.path}` cannot be read: it is not plain text as the engine knows it")
+            raise NonRetryableError(f"`{part.file.name}` cannot be read: it is not plain text as the engine knows it")
         folder = self._workplace() / str(part.index)
         folder.mkdir()
         part.tidied = self.scan.tidy(part.file, folder, sample=self._sample)
@@ -206,7 +207,7 @@ def _demand(part: Part, rows: int) -> None:
     """A tidied copy leaves no room for doubt: its records are what must have been read."""
     if part.tidied is not None and part.tidied.records != rows:
         raise Unbalanced(
-            f"`{part.file.path}` has {part.tidied.records:,} readable records, but {rows:,} were read",
+            f"`{part.file.name}` has {part.tidied.records:,} readable records, but {rows:,} were read",
             hint="this is a defect of Headrace: please report it with the file",
         )
 
@@ -229,10 +230,10 @@ def unchanged(file: InputFile) -> None:
         now = Path(file.path).stat()
     except OSError as error:
         raise RetryableError(
-            f"`{file.path}` is gone: {error.strerror}", hint="run again when the files stay where they are"
+            f"`{file.name}` is gone: {error.strerror}", hint="run again when the files stay where they are"
         ) from error
     if now.st_size != file.bytes or (file.modified_ns and now.st_mtime_ns != file.modified_ns):
-        raise RetryableError(f"`{file.path}` was changed while it was being read", hint="run again when nobody writes to it")
+        raise RetryableError(f"`{file.name}` was changed while it was being read", hint="run again when nobody writes to it")
 
 
 def union_all(selects: list[str], columns: tuple[str, ...]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,15 +27,20 @@ class TypedReading:
     """A relation that is there from the start."""
 
     def __init__(
-        self, con: duckdb.DuckDBPyConnection, relation: str, files: tuple[InputFile, ...], table: str | None = None
+        self,
+        con: duckdb.DuckDBPyConnection,
+        relation: str,
+        files: tuple[InputFile, ...],
+        table: str | None = None,
+        columns: Collection[str] = (),
     ) -> None:
-        self.con, self.relation, self.files, self._table = con, relation, files, table
+        self.con, self.relation, self.files, self._table, self._columns = con, relation, files, table, columns
         self.bytes_total = sum(file.bytes for file in files)
 
     def load(self, into: Landing) -> None:
         """There is nothing to count again: what is read, is right, once its checksums agree."""
         for file in self.files if self._table is None else ():
-            verify_pages(Path(file.path))
+            verify_pages(Path(file.path), self._columns)
         try:
             into.build(self.relation)
         except duckdb.Error:
@@ -48,14 +53,19 @@ class TypedReading:
         """Say which file is damaged, if one is; if none is, it was not the reading that failed."""
         for file in self.files if self._table is None else ():
             try:
-                self.con.execute(
-                    f"SELECT bit_xor(hash(f)) FROM read_parquet({paths([file.path])}, hive_partitioning = false) AS f"
-                ).fetchall()
+                self.con.execute(f"SELECT bit_xor(hash(f)) FROM ({self._of(file)}) AS f").fetchall()
             except (duckdb.OutOfMemoryException, duckdb.InterruptException):
                 raise
             except duckdb.Error as error:
                 hint = "see that the file is whole, and not encrypted"
-                raise NonRetryableError(f"`{file.path}` cannot be read: {_first_line(error)}", hint=hint) from error
+                raise NonRetryableError(f"`{file.name}` cannot be read: {_first_line(error)}", hint=hint) from error
+
+    def _of(self, file: InputFile) -> str:
+        """The columns of one file that are read."""
+        read = f"read_parquet({paths([file.path])}, hive_partitioning = false)"
+        names = describe(self.con, f"SELECT * FROM {read}", f"`{file.name}`")
+        wanted = ", ".join(identifier(c.name) for c in names if c.name in self._columns) or "1"
+        return f"SELECT {wanted} FROM {read}"
 
     def rejected(self) -> str | None:
         return None
@@ -68,15 +78,14 @@ class TypedReading:
             self.con.execute(f"DROP TABLE IF EXISTS {self._table}")
 
 
-def open_parquet(con: duckdb.DuckDBPyConnection, scan: ParquetScan) -> TypedReading:
+def open_parquet(con: duckdb.DuckDBPyConnection, scan: ParquetScan, read: Collection[str]) -> TypedReading:
     for file in scan.files:
         unchanged(file)
     files = paths(file.path for file in scan.files)
-    read = f"read_parquet({files}, union_by_name = true, hive_partitioning = false)"
-    columns = describe(con, f"SELECT * FROM {read}", f"`{scan.files[0].path}`")
-    return TypedReading(
-        con, f"(SELECT {_selected(columns, scan.schema)}, file_index::INTEGER AS {PROVENANCE} FROM {read})", scan.files
-    )
+    rows = f"read_parquet({files}, union_by_name = true, hive_partitioning = false)"
+    columns = describe(con, f"SELECT * FROM {rows}", f"`{scan.files[0].name}`")
+    relation = f"(SELECT {_selected(columns, scan.schema)}, file_index::INTEGER AS {PROVENANCE} FROM {rows})"
+    return TypedReading(con, relation, scan.files, columns=read)
 
 
 def open_duckdb(con: duckdb.DuckDBPyConnection, scan: DuckDBScan, name: str) -> TypedReading:
@@ -132,9 +141,10 @@ def streamed(con: duckdb.DuckDBPyConnection, scan: ArrowScan | ArrowFileScan, na
     except duckdb.Error as error:
         if batches.failed is not None:
             raise batches.failed from None
-        raise NonRetryableError(
-            f"{batches.origin}: {_first_line(error)}", hint="see that the batches have the columns that the source declares"
-        ) from error
+        hint = "see that the batches have the columns that the source declares"
+        if isinstance(error, duckdb.ConversionException):
+            hint = "the type has no such value here: change it in the source, or read it as text, with a `query` where it is a table"
+        raise NonRetryableError(f"{batches.origin}: {_first_line(error)}", hint=hint) from error
     finally:
         con.unregister(arriving)
 
@@ -146,7 +156,7 @@ class _Batches:
         self.scan = scan
         self.failed: HeadraceError | None = None
         self.origin = (
-            (isinstance(scan, ArrowScan) and scan.origin) or ", ".join(f"`{f.path}`" for f in scan.files[:3]) or "the source"
+            (isinstance(scan, ArrowScan) and scan.origin) or ", ".join(f"`{f.name}`" for f in scan.files[:3]) or "the source"
         )
 
     def reader(self) -> pa.RecordBatchReader | None:

@@ -14,6 +14,7 @@ from headrace.business.model.contract import OnViolation
 from headrace.business.model.types import String
 from headrace.business.ports import Staged
 from headrace.business.processing.expressions.ir import Expr
+from headrace.business.processing.increments import ReadUpTo
 from headrace.business.processing.plan import Plan, PlannedSource
 from headrace.business.processing.relation import Function
 from headrace.errors import NonRetryableError
@@ -22,12 +23,13 @@ from headrace.infrastructure.engines.duckdb.connection import connect, fetch_row
 from headrace.infrastructure.engines.duckdb.dialect import DIALECT
 from headrace.infrastructure.engines.duckdb.expressions import ExpressionPrinter
 from headrace.infrastructure.engines.duckdb.functions import call_function
+from headrace.infrastructure.engines.duckdb.increments import Increment, narrowed
 from headrace.infrastructure.engines.duckdb.late import Late
 from headrace.infrastructure.engines.duckdb.literals import identifier, literal
 from headrace.infrastructure.engines.duckdb.meeting import met
 from headrace.infrastructure.engines.duckdb.quarantine import Quarantine
-from headrace.infrastructure.engines.duckdb.reading import DuckDBTable, OpenScan, open_scan
-from headrace.infrastructure.engines.duckdb.types import duckdb_type
+from headrace.infrastructure.engines.duckdb.reading import DuckDBTable, OpenScan, open_source
+from headrace.infrastructure.engines.duckdb.spare import Spare
 from headrace.infrastructure.engines.sql.tally import Tally, rule_counts, tally
 from headrace.infrastructure.engines.sql.working import Working
 
@@ -35,37 +37,29 @@ from headrace.infrastructure.engines.sql.working import Working
 class DuckDBSession(Working):
     """The tables of one run, on a connection of its own."""
 
-    def __init__(self, plan: Plan, workspace: Path, project: Path, limits: Limits) -> None:
+    def __init__(self, plan: Plan, workspace: Path, project: Path, limits: Limits, spare: Spare) -> None:
         super().__init__(DIALECT, plan)
         self.workspace, self.project = workspace, project
-        self.con = connect(plan, workspace, limits)
+        self.con = connect(plan, workspace, limits, spare)
         self._scans: list[OpenScan] = []
         self._held: dict[str, Quarantine] = {}
 
     # Ingest ------------------------------------------------------------------------------------------------------
 
     def ingest(self, source: PlannedSource, quarantine: QuarantineTarget, *, after: str | None, progress: Progress) -> Ingested:
-        scan = open_scan(self.con, source.scan, source.name)
+        before = ReadUpTo.of(after)
+        scan = open_source(self.con, source, narrowed(source, before))
         self._scans.append(scan)
         checked = Checked(source)
         scan.load(DuckDBTable(self.con, checked.table, lambda rows: watched(self.con, checked.create(rows), progress), "#file"))
+        increment = None if source.cursor is None else Increment(self.con, source, source.cursor, checked, before)
+        left = increment.left if increment else "false"
         rejected = scan.rejected()
         late = Late(self.con, source, checked)
-        late.find(self.tables)
-        before = self._before(source, after)
+        late.find(self.tables, left)
         good = f"NOT ({checked.breaks(('fail', 'quarantine', 'drop'))} OR {late.breaks(('fail', 'quarantine', 'drop'))})"
-        self._serve(source, checked, f"{good} AND NOT {before}")
-        return self._account(source, checked, late, scan, rejected, quarantine, before)
-
-    def _before(self, source: PlannedSource, after: str | None) -> str:
-        """A condition: an earlier run has read this row, by its cursor."""
-        if source.cursor is None or after is None:
-            return "false"
-        kind = duckdb_type(source.schema[source.cursor].type)
-        highest = f"CAST({literal(after, String())} AS {kind})"
-        if source.lag:
-            highest = f"({highest} - to_microseconds({round(source.lag.total_seconds() * 1_000_000)}))"
-        return f"coalesce({stored(source.cursor)} <= {highest}, false)"
+        self._serve(source, checked, f"{good} AND NOT {left}")
+        return self._account(source, checked, late, scan, rejected, quarantine, increment)
 
     def _serve(self, source: PlannedSource, checked: Checked, good: str) -> None:
         names = (
@@ -83,10 +77,10 @@ class DuckDBSession(Working):
         scan: OpenScan,
         rejected: str | None,
         target: QuarantineTarget,
-        before: str,
+        increment: Increment | None,
     ) -> Ingested:
         unreadable = self._number(f"SELECT count(*) FROM {rejected}") if rejected else 0
-        counts = self._tally(checked, late, before)
+        counts = self._tally(checked, late, increment.left if increment else "false")
         held = Quarantine(self.con, source, checked, late, scan, self.project)
         broken_any = any(counts.rules) or late.any or unreadable
         examples: Sequence[Any] = ()
@@ -109,22 +103,15 @@ class DuckDBSession(Working):
             quarantine=target.path if written else None,
             files=getattr(source.scan, "files", ()),
             bytes=scan.bytes_total,
-            cursor=self._cursor(source, checked),
+            cursor=increment.position if increment else None,
         )
 
-    def _tally(self, checked: Checked, late: Late, before: str) -> Tally:
+    def _tally(self, checked: Checked, late: Late, left: str) -> Tally:
         flags: tuple[OnViolation, ...] = ("fail", "quarantine", "drop")
         late_ones = ", ".join(late.breaks([action]) for action in flags)
         masks = "".join(f"{mask}, " for mask in checked.masks)
-        groups = self.con.execute(f"SELECT {masks}{late_ones}, {before}, count(*) FROM {checked.table} GROUP BY ALL").fetchall()
+        groups = self.con.execute(f"SELECT {masks}{late_ones}, {left}, count(*) FROM {checked.table} GROUP BY ALL").fetchall()
         return tally(checked.rules, len(checked.masks), groups)
-
-    def _cursor(self, source: PlannedSource, checked: Checked) -> str | None:
-        if source.cursor is None:
-            return None
-        query = f"SELECT CAST(max({stored(source.cursor)}) AS VARCHAR) FROM {checked.table}"
-        highest: str | None = self.con.execute(query).fetchall()[0][0]
-        return highest
 
     # Transform ---------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,9 @@
 """Strict casts of text in DuckDB's SQL. DuckDB's own are generous: '5.7' becomes 6, '1_000' 1000, '0x1F' 31.
 
-Text is cast once by `TRY_CAST`. A text that is exactly what DuckDB would write for the value is taken without a second look; every
-other has to match the notation as a regular expression. That costs two thirds of the cast itself, a match for all twice as much.
+Text is cast once by `TRY_CAST`. Most texts are then taken by a look that costs little: at their length, their first characters and
+their value, which together leave no room for another notation. The next are taken because DuckDB would write the value just so; every
+other has to match the notation as a regular expression, which costs four times the cast. The cast has to be what a condition asks for
+first: only then does DuckDB evaluate it once, and not again in each branch.
 """
 
 from __future__ import annotations
@@ -36,8 +38,10 @@ def from_text(value: str, target: DataType, written: CastFormat = CastFormat()) 
             return _boolean(value, written)
         case Integer() | Float() | Decimal() if written.decimal_mark != "." or written.thousands_mark:
             return _marked_number(value, target, written)
-        case Integer() | Decimal():
-            return _exact_number(value, target)
+        case Integer():
+            return _integer(value, target)
+        case Decimal():
+            return _decimal(value, target)
         case Float():
             return _float(value, duckdb_type(target))
         case Date() | Time() | Timestamp():
@@ -52,12 +56,45 @@ def from_text(value: str, target: DataType, written: CastFormat = CastFormat()) 
             return from_json(_json(value), target, from_text)
 
 
-def _exact_number(value: str, target: Integer | Decimal) -> str:
+def _integer(value: str, target: Integer) -> str:
     tried = f"TRY_CAST({value} AS {duckdb_type(target)})"
-    digits = r"\d+" if isinstance(target, Integer) else _decimal_digits(target)
+    return _guarded(value, tried, _plain_integer(value, tried), r"[+-]?\d+")
+
+
+def _decimal(value: str, target: Decimal) -> str:
+    tried = f"TRY_CAST({value} AS {duckdb_type(target)})"
+    return _guarded(value, tried, _plain_decimal(value, tried, target.scale), f"[+-]?{_decimal_digits(target)}")
+
+
+def _guarded(value: str, tried: str, plain: str, pattern: str) -> str:
     return (
-        f"CASE WHEN CAST({tried} AS VARCHAR) = {value} THEN {tried} "
-        f"WHEN {matches_spaced(value, f'[+-]?{digits}')} THEN {tried} END"
+        f"CASE WHEN {plain} THEN {tried} WHEN CAST({tried} AS VARCHAR) = {value} THEN {tried} "
+        f"WHEN {matches_spaced(value, pattern)} THEN {tried} END"
+    )
+
+
+#: The least integer of each number of digits.
+_LEAST = f"([{', '.join(str(10**digits) for digits in range(19))}]::BIGINT[])"
+
+
+def _plain_integer(value: str, tried: str) -> str:
+    """The value has as many digits as the text has characters, and is no multiple of a hundred.
+
+    That leaves digits alone: white space, signs, points and what stands behind them, `_` and `0b` make a text longer than its value,
+    `0x` begins like no number, and an exponent that makes up for its own letters ends the value in two zeros at least.
+    """
+    return f"{tried} % 100 <> 0 AND {tried} >= {_LEAST}[strlen({value})] AND {value} >= '1'"
+
+
+def _plain_decimal(value: str, tried: str, scale: int) -> str:
+    """One or two digits; or `0.` and up to two, as far as the type has so many. No exponent and no `_` has room in either.
+
+    Texts are ordered by their bytes, and `:` is the one behind `9`, so each bound is a look at one character.
+    """
+    longest = min(scale, 2) + 2
+    return (
+        f"{tried} IS NOT NULL AND strlen({value}) <= {longest} AND ({value} >= '0.' AND {value} < '0.:' "
+        f"OR strlen({value}) <= 2 AND {value} >= '0' AND {value} < ':')"
     )
 
 

@@ -29,6 +29,9 @@ class PostgresEngine:
     def __init__(self, url: Secret, settings: PostgresSettings, limits: Limits | None = None) -> None:
         self.url, self.settings, self.limits = url, settings, limits or Limits()
 
+    def prepare(self) -> None:
+        """A connection is not worth opening ahead: it would be held where nothing may come of it."""
+
     def infer(self, scan: Scan, columns: Sequence[str]) -> Mapping[str, DataType]:
         """As the engine duckdb guesses, so that a file means the same to both."""
         from headrace.infrastructure.engines.duckdb.engine import DuckDBEngine

@@ -5,7 +5,7 @@ No record is judged here. What cannot be read as a record at all is found as the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,9 +19,10 @@ from headrace.business.ports import PROVENANCE, ArrowScan, FileScan, Scan
 from headrace.business.processing.plan import Plan
 from headrace.business.validation.compiled import raw
 from headrace.errors import NonRetryableError
-from headrace.infrastructure.engines.duckdb.connection import connect
+from headrace.infrastructure.engines.duckdb.connection import connect, opened
 from headrace.infrastructure.engines.duckdb.reading import OpenScan, open_scan
 from headrace.infrastructure.engines.duckdb.reading_typed import TypedReading, streamed
+from headrace.infrastructure.engines.duckdb.spare import Spare
 from headrace.infrastructure.engines.postgres.connection import SHOWN, Connection
 from headrace.infrastructure.engines.postgres.dialect import DIALECT
 from headrace.infrastructure.postgresql import reading
@@ -51,14 +52,16 @@ class Intake:
 
     @cached_property
     def con(self) -> duckdb.DuckDBPyConnection:
-        return connect(self.plan, self.workspace, self.limits)
+        return connect(self.plan, self.workspace, self.limits, Spare(lambda: opened(":memory:", self.limits)))
 
-    def load(self, scan: Scan, name: str, table: str) -> OpenScan:
+    def load(self, scan: Scan, name: str, table: str, columns: Collection[str] | None = None) -> OpenScan:
         """Copy the rows of a scan into a new table: their number, the number of their file, and the cells as they came."""
-        opened = open_scan(self.con, scan, name)
-        self._scans.append(opened)
-        opened.load(_RawTable(self.con, self.connection, table, scan, self.workspace))
-        return opened
+        if isinstance(scan, FileScan) and scan.fetch is not None:
+            scan.fetch(scan.files, scan.schema.names if columns is None else columns)
+        opening = open_scan(self.con, scan, name, columns=columns)
+        self._scans.append(opening)
+        opening.load(_RawTable(self.con, self.connection, table, scan, self.workspace))
+        return opening
 
     def nothing_to_read(self) -> OpenScan:
         """For rows that are in the database: none of them can be unreadable."""

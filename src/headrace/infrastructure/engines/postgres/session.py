@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +17,24 @@ from headrace.business.engine import Ingested, Limits, Meeting, Progress, Quaran
 from headrace.business.inside import DatabaseScan, StagedTable
 from headrace.business.model.contract import OnViolation
 from headrace.business.model.schema import Schema
-from headrace.business.model.types import Date, String
+from headrace.business.model.types import String
 from headrace.business.ports import PROVENANCE, InputFile, ParquetScan, Staged
-from headrace.business.processing.expressions.ir import Cast, ColumnRef, Expr
+from headrace.business.processing.expressions.ir import Expr
+from headrace.business.processing.increments import ReadUpTo
 from headrace.business.processing.plan import Plan, PlannedSource
 from headrace.business.processing.relation import Function
 from headrace.business.validation.compiled import raw
 from headrace.errors import NonRetryableError, RunError
 from headrace.infrastructure.engines.duckdb.functions import call_function
 from headrace.infrastructure.engines.duckdb.held_rows import HeldRows
+from headrace.infrastructure.engines.duckdb.increments import narrowed
 from headrace.infrastructure.engines.duckdb.reading import OpenScan
 from headrace.infrastructure.engines.postgres.checked import Checked
 from headrace.infrastructure.engines.postgres.connection import Connection
 from headrace.infrastructure.engines.postgres.dialect import DIALECT
 from headrace.infrastructure.engines.postgres.expressions import ExpressionPrinter
 from headrace.infrastructure.engines.postgres.held import gather
+from headrace.infrastructure.engines.postgres.increments import Increment
 from headrace.infrastructure.engines.postgres.intake import ROW, Intake
 from headrace.infrastructure.engines.postgres.late import Late
 from headrace.infrastructure.engines.postgres.staging_area import StagingArea
@@ -64,6 +68,8 @@ class PostgresSession(Working):
 
     def ingest(self, source: PlannedSource, quarantine: QuarantineTarget, *, after: str | None, progress: Progress) -> Ingested:
         progress(None)
+        before = ReadUpTo.of(after)
+        source = replace(source, scan=narrowed(source, before))
         at_home = isinstance(source.scan, DatabaseScan) and source.scan.database == self.identity
         arrived = self.area.name("arrived", source.name) if not at_home or source.contract.late else None
         scan = self._arrive(source, arrived, at_home=at_home)
@@ -72,37 +78,30 @@ class PostgresSession(Working):
         if source.contract.late or any(not step.cheap for step in self.plan.steps):
             self.connection.run(f"ANALYZE {checked.table}")
         late = Late(self.connection, source, checked, self.area.name("late", source.name))
-        late.find(self.tables)
-        before = self._before(source, after)
-        self._serve(source, checked, late, before)
-        found = self._account(source, checked, late, scan, arrived, quarantine, before)
+        increment = self._increment(source, checked, before)
+        late.find(self.tables, increment.left if increment else "false")
+        self._serve(source, checked, late, increment.left if increment else "false")
+        found = self._account(source, checked, late, scan, arrived, quarantine, increment)
         if arrived is not None:
             self.connection.run(f"DROP TABLE {arrived}")
         return found
 
     def _arrive(self, source: PlannedSource, arrived: str | None, *, at_home: bool) -> OpenScan:
         if not at_home:
-            return self.intake.load(source.scan, source.name, str(arrived))
+            return self.intake.load(source.scan, source.name, str(arrived), source.columns_read)
         if arrived is not None:
             # Late rules find rows that the scan had let go of, and to ask the source again might give others.
             self.connection.run(f"CREATE UNLOGGED TABLE {arrived} AS SELECT * FROM {numbered(source)} AS source")
         return self.intake.nothing_to_read()
 
-    def _before(self, source: PlannedSource, after: str | None) -> str:
-        """A condition: an earlier run has read this row, by its cursor."""
-        if source.cursor is None or after is None:
-            return "false"
-        kind = source.schema[source.cursor].type
-        highest = f"CAST({DIALECT.literal(after, String())} AS {DIALECT.type_name(kind)})"
-        if source.lag:
-            lag = f"({highest} - interval '{round(source.lag.total_seconds() * 1_000_000)} microseconds')"
-            highest = f"CAST({lag} AS timestamp)" if isinstance(kind, Date) else lag
-        column = DIALECT.ordered(_identifier(source.cursor), kind)
-        return f"coalesce({column} <= {highest}, false)"
+    def _increment(self, source: PlannedSource, checked: Checked, before: ReadUpTo) -> Increment | None:
+        if source.cursor is None:
+            return None
+        return Increment(self.connection, source, source.cursor, checked, before, self.area.name("left", source.name))
 
-    def _serve(self, source: PlannedSource, checked: Checked, late: Late, before: str) -> None:
+    def _serve(self, source: PlannedSource, checked: Checked, late: Late, left: str) -> None:
         names = ", ".join(map(_identifier, checked.kept)) or "NULL"
-        against = [c for c in (checked.breaks(_HELD), late.breaks(_HELD), before) if c != "false"]
+        against = [c for c in (checked.breaks(_HELD), late.breaks(_HELD), left) if c != "false"]
         where = f" WHERE NOT ({' OR '.join(against)})" if against else ""
         self.tables[source.name] = f"(SELECT {names} FROM {checked.table}{where})"
 
@@ -114,11 +113,11 @@ class PostgresSession(Working):
         scan: OpenScan,
         arrived: str | None,
         target: QuarantineTarget,
-        before: str,
+        increment: Increment | None,
     ) -> Ingested:
         rejected = scan.rejected()
         unreadable = int(self.intake.con.execute(f"SELECT count(*) FROM {rejected}").fetchall()[0][0]) if rejected else 0
-        counts = self._tally(checked, late, before)
+        counts = self._tally(checked, late, increment.left if increment else "false")
         examples: Sequence[Any] = ()
         written = 0
         if any(counts.rules) or late.any or unreadable:
@@ -139,23 +138,14 @@ class PostgresSession(Working):
             quarantine=target.path if written else None,
             files=getattr(source.scan, "files", ()),
             bytes=scan.bytes_total,
-            cursor=self._cursor(source, checked),
+            cursor=increment.position if increment else None,
         )
 
-    def _tally(self, checked: Checked, late: Late, before: str) -> Tally:
-        groups = [*checked.masks, *(late.breaks([action]) for action in _HELD), before]
+    def _tally(self, checked: Checked, late: Late, left: str) -> Tally:
+        groups = [*checked.masks, *(late.breaks([action]) for action in _HELD), left]
         positions = ", ".join(str(i) for i in range(1, len(groups) + 1))
         found = self.connection.rows(f"SELECT {', '.join(groups)}, count(*) FROM {checked.table} GROUP BY {positions}")
         return tally(checked.rules, len(checked.masks), found)
-
-    def _cursor(self, source: PlannedSource, checked: Checked) -> str | None:
-        if source.cursor is None:
-            return None
-        kind = source.schema[source.cursor].type
-        highest = f"max({DIALECT.ordered(_identifier(source.cursor), kind)})"
-        text = highest if isinstance(kind, String) else DIALECT.cast(Cast(String(), ColumnRef(kind, source.cursor)), highest)
-        found: str | None = self.connection.rows(f"SELECT {text} FROM {checked.table}")[0][0]
-        return found
 
     # Transform -------------------------------------------------------------------------------------------------------
 

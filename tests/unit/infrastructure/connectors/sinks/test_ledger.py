@@ -1,12 +1,13 @@
 """What a ledger remembers, for how long, and what it lets go."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from headrace.business.ports import Checkpoint, InputFile, Position
-from headrace.infrastructure.connectors.ledger import Ledger, Mode, checkpoints, extended, from_json, holds, to_json
+from headrace.business.ports import Checkpoint, Fence, InputFile, Position
+from headrace.infrastructure.connectors.ledger import REMEMBERED, Ledger, Mode, checkpoints, extended, from_json, holds, to_json
 
 MODES = st.sampled_from(["append", "replace", "merge", "scd2"])
 
@@ -70,3 +71,22 @@ def test_an_entry_survives_being_written(steps: list[tuple[str, Mode]], cursor: 
 
 def test_a_year_of_replacements_is_one_entry() -> None:
     assert len(after(*((point(f"day {n}", "the file"), "replace") for n in range(365)))) == 1
+
+
+def beside(number: int, mode: Mode = "merge") -> tuple[Checkpoint, Mode]:
+    """A publication of one of several runs that go on beside each other."""
+    return replace(point(f"day {number}"), run_id=f"run {number}", fence=Fence(f"here/run {number}", number)), mode
+
+
+def test_runs_beside_each_other_find_what_they_published_also_when_it_was_overtaken() -> None:
+    ledger = after(beside(1), beside(2, "replace"), beside(3, "scd2"))
+    assert [(c.name, c.was, c.run_id) for c in checkpoints(ledger)] == [
+        ("", "day 1", "run 1"), ("", "day 2", "run 2"), ("day 3", "", "run 3"),
+    ]  # fmt: skip
+    assert not holds(ledger, point("day 1")), "the state is another by now, and may be published again"
+    assert tuple(from_json(to_json(entry)).checkpoint.was for entry in ledger) == ("day 1", "day 2", "")
+
+
+def test_of_what_was_overtaken_the_newest_are_remembered() -> None:
+    ledger = after(*(beside(n) for n in range(REMEMBERED + 50)))
+    assert [c.was for c in checkpoints(ledger)] == [*(f"day {n}" for n in range(49, REMEMBERED + 49)), ""]

@@ -1,0 +1,281 @@
+"""The sink `mysql`: a table of MySQL or MariaDB, filled in one transaction together with its ledger.
+
+Every statement that defines something commits what came before it there. So tables, columns and indexes are made first, while
+nothing has changed that readers or ledgers see; then one transaction deletes, inserts and updates, and writes the ledger.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from headrace.business.model.schema import Schema
+from headrace.business.model.types import DataType, Decimal, Float
+from headrace.business.ports import Checkpoint, Fence, Publication, Staged
+from headrace.errors import NonRetryableError, RetryableError
+from headrace.infrastructure.connectors import fence_table, fences, ledger_table, milestones, table_publication
+from headrace.infrastructure.connectors.fence_table import FenceTable
+from headrace.infrastructure.connectors.ledger import checkpoints
+from headrace.infrastructure.connectors.ledger_table import LedgerTable
+from headrace.infrastructure.connectors.mysql_columns import ticked
+from headrace.infrastructure.connectors.mysql_connection import ReachedMySQL, asked
+from headrace.infrastructure.connectors.mysql_faults import mysql_faults
+from headrace.infrastructure.connectors.mysql_merge_sql import MySQLHistory, MySQLMerge
+from headrace.infrastructure.connectors.mysql_source import MySQLSource
+from headrace.infrastructure.connectors.mysql_types import MOST_SCALE, TEXT, is_text, literal_cell, mysql_type, takes
+from headrace.infrastructure.connectors.publishing import TableOptions
+from headrace.infrastructure.connectors.snapshots import copied_arrow
+from headrace.infrastructure.connectors.staged_rows import INCOMING, check_key, define_incoming, reader, scalar
+from headrace.infrastructure.sql_text import literal, quoted, quoted_list
+
+if TYPE_CHECKING:
+    import duckdb
+    import pymysql
+
+LOCK_SECONDS = 60
+_LONGEST_NAME = 64
+#: The modes of our own sessions: names and texts are written as everywhere else, and what does not fit is refused, not cut.
+_MODES = "ANSI_QUOTES,NO_BACKSLASH_ESCAPES,STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION"
+#: Whoever waited for another must see what that one wrote in its ledger and its fences, and not the state before.
+_SETTINGS = (
+    f"SET SESSION sql_mode = '{_MODES}', SESSION time_zone = '+00:00'",
+    f"SET SESSION innodb_lock_wait_timeout = {LOCK_SECONDS}, SESSION lock_wait_timeout = {LOCK_SECONDS}",
+    "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+)
+#: The length of a statement that inserts rows, at most, and how many rows are printed at a time. A key on text has so many characters.
+_STATEMENT = 1 << 20
+_ROWS = 5_000
+_KEY_CHARACTERS = 191
+
+
+class MySQLSink(ReachedMySQL, TableOptions):
+    """A table of a MySQL or MariaDB database."""
+
+    kind: ClassVar[str] = "mysql"
+
+    def target(self, project: Path) -> str:  # noqa: ARG002  a server is where it is
+        return f"mysql ({self.table})"
+
+    def problems(self, schema: Schema) -> Iterable[str]:
+        yield from self.table_problems(schema)
+        if find_spec("pymysql") is None:
+            yield "mysql needs PyMySQL: pip install 'headrace[mysql]'"
+        if self.table.count(".") > 1:
+            yield f"`{self.table}` is not the name of a table: write `table` or `database.table`"
+        for name in (*self.table.split("."), *schema.names, *self.history):
+            if len(name) > _LONGEST_NAME or name != name.rstrip(" "):
+                yield f"`{name}` cannot be a name in MySQL: it has more than {_LONGEST_NAME} characters, or ends in a space"
+        for column in schema:
+            if isinstance(column.type, Decimal) and column.type.scale > MOST_SCALE:
+                yield f"`{column.name}` is {column.type}, and MySQL has at most {MOST_SCALE} digits behind the point; cast it"
+
+    def guarantee(self) -> str:
+        return "exactly once: rows and ledger change in one transaction, and readers see the state before it until it commits"
+
+    def ledger(self, project: Path) -> Sequence[Checkpoint]:
+        with mysql_faults(self.target(project)), self._connected() as connection:
+            db = _Database(connection, self.table)
+            return checkpoints(db.ledger.read()) if db.columns() is not None else ()
+
+    def fence(self, project: Path, pipeline: str, fence: Fence) -> None:
+        shown = self.target(project)
+        with mysql_faults(shown), self._connected() as connection:
+            db = _Database(connection, self.table)
+            db.alone(shown)
+            fences.admit(db.fences, pipeline, fence, shown)
+            connection.commit()
+            milestones.reached("committed")
+
+    def snapshot(self, project: Path, columns: Schema, folder: Path) -> Staged | None:
+        with mysql_faults(self.target(project)), self._connected() as connection:
+            db = _Database(connection, self.table)
+            there = db.columns()
+        if there is None:
+            return None
+        names = ", ".join(ticked(c) for c in columns.names if c in there) or "NULL AS `no column`"
+        where = f" WHERE {ticked(self.is_current)}" if self.mode == "scd2" else ""
+        query = f"SELECT {names} FROM {ticked(db.database)}.{ticked(db.bare)}{where}"
+        rows = MySQLSource(url=self.url, connection=self.connection, query=query)
+        return copied_arrow(rows.scan(project), columns, folder)
+
+    def publish(self, project: Path, staged: Staged, checkpoint: Checkpoint) -> Publication:
+        shown = self.target(project)
+        with tempfile.TemporaryDirectory(prefix="headrace-") as spill, reader(Path(spill)) as rows:
+            define_incoming(rows, staged)
+            if self.key:
+                check_key(rows, INCOMING, self.key)
+            _refuse_what_is_no_number(rows, staged.schema)
+            milestones.reached("about to publish")
+            with mysql_faults(shown), self._connected() as connection:
+                db = _Table(connection, self.table, rows, staged.schema, self.key)
+                db.alone(shown)
+                db.prepare(shown)
+                done = table_publication.publish(db, self, staged, checkpoint, shown)
+                connection.commit()
+                milestones.reached("committed")
+        return done
+
+    @contextmanager
+    def _connected(self) -> Iterator[pymysql.Connection[Any]]:
+        """A connection whose transaction is rolled back unless it is committed."""
+        with self.connect() as connection:
+            for setting in _SETTINGS:
+                connection.query(setting)
+            yield connection
+
+
+@dataclass
+class _Database:
+    """The table with its ledger and fences on a connection."""
+
+    connection: pymysql.Connection[Any]
+    table_name: str
+
+    def __post_init__(self) -> None:
+        database, _, self.bare = self.table_name.rpartition(".")
+        self.database = database or str(asked(self.connection, "SELECT coalesce(database(), '')")[0][0])
+        if not self.database:
+            raise NonRetryableError(
+                f"mysql ({self.table_name}): no database is named", hint="name it in the address, or write `database.table`"
+            )
+        self.table = self._beside(self.bare)
+        self.ledger = LedgerTable(self, self._beside(ledger_table.NAME), self.bare, TEXT)
+        self.fences = FenceTable(self, self._beside(fence_table.NAME), self.bare, TEXT)
+
+    def alone(self, shown: str) -> None:
+        """Be the only one who publishes to this database until the connection is closed."""
+        name = literal(f"headrace {self.database}"[:_LONGEST_NAME])
+        if self.rows(f"SELECT GET_LOCK({name}, {LOCK_SECONDS})")[0][0] != 1:
+            raise RetryableError(f"{shown}: another publication is under way", hint="run again when it is done")
+
+    def run(self, statement: str) -> int:
+        with self.connection.cursor() as cursor:
+            cursor.execute(statement)
+            return max(0, int(cursor.rowcount))
+
+    def rows(self, query: str) -> Sequence[Sequence[Any]]:
+        return asked(self.connection, query)
+
+    def has(self, table: str) -> bool:
+        return self._columns_of(table) is not None
+
+    def columns(self) -> Mapping[str, str] | None:
+        return self._columns_of(self.bare)
+
+    def _columns_of(self, table: str) -> Mapping[str, str] | None:
+        where = f"table_schema = {literal(self.database)} AND table_name = {literal(table)}"
+        found = self.rows(
+            f"SELECT column_name, column_type FROM information_schema.columns WHERE {where} ORDER BY ordinal_position"
+        )
+        return {str(name): str(kind) for name, kind in found} or None
+
+    def _beside(self, table: str) -> str:
+        return f"{quoted(self.database)}.{quoted(table)}"
+
+
+@dataclass
+class _Table(_Database):
+    """The table in a transaction, and the staged rows on a connection of DuckDB."""
+
+    incoming: duckdb.DuckDBPyConnection
+    schema: Schema
+    key: Sequence[str]
+    distinct: str = ""
+    defining_commits: bool = True
+
+    def prepare(self, shown: str) -> None:
+        """Make sure of what the publication stands on."""
+        self.ledger.create()
+        where = f"table_schema = {literal(self.database)} AND table_name = {literal(self.bare)}"
+        engines = self.rows(f"SELECT engine FROM information_schema.tables WHERE {where}")
+        if engines and str(engines[0][0]).lower() != "innodb":
+            hint = f"ALTER TABLE {self.bare} ENGINE = InnoDB"
+            raise NonRetryableError(f"{shown}: tables of the engine {engines[0][0]} know no transactions", hint=hint)
+
+    def merging(self, target: str, incoming: str, columns: Sequence[str], key: Sequence[str], distinct: str) -> MySQLMerge:
+        return MySQLMerge(target, incoming, columns, key, distinct, self._texts)
+
+    def versioning(
+        self, target: str, incoming: str, columns: Sequence[str], key: Sequence[str], distinct: str, at: str,
+        valid_from: str, valid_to: str, is_current: str,
+    ) -> MySQLHistory:  # fmt: skip
+        return MySQLHistory(target, incoming, columns, key, distinct, at, valid_from, valid_to, is_current, self._texts)
+
+    @property
+    def _texts(self) -> frozenset[str]:
+        return frozenset(c.name for c in self.schema if is_text(c.type))
+
+    def accepts(self, there: str, kind: DataType) -> bool:
+        return takes(there, kind)
+
+    def type_of(self, kind: DataType) -> str:
+        return mysql_type(kind)
+
+    def instant(self, checkpoint: Checkpoint) -> str:
+        return literal(checkpoint.at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f"))
+
+    def load(self) -> int:
+        return self._fill(self.table)
+
+    def stage(self) -> str:
+        columns = ", ".join(f"{quoted(c.name)} {self.type_of(c.type)}" for c in self.schema)
+        incoming = self._beside(INCOMING)
+        self.run(f"CREATE TEMPORARY TABLE {incoming} ({columns}, KEY ({self._indexed(self.key)})) ENGINE = InnoDB")
+        self._fill(incoming)
+        return incoming
+
+    def create_index(self, name: str, columns: Iterable[str]) -> None:
+        columns = tuple(columns)
+        where = (
+            f"table_schema = {literal(self.database)} AND table_name = {literal(self.bare)} AND index_name = {literal(name)}"
+        )
+        if not self.rows(f"SELECT 1 FROM information_schema.statistics WHERE {where} LIMIT 1"):
+            self.run(f"CREATE INDEX {quoted(name)} ON {self.table} ({self._indexed(columns)})")
+
+    def _indexed(self, columns: Sequence[str]) -> str:
+        """Columns of an index; of long ones only the beginning can be in it."""
+        there = self._columns_of(self.bare) or {}
+        kinds = {c.name: mysql_type(c.type) for c in self.schema} | dict(there)
+        long = {name for name, kind in kinds.items() if any(word in kind.lower() for word in ("text", "blob", "json"))}
+        share = max(1, _KEY_CHARACTERS * 4 // max(1, 4 * len(columns)))
+        return ", ".join(quoted(c) + (f"({share})" if c in long else "") for c in columns)
+
+    def _fill(self, table: str) -> int:
+        """Insert the staged rows, many with each statement."""
+        cells = " || ',' || ".join(map(literal_cell, self.schema))
+        self.incoming.execute(f"SELECT '(' || {cells} || ')' FROM {INCOMING}")
+        head = f"INSERT INTO {table} ({quoted_list(self.schema.names)}) VALUES "
+        count = 0
+        while printed := self.incoming.fetchmany(_ROWS):
+            values: list[str] = []
+            size = 0
+            for (row,) in printed:
+                values.append(row)
+                size += len(row)
+                if size >= _STATEMENT:
+                    count += self._insert(head, values)
+                    values, size = [], 0
+            if values:
+                count += self._insert(head, values)
+        return count
+
+    def _insert(self, head: str, values: Sequence[str]) -> int:
+        return int(self.connection.query(head + ",".join(values)))
+
+
+def _refuse_what_is_no_number(rows: duckdb.DuckDBPyConnection, schema: Schema) -> None:
+    """MySQL has no NaN and no infinity."""
+    for column in schema:
+        if isinstance(column.type, Float):
+            name = quoted(column.name)
+            if count := scalar(rows, f"SELECT count(*) FROM {INCOMING} WHERE NOT isfinite({name})"):
+                hint = f"make it null before: `derive: {{{column.name}: case when is_finite({column.name}) then {column.name} end}}`"
+                raise NonRetryableError(
+                    f"`{column.name}` is NaN or infinite in {count:,} rows, which MySQL cannot store", hint=hint
+                )
