@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice, product
+from itertools import product
 from typing import Any
 
 from tests.conformance.engines.edges import CONSTANTS, EDGES, GROUPS, KINDS, PARTS, UNITS
@@ -14,14 +15,14 @@ from headrace.business.processing.expressions.ir import Expr
 from headrace.business.processing.expressions.parse import ExpressionError, parse_expression
 from headrace.business.processing.expressions.signatures import Parameter, parameters
 
-MOST_ROWS = 110
+MOST_ROWS = 70
 
 #: How operators are written over the columns a, b, c.
 WRITTEN = {
     "and": "a and b", "or": "a or b", "not": "not a", "equal": "a = b", "not_equal": "a <> b", "less": "a < b", "less_or_equal": "a <= b", "greater": "a > b",
     "greater_or_equal": "a >= b", "between": "a between b and c", "in": "a in (b, c)", "is_null": "a is null", "is_true": "a is true", "is_false": "a is false",
     "distinct": "a is distinct from b", "not_distinct": "a is not distinct from b", "add": "a + b", "subtract": "a - b", "multiply": "a * b", "divide": "a / b",
-    "integer_divide": "a // b", "modulo": "a % b", "negate": "-a", "concatenate": "a || b", "like": "a like b", "ilike": "a ilike b", "list_value": "[a, b]",
+    "integer_divide": "a // b", "modulo": "a % b", "negate": "-a", "concatenate": "a || b", "like": "a like b", "ilike": "a ilike b", "list_value": "[a, null, a]",
     "list_item": "a[b]", "struct_value": "{{'x': a}}", "struct_field": "{{'x': a}}.x", "at_time_zone": "a at time zone {1}",
 }  # fmt: skip
 
@@ -31,7 +32,7 @@ def calls(function: Function) -> Iterator[tuple[str, Mapping[str, str]]]:
     taken, _ = parameters(function.signature)
     for given in _lengths(taken):
         for kinds in _kinds(given):
-            columns = {name: kind for name, kind in zip("abc", kinds, strict=False) if not kind.startswith("'")}
+            columns = {name: kind for name, kind in zip("abcdef", kinds, strict=False) if not kind.startswith("'")}
             options = [_options(function, p, name, kind) for p, name, kind in zip(given, "abcdef", kinds, strict=False)]
             for args in product(*options):
                 yield _text(function, args), columns
@@ -66,6 +67,8 @@ def _kinds(given: Sequence[Parameter]) -> Iterator[tuple[str, ...]]:
 def _kind(parameter: Parameter, kind: str, inner: str) -> str:
     if parameter.constant or parameter.kind in ("unit", "part"):
         return "'"
+    if parameter.name in ("year", "month", "day", "hour", "minute", "second"):
+        return "second" if parameter.name == "second" else "part"
     if parameter.group is None:
         return parameter.name if parameter.name in ("count", "start") and parameter.kind == "int64" else parameter.kind
     return kind if parameter.is_list else inner if kind.startswith("list<") else kind
@@ -92,12 +95,13 @@ def bound(function: Function, text: str, columns: Mapping[str, str]) -> tuple[Ex
 
 def rows(columns: Mapping[str, str]) -> list[dict[str, Any]]:
     """All values with each other, nulls among them; spread evenly over those where that are too many."""
-    everything = [
-        dict(zip(columns, values, strict=True)) for values in product(*([None, *EDGES[kind]] for kind in columns.values()))
-    ]
-    step = max(1, -(-len(everything) // MOST_ROWS))
-    return (
-        everything
-        if step == 1
-        else list(islice((everything[(i * (step * 2 + 1)) % len(everything)] for i in range(MOST_ROWS)), MOST_ROWS))
-    )
+    choices = [[None, *EDGES[kind]] for kind in columns.values()]
+    total = math.prod(map(len, choices))
+    places = range(total) if total <= MOST_ROWS else [i * (2 * (total // MOST_ROWS) + 1) % total for i in range(MOST_ROWS)]
+    return [dict(zip(columns, _combination(choices, place), strict=True)) for place in places]
+
+
+def _combination(choices: Sequence[Sequence[Any]], place: int) -> Iterator[Any]:
+    for values in choices:
+        place, digit = divmod(place, len(values))
+        yield values[digit]

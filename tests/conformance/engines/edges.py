@@ -45,6 +45,8 @@ EDGES: dict[str, list[Any]] = {
 KINDS: dict[str, DataType] = {written: parse_type(written) for written in EDGES}
 #: How often or how much: nothing that fills the memory.
 EDGES["count"], KINDS["count"] = [0, 1, -1, 3, 200, -(2**62)], parse_type("int64")
+EDGES["part"], KINDS["part"] = [0, 1, 2, 12, 23, 29, 31, 60, 2024, 2023, 9999, 10000, -1], parse_type("int64")
+EDGES["second"], KINDS["second"] = [0.0, 59.9999996, 1.0000005, -0.5, 60.0, float("nan")], parse_type("float64")
 EDGES["start"], KINDS["start"] = [0, 1, -1, 2, 5, 2**31, 2**32 - 1, -(2**63)], parse_type("int64")
 
 #: The types that a group of a signature is tried with.

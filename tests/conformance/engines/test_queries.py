@@ -36,7 +36,7 @@ def filled(engines: Mapping[str, Adapter]) -> Mapping[str, Adapter]:
 
 
 @given(text=queries())
-@settings(max_examples=80, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 def test_the_same_rows(text: str, filled: Mapping[str, Adapter]) -> None:
     relation = bind_select(text, {name: Dataset(schema, name) for name, (schema, _) in TABLES.items()})
     answers = []

@@ -109,7 +109,7 @@ ORDERED: tuple[tuple[Step, ...], ...] = (
     ({"sql": "select min(s) as low, k from t group by k order by low nulls first, k"},),
     ({"sql": "select s as a from t union select n from u order by a"},),
 )  # fmt: skip
-MANY = settings(max_examples=6, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=3, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 
 
 def tables(rows: list[Any], others: list[Any]) -> dict[str, Any]:
