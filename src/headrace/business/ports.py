@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NewType, Protocol, run
 
 from headrace.business.model.plugin import Plugin as Plugin
 from headrace.business.model.schema import Column, Schema
+from headrace.business.own_position import OwnPosition
 from headrace.business.processing.expressions.ir import Expr
 from headrace.business.processing.relation import Relation
 from headrace.records import record
@@ -100,9 +101,9 @@ class Scan:
     schema: Schema
     notes: tuple[str, ...] = field(default=(), kw_only=True)
     by_cursor: Callable[[str, str | None], Scan | None] | None = field(default=None, kw_only=True, compare=False, repr=False)
-    """`(column, value) -> scan` of no more than the rows that a run has to look at: those whose column is not below the value (when
-    there is one), is null, or infinite, and that no other can come below any more. Values compare as those of the scan's type do,
-    texts by their bytes. None when it cannot be asked so."""
+    """`(column, value) -> scan` of the rows whose column is not below the value (when there is one), null or infinite, and below which
+    no other can come any more. Values compare as the scan's type does, texts by bytes. None when it cannot be asked so."""
+    own_position: OwnPosition | None = field(default=None, kw_only=True, compare=False, repr=False)
     disordered: frozenset[str] = field(default=frozenset(), kw_only=True)
     """Columns that come as text because no type of ours holds their values, and whose text does not sort as they do."""
     text: ClassVar[bool] = False

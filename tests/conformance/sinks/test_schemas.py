@@ -47,7 +47,7 @@ VALUES = """
 """
 
 
-def stage_every_type(folder: Path, target: Target) -> Staged:
+def stage_every_type(folder: Path, target: Target | None = None) -> Staged:
     """Without an infinity where there is none: MySQL says so, see its own tests."""
     values = VALUES.replace("'inf'::DOUBLE", "1e308::DOUBLE") if isinstance(target, MySQLTarget) else VALUES
     folder.mkdir()

@@ -75,7 +75,7 @@ class Served:
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
-    (tmp_path / "headrace.toml").write_text("lease_seconds = 2\n")
+    (tmp_path / "headrace.toml").write_text("lease_seconds = 5\n")
     (tmp_path / "in.csv").write_text("x\n1\n2\n")
     served = Served(tmp_path)
     try:

@@ -247,6 +247,15 @@ def test_taking_what_is_missing_for_deleted_is_refused(tmp_path):
         runs.run()
 
 
+@pytest.mark.parametrize("name", ["d", "r", "n", "p", "nth", "rowid", "known_before", "left t"])
+def test_a_column_may_have_any_name(tmp_path, name):
+    (tmp_path / "t.csv").write_text(f'at,"{name}"\n1,a\n2,b\n')
+    runs = Runs(tmp_path, {"file": {"path": "t.csv"}}, {"cursor": "at"})
+    assert runs.run() == [(1, "a"), (2, "b")]
+    (tmp_path / "t.csv").write_text(f'at,"{name}"\n1,a\n2,b\n2,c\n')
+    assert runs.run() == [(2, "c")]
+
+
 def test_digests_do_not_depend_on_the_engine(tmp_path):
     """They stand in ledgers, and a later version must find the same."""
     (tmp_path / "t.csv").write_text("id,v\n1,é\n")

@@ -44,7 +44,7 @@ def outstanding(plan: Plan, ledgers: Mapping[str, Sequence[Checkpoint]], hash_fi
         if _by_file(plan.definition, source):
             present = tuple(hash_file(f) for f in source.scan.files)  # type: ignore[attr-defined]
             files[source.name] = {sink.name: _unseen(present, ledgers[sink.name], source.name, project) for sink in plan.sinks}
-    cursors = {s.name: {k.name: _position(ledgers[k.name], s.name) for k in plan.sinks} for s in plan.sources if s.cursor}
+    cursors = {s.name: {k.name: _position(ledgers[k.name], s.name) for k in plan.sinks} for s in plan.sources if s.resumes}
     behind = [sink for sink in plan.sinks if _lag(sink, plan.sinks, files, cursors)]
     if behind:
         sinks = [s for s in plan.sinks if _same(s, behind[0], files, cursors)]

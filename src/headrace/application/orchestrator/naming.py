@@ -35,7 +35,7 @@ class Names:
         order = self.order
         inputs = {**(order.identity or {}), **self.states(sink)}
         for source in order.plan.sources:
-            if source.cursor and not order.identity:
+            if source.resumes and not order.identity:
                 inputs[source.name] = [order.work.cursors.get(source.name), self.cursors.get(source.name)]
         name = checkpoint_name(order.plan, sink, order.params, inputs, order.run_id)
         return name[:16] + order.run_id.replace("-", "")[-16:] if order.force else name
@@ -46,6 +46,6 @@ class Names:
         content = getattr(sink.publisher, "mode", "replace") == "append"
         for source in () if self.order.identity else self.order.plan.sources:
             key = (source.name, content)
-            if key not in self._states and not source.cursor:
+            if key not in self._states and not source.resumes:
                 self._states[key] = identity(source, self.around.hash_file, self.order.project, content=content)
         return {name: state for (name, by_content), state in self._states.items() if by_content == content}

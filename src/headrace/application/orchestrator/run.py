@@ -84,7 +84,7 @@ class BatchRun:
             return False
         if self.order.work.nothing_new:
             return True
-        if self.order.work.cursors or any(s.cursor for s in self.plan.sources):
+        if self.order.work.cursors or any(s.resumes for s in self.plan.sources):
             return False
         return all(self._holds(sink) for sink in self.order.work.sinks)
 

@@ -102,7 +102,9 @@ def _guesses(scan: Scan, source: SourceDefinition, engine: Engine) -> dict[str, 
     unknown = [column.name for column in scan.schema if column.name not in declared]
     folders = getattr(scan, "folders", None)
     known = {c.name: c.type for c in folders.columns if c.name in unknown} if folders else {}
-    return {**engine.infer(scan, unknown), **known} if unknown else {}
+    known |= {name: kind for name, kind in getattr(scan, "hints", {}).items() if name in unknown}
+    unknown = [name for name in unknown if name not in known]
+    return {**(engine.infer(scan, unknown) if unknown else {}), **known}
 
 
 def _batches(source: Source, project: Path) -> ArrowScan:

@@ -25,7 +25,7 @@ EngineName = Literal["duckdb", "postgres"]
 class Incremental(Model):
     """What a run reads of a source that was read before: only new files, or only rows that no run has read, by a cursor."""
 
-    by: Literal["file", "cursor"] = "file"
+    by: Literal["file", "cursor", "source"] = "file"
     cursor: str | None = Field(None, description="The column whose values grow: a time of change, a number that counts up")
     lag: Annotated[int, Field(ge=0, strict=True)] | Duration | None = Field(
         None,

@@ -48,10 +48,17 @@ class PlannedSource:
     newest: Newest = "take"
     identity: tuple[str, ...] = ()
     """The columns that tell rows apart, where the contract has a key; all of them otherwise."""
+    remembers: bool = False
+    """Whether the source itself keeps how far it was read."""
 
     @property
     def schema(self) -> Schema:
         return self.contract.schema
+
+    @property
+    def resumes(self) -> bool:
+        """Whether a run begins where the one before ended, which the targets keep as a position."""
+        return self.cursor is not None or self.remembers
 
     @property
     def columns_read(self) -> frozenset[str]:

@@ -67,16 +67,31 @@ class _Planner:
 
     def _cursor(self, name: str, source: SourceDefinition) -> None:
         incremental = source.incremental
+        if getattr(source.plugin, "since", None) is not None and (incremental is None or incremental.cursor is None):
+            hint = f"write `incremental: {{by: cursor, cursor: ...}}` beside `{source.plugin.kind}`"
+            message = "`since` is given how far earlier runs have read, and this source does not say by which column"
+            self.problems.append(Problem(message, ("sources", name, source.plugin.kind, "since"), hint, on_key=True))
         if incremental is None:
             return
         path: Path = ("sources", name, "incremental")
-        if incremental.by == "cursor" and incremental.cursor is None:
+        if incremental.by == "source":
+            self._demand_memory(name, incremental, path)
+        elif incremental.by == "cursor" and incremental.cursor is None:
             self.problems.append(Problem("`by: cursor` needs `cursor: <column>`", path))
         elif incremental.cursor is not None and incremental.cursor not in self.schemas[name]:
             hint = did_you_mean(incremental.cursor, self.schemas[name].names)
             self.problems.append(Problem(f"there is no column `{incremental.cursor}`", (*path, "cursor"), hint))
         elif incremental.cursor is not None:
             self._comparable(name, incremental, path)
+
+    def _demand_memory(self, name: str, incremental: Incremental, path: Path) -> None:
+        kind = self.definition.sources[name].plugin.kind
+        if self.resolved[name].scan.own_position is None:
+            hint = "say `by: cursor` and a column, or `by: file` for files"
+            self.problems.append(Problem(f"`{kind}` does not remember how far it was read", (*path, "by"), hint))
+        elif incremental.cursor is not None or incremental.lag is not None:
+            hint = "leave `cursor` and `lag` out, or say `by: cursor`"
+            self.problems.append(Problem("with `by: source` the source goes by what it remembers itself", path, hint))
 
     def _comparable(self, name: str, incremental: Incremental, path: Path) -> None:
         kind, cell = self._type(name, incremental.cursor), self._cell(name, incremental.cursor)
@@ -259,6 +274,7 @@ class _Planner:
                 frozenset(needed.get(name, frozenset())) | self._referred(name),
                 *_incremental(self.definition.sources[name]),
                 self._identity(name),
+                remembers=self._remembers(name),
             )
             for name in self._reading_order()
         )
@@ -272,6 +288,10 @@ class _Planner:
             tuple(self.planned_sinks),
             tuple(notes),
         )
+
+    def _remembers(self, name: str) -> bool:
+        incremental = self.definition.sources[name].incremental
+        return incremental is not None and incremental.by == "source"
 
     def _appended_anew(self) -> Iterator[str]:
         """Rows of a source whose state cannot be told from an earlier one are new to an appending target each time."""

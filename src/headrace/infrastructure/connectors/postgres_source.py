@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -15,6 +15,7 @@ from headrace.business.model.schema import Column, Schema, did_you_mean
 from headrace.business.ports import Batch, Position
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.connectors.postgres_connection import ReachedPostgres
+from headrace.infrastructure.connectors.postgres_parallel import page_ranges, side_by_side
 from headrace.infrastructure.connectors.table_or_query import ONE_OF, bare, exactly_one
 from headrace.infrastructure.formats.arrow_union import needs_pyarrow
 from headrace.infrastructure.postgresql.columns import NUMERIC, PostgresColumn
@@ -25,6 +26,7 @@ from headrace.infrastructure.sql_text import quoted
 
 if TYPE_CHECKING:
     import psycopg
+    import pyarrow as pa
 
 
 class PostgresSource(ReachedPostgres):
@@ -37,9 +39,14 @@ class PostgresSource(ReachedPostgres):
         None, description=f"The table or view, with its schema when that is not on the search path; {ONE_OF}"
     )
     query: str | None = Field(None, description=f"A SELECT in PostgreSQL's dialect; {ONE_OF}")
+    parallel: Annotated[int, Field(ge=1, le=64)] = Field(
+        1, description="Over how many connections to read a table at once, each a part of its pages, all in one snapshot"
+    )
 
     @model_validator(mode="after")
     def _either(self) -> Self:
+        if self.parallel > 1 and self.query is not None:
+            raise ValueError("`parallel` parts a table by its pages: give `table`, or leave it out")
         return exactly_one(self, self.table, self.query)
 
     @property
@@ -55,7 +62,7 @@ class PostgresSource(ReachedPostgres):
             where = "" if condition == "true" else f" WHERE {condition}"
             return DatabaseScan(
                 Schema(tuple(Column(c.name, c.type) for c in columns)),
-                open=lambda: batches(self.address, self._select, columns, self.origin, condition),
+                open=lambda: self._opened(columns, condition),
                 origin=self.origin,
                 notes=tuple(c.note for c in columns if c.note),
                 disordered=frozenset(c.name for c in columns if c.disordered),
@@ -121,6 +128,28 @@ class PostgresSource(ReachedPostgres):
             raise NonRetryableError(
                 f"postgres has no table `{self.table}`", hint=did_you_mean(self.table, [str(row[0]) for row in tables])
             )
+        kind = connection.execute("SELECT relkind::text FROM pg_class WHERE oid = to_regclass(%s)", (written,)).fetchall()[0][0]
+        if self.parallel > 1 and kind not in ("r", "m"):
+            hint = "leave `parallel` out; of a partitioned table, read the partitions"
+            raise NonRetryableError(f"`{self.table}` is no plain table, and has no pages to be parted by", hint=hint)
+
+    def _opened(self, columns: Sequence[PostgresColumn], condition: str) -> Iterator[pa.RecordBatch]:
+        if self.parallel == 1:
+            yield from batches(self.address, self._select, columns, self.origin, condition)
+            return
+        from psycopg import IsolationLevel
+
+        with self._connected() as keeper:
+            keeper.isolation_level = IsolationLevel.REPEATABLE_READ
+            written = ".".join(quoted(part) for part in str(self.table).split("."))
+            pages = "pg_relation_size(%s::regclass) / current_setting('block_size')::int"
+            snapshot, count = keeper.execute(f"SELECT pg_export_snapshot(), {pages}".encode(), (written,)).fetchall()[0]
+
+            def part(pages_of_it: str) -> Iterator[pa.RecordBatch]:
+                selected = f"{self._select} WHERE {pages_of_it}" if pages_of_it else self._select
+                return batches(self.address, selected, columns, self.origin, condition, snapshot=str(snapshot))
+
+            yield from side_by_side(page_ranges(int(count), self.parallel), part)
 
 
 def _named(connection: psycopg.Connection[tuple[Any, ...]], columns: Sequence[PostgresColumn]) -> Iterator[PostgresColumn]:

@@ -56,7 +56,8 @@ MEANINGS: Mapping[str, str] = {
     "steps": "What happens to rows, one after the other", "checks": "The audit, before anything is published; of a test: outcomes by name",
     "sinks": "Where results go", "tests": "Rows that go in, and what must become of them: `headrace test`",
     "contract": "What the rows promise: here, or the path of a file, or of an ODCS document", "incremental": "What is read again",
-    "by": "Files that no target has, or rows above the highest cursor", "columns": "By name; other columns are kept, see `on_drift`",
+    "by": "file: files that no target has; cursor: rows that no run has read, by a column; source: as the source itself remembers",
+    "columns": "By name; other columns are kept, see `on_drift`",
     "key": "Columns that together name a row", "rules": "Conditions over a whole row, and references",
     "on_violation": "What becomes of a row that breaks a rule", "on_drift": "What happens when the data look different",
     "type": "What it is", "default": "When none is given", "required": "Whether it must be there", "unique": "No two rows alike",
@@ -108,10 +109,13 @@ def definition_page(
 ) -> str:
     """Every key of a definition, and every option of these sources, sinks and connections, in Markdown."""
     parts = [_DEFINITION_HEAD, *(_part(title, model) for title, model in PARTS), "# Sources and sinks\n"]
+    told: set[type[BaseModel]] = {model for _, model in PARTS}
     for word, group in (("source", sources), ("sink", sinks)):
-        parts += [_part(f"{word} `{plugin.kind}`", plugin) for plugin in sorted(group, key=lambda p: p.kind)]
+        for plugin in sorted(group, key=lambda p: p.kind):
+            parts += _with_inner(f"{word} `{plugin.kind}`", plugin, told)
     parts += [_CONNECTIONS_HEAD]
-    parts += [_part(f"connection `{plugin.kind}`", plugin) for plugin in sorted(connections, key=lambda p: p.kind)]
+    for plugin in sorted(connections, key=lambda p: p.kind):
+        parts += _with_inner(f"connection `{plugin.kind}`", plugin, told)
     return "\n".join(parts)
 
 
@@ -123,6 +127,29 @@ def events_page(events: Iterable[type[Any]]) -> str:
 def cli_page(root: Any) -> str:
     """Every command with its arguments and options, in Markdown, from a group of commands."""
     return "\n".join([_CLI_HEAD, *_commands(root, "headrace")])
+
+
+def _with_inner(title: str, plugin: type[BaseModel], told: set[type[BaseModel]]) -> Iterator[str]:
+    """The part of a plugin, and those of options that have options themselves, each told once."""
+    yield _part(title, plugin)
+    waiting = [(field.alias or name, field.annotation) for name, field in plugin.model_fields.items()]
+    while waiting:
+        path, annotation = waiting.pop(0)
+        for model in _models(annotation):
+            if model not in told:
+                told.add(model)
+                yield _part(f"`{path}:` of {title}", model)
+                inner = [(f"{path}.{field.alias or name}", field.annotation) for name, field in model.model_fields.items()]
+                waiting = [*inner, *waiting]
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        if not issubclass(annotation, Plugin | DataType | contract.Ruled):
+            yield annotation
+    elif get_origin(annotation) is not Profile:
+        for argument in get_args(annotation):
+            yield from _models(argument)
 
 
 def _part(title: str, model: type[BaseModel]) -> str:
@@ -186,6 +213,8 @@ def _named(annotation: Any) -> str:
     titles = {model: title for title, model in PARTS}
     if annotation in titles:
         return "see " + titles[annotation].removesuffix(", each")
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "options of its own, below"
     return str(getattr(annotation, "__name__", annotation)).lower()
 
 

@@ -9,6 +9,7 @@ from headrace.application.orchestrator import failpoints
 from headrace.errors import NonRetryableError, RetryableError, RunError
 from headrace.infrastructure.postgresql.columns import SEVERAL_DIMENSIONS, PostgresColumn, select
 from headrace.infrastructure.postgresql.faults import refused
+from headrace.infrastructure.sql_text import literal
 
 if TYPE_CHECKING:
     import psycopg
@@ -43,17 +44,24 @@ def described(connection: psycopg.Connection[tuple[Any, ...]], query: str, shown
 
 
 def batches(
-    url: str, query: str, columns: Sequence[PostgresColumn], shown: str, condition: str = "true", skip: int = 0
+    url: str,
+    query: str,
+    columns: Sequence[PostgresColumn],
+    shown: str,
+    condition: str = "true",
+    skip: int = 0,
+    snapshot: str | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """The rows of a query that a condition is true of, without the first `skip`. Values that travel as text are text here
-    (see `columns`)."""
+    (see `columns`). With the name of a `snapshot` they are those that another transaction sees."""
     import pyarrow as pa
     from adbc_driver_postgresql import dbapi
 
     whole = select(columns, query, condition) + (f" OFFSET {int(skip)}" if skip else "")
     try:
         with dbapi.connect(url) as connection, connection.cursor() as cursor:
-            for setting in _SETTINGS:
+            first, *rest = _SETTINGS
+            for setting in (first, *([f"SET TRANSACTION SNAPSHOT {literal(snapshot)}"] if snapshot else []), *rest):
                 cursor.execute(setting)
             cursor.execute(whole)
             failpoints.reached("source asked")

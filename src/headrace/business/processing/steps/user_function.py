@@ -70,6 +70,7 @@ class UserFunction:
         if spec is None or spec.loader is None or not path.is_file():
             raise NonRetryableError(f"there is no file `{place}`", hint=f"it is looked for at {path}")
         module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module  # where decorators and dataclasses look for the module that they are in
         spec.loader.exec_module(module)
         return module
 

@@ -29,7 +29,7 @@ def connect(plan: Plan, workspace: Path, limits: Limits, spare: Spare) -> duckdb
     else:
         spare.close()
         con = opened(str(workspace / "work.duckdb"), limits)
-    spill = str(limits.temp_directory or workspace / "spill")
+    spill = str((limits.temp_directory or workspace / "spill").resolve())
     con.execute(f"SET temp_directory = {literal(spill, String())}")
     if limits.temp is not None:
         con.execute(f"SET max_temp_directory_size = {literal(limits.temp, String())}")

@@ -26,7 +26,8 @@ class HeldRows:
     def __init__(self, con: duckdb.DuckDBPyConnection, source: PlannedSource, scan: OpenScan, project: Path) -> None:
         self.con, self.source, self.scan = con, source, scan
         self.table = identifier(f"held {source.name}")
-        self.files = [_place(f.name, project) for f in getattr(source.scan, "files", ())] or [source.origin]
+        files = [_place(f.name, project) for f in getattr(source.scan, "files", ())]
+        self.files: Sequence[str] = files or [source.origin]
 
     def number(self, rejected: str | None) -> None:
         """Find out which record each row was, and put those beside that could not be read."""
@@ -42,6 +43,7 @@ class HeldRows:
                 f"INSERT INTO {self.table} BY NAME SELECT -1 AS r, file, record, text, [{literal(UNREADABLE, String())}] AS reasons, "
                 f"'quarantine' AS action, reason || ': ' || message AS note FROM {rejected}"
             )
+        self.files = self.scan.placed(self.table) or self.files
 
     def write(self, target: QuarantineTarget) -> int:
         """Write the rows that are held back to a Parquet file, if there are any; their number."""

@@ -99,7 +99,7 @@ class Increment:
     def _known(self, near: str) -> dict[str, int]:
         """The rows near the highest value by their digests, those of earlier runs among them."""
         demand_few(self._number(f"SELECT count(*) FROM {self.checked.table} WHERE {near}"), self.source.name, self.cursor)
-        counted = f"SELECT {self.digest} AS d, count(*) FROM {self.checked.table} WHERE {near} GROUP BY d"
+        counted = f"SELECT {self.digest}, count(*) FROM {self.checked.table} WHERE {near} GROUP BY ALL"
         return {str(digest): int(count) for digest, count in self.con.execute(counted).fetchall()}
 
     def _leave(self, condition: str) -> None:

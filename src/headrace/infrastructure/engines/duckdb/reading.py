@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 import duckdb
 
+from headrace.business.fetched import FetchedScan, Wanted
 from headrace.business.ports import (
     ArrowFileScan,
     ArrowScan,
@@ -17,26 +18,26 @@ from headrace.business.ports import (
     ParquetScan,
     Scan,
 )
-from headrace.business.processing.plan import PlannedSource
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.engines.duckdb.reading_open import DuckDBTable as DuckDBTable
 from headrace.infrastructure.engines.duckdb.reading_open import Landing as Landing
 from headrace.infrastructure.engines.duckdb.reading_open import OpenScan as OpenScan
 
 
-def open_source(con: duckdb.DuckDBPyConnection, source: PlannedSource, scan: Scan) -> OpenScan:
-    """Open a scan of a source, once its files are on this machine."""
-    columns = source.columns_read
-    if isinstance(scan, FileScan) and scan.fetch is not None:
-        scan.fetch(scan.files, columns)
-    return open_scan(con, scan, source.name, columns=columns)
-
-
 def open_scan(
-    con: duckdb.DuckDBPyConnection, scan: Scan, name: str, *, sample: bool = False, columns: Collection[str] | None = None
+    con: duckdb.DuckDBPyConnection,
+    scan: Scan,
+    name: str,
+    *,
+    sample: bool = False,
+    columns: Collection[str] | None = None,
+    wanted: Wanted | None = None,
 ) -> OpenScan:
-    """Open a scan under the name of its dataset. As a `sample`, only to look at its first rows: what cannot be read is passed over.
-    Nothing but these columns will be read, if any are named; others may be missing from the files."""
+    """Open a scan under the name of its dataset, once its files are on this machine. As a `sample`, only to look at its first rows:
+    what cannot be read is passed over. Nothing but these columns will be read, if any are named; others may be missing from the
+    files. `wanted` is for rows that have to be fetched first."""
+    if isinstance(scan, FileScan) and scan.fetch is not None and not sample:
+        scan.fetch(scan.files, scan.schema.names if columns is None else columns)
     match scan:
         case FileScan(folders=Folders()):
             from headrace.infrastructure.engines.duckdb.reading_folders import FolderReading, without_folders
@@ -50,6 +51,10 @@ def open_scan(
             from headrace.infrastructure.engines.duckdb.reading_json import JsonReading
 
             return JsonReading(con, scan, name, sample=sample)
+        case FetchedScan():
+            from headrace.infrastructure.engines.duckdb.reading_fetched import FetchedReading
+
+            return FetchedReading(con, scan, name, wanted or Wanted(), sample=sample)
         case ParquetScan():
             from headrace.infrastructure.engines.duckdb.reading_typed import open_parquet
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from headrace.business.model.schema import Schema
@@ -48,6 +48,9 @@ class FolderReading:
 
     def record_numbers(self, ranks_table: str) -> str:
         return self.files.record_numbers(ranks_table)
+
+    def placed(self, held: str) -> Sequence[str] | None:
+        return self.files.placed(held)
 
     def close(self) -> None:
         self.files.close()

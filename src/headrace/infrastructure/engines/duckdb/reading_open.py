@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import duckdb
@@ -70,6 +70,11 @@ class OpenScan(Protocol):
     def record_numbers(self, ranks_table: str) -> str:
         """A SELECT of `file, rank, record` for a table of `file, rank`: which record of its file, counted from 1 and with the
         rejected ones, the row is that stands at `rank` among the accepted rows of the file, counted from 0."""
+        ...
+
+    def placed(self, held: str) -> Sequence[str] | None:
+        """Of a table with the columns `file` and `record` of rows from here: set both to where people find the records, if that is not in
+        the files of the scan. What `file` counts then, from 0; None when nothing was set."""
         ...
 
     def close(self) -> None: ...

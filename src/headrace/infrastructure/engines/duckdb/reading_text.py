@@ -120,6 +120,9 @@ class TextReading(ABC):
         """A SELECT of `file, rank, record`: which record of its file an accepted row is, by its rank among the accepted ones."""
         return record_numbers(ranks_table, self.rejected())
 
+    def placed(self, held: str) -> None:  # noqa: ARG002 - they are in the files of the scan
+        return None
+
     def close(self) -> None:
         self._drop_rejects()
         if self._folder is not None:
@@ -178,20 +181,22 @@ class TextReading(ABC):
 
     def _workplace(self) -> Path:
         if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="headrace-reading-", dir=self._place()))
+            self._folder = workplace(self.con)
         return self._folder
-
-    def _place(self) -> Path | None:
-        """Where DuckDB spills is the place that was given for large temporary files."""
-        folder = self.con.execute("SELECT current_setting('temp_directory')").fetchall()[0][0]
-        place = Path(folder) if folder else None
-        if place is None or not place.is_absolute():
-            return None
-        place.mkdir(parents=True, exist_ok=True)
-        return place
 
     def _number(self, query: str) -> int:
         return int(self.con.execute(query).fetchall()[0][0])
+
+
+def workplace(con: duckdb.DuckDBPyConnection) -> Path:
+    """A new folder for large temporary files. Where DuckDB spills is the place that was given for these."""
+    folder = con.execute("SELECT current_setting('temp_directory')").fetchall()[0][0]
+    place = Path(folder) if folder else None
+    if place is None or not place.is_absolute():
+        place = None
+    else:
+        place.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix="headrace-reading-", dir=place))
 
 
 def _copied_rejects(index: int, copy: Tidied) -> str:

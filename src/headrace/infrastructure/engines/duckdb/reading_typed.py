@@ -73,6 +73,9 @@ class TypedReading:
     def record_numbers(self, ranks_table: str) -> str:
         return record_numbers(ranks_table, None)
 
+    def placed(self, held: str) -> None:  # noqa: ARG002 - they are in the files of the scan
+        return None
+
     def close(self) -> None:
         if self._table is not None:
             self.con.execute(f"DROP TABLE IF EXISTS {self._table}")

@@ -9,6 +9,7 @@ from typing import Any
 import duckdb
 
 from headrace.business.engine import Ingested, Limits, Meeting, Progress, QuarantineTarget
+from headrace.business.fetched import Wanted
 from headrace.business.inside import StagedTable
 from headrace.business.model.contract import OnViolation
 from headrace.business.model.types import String
@@ -28,7 +29,7 @@ from headrace.infrastructure.engines.duckdb.late import Late
 from headrace.infrastructure.engines.duckdb.literals import identifier, literal
 from headrace.infrastructure.engines.duckdb.meeting import met
 from headrace.infrastructure.engines.duckdb.quarantine import Quarantine
-from headrace.infrastructure.engines.duckdb.reading import DuckDBTable, OpenScan, open_source
+from headrace.infrastructure.engines.duckdb.reading import DuckDBTable, OpenScan, open_scan
 from headrace.infrastructure.engines.duckdb.spare import Spare
 from headrace.infrastructure.engines.sql.tally import Tally, rule_counts, tally
 from headrace.infrastructure.engines.sql.working import Working
@@ -47,8 +48,12 @@ class DuckDBSession(Working):
     # Ingest ------------------------------------------------------------------------------------------------------
 
     def ingest(self, source: PlannedSource, quarantine: QuarantineTarget, *, after: str | None, progress: Progress) -> Ingested:
-        before = ReadUpTo.of(after)
-        scan = open_source(self.con, source, narrowed(source, before))
+        own = source.scan.own_position
+        if own is not None:
+            own.start(after if source.remembers else None)
+        before = ReadUpTo() if source.remembers else ReadUpTo.of(after)
+        wanted = Wanted(before.floor, self.plan.definition.retry.policy)
+        scan = open_scan(self.con, narrowed(source, before), source.name, columns=source.columns_read, wanted=wanted)
         self._scans.append(scan)
         checked = Checked(source)
         scan.load(DuckDBTable(self.con, checked.table, lambda rows: watched(self.con, checked.create(rows), progress), "#file"))
@@ -103,8 +108,13 @@ class DuckDBSession(Working):
             quarantine=target.path if written else None,
             files=getattr(source.scan, "files", ()),
             bytes=scan.bytes_total,
-            cursor=increment.position if increment else None,
+            cursor=self._position(source, increment),
         )
+
+    def _position(self, source: PlannedSource, increment: Increment | None) -> str | None:
+        if source.remembers and source.scan.own_position is not None:
+            return source.scan.own_position.reached()
+        return increment.position if increment else None
 
     def _tally(self, checked: Checked, late: Late, left: str) -> Tally:
         flags: tuple[OnViolation, ...] = ("fail", "quarantine", "drop")

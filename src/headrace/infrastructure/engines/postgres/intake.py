@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from headrace.business.engine import Limits
+from headrace.business.fetched import Wanted
 from headrace.business.model.schema import Column, Schema
 from headrace.business.model.types import Integer
 from headrace.business.ports import PROVENANCE, ArrowScan, FileScan, Scan
@@ -54,11 +55,11 @@ class Intake:
     def con(self) -> duckdb.DuckDBPyConnection:
         return connect(self.plan, self.workspace, self.limits, Spare(lambda: opened(":memory:", self.limits)))
 
-    def load(self, scan: Scan, name: str, table: str, columns: Collection[str] | None = None) -> OpenScan:
+    def load(
+        self, scan: Scan, name: str, table: str, columns: Collection[str] | None = None, wanted: Wanted | None = None
+    ) -> OpenScan:
         """Copy the rows of a scan into a new table: their number, the number of their file, and the cells as they came."""
-        if isinstance(scan, FileScan) and scan.fetch is not None:
-            scan.fetch(scan.files, scan.schema.names if columns is None else columns)
-        opening = open_scan(self.con, scan, name, columns=columns)
+        opening = open_scan(self.con, scan, name, columns=columns, wanted=wanted)
         self._scans.append(opening)
         opening.load(_RawTable(self.con, self.connection, table, scan, self.workspace))
         return opening
@@ -117,8 +118,7 @@ class _RawTable:
         self.arrived = _copied(self.con, self.connection, numbered, schema, self.table, self.folder)
 
     def rows(self) -> Mapping[int, int]:
-        files = len(self.scan.files) if isinstance(self.scan, FileScan) else 1
-        if files == 1:
+        if isinstance(self.scan, FileScan) and len(self.scan.files) == 1:
             return {0: self.arrived} if self.arrived else {}
         found = self.connection.rows(f"SELECT {PROVENANCE}, count(*) FROM {self.table} GROUP BY 1")
         return {int(file): int(rows) for file, rows in found}

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from headrace.business.engine import Ingested, Limits, Meeting, Progress, QuarantineTarget
+from headrace.business.fetched import Wanted
 from headrace.business.inside import DatabaseScan, StagedTable
 from headrace.business.model.contract import OnViolation
 from headrace.business.model.schema import Schema
@@ -68,11 +69,14 @@ class PostgresSession(Working):
 
     def ingest(self, source: PlannedSource, quarantine: QuarantineTarget, *, after: str | None, progress: Progress) -> Ingested:
         progress(None)
-        before = ReadUpTo.of(after)
+        if (own := source.scan.own_position) is not None:
+            own.start(after if source.remembers else None)
+        before = ReadUpTo() if source.remembers else ReadUpTo.of(after)
+        wanted = Wanted(before.floor, self.plan.definition.retry.policy)
         source = replace(source, scan=narrowed(source, before))
         at_home = isinstance(source.scan, DatabaseScan) and source.scan.database == self.identity
         arrived = self.area.name("arrived", source.name) if not at_home or source.contract.late else None
-        scan = self._arrive(source, arrived, at_home=at_home)
+        scan = self._arrive(source, arrived, wanted, at_home=at_home)
         checked = Checked(source, self.area.name("checked", source.name), keeps_cells=arrived is None)
         self.connection.run(checked.create(arrived or numbered(source)))
         if source.contract.late or any(not step.cheap for step in self.plan.steps):
@@ -86,9 +90,9 @@ class PostgresSession(Working):
             self.connection.run(f"DROP TABLE {arrived}")
         return found
 
-    def _arrive(self, source: PlannedSource, arrived: str | None, *, at_home: bool) -> OpenScan:
+    def _arrive(self, source: PlannedSource, arrived: str | None, wanted: Wanted, *, at_home: bool) -> OpenScan:
         if not at_home:
-            return self.intake.load(source.scan, source.name, str(arrived), source.columns_read)
+            return self.intake.load(source.scan, source.name, str(arrived), source.columns_read, wanted)
         if arrived is not None:
             # Late rules find rows that the scan had let go of, and to ask the source again might give others.
             self.connection.run(f"CREATE UNLOGGED TABLE {arrived} AS SELECT * FROM {numbered(source)} AS source")
@@ -138,8 +142,13 @@ class PostgresSession(Working):
             quarantine=target.path if written else None,
             files=getattr(source.scan, "files", ()),
             bytes=scan.bytes_total,
-            cursor=increment.position if increment else None,
+            cursor=self._position(source, increment),
         )
+
+    def _position(self, source: PlannedSource, increment: Increment | None) -> str | None:
+        if source.remembers and source.scan.own_position is not None:
+            return source.scan.own_position.reached()
+        return increment.position if increment else None
 
     def _tally(self, checked: Checked, late: Late, left: str) -> Tally:
         groups = [*checked.masks, *(late.breaks([action]) for action in _HELD), left]
