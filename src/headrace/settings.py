@@ -16,6 +16,10 @@
     keep_days = 90                 HEADRACE_KEEP_DAYS        how long the events of ended runs are kept
     slots = {warehouse = 2}        HEADRACE_SLOTS            named resources of all workers together: `warehouse=2,api=1`
 
+    [engines.postgres]                                       the database in which `engine: postgres` works (see `PostgresSettings`)
+    url = "postgresql://etl:${secret:env/WAREHOUSE_PASSWORD}@warehouse/sales"
+    schema = "headrace_staging"
+
     [[outbox]]                                               who is told of events outside (see `Outlet`)
     webhook = "https://hooks.example.com/headrace"
     types = ["pipeline.*"]
@@ -47,10 +51,10 @@ NAMED = "connection:"
 _PREFIX = "HEADRACE_"
 _KEYS = (
     "memory_limit", "threads", "temp_directory", "temp_limit", "state", "quarantine_days", "quarantine_max", "database_url",
-    "database_schema", "definitions", "lease_seconds", "attempts", "keep_days", "slots", "outbox", "connections",
+    "database_schema", "definitions", "lease_seconds", "attempts", "keep_days", "slots", "outbox", "connections", "engines",
 )  # fmt: skip
 #: What only the file holds, or the environment in its own way.
-_TABLES = ("outbox", "connections")
+_TABLES = ("outbox", "connections", "engines", "postgres")
 _PATHS = ("temp_directory", "state", "definitions")
 _COUNTS = ("threads", "quarantine_days", "attempts", "keep_days")
 _SIZES = ("memory_limit", "temp_limit", "quarantine_max")
@@ -79,6 +83,20 @@ class Outlet:
 
 
 @record
+class PostgresSettings:
+    """The database of `engine: postgres`."""
+
+    url: str
+    """May hold references to secrets, which are resolved when it is used."""
+    schema: str = "headrace_staging"
+    """Where it stages; made when it is not there."""
+    statement_timeout: float | None = None
+    """How long one statement may take, in seconds; as the server says unless set."""
+    lock_timeout: float = 60.0
+    """How long another's lock is waited for, in seconds."""
+
+
+@record
 class Settings:
     """What was set; None leaves the choice to the engine. Relative paths are meant from the project folder."""
 
@@ -98,6 +116,7 @@ class Settings:
     keep_days: int = 90
     slots: Mapping[str, int] = field(default_factory=dict)
     outbox: tuple[Outlet, ...] = ()
+    postgres: PostgresSettings | None = None
     connections: Mapping[str, WrittenProfile] = field(default_factory=dict)
 
 
@@ -141,6 +160,8 @@ def _file(file: Path, env: Mapping[str, str], problems: list[Problem]) -> dict[s
         where = Location(str(file), _line(text, key), 1)
         if key == "outbox":
             found[key] = (_outlets(value, str(file), text, problems), where)
+        elif key == "engines":
+            found["postgres"] = (_engines(value, where, problems), where)
         elif key not in _KEYS:
             problems.append(Problem(f"unknown setting `{key}`", (), _meant(key, _KEYS), location=where))
         elif key != "connections":
@@ -237,6 +258,37 @@ def _slots(value: Any) -> dict[str, int] | None:
     if not isinstance(value, Mapping) or not all(name and _is_count(units) for name, units in value.items()):
         return None
     return {str(name): int(units) for name, units in value.items()}
+
+
+_ENGINE_KEYS = ("url", "schema", "statement_timeout", "lock_timeout")
+
+
+def _engines(value: Any, head: Location, problems: list[Problem]) -> PostgresSettings | None:
+    """The table `[engines.postgres]`, with every problem."""
+    before = len(problems)
+    table = value.get("postgres") if isinstance(value, Mapping) else None
+    if not isinstance(table, Mapping) or set(value) != {"postgres"}:
+        problems.append(Problem("`engines` holds the settings of engines: `[engines.postgres]`, and no other", location=head))
+        return None
+    checks = {
+        "url": (_is_database(table.get("url")), _WANTED["database_url"]),
+        "schema": (_is_word(table.get("schema", "headrace_staging")), "the name of a schema"),
+        "statement_timeout": (_seconds(table.get("statement_timeout", 1)) is not None, "a number of seconds, at least 1"),
+        "lock_timeout": (_seconds(table.get("lock_timeout", 1)) is not None, "a number of seconds, at least 1"),
+    }
+    problems += [
+        Problem(f"unknown setting `{key}` of an engine", (), _meant(key, _ENGINE_KEYS), location=head)
+        for key in table
+        if key not in _ENGINE_KEYS
+    ]
+    problems += [
+        Problem(f"`{k}` of the engine postgres must be {want}", location=head) for k, (ok, want) in checks.items() if not ok
+    ]
+    return PostgresSettings(**table) if len(problems) == before else None
+
+
+def _is_database(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith(("postgresql://", "postgres://", "${secret:"))
 
 
 _SCHEMES = {"webhook": ("http://", "https://"), "redis": ("redis://", "rediss://", "unix://")}

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from headrace.bootstrap.cleaning import clean
 from headrace.bootstrap.connecting import connection, connections
 from headrace.bootstrap.log import (
     cloud_events,
@@ -63,6 +64,7 @@ __all__ = [
     "catalog",
     "chaos",
     "check",
+    "clean",
     "cloud_events",
     "connection",
     "connections",
@@ -127,7 +129,8 @@ def check(loaded: Loaded) -> list[Problem]:
 
 def statements(loaded: Loaded, planned: Plan) -> Sequence[Statement]:
     """What the engine will run, for people to read."""
-    return engine(settings(loaded.project)).statements(planned)
+    home = state_home(loaded.project)
+    return engine(settings(home), planned.definition.engine, home).statements(planned)
 
 
 def run(
@@ -206,7 +209,14 @@ def test(loaded: Loaded) -> Sequence[Rehearsed]:
     prepared = prepare(loaded, where)
     with tempfile.TemporaryDirectory(prefix="headrace-test-") as folder:
         return list(
-            rehearse(loaded.definition, prepared.resolved, where.engine, loaded.project, Path(folder), where.write_texts)
+            rehearse(
+                loaded.definition,
+                prepared.resolved,
+                where.engine(loaded.definition.engine),
+                loaded.project,
+                Path(folder),
+                where.write_texts,
+            )
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from headrace.bus.bus import EventBus
     from headrace.bus.store import Envelope
     from headrace.business.connections import Profile
-    from headrace.business.engine import Engine
+    from headrace.business.engine import Engine, Limits
     from headrace.business.model.definition import Loaded
     from headrace.business.ports import InputFile
     from headrace.infrastructure.catalog import Catalog
@@ -61,11 +62,27 @@ def settings(project: Path) -> Settings:
     return load_settings(state_home(project))
 
 
-def engine(chosen: Settings) -> Engine:
+def engine(chosen: Settings, name: str = "duckdb", home: Path = Path()) -> Engine:
+    """An engine by its name. Raises `DefinitionError` when its settings are not there."""
     from headrace.business.engine import Limits
+
+    limits = Limits(chosen.memory_limit, chosen.threads, chosen.temp_directory, chosen.temp_limit)
+    if name == "postgres":
+        return _postgres_engine(chosen, limits, home)
     from headrace.infrastructure.engines.duckdb.engine import DuckDBEngine
 
-    return DuckDBEngine(Limits(chosen.memory_limit, chosen.threads, chosen.temp_directory, chosen.temp_limit))
+    return DuckDBEngine(limits)
+
+
+def _postgres_engine(chosen: Settings, limits: Limits, home: Path) -> Engine:
+    from headrace.errors import Problem
+    from headrace.infrastructure.engines.postgres.engine import PostgresEngine
+    from headrace.security.secrets import Secret, Vault
+
+    if chosen.postgres is None:
+        hint = 'say in headrace.toml: [engines.postgres] with url = "postgresql://user:${secret:env/PASSWORD}@host/database"'
+        raise DefinitionError([Problem("the engine postgres is not told in which database to work", ("engine",), hint)])
+    return PostgresEngine(Secret(chosen.postgres.url, Vault.of(home)), chosen.postgres, limits)
 
 
 def state_folder(project: Path) -> Path:
@@ -163,7 +180,7 @@ def site(
     return Site(
         project=project,
         state=state,
-        engine=engine(chosen),
+        engine=cache(lambda name: engine(chosen, name, home)),
         bus=bus,
         records=log,
         queue=DatabaseRunQueue(store, bus.tell),

@@ -161,7 +161,7 @@ def carry_out_claimed(home: Path, lease: Lease) -> None:
 
     request = lease.request
     site = replace(parts.site(Path(request.project), home=home, patient=True), postpones=True)
-    site.engine.prepare()
+    site.engine("duckdb").prepare()
 
     def prepare(attempted: Attempted) -> tuple[Prepared, Assignment]:
         loaded = _load(request.definition, request.params)

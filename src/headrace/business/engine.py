@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
+from headrace.business.inside import StagedTable
 from headrace.business.model.types import DataType
 from headrace.business.ports import InputFile, Scan, Staged
 from headrace.business.processing.expressions.ir import Expr
 from headrace.business.processing.plan import Plan, PlannedSource
+from headrace.errors import Problem
 from headrace.records import record
 
 #: Told now and then how far a long statement is, from 0 to 1, or None where that cannot be known.
@@ -111,9 +113,11 @@ class Session(Protocol):
         """Carry out what cannot be part of one statement: Python functions, shared results, keys that repeat."""
         ...
 
-    def stage(self, dataset: str, folder: Path, progress: Progress) -> Staged: ...
+    def stage(self, dataset: str, folder: Path, progress: Progress) -> Staged | StagedTable:
+        """Bring a result to rest: in files of the folder, or where the engine is at home."""
+        ...
 
-    def adopt(self, dataset: str, staged: Staged) -> None:
+    def adopt(self, dataset: str, staged: Staged | StagedTable) -> None:
         """Take a dataset as an earlier session has staged it, instead of making it."""
         ...
 
@@ -158,10 +162,45 @@ class Engine(Protocol):
 
     def statements(self, plan: Plan) -> Sequence[Statement]: ...
 
-    def verify(self, staged: Staged) -> None:
-        """Raises when what was staged is not any more what was written."""
+    def problems(self, plan: Plan) -> Iterable[Problem]:
+        """What keeps this engine from carrying out a plan; asked before anything runs."""
+        ...
+
+    def notes(self, plan: Plan) -> Iterable[str]:
+        """What is worth knowing of how it will carry out a plan: what is moved, and what stays where it is."""
+        ...
+
+    def verify(self, staged: Staged | StagedTable) -> None:
+        """Raises `RetryableError` when what was staged is not any more what was written."""
         ...
 
     def session(self, plan: Plan, workspace: Path, project: Path) -> Session:
         """A run's work. Python functions are looked for from the project folder."""
+        ...
+
+
+@record
+class Litter:
+    """Something that a run left in a database: what it is, of which run, and how large."""
+
+    what: str
+    run: str
+    bytes: int
+
+
+@runtime_checkable
+class KeepsTables(Protocol):
+    """An engine that stages in tables of a database, where they outlive a session, and a process that dies."""
+
+    def take_out(self, staged: StagedTable, folder: Path) -> Staged:
+        """The same rows as files, for a sink that is elsewhere."""
+        ...
+
+    def discard(self, staged: Iterable[StagedTable]) -> None:
+        """Drop what is published, or will never be."""
+        ...
+
+    def sweep(self, *, pretend: bool = False) -> Sequence[Litter]:
+        """Drop what dead runs left and nobody can go on with; or only say what that is. What a living run uses, or a run can be gone on
+        with from, stays."""
         ...

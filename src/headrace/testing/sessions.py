@@ -28,7 +28,7 @@ def session_of(loaded: Loaded, project: Path) -> Iterator[Session]:
     """A session of the engine with all sources read and everything prepared."""
     plan = bootstrap.plan(loaded)
     work = project / ".kit"
-    session = bootstrap.site(project).engine.session(plan, work / "session", project)
+    session = bootstrap.site(project).engine(plan.definition.engine).session(plan, work / "session", project)
     try:
         for source in plan.sources:
             session.ingest(source, QuarantineTarget(work / "held.parquet", "kit", "kit"), after=None, progress=unwatched)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from headrace import bootstrap
+from headrace.business.inside import places
 from headrace.business.model.schema import Schema
 from headrace.business.ports import Step
 from headrace.testing.laws import demand
@@ -27,7 +28,7 @@ def step_conforms(step: Any, project: Path, **inputs: RowsSource) -> list[Row]:
     with session_of(loaded, project) as session:
         staged = session.stage(planned.name, project / ".kit" / "session" / "staged", unwatched)
         rows = list(session.rows(planned.name, 10_000))
-        file = bootstrap.catalog().source("file").model_validate({"path": [str(path) for path in staged.files]})
+        file = bootstrap.catalog().source("file").model_validate({"path": list(places(staged))})
         found: Schema = file.scan(project).schema  # type: ignore[attr-defined]  # files are scannable
     promised = [(c.name, str(c.type)) for c in planned.schema]
     demand([(c.name, str(c.type)) for c in found] == promised, f"promised: {promised}; came: {[str(c) for c in found]}")

@@ -6,7 +6,6 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from decimal import Decimal as Exact
 from typing import Any, ClassVar, Protocol
 
@@ -14,7 +13,7 @@ import duckdb
 import psycopg
 
 from headrace.business.model.schema import Schema
-from headrace.business.model.types import DataType, Float, Interval, Json, List, Timestamp
+from headrace.business.model.types import DataType, Date, Float, Interval, Json, List, String, Timestamp
 from headrace.business.processing.expressions.ir import Expr
 from headrace.business.processing.relation import Relation
 from headrace.infrastructure.engines.duckdb import expressions as duckdb_expressions
@@ -129,11 +128,13 @@ def postgres_engine(url: str) -> Iterator[Postgres]:
 def readable(sql: str, kind: DataType, engine: Adapter) -> str:
     """The printed expression, so that whatever fetches it gives a value of Python that loses nothing."""
     if isinstance(kind, Timestamp) and kind.zone:
-        return f"({sql} AT TIME ZONE 'UTC')"
-    if isinstance(kind, Interval | Json):
+        sql = f"({sql} AT TIME ZONE 'UTC')"
+    if isinstance(kind, Interval | Json | Date | Timestamp):
         return f"CAST({sql} AS {'VARCHAR' if engine.name == 'duckdb' else 'text'})"
-    if kind == Float(32):
-        return f"CAST({sql} AS double precision)"
+    if isinstance(kind, List) and isinstance(kind.item, Json | Date | Timestamp):
+        return f"CAST({sql} AS {engine.type_name(List(String()))})"
+    if kind in (Float(32), List(Float(32))):
+        return f"CAST({sql} AS {engine.type_name(Float(64) if kind == Float(32) else List(Float(64)))})"
     return sql
 
 
@@ -148,9 +149,9 @@ def shown(value: Any, kind: DataType) -> str:
     if isinstance(value, Exact):
         return f"{value:f}"
     if isinstance(kind, Interval):
-        return _span(value)
-    if isinstance(value, datetime) and value.tzinfo is not None:
-        value = value.astimezone(UTC).replace(tzinfo=None)
+        return _span(value) if isinstance(value, str) else str(value)
+    if isinstance(kind, Date | Timestamp):
+        return re.sub(r"^(\S+) \(?BC\)?(.*)$", r"\1\2 BC", str(value))
     return f"{type(value).__name__} {value!r}" if isinstance(value, str | bytes | bool) else str(value)
 
 

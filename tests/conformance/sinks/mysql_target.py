@@ -11,7 +11,7 @@ from tests.conformance.sinks.targets import Row, Target, plain
 
 from headrace.infrastructure.connectors.mysql_connection import MySQLConnection
 from headrace.infrastructure.connectors.mysql_sink import MySQLSink
-from headrace.infrastructure.connectors.sql_text import quoted
+from headrace.infrastructure.sql_text import quoted
 from headrace.security.secrets import Secret
 
 

@@ -25,9 +25,9 @@ from headrace.infrastructure.connectors.duckdb_sink import DuckDBSink
 from headrace.infrastructure.connectors.duckdb_types import duckdb_type
 from headrace.infrastructure.connectors.file_sink import FileSink
 from headrace.infrastructure.connectors.postgres_sink import PostgresSink
-from headrace.infrastructure.connectors.sql_text import quoted
 from headrace.infrastructure.connectors.sqlite_sink import SQLiteSink
 from headrace.infrastructure.formats.parquet_checksums import add_checksums
+from headrace.infrastructure.sql_text import quoted
 
 MODES = ("append", "replace", "merge", "scd2")
 SCHEMA = Schema.of(

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from headrace.business.ports import InputFile, Scan
-from headrace.infrastructure.engines.duckdb.reading import open_scan
+from headrace.infrastructure.engines.duckdb.reading import DuckDBTable, open_scan
 
 
 @dataclass
@@ -42,7 +42,9 @@ def read(scan: Scan, con: duckdb.DuckDBPyConnection | None = None) -> Read:
     connection.execute("DROP TABLE IF EXISTS loaded")
     opened = open_scan(connection, scan, 'the "source"')
     try:
-        opened.load(lambda relation: connection.execute(f"CREATE TABLE loaded AS SELECT * FROM {relation}"), "loaded")
+        opened.load(
+            DuckDBTable(connection, "loaded", lambda rows: connection.execute(f"CREATE TABLE loaded AS SELECT * FROM {rows}"))
+        )
         rows = connection.execute("SELECT * FROM loaded").fetchall()
         table = opened.rejected()
         rejected = connection.execute(f"SELECT * FROM {table}").fetchall() if table else []

@@ -71,11 +71,14 @@ def plan(
     param: Params = None,
     as_json: AsJson = False,
     sql: Annotated[bool, typer.Option("--sql/--no-sql", help="Show the SQL that the engine will run.")] = True,
+    engine: Annotated[
+        str | None, typer.Option("--engine", help="Plan for this engine instead of the one in the definition.")
+    ] = None,
 ) -> None:
     """Show what a run would do: graph, schemas, SQL, what is read, and the guarantee."""
     from headrace.application.cli.inspecting import show_plan
 
-    show_plan(system(), file, param, as_json=as_json, sql=sql)
+    show_plan(system(), file, param, as_json=as_json, sql=sql, engine=engine)
 
 
 @app.command()
@@ -158,6 +161,18 @@ def worker(
     from headrace.application.cli.serving import work
 
     work(system(), project, parallel, drain, serving=False)
+
+
+@app.command()
+def clean(
+    project: Project = Path(),
+    pretend: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Remove what dead runs left behind: on disk, and in the staging schema of a database."""
+    from headrace.application.cli.cleaning import clean as sweep
+
+    sweep(system(), project, pretend=pretend, as_json=as_json)
 
 
 @app.command()

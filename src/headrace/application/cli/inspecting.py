@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from headrace.application.cli.arguments import definition_file, parameters
 from headrace.application.cli.composed import settle
@@ -13,11 +13,12 @@ from headrace.application.cli.console import number, paint, say, say_json, size,
 from headrace.application.cli.system import System
 from headrace.application.orchestrator.graph import describe
 from headrace.application.orchestrator.sources import SourceAway
-from headrace.business.model.definition import Definition
+from headrace.business.model.definition import Definition, EngineName, Loaded
 from headrace.business.model.durations import format_duration
+from headrace.business.model.schema import did_you_mean
 from headrace.business.processing.plan import Plan, PlannedSource
 from headrace.business.scheduling.schedule import Tick, next_ticks
-from headrace.errors import DefinitionError
+from headrace.errors import DefinitionError, UsageError
 
 
 def validate_file(system: System, file: Path, param: Sequence[str] | None, *, as_json: bool) -> None:
@@ -74,8 +75,12 @@ def _problem(problem: Any) -> dict[str, Any]:
     }
 
 
-def show_plan(system: System, file: Path, param: Sequence[str] | None, *, as_json: bool, sql: bool) -> None:
+def show_plan(
+    system: System, file: Path, param: Sequence[str] | None, *, as_json: bool, sql: bool, engine: str | None = None
+) -> None:
     loaded = system.load(definition_file(file), parameters(param))
+    if engine is not None:
+        loaded = _on_engine(loaded, engine)
     settle()
     plan = system.plan(loaded)
     statements = system.statements(loaded, plan)
@@ -89,6 +94,14 @@ def show_plan(system: System, file: Path, param: Sequence[str] | None, *, as_jso
             say("")
             say(paint(f"-- {plan.definition.engine}: {statement.title}", "cyan"))
             say(statement.text + ";")
+
+
+def _on_engine(loaded: Loaded, name: str) -> Loaded:
+    """The same definition as another engine would carry it out."""
+    known = get_args(EngineName)
+    if name not in known:
+        raise UsageError(f"there is no engine `{name}`", hint=did_you_mean(name, known))
+    return loaded.model_copy(update={"definition": loaded.definition.model_copy(update={"engine": name})})
 
 
 def _as_data(plan: Plan, project: Path, statements: list[dict[str, str]]) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from headrace.bus.chain import Verified
 from headrace.bus.store import Envelope
 from headrace.bus.subscriptions import DeadLetter, Standing
 from headrace.business.connections import Profile
-from headrace.business.engine import Statement
+from headrace.business.engine import Litter, Statement
 from headrace.business.model.definition import Loaded
 from headrace.business.processing.plan import Plan
 from headrace.errors import DefinitionError, HeadraceError
@@ -138,6 +138,8 @@ class System(Protocol):
     def serve(self, project: Path, parallel: int, told: Callable[[str], None]) -> Serving: ...
 
     def worker(self, project: Path, parallel: int, told: Callable[[str], None]) -> Serving: ...
+
+    def clean(self, project: Path, *, pretend: bool = False) -> Sequence[Litter]: ...
 
     def crew(self, project: Path, parallel: int) -> Crew: ...
 

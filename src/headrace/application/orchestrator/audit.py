@@ -13,7 +13,7 @@ from headrace.business.engine import Session
 from headrace.business.ports import Measured, Verdict
 from headrace.business.processing.expressions.ir import Expr
 from headrace.business.processing.plan import Plan, PlannedCheck, PlannedTarget
-from headrace.errors import HeadraceError
+from headrace.errors import HeadraceError, RetryableError
 
 
 class MeasureTarget(Protocol):
@@ -81,6 +81,8 @@ def _measure(
     try:
         found = measure(place, {f"m{i}": measures[key] for i, key in enumerate(keys)})
         return {} if found is None else {key: found[f"m{i}"] for i, key in enumerate(keys)}
+    except RetryableError:
+        raise  # The rows could not be reached, which says nothing of them.
     except HeadraceError as error:
         if len({check for check, _ in keys}) == 1:
             failures[keys[0][0]] = error.message

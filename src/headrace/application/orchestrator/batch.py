@@ -47,7 +47,8 @@ Planned = Callable[[Attempted], Prepared]
 def prepare(site: Site, definition: Definition, file: Path | None = None, attempted: Attempted = once) -> Prepared:
     """Look at the sources and plan. Raises `DefinitionError` with every problem of both; and `SourceAway` where nothing is wrong, but
     a source is away."""
-    looked = look_at_sources(definition, site.project, site.engine, attempted)
+    engine = site.engine(definition.engine)
+    looked = look_at_sources(definition, site.project, engine, attempted)
     away = [error.problem for error in looked.away]
     try:
         plan = build_plan(definition, looked.resolved)
@@ -55,7 +56,10 @@ def prepare(site: Site, definition: Definition, file: Path | None = None, attemp
         if wrong := [*looked.problems, *error.problems]:
             raise DefinitionError([*wrong, *away]) from error
         raise looked.away[0] from None  # without it there is no plan, and nothing else is wrong
-    return Prepared(definition, file, looked.resolved, plan)
+    if refused := tuple(engine.problems(plan)):
+        raise DefinitionError(refused)
+    noted = replace(plan, notes=(*plan.notes, *engine.notes(plan)))
+    return Prepared(definition, file, looked.resolved, noted)
 
 
 def at_first(planned: Planned) -> Planned:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -26,10 +27,20 @@ from headrace.application.orchestrator.sources import Attempted
 from headrace.application.queries.runs import RunView, fold
 from headrace.bus.events import DataStoredEvent, Event, PipelineCancelledEvent, PipelineCompletedEvent, PipelineFailedEvent
 from headrace.bus.lifecycle import PipelineOvertakenEvent, PipelineReopenedEvent, PipelineRetriedEvent
+from headrace.business.engine import Engine, KeepsTables
+from headrace.business.inside import StagedTable
 from headrace.business.model.definition import Definition
 from headrace.business.ports import Fence, Fenced
 from headrace.business.processing.plan import Plan, PlannedSink, Resolved
-from headrace.errors import CircuitBreakerOpenError, HeadraceError, LeaseLost, NonRetryableError, RetryableError, TimedOut
+from headrace.errors import (
+    CircuitBreakerOpenError,
+    HeadraceError,
+    LeaseLost,
+    NonRetryableError,
+    RetryableError,
+    RunError,
+    TimedOut,
+)
 from headrace.records import record
 from headrace.resilience.backoff import RetryPolicy
 from headrace.resilience.retry import retrying
@@ -121,8 +132,15 @@ class _Carrier:
             told = error if isinstance(error, HeadraceError) else NonRetryableError(str(error))
             self._failed(error, told.message, told.hint)
             raise
-        self.site.workspaces.close(run_id)
+        self._clear_away()
         return more
+
+    def _clear_away(self) -> None:
+        """What is left of a run that ended well. It is told of already, so what cannot be removed now is left to the next sweep."""
+        self.site.workspaces.close(self.lease.run_id)
+        with suppress(RunError):
+            if self.batch is not None:
+                self.batch.clear_away()
 
     def _work(self) -> tuple[bool, bool]:
         """Whether more has to follow, and whether there was anything to do."""
@@ -133,7 +151,8 @@ class _Carrier:
         if anew:
             self._fence_off()
             self._forget_what_was_overtaken()
-        ready = from_note(workspaces.noted(self.lease.run_id), prepared.plan)
+        engine = self.site.engine(prepared.definition.engine)
+        ready = self._lying_ready(engine)
         if ready is None:
             work = self.assignment.work or self._outstanding()
             prepared = _reading_only(prepared, work)
@@ -142,6 +161,9 @@ class _Carrier:
         else:
             work = ready.work
         workspaces.tidy({o.run_id for o in self.site.queue.outstanding()} | {self.lease.run_id}, self.pipeline)
+        if isinstance(engine, KeepsTables):
+            with suppress(RunError):  # Whether the database can be reached, the run will find out.
+                engine.sweep()
         order = Order(
             run_id=self.lease.run_id,
             plan=prepared.plan,
@@ -161,8 +183,19 @@ class _Carrier:
         )
         if self.assignment.before:
             self.tell(*self.assignment.before)
-        self.batch = BatchRun(order, self.site.engine, self)
+        self.batch = BatchRun(order, engine, self)
         return work.more, self.batch.execute(ready)
+
+    def _lying_ready(self, engine: Engine) -> Ready | None:
+        """What an earlier attempt has staged, if all of it is still there."""
+        ready = from_note(self.site.workspaces.noted(self.lease.run_id), self.prepared.plan)
+        tables = [staged for staged in ready.staged.values() if isinstance(staged, StagedTable)] if ready else []
+        try:
+            for table in tables:
+                engine.verify(table)
+        except RetryableError:
+            return None
+        return ready
 
     def _ask_for_the_rest(self) -> None:
         """Before this run is known to have ended, so that a death in between loses nothing; and once, whoever asks again."""

@@ -35,7 +35,7 @@ def with_types(site: Site, definition: Definition, dataset: str) -> Contract:
     source = definition.sources[dataset]
     contract = source.contract or Contract()
     alone = definition.model_copy(update={"sources": {dataset: source}})
-    found = look_at_sources(alone, site.project, site.engine).resolved
+    found = look_at_sources(alone, site.project, site.engine(definition.engine)).resolved
     if dataset not in found:
         return contract
     types = {c.name: c.type for c in found[dataset].scan.schema} | dict(found[dataset].inferred)
@@ -49,7 +49,7 @@ def with_types(site: Site, definition: Definition, dataset: str) -> Contract:
 
 def _measured(site: Site, plan: Plan, folder: Path, *, text: bool) -> Proposal:
     schema = plan.schema("data")
-    session = site.engine.session(plan, folder / "runs" / "look", site.project)
+    session = site.engine(plan.definition.engine).session(plan, folder / "runs" / "look", site.project)
     try:
         target = QuarantineTarget(folder / "held.parquet", "proposal", "look")
         session.ingest(plan.sources[0], target, after=None, progress=lambda _share: None)

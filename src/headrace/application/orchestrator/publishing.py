@@ -8,17 +8,26 @@ from datetime import datetime
 from functools import partial
 
 from headrace.application.orchestrator.breakers import system_of
+from headrace.application.orchestrator.handing import Handing
 from headrace.application.orchestrator.increments import remembered
 from headrace.application.orchestrator.naming import Names
 from headrace.application.orchestrator.order import Order, Surroundings
 from headrace.bus.events import DataStoredEvent
 from headrace.bus.lifecycle import DataIndexedEvent
+from headrace.business.inside import StagedTable
 from headrace.business.ports import Checkpoint, Position, Publication, Staged
 from headrace.business.processing.plan import PlannedSink
 from headrace.errors import Unbalanced
 
 
-def publish(order: Order, around: Surroundings, staged: Mapping[str, Staged], names: Names, now: datetime) -> None:
+def publish(
+    order: Order,
+    around: Surroundings,
+    staged: Mapping[str, Staged | StagedTable],
+    names: Names,
+    now: datetime,
+    handing: Handing,
+) -> None:
     """Every row that was staged counts in every sink when this returns."""
     for sink in order.work.sinks:
         if sink.name in order.stored:
@@ -29,7 +38,7 @@ def publish(order: Order, around: Surroundings, staged: Mapping[str, Staged], na
         around.reached(f"before publishing {sink.name}")
         rows = staged[sink.dataset]
         checkpoint = _checkpoint(order, around, names, sink, now)
-        publishing = partial(_once, order, sink, rows, checkpoint)
+        publishing = partial(_once, order, sink, rows, checkpoint, handing)
         done = around.attempted(f"publishing {sink.name}", publishing, system_of(sink.publisher))
         around.reached(f"published {sink.name}")
         _balance(sink, rows, done)
@@ -43,17 +52,17 @@ def _checkpoint(order: Order, around: Surroundings, names: Names, sink: PlannedS
     return Checkpoint(names.of(sink), order.plan.definition.pipeline, order.run_id, now, read, cursors, around.fence)
 
 
-def _once(order: Order, sink: PlannedSink, rows: Staged, checkpoint: Checkpoint) -> Publication:
+def _once(order: Order, sink: PlannedSink, rows: Staged | StagedTable, checkpoint: Checkpoint, handing: Handing) -> Publication:
     """Publish, unless an earlier attempt did and died before it could say so. The sink would recognise its state as long as it
     is the newest; what another run has published over it since must not be undone."""
     if (since := order.since) is not None:
         for c in sink.publisher.ledger(order.project):
             if c.run_id == checkpoint.run_id and checkpoint.name in (c.name, c.was) and c.at >= since:
                 return Publication(sink.publisher.target(order.project), already=True)
-    return sink.publisher.publish(order.project, rows, checkpoint)
+    return handing.publish(sink.publisher, rows, checkpoint)
 
 
-def _balance(sink: PlannedSink, rows: Staged, done: Publication) -> None:
+def _balance(sink: PlannedSink, rows: Staged | StagedTable, done: Publication) -> None:
     if not done.already and done.inserted + done.updated + done.unchanged != rows.rows:
         raise Unbalanced(
             f"sink `{sink.name}`: {rows.rows} rows were staged, but {done.inserted} inserted + {done.updated} updated + "
@@ -66,7 +75,7 @@ def _tell(
     around: Surroundings,
     sink: PlannedSink,
     checkpoint: Checkpoint,
-    rows: Staged,
+    rows: Staged | StagedTable,
     done: Publication,
     seconds: float,
 ) -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from headrace.application.orchestrator.increments import Work
+from headrace.business.inside import StagedTable
+from headrace.business.model.schema import Schema
 from headrace.business.ports import FileDigest, InputFile, Staged
 from headrace.business.processing.plan import Plan
 from headrace.records import record
@@ -27,7 +29,7 @@ class Ready:
     source was read; `audited` says that every check was judged; what the run published from `since` on, it published of this."""
 
     work: Work
-    staged: Mapping[str, Staged]
+    staged: Mapping[str, Staged | StagedTable]
     names: Mapping[str, str]
     cursors: Mapping[str, str] = field(default_factory=dict)
     audited: bool = False
@@ -48,14 +50,7 @@ class Ready:
                 "sinks": [sink.name for sink in self.work.sinks],
                 "more": self.work.more,
             },
-            "staged": {
-                name: {
-                    "rows": s.rows,
-                    "bytes": s.bytes,
-                    "files": {str(f.absolute()): asdict(s.digests[f]) if f in s.digests else None for f in s.files},
-                }
-                for name, s in self.staged.items()
-            },
+            "staged": {name: _noted(s) for name, s in self.staged.items()},
         }
 
     def with_audit(self) -> Ready:
@@ -63,16 +58,16 @@ class Ready:
 
 
 def from_note(note: Mapping[str, Any] | None, plan: Plan) -> Ready | None:
-    """What lies ready by a note; None when it is of another plan, or its files are not there any more as they were."""
+    """What lies ready by a note; None when it is of another plan, or its files are not there any more as they were. Of tables in a
+    database only their engine can say whether they are."""
     if note is None or note["plan"] != plan.fingerprint:
         return None
-    staged: dict[str, Staged] = {}
+    staged: dict[str, Staged | StagedTable] = {}
     for name, found in note["staged"].items():
-        digests = {Path(f): FileDigest(**digest) for f, digest in found["files"].items() if digest}
-        files = tuple(map(Path, found["files"]))
-        if not all(f.is_file() and (f not in digests or f.stat().st_size == digests[f].bytes) for f in files):
+        there = _staged(found, plan.schema(name))
+        if there is None:
             return None
-        staged[name] = Staged(files, plan.schema(name), found["rows"], found["bytes"], digests)
+        staged[name] = there
     looked_at = set() if note["audited"] else {name for c in plan.checks for name in (c.dataset, c.other) if name}
     if set(staged) != set(plan.staged) or not looked_at <= set(staged):
         return None
@@ -81,3 +76,23 @@ def from_note(note: Mapping[str, Any] | None, plan: Plan) -> Ready | None:
     files_of = {name: tuple(InputFile(**f) for f in files) for name, files in work["files"].items()}
     left, since = Work(files_of, work["cursors"], sinks, work["more"]), datetime.fromisoformat(note["since"])
     return Ready(left, staged, note["names"], note["cursors"], note["audited"], since)
+
+
+def _noted(staged: Staged | StagedTable) -> dict[str, Any]:
+    size = {"rows": staged.rows, "bytes": staged.bytes}
+    if isinstance(staged, StagedTable):
+        return {**size, "database": staged.database, "table": staged.table}
+    digests = staged.digests
+    return {**size, "files": {str(f.absolute()): asdict(digests[f]) if f in digests else None for f in staged.files}}
+
+
+def _staged(found: Mapping[str, Any], schema: Schema) -> Staged | StagedTable | None:
+    """What a note tells of; None when its files are not as they were."""
+    rows, size = found["rows"], found["bytes"]
+    if "table" in found:
+        return StagedTable(found["database"], found["table"], schema, rows, size)
+    digests = {Path(f): FileDigest(**digest) for f, digest in found["files"].items() if digest}
+    files = tuple(map(Path, found["files"]))
+    if not all(f.is_file() and (f not in digests or f.stat().st_size == digests[f].bytes) for f in files):
+        return None
+    return Staged(files, schema, rows, size, digests)

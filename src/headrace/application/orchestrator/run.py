@@ -9,10 +9,12 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 from headrace.application.orchestrator.accounting import rows_of_steps
 from headrace.application.orchestrator.audit import audit
 from headrace.application.orchestrator.graph import describe
+from headrace.application.orchestrator.handing import Handing
 from headrace.application.orchestrator.ingesting import ingest
 from headrace.application.orchestrator.naming import Names
 from headrace.application.orchestrator.order import Order, Surroundings
@@ -22,7 +24,8 @@ from headrace.application.orchestrator.targets import Targets
 from headrace.application.queries.quality import check_history
 from headrace.bus.events import DataProcessedEvent, DataStagedEvent, PipelineStartedEvent
 from headrace.bus.lifecycle import PipelineResumedEvent
-from headrace.business.engine import Engine, Ingested, Session
+from headrace.business.engine import Engine, Ingested, KeepsTables, Session
+from headrace.business.inside import StagedTable, places
 from headrace.business.ports import Staged
 from headrace.business.processing.plan import PlannedSink
 from headrace.errors import AuditFailed, Unbalanced
@@ -37,7 +40,7 @@ class BatchRun:
         self.now = datetime.now(UTC)
         self.names = Names(order, around)
         self.ingested: dict[str, Ingested] = {}
-        self.staged: dict[str, Staged] = {}
+        self.staged: dict[str, Staged | StagedTable] = {}
         self.session: Session | None = None
 
     def interrupt(self) -> None:
@@ -55,6 +58,11 @@ class BatchRun:
             return False
         self._carry_out()
         return True
+
+    def clear_away(self) -> None:
+        """Drop what lies staged in a database, when all of it is published and told of."""
+        if isinstance(self.engine, KeepsTables):
+            self.engine.discard(staged for staged in self.staged.values() if isinstance(staged, StagedTable))
 
     def _tell_start(self) -> None:
         graph = describe(replace(self.plan, sinks=self.order.work.sinks))
@@ -96,7 +104,9 @@ class BatchRun:
                 self.order.keeping.demand_room()
             self.around.reached("ingested")
             self.around.busy("transforming", None)
-            session.prepare(lambda share: self.around.busy("transforming", share))
+            self.around.attempted(
+                "transforming", lambda: session.prepare(lambda share: self.around.busy("transforming", share))
+            )
             self._stage(session)
             self._account(session)
             names = {sink.name: self.names.of(sink) for sink in self.order.work.sinks}
@@ -137,15 +147,15 @@ class BatchRun:
             what = f"staging {dataset}"
             self.around.busy(what, None)
             folder = self.order.workspace / "staged" / dataset
-            staged = session.stage(dataset, folder, lambda share, what=what: self.around.busy(what, share))  # type: ignore[misc]
-            self.staged[dataset] = staged
+            staging = partial(session.stage, dataset, folder, partial(self.around.busy, what))
+            staged = self.staged[dataset] = self.around.attempted(what, staging)
             self.around.tell(
                 DataStagedEvent(
                     self.order.run_id,
                     dataset,
                     staged.rows,
                     staged.bytes,
-                    [str(f) for f in staged.files],
+                    list(places(staged)),
                     [[c.name, str(c.type)] for c in staged.schema],
                     time.monotonic() - begun,
                 )
@@ -169,7 +179,8 @@ class BatchRun:
         self.around.busy("auditing", None)
         history = check_history(self.around.records, self.plan.definition.pipeline)
         targets = Targets(self.plan, session, self.order.project, self.order.workspace / "targets", self._holds)
-        outcomes = list(audit(self.order.run_id, self.plan, session, targets.measure, history, self.now))
+        judging = partial(audit, self.order.run_id, self.plan, session, targets.measure, history, self.now)
+        outcomes = self.around.attempted("auditing", lambda: list(judging()))
         self.around.tell(*outcomes)
         blocking = [c for c in outcomes if c.outcome in ("fail", "error") and c.on_fail == "block"]
         if blocking:
@@ -182,4 +193,5 @@ class BatchRun:
     def _publish(self) -> None:
         for staged in self.staged.values():
             self.engine.verify(staged)
-        publish(self.order, self.around, self.staged, self.names, self.now)
+        handing = Handing(self.engine, self.order.project, self.order.workspace / "taken out")
+        publish(self.order, self.around, self.staged, self.names, self.now, handing)

@@ -62,7 +62,8 @@ class Site:
     project: Path
     state: Path
     """The folder for what belongs to runs: event log, workspaces, quarantine."""
-    engine: Engine
+    engine: Callable[[str], Engine]
+    """The engine of a name."""
     bus: EventBus
     records: Records
     """The log that the bus appends to, with what is made of it."""

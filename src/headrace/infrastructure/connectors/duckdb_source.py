@@ -17,10 +17,10 @@ from headrace.business.ports import Batch, DuckDBScan, Position
 from headrace.errors import NonRetryableError, RetryableError
 from headrace.infrastructure.connectors.duckdb_types import duckdb_type
 from headrace.infrastructure.connectors.file_listing import list_files
-from headrace.infrastructure.connectors.sql_text import literal, quoted
 from headrace.infrastructure.connectors.table_or_query import ONE_OF, bare, exactly_one
 from headrace.infrastructure.foreign_types import ForeignColumn, describe, notes_of, schema_of
 from headrace.infrastructure.formats.arrow_union import needs_pyarrow
+from headrace.infrastructure.sql_text import literal, quoted
 
 if TYPE_CHECKING:
     import duckdb

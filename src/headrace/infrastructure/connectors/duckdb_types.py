@@ -21,7 +21,7 @@ from headrace.business.model.types import (
     Timestamp,
     parse_type,
 )  # fmt: skip
-from headrace.infrastructure.connectors.sql_text import quoted
+from headrace.infrastructure.sql_text import quoted
 
 _INTEGERS = {8: "TINYINT", 16: "SMALLINT", 32: "INTEGER", 64: "BIGINT", 128: "HUGEINT"}
 _PLAIN: dict[type[DataType], str] = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from headrace.business.ports import Fence
 from headrace.infrastructure.connectors.fences import FAR_BEHIND, counts_of_runs
 from headrace.infrastructure.connectors.ledger_table import Statements
-from headrace.infrastructure.connectors.sql_text import literal
+from headrace.infrastructure.sql_text import literal
 
 #: The name of the table that holds the tokens of all tables beside it.
 NAME = "_headrace_fences"

@@ -17,9 +17,9 @@ from headrace.business.model.schema import Column, Schema
 from headrace.business.model.types import Binary, Decimal, Float, String, Timestamp
 from headrace.business.ports import FileDigest
 from headrace.infrastructure.connectors.duckdb_types import duckdb_type
-from headrace.infrastructure.connectors.sql_text import literal, quoted
 from headrace.infrastructure.connectors.staged_rows import parquet, path_list, scalar
 from headrace.infrastructure.formats.parquet_checksums import ParquetSummary, add_checksums
+from headrace.infrastructure.sql_text import literal, quoted
 from headrace.records import record
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from headrace.business.model.types import Json
 from headrace.infrastructure.connectors.duckdb_types import duckdb_type
 from headrace.infrastructure.connectors.history import instant
 from headrace.infrastructure.connectors.publishing import PublishingOptions
-from headrace.infrastructure.connectors.sql_text import quoted, quoted_list
 from headrace.infrastructure.connectors.staged_rows import INCOMING, scalar
+from headrace.infrastructure.sql_text import quoted, quoted_list
 from headrace.records import record
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from headrace.business.model.schema import Column, Schema
 from headrace.infrastructure.connectors.duckdb_types import duckdb_type
 from headrace.infrastructure.connectors.file_layout import FileLayout, from_arrow
 from headrace.infrastructure.connectors.manifest import DataFile, Manifest
-from headrace.infrastructure.connectors.sql_text import quoted
 from headrace.infrastructure.connectors.staged_rows import empty
+from headrace.infrastructure.sql_text import quoted
 
 if TYPE_CHECKING:
     import duckdb

@@ -26,7 +26,6 @@ from headrace.infrastructure.connectors.ledger import checkpoints, holds
 from headrace.infrastructure.connectors.manifest import Manifest
 from headrace.infrastructure.connectors.publishing import Names, PublishingOptions, repeated, shown_path, unknown_columns
 from headrace.infrastructure.connectors.snapshots import copied
-from headrace.infrastructure.connectors.sql_text import quoted_list
 from headrace.infrastructure.connectors.staged_rows import reader
 from headrace.infrastructure.connectors.stores.addresses import Address
 from headrace.infrastructure.connectors.stores.places import (
@@ -38,6 +37,7 @@ from headrace.infrastructure.connectors.stores.places import (
     problem_with_address,
     problem_with_connection,
 )
+from headrace.infrastructure.sql_text import quoted_list
 
 #: The endings that make a path one file, and what they say about it.
 ENDINGS: dict[str, Format] = {

@@ -26,9 +26,9 @@ from headrace.infrastructure.connectors.history import history_columns, missing_
 from headrace.infrastructure.connectors.ledger import extended
 from headrace.infrastructure.connectors.manifest import DataFile, Manifest
 from headrace.infrastructure.connectors.publishing import PublishingOptions
-from headrace.infrastructure.connectors.sql_text import literal, quoted_list
 from headrace.infrastructure.connectors.staged_rows import INCOMING, check_key, define_incoming, reader
 from headrace.infrastructure.formats.parquet_checksums import add_checksums, summary
+from headrace.infrastructure.sql_text import literal, quoted_list
 
 if TYPE_CHECKING:
     import duckdb

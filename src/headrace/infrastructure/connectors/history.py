@@ -9,7 +9,7 @@ from headrace.business.model.schema import Column
 from headrace.business.model.types import Boolean, Timestamp
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.connectors.publishing import PublishingOptions
-from headrace.infrastructure.connectors.sql_text import literal
+from headrace.infrastructure.sql_text import literal
 
 _KINDS = (Timestamp(zone=True), Timestamp(zone=True), Boolean())
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from headrace.business.ports import Checkpoint
 from headrace.infrastructure.connectors.ledger import Entry, Ledger, Mode, from_json, remainders, to_json
-from headrace.infrastructure.connectors.sql_text import literal
+from headrace.infrastructure.sql_text import literal
 from headrace.records import record
 
 #: The name of the table that holds the ledgers of all tables beside it.

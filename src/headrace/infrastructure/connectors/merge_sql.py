@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from headrace.infrastructure.connectors.sql_text import quoted, quoted_list
+from headrace.infrastructure.sql_text import quoted, quoted_list
 from headrace.records import record
 
 

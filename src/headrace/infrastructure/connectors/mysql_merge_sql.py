@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from headrace.infrastructure.connectors.merge_sql import History, Merge
-from headrace.infrastructure.connectors.sql_text import quoted
+from headrace.infrastructure.sql_text import quoted
 from headrace.records import record
 
 

@@ -31,8 +31,8 @@ from headrace.infrastructure.connectors.mysql_source import MySQLSource
 from headrace.infrastructure.connectors.mysql_types import MOST_SCALE, TEXT, is_text, literal_cell, mysql_type, takes
 from headrace.infrastructure.connectors.publishing import TableOptions
 from headrace.infrastructure.connectors.snapshots import copied_arrow
-from headrace.infrastructure.connectors.sql_text import literal, quoted, quoted_list
 from headrace.infrastructure.connectors.staged_rows import INCOMING, check_key, define_incoming, reader, scalar
+from headrace.infrastructure.sql_text import literal, quoted, quoted_list
 
 if TYPE_CHECKING:
     import duckdb

@@ -23,7 +23,7 @@ from headrace.business.model.types import (
     Time,
     Timestamp,
 )
-from headrace.infrastructure.connectors.sql_text import quoted
+from headrace.infrastructure.sql_text import quoted
 
 #: Texts are told apart by their bytes: neither by case, nor by accents, nor by spaces at their end.
 TEXT = "LONGTEXT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"

@@ -10,9 +10,9 @@ from pydantic import Field, model_validator
 
 from headrace.business.connections import Answer, Profile
 from headrace.business.model.plugin import Plugin
-from headrace.infrastructure.connectors.postgres_faults import explained, shown_url
 from headrace.infrastructure.connectors.tls import TlsOptions
 from headrace.infrastructure.detours import led_to, system_of
+from headrace.infrastructure.postgresql.faults import explained, shown_url
 from headrace.security.secrets import Secret
 
 if TYPE_CHECKING:

@@ -7,33 +7,29 @@ when a column is added do readers wait for the commit. Other writers wait.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from headrace.business.inside import StagedTable
 from headrace.business.model.schema import Schema
-from headrace.business.model.types import DataType, Enum, Json, String
+from headrace.business.model.types import Enum, Json, String
 from headrace.business.ports import Checkpoint, Fence, Publication, Staged
-from headrace.errors import NonRetryableError
-from headrace.infrastructure.connectors import fence_table, fences, ledger_table, milestones, table_publication
-from headrace.infrastructure.connectors.fence_table import FenceTable
-from headrace.infrastructure.connectors.history import instant
+from headrace.errors import NonRetryableError, RetryableError
+from headrace.infrastructure.connectors import fences, milestones, table_publication
 from headrace.infrastructure.connectors.ledger import checkpoints
-from headrace.infrastructure.connectors.ledger_table import LedgerTable
-from headrace.infrastructure.connectors.merge_sql import History, Merge
 from headrace.infrastructure.connectors.postgres_connection import ReachedPostgres
-from headrace.infrastructure.connectors.postgres_copy import copy_rows
-from headrace.infrastructure.connectors.postgres_faults import explained, postgres_faults
 from headrace.infrastructure.connectors.postgres_source import PostgresSource
-from headrace.infrastructure.connectors.postgres_types import copy_cell, postgres_type, takes
+from headrace.infrastructure.connectors.postgres_table import CopiedInto, InsertedInto, PostgresDatabase
 from headrace.infrastructure.connectors.publishing import TableOptions
 from headrace.infrastructure.connectors.snapshots import copied_arrow
-from headrace.infrastructure.connectors.sql_text import literal, quoted, quoted_list
-from headrace.infrastructure.connectors.staged_rows import INCOMING, check_key, define_incoming, reader, scalar
+from headrace.infrastructure.connectors.staged_rows import INCOMING, check_key, define_incoming, demand_key, reader, scalar
 from headrace.infrastructure.connectors.table_publication import LONGEST_NAME
+from headrace.infrastructure.postgresql.faults import explained, postgres_faults
+from headrace.infrastructure.postgresql.identity import identity_of
+from headrace.infrastructure.sql_text import quoted, quoted_list
 
 if TYPE_CHECKING:
     import duckdb
@@ -73,13 +69,13 @@ class PostgresSink(ReachedPostgres, TableOptions):
 
     def ledger(self, project: Path) -> Sequence[Checkpoint]:
         with postgres_faults(self.target(project)), self._connect() as connection:
-            db = _Database(connection, self.table)
+            db = PostgresDatabase(connection, self.table)
             return checkpoints(db.ledger.read()) if db.columns() is not None else ()
 
     def fence(self, project: Path, pipeline: str, fence: Fence) -> None:
         shown = self.target(project)
         with postgres_faults(shown), self._connect() as connection:
-            db = _Database(connection, self.table)
+            db = PostgresDatabase(connection, self.table)
             db.alone()
             fences.admit(db.fences, pipeline, fence, shown)
             connection.commit()
@@ -87,7 +83,7 @@ class PostgresSink(ReachedPostgres, TableOptions):
 
     def snapshot(self, project: Path, columns: Schema, folder: Path) -> Staged | None:
         with postgres_faults(self.target(project)), self._connect() as connection:
-            db = _Database(connection, self.table)
+            db = PostgresDatabase(connection, self.table)
             there = db.columns()
         if there is None:
             return None
@@ -111,11 +107,28 @@ class PostgresSink(ReachedPostgres, TableOptions):
                 check_key(rows, INCOMING, self.key)
             milestones.reached("about to publish")
             with _faults(shown, rows, staged.schema), self._connect() as connection:
-                db = _Table(connection, self.table, rows, staged.schema)
+                db = CopiedInto(connection, self.table, staged.schema, rows)
                 db.prepare()
                 done = table_publication.publish(db, self, staged, checkpoint, shown)
                 connection.commit()
                 milestones.reached("committed")
+        return done
+
+    def lies_in(self, database: str) -> bool:
+        with postgres_faults(self.target(Path())), self._connect() as connection:
+            return identity_of(connection) == database
+
+    def publish_inside(self, project: Path, staged: StagedTable, checkpoint: Checkpoint) -> Publication:
+        shown = self.target(project)
+        milestones.reached("about to publish")
+        with postgres_faults(shown), self._connect() as connection:
+            db = InsertedInto(connection, self.table, staged.schema, staged)
+            if self.key:
+                demand_key(db.rows, staged.table, self.key)
+            db.prepare()
+            done = table_publication.publish(db, self, staged, checkpoint, shown)
+            connection.commit()
+            milestones.reached("committed")
         return done
 
     def _connect(self) -> psycopg.Connection[tuple[Any, ...]]:
@@ -131,106 +144,17 @@ class PostgresSink(ReachedPostgres, TableOptions):
         return connection
 
 
-@dataclass
-class _Database:
-    """The table with its ledger and fences on a connection."""
-
-    connection: psycopg.Connection[tuple[Any, ...]]
-    table_name: str
-
-    def __post_init__(self) -> None:
-        schema, _, self.bare = self.table_name.rpartition(".")
-        self.schema = schema or str(self.rows("SELECT coalesce(current_schema(), 'public')")[0][0])
-        self.table = self._beside(self.bare)
-        self.ledger = LedgerTable(self, self._beside(ledger_table.NAME), self.bare)
-        self.fences = FenceTable(self, self._beside(fence_table.NAME), self.bare)
-
-    def alone(self) -> None:
-        """Be the only one who publishes here until the commit."""
-        self.run(f"SELECT pg_advisory_xact_lock(hashtextextended({literal('headrace ' + self.schema)}, 0))")
-        if not self.rows(f"SELECT to_regnamespace({literal(quoted(self.schema))}) IS NOT NULL")[0][0]:
-            self.run(f"CREATE SCHEMA {quoted(self.schema)}")
-
-    def run(self, statement: str) -> int:
-        return max(0, self.connection.execute(statement.encode()).rowcount)
-
-    def rows(self, query: str) -> Sequence[Sequence[Any]]:
-        return self.connection.execute(query.encode()).fetchall()
-
-    def has(self, table: str) -> bool:
-        return self._exists(self._beside(table))
-
-    def columns(self) -> Mapping[str, str] | None:
-        if not self._exists(self.table):
-            return None
-        found = self.rows(
-            f"SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = {literal(self.table)}::regclass "
-            "AND attnum > 0 AND NOT attisdropped ORDER BY attnum"
-        )
-        return {str(name): str(kind) for name, kind in found}
-
-    def _beside(self, table: str) -> str:
-        return f"{quoted(self.schema)}.{quoted(table)}"
-
-    def _exists(self, table: str) -> bool:
-        return self.rows(f"SELECT to_regclass({literal(table)}) IS NOT NULL")[0][0] is True
-
-
-@dataclass
-class _Table(_Database):
-    """The table in a transaction, and the staged rows on a connection of DuckDB."""
-
-    incoming: duckdb.DuckDBPyConnection
-    staged: Schema
-    distinct: str = "IS DISTINCT FROM"
-    defining_commits: bool = False
-    merging: type[Merge] = Merge
-    versioning: type[History] = History
-
-    def prepare(self) -> None:
-        """Be alone, and have a ledger. Rights that are not needed are not asked for."""
-        self.alone()
-        if not self.has(ledger_table.NAME):
-            self.ledger.create()
-        if self._exists(self.table):
-            self.run(f"LOCK TABLE {self.table} IN SHARE ROW EXCLUSIVE MODE")
-
-    def accepts(self, there: str, kind: DataType) -> bool:
-        return takes(there, kind)
-
-    def type_of(self, kind: DataType) -> str:
-        return postgres_type(kind)
-
-    def instant(self, checkpoint: Checkpoint) -> str:
-        return instant(checkpoint.at)
-
-    def load(self) -> int:
-        return self._copy(self.table)
-
-    def stage(self) -> str:
-        """The columns have the types of the table, so that values compare as they will be stored."""
-        names = quoted_list(self.staged.names)
-        self.run(f"CREATE TEMP TABLE {INCOMING} ON COMMIT DROP AS SELECT {names} FROM {self.table} WITH NO DATA")
-        self._copy(f"pg_temp.{INCOMING}")
-        self.run(f"ANALYZE pg_temp.{INCOMING}")
-        return f"pg_temp.{INCOMING}"
-
-    def create_index(self, name: str, columns: Iterable[str]) -> None:
-        self.run(table_publication.create_index_sql(quoted(name), self.table, columns))
-
-    def _copy(self, table: str) -> int:
-        cells = ", ".join(map(copy_cell, self.staged))
-        with self.connection.cursor() as cursor:
-            return copy_rows(self.incoming, f"SELECT {cells} FROM {INCOMING}", self.staged.names, cursor, table)
-
-
 @contextmanager
 def _faults(shown: str, rows: duckdb.DuckDBPyConnection, schema: Schema) -> Iterator[None]:
     """As `postgres_faults`, and names the column with a character that PostgreSQL cannot store."""
+    import duckdb
     import psycopg
 
     try:
         yield
+    except duckdb.Error as error:
+        message = str(error).partition("\n")[0]
+        raise RetryableError(f"the staged rows cannot be read: {message}", hint="run the pipeline again") from error
     except psycopg.Error as error:
         if error.sqlstate in _UNSTORABLE:
             _refuse_nul(rows, schema)

@@ -10,30 +10,23 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from headrace.application.orchestrator import failpoints
+from headrace.business.inside import DatabaseScan
 from headrace.business.model.schema import Column, Schema, did_you_mean
-from headrace.business.ports import ArrowScan, Batch, Position
-from headrace.errors import NonRetryableError, RetryableError, RunError
-from headrace.infrastructure.connectors.postgres_columns import NUMERIC, SEVERAL_DIMENSIONS, PostgresColumn, select
+from headrace.business.ports import Batch, Position
+from headrace.errors import NonRetryableError
 from headrace.infrastructure.connectors.postgres_connection import ReachedPostgres
-from headrace.infrastructure.connectors.postgres_faults import explained, refused
 from headrace.infrastructure.connectors.postgres_parallel import page_ranges, side_by_side
-from headrace.infrastructure.connectors.sql_text import literal, quoted
 from headrace.infrastructure.connectors.table_or_query import ONE_OF, bare, exactly_one
 from headrace.infrastructure.formats.arrow_union import needs_pyarrow
+from headrace.infrastructure.postgresql.columns import NUMERIC, PostgresColumn
+from headrace.infrastructure.postgresql.faults import explained
+from headrace.infrastructure.postgresql.identity import identity_of
+from headrace.infrastructure.postgresql.reading import batches, described
+from headrace.infrastructure.sql_text import quoted
 
 if TYPE_CHECKING:
     import psycopg
     import pyarrow as pa
-
-#: Rows come in one order as long as nobody changes them, times as ISO 8601 in UTC, floats in full.
-_SETTINGS = (
-    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY",
-    "SET LOCAL TimeZone = 'UTC'",
-    "SET LOCAL DateStyle = 'ISO'",
-    "SET LOCAL synchronize_seqscans = off",
-    "SET LOCAL max_parallel_workers_per_gather = 0",
-)
 
 
 class PostgresSource(ReachedPostgres):
@@ -60,19 +53,22 @@ class PostgresSource(ReachedPostgres):
     def origin(self) -> str:
         return f"postgres ({self.table})" if self.table else "postgres (query)"
 
-    def scan(self, project: Path) -> ArrowScan:  # noqa: ARG002 - a server is where it is
+    def scan(self, project: Path) -> DatabaseScan:  # noqa: ARG002 - a server is where it is
         needs_pyarrow("PostgreSQL", "postgres", "adbc_driver_postgresql")
-        columns = self._columns()
+        columns, database = self._look()
         named = {column.name: column for column in columns}
 
-        def whose(condition: str = "true") -> ArrowScan:
-            return ArrowScan(
+        def whose(condition: str = "true") -> DatabaseScan:
+            where = "" if condition == "true" else f" WHERE {condition}"
+            return DatabaseScan(
                 Schema(tuple(Column(c.name, c.type) for c in columns)),
                 open=lambda: self._opened(columns, condition),
                 origin=self.origin,
                 notes=tuple(c.note for c in columns if c.note),
                 disordered=frozenset(c.name for c in columns if c.disordered),
                 by_cursor=lambda name, value: whose(named[name].by_cursor(value)),
+                database=database,
+                query=f"SELECT * FROM ({self._select}\n) AS source{where}" if where else self._select,
             )
 
         return whose()
@@ -85,10 +81,10 @@ class PostgresSource(ReachedPostgres):
 
     def read(self, project: Path, partition: str, after: Position | None) -> Iterator[Batch]:  # noqa: ARG002
         """The position is the number of rows read so far; it means the same rows as long as nobody changes the table. Values
-        that travel as text are text here (see `postgres_columns`)."""
+        that travel as text are text here (see `postgresql.columns`)."""
         needs_pyarrow("PostgreSQL", "postgres", "adbc_driver_postgresql")
         done = int(after or 0)
-        for batch in self._batches(self._columns(), skip=done):
+        for batch in batches(self.address, self._select, self._look()[0], self.origin, skip=done):
             done += batch.num_rows
             yield Batch(batch, Position(str(done)))
 
@@ -100,26 +96,12 @@ class PostgresSource(ReachedPostgres):
             return bare(self.query)
         return f"SELECT * FROM {'.'.join(quoted(part) for part in str(self.table).split('.'))}"
 
-    def _columns(self) -> tuple[PostgresColumn, ...]:
-        """The columns of the result. The server prepares the query, which it does with one statement alone, and runs nothing."""
+    def _look(self) -> tuple[tuple[PostgresColumn, ...], str]:
+        """The columns of the result, and the identity of the database."""
         with self._connected() as connection:
             self._demand_table(connection)
-            result = connection.pgconn.prepare(b"", self._select.encode())
-            if result.status != _COMMAND_OK:
-                raise self._refused(result)
-            found = connection.pgconn.describe_prepared(b"")
-            columns = tuple(
-                PostgresColumn(str((found.fname(i) or b"").decode()), found.ftype(i), found.fmod(i))
-                for i in range(found.nfields)
-            )
-            columns = tuple(_named(connection, columns))
-        names = [column.name for column in columns]
-        if not names:
-            raise NonRetryableError(f"{self.origin}: the query gives no columns", hint="write a single SELECT")
-        if len(set(names)) < len(names):
-            twice = next(name for name in names if names.count(name) > 1)
-            raise NonRetryableError(f"{self.origin}: there are two columns `{twice}`", hint="name one of them with AS")
-        return columns
+            columns = tuple(_named(connection, described(connection, self._select, self.origin)))
+            return columns, identity_of(connection)
 
     @contextmanager
     def _connected(self) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
@@ -151,19 +133,9 @@ class PostgresSource(ReachedPostgres):
             hint = "leave `parallel` out; of a partitioned table, read the partitions"
             raise NonRetryableError(f"`{self.table}` is no plain table, and has no pages to be parted by", hint=hint)
 
-    def _refused(self, result: Any) -> NonRetryableError:
-        """Why the server could not prepare the query, with its own hint, which knows the columns."""
-        from psycopg.pq import DiagnosticField
-
-        said = (result.error_field(DiagnosticField.MESSAGE_PRIMARY) or b"the query was refused").decode(errors="replace")
-        hint = (result.error_field(DiagnosticField.MESSAGE_HINT) or b"write a single SELECT in PostgreSQL's dialect").decode(
-            errors="replace"
-        )
-        return NonRetryableError(f"{self.origin}: {said}", hint=hint)
-
     def _opened(self, columns: Sequence[PostgresColumn], condition: str) -> Iterator[pa.RecordBatch]:
         if self.parallel == 1:
-            yield from self._batches(columns, condition)
+            yield from batches(self.address, self._select, columns, self.origin, condition)
             return
         from psycopg import IsolationLevel
 
@@ -174,46 +146,10 @@ class PostgresSource(ReachedPostgres):
             snapshot, count = keeper.execute(f"SELECT pg_export_snapshot(), {pages}".encode(), (written,)).fetchall()[0]
 
             def part(pages_of_it: str) -> Iterator[pa.RecordBatch]:
-                return self._batches(columns, condition, part=pages_of_it, snapshot=str(snapshot))
+                selected = f"{self._select} WHERE {pages_of_it}" if pages_of_it else self._select
+                return batches(self.address, selected, columns, self.origin, condition, snapshot=str(snapshot))
 
             yield from side_by_side(page_ranges(int(count), self.parallel), part)
-
-    def _batches(
-        self,
-        columns: Sequence[PostgresColumn],
-        condition: str = "true",
-        skip: int = 0,
-        part: str | None = None,
-        snapshot: str | None = None,
-    ) -> Iterator[pa.RecordBatch]:
-        import pyarrow as pa
-        from adbc_driver_postgresql import dbapi
-
-        selected = self._select + (f" WHERE {part}" if part else "")
-        query = select(columns, selected, condition) + (f" OFFSET {int(skip)}" if skip else "")
-        first, *rest = _SETTINGS
-        settings = [first, *([f"SET TRANSACTION SNAPSHOT {literal(snapshot)}"] if snapshot else []), *rest]
-        try:
-            with dbapi.connect(self.address) as connection, connection.cursor() as cursor:
-                for setting in settings:
-                    cursor.execute(setting)
-                cursor.execute(query)
-                failpoints.reached("source asked")
-                yield from cursor.fetch_record_batch()
-        except (dbapi.Error, pa.ArrowException, OSError) as error:
-            raise self._broke_off(error) from error
-
-    def _broke_off(self, error: Exception) -> RunError:
-        """What went wrong while rows came. The server says ERROR of a statement, and something else, or nothing, of a connection that
-        it ends. The driver's text may end with the query, which is left out."""
-        _, of_statement, said = str(error).partition("ERROR:")
-        said = (said or str(error)).strip().partition("\n")[0].partition(". SQLSTATE")[0]
-        if SEVERAL_DIMENSIONS in said:
-            hint = "read it as text with a `query`: `CAST(column AS text)`"
-            return NonRetryableError(f"{self.origin}: {SEVERAL_DIMENSIONS} is no list", hint=hint)
-        if not of_statement:
-            return RetryableError(f"{self.origin}: {said}", hint="try again; if it stays so, see what the server is doing")
-        return refused(self.origin, str(getattr(error, "sqlstate", None) or "") or None, said)
 
 
 def _named(connection: psycopg.Connection[tuple[Any, ...]], columns: Sequence[PostgresColumn]) -> Iterator[PostgresColumn]:
@@ -222,7 +158,3 @@ def _named(connection: psycopg.Connection[tuple[Any, ...]], columns: Sequence[Po
     known = "SELECT oid::bigint, format_type(oid, NULL) FROM pg_type WHERE oid::bigint = ANY(%s) AND typtype <> 'e'"
     names: dict[int, str] = dict(connection.execute(known, (foreign,)).fetchall()) if foreign else {}
     yield from (replace(column, there=names.get(column.oid, "")) for column in columns)
-
-
-#: `psycopg.pq.ExecStatus.COMMAND_OK`, which is not worth importing psycopg for.
-_COMMAND_OK = 1

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from headrace.business.model.plugin import Plugin
 from headrace.business.model.schema import Schema, did_you_mean
 from headrace.infrastructure.connectors.ledger import Mode
-from headrace.infrastructure.connectors.sql_text import quoted
+from headrace.infrastructure.sql_text import quoted
 
 
 def as_list(written: Any) -> Any:

@@ -11,8 +11,8 @@ from headrace.business.model.schema import Column, Schema
 from headrace.business.model.types import DataType, Json, List, String, Struct
 from headrace.business.ports import ArrowScan, Staged
 from headrace.infrastructure.connectors.duckdb_types import duckdb_type
-from headrace.infrastructure.connectors.sql_text import literal, quoted
 from headrace.infrastructure.connectors.staged_rows import empty, reader, scalar
+from headrace.infrastructure.sql_text import literal, quoted
 
 if TYPE_CHECKING:
     import duckdb

@@ -23,10 +23,10 @@ from headrace.business.model.types import Binary, Boolean, DataType, Float, Inte
 from headrace.business.ports import ArrowScan, Batch, Position
 from headrace.errors import NonRetryableError, RetryableError
 from headrace.infrastructure.connectors.file_listing import list_files
-from headrace.infrastructure.connectors.sql_text import literal, quoted
 from headrace.infrastructure.connectors.table_or_query import ONE_OF, bare, exactly_one
 from headrace.infrastructure.foreign_types import arrow_type
 from headrace.infrastructure.formats.arrow_union import needs_pyarrow
+from headrace.infrastructure.sql_text import literal, quoted
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -5,16 +5,16 @@ Not the engine of a run: it computes nothing but what publishing needs, within l
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from headrace.business.model.schema import Schema
 from headrace.business.ports import Staged
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.connectors.duckdb_types import duckdb_type
-from headrace.infrastructure.connectors.sql_text import literal, quoted, quoted_list
+from headrace.infrastructure.sql_text import literal, quoted, quoted_list
 
 if TYPE_CHECKING:
     import duckdb
@@ -73,10 +73,15 @@ def _exactly(path: str) -> str:
 
 
 def check_key(con: duckdb.DuckDBPyConnection, relation: str, key: Sequence[str]) -> None:
-    """Refuse rows that a key cannot tell apart, before any target is touched."""
+    """Of rows that DuckDB knows: see `demand_key`."""
+    demand_key(lambda query: con.execute(query).fetchall(), relation, key)
+
+
+def demand_key(rows: Callable[[str], Sequence[Sequence[Any]]], relation: str, key: Sequence[str]) -> None:
+    """Refuse rows that a key cannot tell apart, before any target is touched. `rows` gives those of a query."""
     names = quoted_list(key)
     nulls = " OR ".join(f"{quoted(k)} IS NULL" for k in key)
-    without = scalar(con, f"SELECT count(*) FROM {relation} WHERE {nulls}")
+    without = int(rows(f"SELECT count(*) FROM {relation} WHERE {nulls}")[0][0])
     shown = ", ".join(key)
     if without:
         raise NonRetryableError(
@@ -84,9 +89,9 @@ def check_key(con: duckdb.DuckDBPyConnection, relation: str, key: Sequence[str])
             hint="let the contract require these columns, or filter such rows",
         )
     groups = f"SELECT {names}, count(*) AS n FROM {relation} GROUP BY {names} HAVING count(*) > 1"
-    repeated = scalar(con, f"SELECT count(*) FROM ({groups})")
+    repeated = int(rows(f"SELECT count(*) FROM ({groups}) AS repeated")[0][0])
     if repeated:
-        example = con.execute(f"SELECT {names} FROM ({groups}) ORDER BY ALL LIMIT 1").fetchall()[0]
+        example = rows(f"SELECT {names} FROM ({groups}) AS repeated ORDER BY {names} LIMIT 1")[0]
         raise NonRetryableError(
             f"{repeated:,} keys ({shown}) stand for more than one row, e.g. {', '.join(map(str, example))}",
             hint="declare the key in the contract, or keep one row of each with `clean: {dedupe: ...}`",

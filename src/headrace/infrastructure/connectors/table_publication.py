@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
+from headrace.business.inside import StagedTable
 from headrace.business.model.schema import Schema
 from headrace.business.model.types import DataType
 from headrace.business.ports import Checkpoint, Publication, Staged
@@ -22,7 +23,7 @@ from headrace.infrastructure.connectors.ledger import holds
 from headrace.infrastructure.connectors.ledger_table import LedgerTable, Statements
 from headrace.infrastructure.connectors.merge_sql import History, Merge
 from headrace.infrastructure.connectors.publishing import TableOptions
-from headrace.infrastructure.connectors.sql_text import quoted, quoted_list
+from headrace.infrastructure.sql_text import quoted, quoted_list
 
 #: The longest name that every database takes, in bytes.
 LONGEST_NAME = 63
@@ -79,7 +80,9 @@ class TableDatabase(PublishedTable, Protocol):
     def create_index(self, name: str, columns: Iterable[str]) -> None: ...
 
 
-def publish(db: TableDatabase, options: TableOptions, staged: Staged, checkpoint: Checkpoint, target: str) -> Publication:
+def publish(
+    db: TableDatabase, options: TableOptions, staged: Staged | StagedTable, checkpoint: Checkpoint, target: str
+) -> Publication:
     """Bring the rows into the table. The caller opens the transaction and commits it, with nobody else publishing meanwhile."""
     admit(db.fences, checkpoint.pipeline, checkpoint.fence, target)
     there = db.columns()
@@ -126,7 +129,9 @@ def _index(db: TableDatabase, options: TableOptions, indexes: Iterable[Sequence[
         db.create_index(index_name(options.table, columns), columns)
 
 
-def _bring_in(db: TableDatabase, options: TableOptions, staged: Staged, checkpoint: Checkpoint, target: str) -> Publication:
+def _bring_in(
+    db: TableDatabase, options: TableOptions, staged: Staged | StagedTable, checkpoint: Checkpoint, target: str
+) -> Publication:
     if options.mode in ("append", "replace"):
         deleted = db.run(f"DELETE FROM {db.table}") if options.mode == "replace" else 0
         return Publication(target, inserted=_complete(db.load(), staged), deleted=deleted)
@@ -158,7 +163,7 @@ def _versions(db: TableDatabase, history: History, rows: int, target: str, *, cl
     return Publication(target, inserted, updated, closed, rows - inserted - updated)
 
 
-def _complete(loaded: int, staged: Staged) -> int:
+def _complete(loaded: int, staged: Staged | StagedTable) -> int:
     if loaded != staged.rows:
         raise NonRetryableError(f"{staged.rows} rows were staged, but {loaded} reached the table; nothing was published")
     return loaded

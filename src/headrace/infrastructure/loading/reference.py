@@ -1,4 +1,4 @@
-"""The reference pages of definitions, commands and events, written from the models, the command line and the classes themselves."""
+"""The reference pages, written from the models, the command line, the events and the engines themselves."""
 
 from __future__ import annotations
 
@@ -249,6 +249,7 @@ def pages() -> Mapping[str, str]:
 
     from headrace.application.cli.app import app
     from headrace.bus import events, lifecycle
+    from headrace.infrastructure.loading import engine_matrix
 
     ours = distribution("headrace").entry_points
     plugins = {
@@ -260,6 +261,7 @@ def pages() -> Mapping[str, str]:
         "definition.md": definition_page(plugins["sources"], plugins["sinks"], plugins["connections"]),
         "cli.md": cli_page(typer.main.get_command(app)),
         "events.md": events_page(told),
+        "engines.md": engine_matrix.reference(),
     }
 
 

@@ -98,7 +98,8 @@ def _between_plain(value: str, source: DataType, target: DataType) -> str:
     if isinstance(source, Float | Decimal) and isinstance(target, Integer):
         return f"CASE WHEN {value} = trunc({value}) THEN {tried} END"
     if isinstance(source, Decimal) and isinstance(target, Decimal) and target.scale < source.scale:
-        return f"CASE WHEN {tried} = {value} THEN {tried} END"
+        back = f"TRY_CAST({tried} AS {duckdb_type(source)})"  # rounded up, it may be too large for the type that it came from
+        return f"CASE WHEN {back} = {value} THEN {tried} END"
     if isinstance(source, Float) and isinstance(target, Decimal):
         return f"CASE WHEN CAST({tried} AS {duckdb_type(source)}) = {value} THEN {tried} END"
     if isinstance(source, Timestamp) and isinstance(target, Date):

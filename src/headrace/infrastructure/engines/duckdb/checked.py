@@ -14,9 +14,7 @@ from headrace.business.processing.plan import PlannedSource
 from headrace.business.validation.compiled import Rule, raw, tidy
 from headrace.infrastructure.engines.duckdb.expressions import ExpressionPrinter
 from headrace.infrastructure.engines.duckdb.literals import identifier, literal
-
-#: Bits in one mask: DuckDB's widest cheap integer has 64, and the two highest stay clear of signs.
-BITS = 62
+from headrace.infrastructure.engines.sql.tally import BITS
 
 _WIDTHS = ((8, "UTINYINT"), (16, "USMALLINT"), (32, "UINTEGER"), (BITS, "UBIGINT"))
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from headrace.business.engine import Limits, Session, Statement
+from headrace.business.inside import StagedTable
 from headrace.business.model.types import DataType
 from headrace.business.ports import Scan, Staged
 from headrace.business.processing.plan import Plan
-from headrace.errors import RetryableError
+from headrace.errors import Problem, RetryableError
 from headrace.infrastructure.engines.duckdb.spare import Spare
 
 if TYPE_CHECKING:
@@ -60,7 +61,15 @@ class DuckDBEngine:
             tables[name] = identifier(name)
         return [*reads, *made]
 
-    def verify(self, staged: Staged) -> None:
+    def problems(self, plan: Plan) -> Iterable[Problem]:  # noqa: ARG002 - the catalogue was made with this engine at hand
+        return ()
+
+    def notes(self, plan: Plan) -> Iterable[str]:  # noqa: ARG002
+        return ()
+
+    def verify(self, staged: Staged | StagedTable) -> None:
+        if isinstance(staged, StagedTable):
+            raise RetryableError(f"`{staged.table}` lies in a database that this engine does not know")
         for path, digest in staged.digests.items():
             with path.open("rb") as file:
                 if hashlib.file_digest(file, "sha256").hexdigest() != digest.sha256:

@@ -90,7 +90,10 @@ def _round(e: Call, args: Sequence[str]) -> str:
     if (isinstance(kind, Integer) and places >= 0) or (isinstance(kind, Decimal) and places >= kind.scale):
         return args[0]
     wide = f"CAST({args[0]} AS BIGINT)" if isinstance(kind, Integer) and kind.bits < 64 else args[0]
-    return _as_result(f"round({wide}, {places})", e)
+    rounded = _as_result(f"round({wide}, {places})", e)
+    if isinstance(kind, Decimal) and -places >= kind.precision - kind.scale:
+        return f"CASE WHEN {args[0]} IS NOT NULL THEN {rounded} END"  # DuckDB makes a zero of everything, null included
+    return rounded
 
 
 def _to_whole(name: str) -> Lowering:
@@ -178,6 +181,19 @@ def _date_diff(e: Call, args: Sequence[str]) -> str:
     return f"date_diff({', '.join(args)})"
 
 
+def _on_utc(template: str) -> Lowering:
+    """Instants as what clocks show in UTC: DuckDB calculates with instants in milliseconds, or in floats."""
+
+    def lower(e: Call, args: Sequence[str]) -> str:
+        clocks = (
+            f"({sql} AT TIME ZONE 'UTC')" if isinstance(arg.type, Timestamp) and arg.type.zone else sql
+            for arg, sql in zip(e.args, args, strict=True)
+        )
+        return template.format(*clocks)
+
+    return lower
+
+
 def _time(e: Call, args: Sequence[str]) -> str:
     kind = e.args[0].type
     if isinstance(kind, Timestamp) and kind.zone:
@@ -203,6 +219,16 @@ def _calendar(unit: str) -> str:
 
 def _list_value(e: Call, args: Sequence[str]) -> str:
     return f"[{', '.join(args)}]" if args else f"CAST([] AS {duckdb_type(e.type)})"
+
+
+def _list_join(e: Call, args: Sequence[str]) -> str:
+    """DuckDB joins with a written separator; with one of each row the items are put together one by one."""
+    items, separator = args
+    if isinstance(e.args[1], Constant):
+        return f"coalesce(array_to_string({items}, {separator}), CASE WHEN {items} IS NOT NULL AND {separator} IS NOT NULL THEN '' END)"
+    there = f"list_filter({items}, lambda item: item IS NOT NULL)"
+    joined = f"list_reduce({there}, lambda left_side, right_side: left_side || {separator} || right_side)"
+    return f"CASE WHEN {separator} IS NOT NULL THEN CASE WHEN len({there}) > 0 THEN {joined} WHEN {items} IS NOT NULL THEN '' END END"
 
 
 def _struct_value(e: Call, args: Sequence[str]) -> str:
@@ -261,13 +287,13 @@ TABLE: dict[str, Lowering] = {
     # time
     **{part: f"{part}({{0}})" for part in ("year", "quarter", "month", "week", "day", "dayofyear", "dayofweek", "isodow")},
     **{part: f"{part}({{0}})" for part in ("hour", "minute", "second")},
-    "date_part": _date_part, "date_trunc": _date_trunc, "date_diff": _date_diff, "date_sub": "date_sub({0}, {1}, {2})",
+    "date_part": _date_part, "date_trunc": _date_trunc, "date_diff": _date_diff, "date_sub": _on_utc("date_sub({0}, {1}, {2})"),
     "date": "CAST({0} AS DATE)", "time": _time, "last_day": "last_day({0})",
     "make_date": "CASE WHEN {0} BETWEEN 1 AND 9999 THEN TRY(make_date({0}, {1}, {2})) END",
     "make_timestamp": "CASE WHEN {0} BETWEEN 1 AND 9999 AND {3} BETWEEN 0 AND 23 AND {5} < 60 "
     "THEN TRY(make_timestamp({0}, {1}, {2}, {3}, {4}, {5})) END",
     "strptime": _strptime, "strftime": "strftime({0}, {1})", "at_time_zone": _at_time_zone,
-    "epoch": "epoch({0})", "epoch_us": "epoch_us({0})",
+    "epoch": _on_utc("epoch({0})"), "epoch_us": "epoch_us({0})",
     "epoch_ms": "(epoch_us({0}) // 1000 - CASE WHEN epoch_us({0}) % 1000 < 0 THEN 1 ELSE 0 END)",
     "to_timestamp": "CASE WHEN {0} BETWEEN -62135596800 AND 253402300799.999999 THEN to_timestamp({0}) END",
     **{f"to_{unit}": _calendar(unit) for unit in ("years", "months", "weeks", "days")},
@@ -275,11 +301,12 @@ TABLE: dict[str, Lowering] = {
     # lists, structs, JSON
     "list_value": _list_value, "list_item": "list_extract({0}, {1})", "struct_value": _struct_value, "struct_field": _struct_field,
     "list_length": "CAST(len({0}) AS BIGINT)", "list_contains": "list_contains({0}, {1})",
-    "list_position": "CAST(list_position({0}, {1}) AS BIGINT)", "list_slice": "list_slice({0}, {1}, {2})",
+    "list_position": "CASE WHEN {1} IS NOT NULL THEN CAST(list_position({0}, {1}) AS BIGINT) END",
+    "list_slice": "list_slice({0}, {1}, {2})",
     "list_concat": "CASE WHEN {0} IS NOT NULL AND {1} IS NOT NULL THEN list_concat({0}, {1}) END",
     "list_distinct": "list_sort(list_distinct({0}), 'ASC', 'NULLS LAST')", "list_sort": "list_sort({0}, 'ASC', 'NULLS LAST')",
     "list_reverse": "list_reverse({0})", "list_min": "list_min({0})", "list_max": "list_max({0})",
-    "list_join": "coalesce(array_to_string({0}, {1}), CASE WHEN {0} IS NOT NULL AND {1} IS NOT NULL THEN '' END)",
+    "list_join": _list_join,
     "string_split": "string_split({0}, {1})",
     "json_text": "json_extract_string({0}, {1})", "json_value": "json_extract({0}, {1})",
     "json_kind": "CASE json_type({0}) WHEN 'OBJECT' THEN 'object' WHEN 'ARRAY' THEN 'array' WHEN 'VARCHAR' THEN 'string' "

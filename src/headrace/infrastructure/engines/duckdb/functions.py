@@ -33,7 +33,7 @@ def call_function(
         ) from error
     con.register("#made", made)
     try:
-        con.execute(f'CREATE TEMP TABLE {table} AS SELECT {_declared(relation.schema)} FROM "#made"')
+        con.execute(f'CREATE OR REPLACE TEMP TABLE {table} AS SELECT {_declared(relation.schema)} FROM "#made"')
     except duckdb.Error as error:
         raise NonRetryableError(
             f"step `{step}`: {relation.label} gave something else than its declared schema: {str(error).splitlines()[0]}",

@@ -19,6 +19,8 @@ from headrace.business.ports import (
     Scan,
 )
 from headrace.errors import NonRetryableError
+from headrace.infrastructure.engines.duckdb.reading_open import DuckDBTable as DuckDBTable
+from headrace.infrastructure.engines.duckdb.reading_open import Landing as Landing
 from headrace.infrastructure.engines.duckdb.reading_open import OpenScan as OpenScan
 
 

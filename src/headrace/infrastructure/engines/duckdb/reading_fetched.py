@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import duckdb
 
 from headrace.business.fetched import FetchedScan, Wanted
-from headrace.business.ports import PROVENANCE
 from headrace.infrastructure.engines.duckdb.literals import identifier
 from headrace.infrastructure.engines.duckdb.reading_json import JsonReading
+from headrace.infrastructure.engines.duckdb.reading_open import Landing
 from headrace.infrastructure.engines.duckdb.reading_text import workplace
 
 
@@ -36,8 +36,8 @@ class FetchedReading:
     def relation(self) -> str:
         return self._json.relation
 
-    def load(self, build: Callable[[str], object], table: str, file_column: str = PROVENANCE) -> None:
-        self._json.load(build, table, file_column)
+    def load(self, into: Landing) -> None:
+        self._json.load(into)
 
     def rejected(self) -> str | None:
         return self._json.rejected()

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from headrace.business.model.schema import Schema
 from headrace.business.ports import PROVENANCE, FileScan, Folders
 from headrace.infrastructure.engines.duckdb.literals import identifier, text
-from headrace.infrastructure.engines.duckdb.reading_open import OpenScan
+from headrace.infrastructure.engines.duckdb.reading_open import Landing, OpenScan
 from headrace.infrastructure.engines.duckdb.types import duckdb_type
+from headrace.records import record
 
 
 def without_folders(scan: FileScan) -> FileScan:
@@ -29,8 +30,8 @@ class FolderReading:
     def relation(self) -> str:
         return self._widened(self.files.relation)
 
-    def load(self, build: Callable[[str], object], table: str, file_column: str = PROVENANCE) -> None:
-        self.files.load(lambda relation: build(self._widened(relation)), table, file_column)
+    def load(self, into: Landing) -> None:
+        self.files.load(_Wider(into, self._widened))
 
     def _widened(self, relation: str) -> str:
         folders = self.scan.folders or Folders((), {})
@@ -53,3 +54,20 @@ class FolderReading:
 
     def close(self) -> None:
         self.files.close()
+
+
+@record
+class _Wider:
+    """A landing that is given the relation with more columns."""
+
+    into: Landing
+    widened: Callable[[str], str]
+
+    def build(self, relation: str) -> object:
+        return self.into.build(self.widened(relation))
+
+    def rows(self) -> Mapping[int, int]:
+        return self.into.rows()
+
+    def drop(self) -> None:
+        self.into.drop()

@@ -2,8 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
+
+import duckdb
+
+from headrace.business.ports import PROVENANCE
+from headrace.infrastructure.engines.duckdb.literals import identifier
+from headrace.records import record
+
+
+class Landing(Protocol):
+    """A table that is filled from a scan, wherever it is: the rows of a relation that has `_file`, one for each."""
+
+    def build(self, relation: str) -> object:
+        """Make it and fill it from a relation of DuckDB."""
+        ...
+
+    def rows(self) -> Mapping[int, int]:
+        """How many rows arrived of each file."""
+        ...
+
+    def drop(self) -> None: ...
+
+
+@record
+class DuckDBTable:
+    """A table on the connection that reads. `make` creates it from a relation, with `_file` under the name `file_column`."""
+
+    con: duckdb.DuckDBPyConnection
+    table: str
+    make: Callable[[str], object]
+    file_column: str = PROVENANCE
+
+    def build(self, relation: str) -> object:
+        return self.make(relation)
+
+    def rows(self) -> Mapping[int, int]:
+        column = identifier(self.file_column)
+        return dict(self.con.execute(f"SELECT {column}, count(*) FROM {self.table} GROUP BY 1").fetchall())
+
+    def drop(self) -> None:
+        self.con.execute(f"DROP TABLE IF EXISTS {self.table}")
 
 
 class OpenScan(Protocol):
@@ -19,9 +59,8 @@ class OpenScan(Protocol):
         """
         ...
 
-    def load(self, build: Callable[[str], object], table: str, file_column: str = "_file") -> None:
-        """Have `build` create `table` from the relation it is given, one row for each row of the relation, with `_file` under the
-        name `file_column`. It is called again, after the table was dropped, when the engine's reading does not add up."""
+    def load(self, into: Landing) -> None:
+        """Have the landing built from the relation. It is dropped and built again when the engine's reading does not add up."""
         ...
 
     def rejected(self) -> str | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -22,6 +22,7 @@ from headrace.business.ports import DelimitedScan, InputFile, JsonScan, Tidied
 from headrace.errors import NonRetryableError, RetryableError, Unbalanced
 from headrace.infrastructure.engines.duckdb.literals import exactly, identifier, text
 from headrace.infrastructure.engines.duckdb.reading_census import Census, Counting
+from headrace.infrastructure.engines.duckdb.reading_open import Landing
 
 #: What DuckDB says when it cannot read delimited text at all.
 UNREADABLE = (duckdb.InvalidInputException, duckdb.ConversionException)
@@ -84,21 +85,21 @@ class TextReading(ABC):
     def relation(self) -> str:
         """A parenthesised SELECT with the columns of the scan and `_file`, in the order of the files."""
 
-    def load(self, build: Callable[[str], object], table: str, file_column: str = "_file") -> None:
-        """Have `build` make `table` of the relation, one row for each, and again where a file turns out to need the careful way."""
+    def load(self, into: Landing) -> None:
+        """Have the landing built, and again where a file turns out to need the careful way."""
         while True:
             self._rejected = None
             self._forget_rejects()
             direct = [part for part in self.parts if not part.tidied and part.file.bytes]
             with Counting(part.file.path for part in direct) as counting:
-                failed = not self._built(build, direct)
+                failed = not self._built(into, direct)
                 found = {} if failed else counting.results()
-            if not failed and self._settled(table, file_column, found):
+            if not failed and self._settled(into, found):
                 break
             if failed:
                 for part in direct:
                     self._tidy(part)
-            self.con.execute(f"DROP TABLE IF EXISTS {table}")
+            into.drop()
         self.loaded = True
         for part in self.parts:
             unchanged(part.file)
@@ -147,18 +148,18 @@ class TextReading(ABC):
 
     # How ------------------------------------------------------------------------------------------------------------
 
-    def _built(self, build: Callable[[str], object], direct: list[Part]) -> bool:
+    def _built(self, into: Landing, direct: list[Part]) -> bool:
         try:
-            build(self.relation)
+            into.build(self.relation)
         except UNREADABLE:
             if not direct:
                 raise
             return False
         return True
 
-    def _settled(self, table: str, file_column: str, found: dict[str, Census]) -> bool:
+    def _settled(self, into: Landing, found: dict[str, Census]) -> bool:
         """Whether the table may stay. What cannot be trusted is tidied, to be read from the copy next time."""
-        rows = self._rows(table, file_column)
+        rows = dict(into.rows())
         direct = [part for part in self.parts if part.tidied is None and part.file.path in found]
         for part in self.parts:
             _demand(part, rows.get(part.index, 0))
@@ -169,10 +170,6 @@ class TextReading(ABC):
                 part.rejects_from_copy = verdict == "recount" and copy.records == rows.get(part.index, 0)
                 settled = settled and part.rejects_from_copy
         return settled
-
-    def _rows(self, table: str, file_column: str) -> dict[int, int]:
-        column = identifier(file_column)
-        return dict(self.con.execute(f"SELECT {column}, count(*) FROM {table} GROUP BY 1").fetchall())
 
     def _tidy(self, part: Part) -> Tidied:
         if self.scan.tidy is None:

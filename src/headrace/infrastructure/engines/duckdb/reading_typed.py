@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from headrace.business.model.schema import Schema
 from headrace.business.ports import PROVENANCE, ArrowFileScan, ArrowScan, DuckDBScan, InputFile, ParquetScan
 from headrace.errors import HeadraceError, NonRetryableError, RetryableError
 from headrace.infrastructure.engines.duckdb.literals import identifier, text
+from headrace.infrastructure.engines.duckdb.reading_open import Landing
 from headrace.infrastructure.engines.duckdb.reading_text import paths, record_numbers, unchanged
 from headrace.infrastructure.engines.duckdb.types import duckdb_type
 from headrace.infrastructure.foreign_types import ForeignColumn, describe
@@ -35,12 +37,12 @@ class TypedReading:
         self.con, self.relation, self.files, self._table, self._columns = con, relation, files, table, columns
         self.bytes_total = sum(file.bytes for file in files)
 
-    def load(self, build: Callable[[str], object], table: str, file_column: str = PROVENANCE) -> None:  # noqa: ARG002
+    def load(self, into: Landing) -> None:
         """There is nothing to count again: what is read, is right, once its checksums agree."""
         for file in self.files if self._table is None else ():
             verify_pages(Path(file.path), self._columns)
         try:
-            build(self.relation)
+            into.build(self.relation)
         except duckdb.Error:
             self._demand_readable()
             raise
@@ -119,17 +121,26 @@ def open_duckdb(con: duckdb.DuckDBPyConnection, scan: DuckDBScan, name: str) -> 
 
 def open_arrow(con: duckdb.DuckDBPyConnection, scan: ArrowScan | ArrowFileScan, name: str) -> TypedReading:
     """The rows are taken at once, because to ask the source again might give others."""
-    kept, arriving = identifier(f"arrived {name}"), f"arriving {name}"
+    kept = identifier(f"arrived {name}")
+    with streamed(con, scan, name) as arriving:
+        con.execute(f"CREATE OR REPLACE TABLE {kept} AS SELECT * FROM {arriving}")
+    return TypedReading(con, kept, scan.files, kept)
+
+
+@contextmanager
+def streamed(con: duckdb.DuckDBPyConnection, scan: ArrowScan | ArrowFileScan, name: str) -> Iterator[str]:
+    """A relation of the rows as they arrive, which can be read once and only inside."""
+    arriving = f"arriving {name}"
     batches = _Batches(scan)
     reader = batches.reader()
     if reader is None:
         nothing = ", ".join(f"NULL::{duckdb_type(c.type)} AS {identifier(c.name)}" for c in scan.schema)
-        return TypedReading(con, f"(SELECT {nothing}, 0::INTEGER AS {PROVENANCE} WHERE false)", scan.files)
+        yield f"(SELECT {nothing}, 0::INTEGER AS {PROVENANCE} WHERE false)"
+        return
     con.register(arriving, reader)
     try:
         columns = describe(con, f"SELECT * FROM {identifier(arriving)}", batches.origin)
-        select = f"SELECT {_selected(columns, scan.schema)}, {identifier(PROVENANCE)} FROM {identifier(arriving)}"
-        con.execute(f"CREATE OR REPLACE TABLE {kept} AS {select}")
+        yield f"(SELECT {_selected(columns, scan.schema)}, {identifier(PROVENANCE)} FROM {identifier(arriving)})"
     except duckdb.Error as error:
         if batches.failed is not None:
             raise batches.failed from None
@@ -139,7 +150,6 @@ def open_arrow(con: duckdb.DuckDBPyConnection, scan: ArrowScan | ArrowFileScan, 
         raise NonRetryableError(f"{batches.origin}: {_first_line(error)}", hint=hint) from error
     finally:
         con.unregister(arriving)
-    return TypedReading(con, kept, scan.files, kept)
 
 
 class _Batches:

@@ -8,19 +8,20 @@ from typing import Any
 
 import duckdb
 
-from headrace.business.engine import Ingested, Limits, Meeting, Progress, QuarantineTarget, RuleCount
+from headrace.business.engine import Ingested, Limits, Meeting, Progress, QuarantineTarget
 from headrace.business.fetched import Wanted
+from headrace.business.inside import StagedTable
 from headrace.business.model.contract import OnViolation
 from headrace.business.model.types import String
 from headrace.business.ports import Staged
 from headrace.business.processing.expressions.ir import Expr
 from headrace.business.processing.increments import ReadUpTo
 from headrace.business.processing.plan import Plan, PlannedSource
-from headrace.business.processing.relation import Dedupe, Function, Join, Relation
-from headrace.business.validation.compiled import UNREADABLE, KeyRule, ReferenceRule, Rule
+from headrace.business.processing.relation import Function
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.engines.duckdb.checked import Checked, stored
 from headrace.infrastructure.engines.duckdb.connection import connect, fetch_rows, first_line, watched
+from headrace.infrastructure.engines.duckdb.dialect import DIALECT
 from headrace.infrastructure.engines.duckdb.expressions import ExpressionPrinter
 from headrace.infrastructure.engines.duckdb.functions import call_function
 from headrace.infrastructure.engines.duckdb.increments import Increment, narrowed
@@ -28,22 +29,19 @@ from headrace.infrastructure.engines.duckdb.late import Late
 from headrace.infrastructure.engines.duckdb.literals import identifier, literal
 from headrace.infrastructure.engines.duckdb.meeting import met
 from headrace.infrastructure.engines.duckdb.quarantine import Quarantine
-from headrace.infrastructure.engines.duckdb.reading import OpenScan, open_scan
-from headrace.infrastructure.engines.duckdb.relations import RelationPrinter, with_clause
-from headrace.infrastructure.engines.duckdb.singles import check_single
+from headrace.infrastructure.engines.duckdb.reading import DuckDBTable, OpenScan, open_scan
 from headrace.infrastructure.engines.duckdb.spare import Spare
-from headrace.infrastructure.engines.duckdb.tally import Tally, tally
+from headrace.infrastructure.engines.sql.tally import Tally, rule_counts, tally
+from headrace.infrastructure.engines.sql.working import Working
 
 
-class DuckDBSession:
-    """The tables of one run. `tables` says where each dataset that already exists is to be read."""
+class DuckDBSession(Working):
+    """The tables of one run, on a connection of its own."""
 
     def __init__(self, plan: Plan, workspace: Path, project: Path, limits: Limits, spare: Spare) -> None:
-        self.plan, self.workspace, self.project = plan, workspace, project
+        super().__init__(DIALECT, plan)
+        self.workspace, self.project = workspace, project
         self.con = connect(plan, workspace, limits, spare)
-        self.tables: dict[str, str] = {}
-        self.repeated: dict[Dedupe, str] = {}
-        self._filtered: dict[str, int] = {}
         self._scans: list[OpenScan] = []
         self._held: dict[str, Quarantine] = {}
 
@@ -58,7 +56,7 @@ class DuckDBSession:
         scan = open_scan(self.con, narrowed(source, before), source.name, columns=source.columns_read, wanted=wanted)
         self._scans.append(scan)
         checked = Checked(source)
-        scan.load(lambda relation: watched(self.con, checked.create(relation), progress), checked.table, "#file")
+        scan.load(DuckDBTable(self.con, checked.table, lambda rows: watched(self.con, checked.create(rows), progress), "#file"))
         increment = None if source.cursor is None else Increment(self.con, source, source.cursor, checked, before)
         left = increment.left if increment else "false"
         rejected = scan.rejected()
@@ -105,7 +103,7 @@ class DuckDBSession:
             dropped=counts.fates["drop"],
             filtered=counts.before,
             broken=counts.fates["fail"],
-            rules=_rule_counts(source, counts.rules, late, unreadable),
+            rules=rule_counts(source, counts.rules, late.counts, unreadable),
             examples=examples,
             quarantine=target.path if written else None,
             files=getattr(source.scan, "files", ()),
@@ -127,39 +125,15 @@ class DuckDBSession:
 
     # Transform ---------------------------------------------------------------------------------------------------
 
-    def prepare(self, progress: Progress) -> None:
-        for step in self.plan.steps:
-            for node in _nodes(step.relation):
-                if isinstance(node, Join) and node.single:
-                    check_single(self.con, node, self._query(node.right), step.name)
-            if isinstance(step.relation, Function):
-                self._call(step.name, step.relation)
-            elif isinstance(step.relation, Dedupe) or any(isinstance(n, Dedupe) for n in _nodes(step.relation)):
-                self._repeated_keys(step.name, step.relation)
-            if step.name in self.plan.shared and step.name not in self.tables:
-                table = identifier(f"kept {step.name}")
-                watched(self.con, f"CREATE TEMP TABLE {table} AS {self._statement(step.name)}", progress)
-                self.tables[step.name] = table
+    def _keep(self, what: str, query: str, progress: Progress) -> str:
+        table = identifier(what)
+        watched(self.con, f"CREATE OR REPLACE TEMP TABLE {table} AS {query}", progress)
+        return table
 
-    def _repeated_keys(self, name: str, relation: Relation) -> None:
-        """Find the keys that repeat, once: they are few, and their count says how many rows the step will drop."""
-        dropped = 0
-        for i, node in enumerate(n for n in _nodes(relation) if isinstance(n, Dedupe)):
-            table = identifier(f"repeated {name} {i}")
-            query = self._printer().duplicates(node)
-            self.con.execute(f"CREATE TEMP TABLE {table} AS {self._with(node.input)} {query}")
-            self.repeated[node] = table
-            dropped += self._number(f"SELECT coalesce(sum(n - 1), 0) FROM {table}")
-        if not any(n.rows != "same" and not isinstance(n, Dedupe) for n in _nodes(relation)):
-            self._filtered[name] = dropped
-
-    def _call(self, name: str, relation: Function) -> None:
+    def _call(self, name: str, relation: Function) -> str:
         table = identifier(f"made {name}")
         call_function(self.con, relation, self.project, [self._query(part) for part in relation.parts], table, name)
-        self.tables[name] = table
-
-    def filtered_by_key(self) -> Mapping[str, int]:
-        return self._filtered
+        return table
 
     # Stage and measure -------------------------------------------------------------------------------------------
 
@@ -176,7 +150,9 @@ class DuckDBSession:
         self.tables[dataset] = f"read_parquet({literal(str(path), String())}, hive_partitioning = false)"
         return Staged((path,), self.plan.schema(dataset), int(rows), digest.bytes, {path: digest})
 
-    def adopt(self, dataset: str, staged: Staged) -> None:
+    def adopt(self, dataset: str, staged: Staged | StagedTable) -> None:
+        if isinstance(staged, StagedTable):
+            raise NonRetryableError(f"`{dataset}` lies in a database that this engine does not know")
         files = ", ".join(literal(str(path), String()) for path in staged.files)
         self.tables[dataset] = f"read_parquet([{files}], hive_partitioning = false)"
 
@@ -190,9 +166,6 @@ class DuckDBSession:
             return fetch_rows(self.con, f"SELECT {columns} FROM ({met(rows, meeting) if meeting else rows})", 1)[0]
         except duckdb.Error as error:
             raise NonRetryableError(f"`{dataset}` cannot be measured: {first_line(error)}") from error
-
-    def count(self, datasets: Sequence[str]) -> Mapping[str, int]:
-        return {name: self._number(f"SELECT count(*) FROM ({self._statement(name)})") for name in datasets}
 
     def rows(self, dataset: str, limit: int) -> Sequence[Mapping[str, Any]]:
         return fetch_rows(self.con, f"SELECT * FROM ({self._statement(dataset)})", limit)
@@ -210,46 +183,6 @@ class DuckDBSession:
         for leftover in self.workspace.glob("work.duckdb*"):
             leftover.unlink()
 
-    # SQL ---------------------------------------------------------------------------------------------------------
-
-    def _printer(self) -> RelationPrinter:
-        return RelationPrinter(self.tables, self.repeated)
-
-    def _statement(self, dataset: str) -> str:
-        if dataset in self.tables:
-            return f"SELECT * FROM {self.tables[dataset]}"
-        return with_clause([(s.name, s.relation) for s in self.plan.steps], dataset, self.tables, self.repeated)
-
-    def _query(self, relation: Relation) -> str:
-        return f"{self._with(relation)} {self._printer().query(relation)}"
-
-    def _with(self, relation: Relation) -> str:
-        """The named steps that a relation stands on, in front of it."""
-        missing = [name for name in relation.datasets() if name not in self.tables]
-        if not missing:
-            return ""
-        steps = [(s.name, s.relation) for s in self.plan.steps]
-        parts = [f"{identifier(name)} AS ({with_clause(steps, name, self.tables, self.repeated)})" for name in missing]
-        return "WITH " + ", ".join(parts)
-
-    def _number(self, query: str) -> int:
-        # All rows are fetched, though there is one: a result left open would keep other sources from being registered.
-        return int(self.con.execute(query).fetchall()[0][0])
-
-
-def _nodes(relation: Relation) -> list[Relation]:
-    return list(relation.walk())
-
-
-def _rule_counts(source: PlannedSource, found: Sequence[int], late: Late, unreadable: int) -> list[RuleCount]:
-    names = {cell.column.name: cell.source for cell in source.contract.cells}
-
-    def columns(rule: Rule | KeyRule | ReferenceRule) -> tuple[str, ...]:
-        return tuple(names.get(name, name) for name in rule.columns)
-
-    pairs = zip(source.contract.rules, found, strict=True)
-    counts = [RuleCount(r.name, r.version, r.action, rows, columns(r)) for r, rows in pairs]
-    counts += [RuleCount(r.name, r.version, r.action, late.counts.get(r.name, 0), columns(r)) for r in late.rules]
-    if unreadable:
-        counts.append(RuleCount(UNREADABLE, "1", source.contract.unreadable, unreadable))
-    return counts
+    def _values(self, query: str) -> Sequence[Sequence[Any]]:
+        # All rows are fetched, though there be one: a result left open would keep other sources from being registered.
+        return self.con.execute(query).fetchall()

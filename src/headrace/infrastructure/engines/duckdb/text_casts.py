@@ -101,7 +101,7 @@ def _plain_decimal(value: str, tried: str, scale: int) -> str:
 def _decimal_digits(target: Decimal) -> str:
     """Digits with at most as many after the point as the type has; zeros beyond are no loss."""
     if target.scale == 0:
-        return r"(?:\d+(?:\.0*)?)"
+        return r"(?:\d+(?:\.0*)?|\.0+)"
     return rf"(?:\d+(?:\.\d{{0,{target.scale}}}0*)?|\.\d{{1,{target.scale}}}0*)"
 
 

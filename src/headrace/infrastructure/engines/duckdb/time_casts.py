@@ -76,5 +76,10 @@ def timestamp_in(value: str, pattern: str) -> str:
     """The timestamp, or instant, that a text gives in a format."""
     read = f"try_strptime({value}, {text(pattern)})"
     if "%Y" not in letters(pattern):
-        return read
-    return f"CASE WHEN {read} >= {_FOUR_DIGITS[has_offset(pattern)]} THEN {read} END"
+        return f"CASE WHEN NOT {_is_special(value)} THEN {read} END"
+    return f"CASE WHEN {read} >= {_FOUR_DIGITS[has_offset(pattern)]} AND NOT {_is_special(value)} THEN {read} END"
+
+
+def _is_special(value: str) -> str:
+    """`epoch` and `infinity` are a day to DuckDB in every format."""
+    return f"regexp_matches({value}, '(?i)epoch|inf')"

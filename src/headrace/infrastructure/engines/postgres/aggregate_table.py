@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from headrace.business.model.types import Binary, Boolean, Float, Integer, List
+from headrace.business.model.types import Binary, Boolean, DataType, Float, Integer, Json, List
 from headrace.business.processing.expressions.ir import Aggregate
 from headrace.infrastructure.engines.postgres.calling import OWN
 from headrace.infrastructure.engines.postgres.collation import by_code_point
@@ -82,11 +82,15 @@ def _at_end(function: str) -> Lowering:
     return lambda _, args: _Form("array_agg", args[0], around=function)
 
 
+def _sorted(sql: str, kind: DataType) -> str:
+    return f'CAST({sql} AS text) COLLATE "C"' if isinstance(kind, Json) else by_code_point(sql, kind)
+
+
 def _by(direction: str) -> Lowering:
     """The rows are ordered by both values, so that of several equal ones the same one is always taken."""
 
     def lower(e: Aggregate, args: Sequence[str]) -> _Form:
-        value, by = by_code_point(args[0], e.args[0].type), by_code_point(args[1], e.args[1].type)
+        value, by = _sorted(args[0], e.args[0].type), _sorted(args[1], e.args[1].type)
         only = f"{args[0]} IS NOT NULL AND {args[1]} IS NOT NULL"
         return _Form("array_agg", args[0], f"{by} {direction}, {value} {direction}", only, "({})[1]")
 
@@ -103,7 +107,8 @@ AGGREGATES: dict[str, Lowering] = {
     "count_if": lambda _, args: _Form("count", "*", where=args[0]),
     "sum": _sum, "avg": _avg,
     "min": _extreme("min", "bool_and"), "max": _extreme("max", "bool_or"), "any_value": _extreme("min", "bool_and"),
-    **{name: _plain(name) for name in ("stddev_pop", "var_pop", "bool_and", "bool_or", "corr")},
+    **{name: _plain(name) for name in ("stddev_pop", "var_pop", "bool_and", "bool_or")},
+    "corr": lambda _, args: _Form("corr", ", ".join(args), around="nullif({}, 'NaN')"),
     "stddev": _plain("stddev_samp"), "variance": _plain("var_samp"),
     "median": _percentile("percentile_cont", "0.5"), "quantile": _percentile("percentile_cont"),
     "quantile_disc": _percentile("percentile_disc"),
@@ -111,11 +116,13 @@ AGGREGATES: dict[str, Lowering] = {
     "first": _at_end("({})[1]"), "last": _at_end(f"{OWN}last_item({{}})"),
     "arg_min": _by("ASC"), "arg_max": _by("DESC"),
     "list": _collected("array_agg"), "string_agg": _collected("string_agg"),
-    "approx_count_distinct": lambda e, args: _Form("count", _first(e, args), distinct=True),
+    "approx_count_distinct": lambda e, args: _Form("count", _sorted(args[0], e.args[0].type), distinct=True),
 }  # fmt: skip
 
+#: What PostgreSQL computes over rows that it puts in order by itself.
+WITHIN = {"median", "quantile", "quantile_disc", "mode"}
 #: What needs the rows in an order of its own, which PostgreSQL does not do over a window.
-ORDERED = {"median", "quantile", "quantile_disc", "mode", "first", "last", "arg_min", "arg_max", "list", "string_agg"}
+ORDERED = WITHIN | {"first", "last", "arg_min", "arg_max", "list", "string_agg"}
 
 
 def aggregate_problem(e: Aggregate, *, over: bool) -> str | None:
@@ -127,8 +134,10 @@ def aggregate_problem(e: Aggregate, *, over: bool) -> str | None:
         return f"PostgreSQL has no `{e.function}` of bytes over a window; cast them to string"
     if e.function in ("first", "last", "list", "arg_min", "arg_max", "mode") and isinstance(e.args[0].type, List):
         return f"PostgreSQL has no `{e.function}` of lists; join the items to one text with `list_join`"
-    if e.distinct and any(key.expression not in e.args[:1] for key in e.order_by):
-        return f"with `distinct`, PostgreSQL orders `{e.function}` by nothing but the value itself"
+    if e.distinct and e.function in WITHIN:
+        return (
+            f"PostgreSQL has no `{e.function}` of distinct values; take it over the result of a step that makes them distinct"
+        )
     return None
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from headrace.business.model.types import Boolean, DataType, Decimal, Float, Integer, Json, List, String
+from headrace.business.model.types import Boolean, DataType, Decimal, Float, Integer, Json, List, String, Timestamp
 from headrace.infrastructure.engines.postgres.calling import OWN
 from headrace.infrastructure.engines.postgres.types import postgres_type
 
+#: Decimals of more digits keep them.
+_DIGITS_OF_FLOATS = 15
 FromText = Callable[[str, DataType], str]
 
 
@@ -25,7 +27,7 @@ def from_json(value: str, target: DataType, from_text: FromText) -> str:
         kinds = "'string', 'number'"
     elif isinstance(target, Boolean):
         kinds = "'boolean'"
-    inner = f"({value} #>> '{{}}')"
+    inner = f"{OWN}json_as_text({value})"
     return f"CASE WHEN json_typeof({value}) IN ({kinds}) THEN {inner if isinstance(target, String) else from_text(inner, target)} END"
 
 
@@ -33,7 +35,8 @@ def _list(value: str, target: List, from_text: FromText) -> str:
     kind = postgres_type(target)
     changed = from_json('"item"', target.item, from_text)
     if isinstance(target.item, Json):
-        made = 'array_agg("item" ORDER BY "place")'
+        kept = f'CASE WHEN json_typeof("item") <> \'null\' THEN {OWN}json_compact("item") END'
+        made = f'array_agg({kept} ORDER BY "place")'
     else:
         lost = f"bool_or(json_typeof(\"item\") <> 'null' AND ({changed}) IS NULL)"
         made = f'CASE WHEN {lost} THEN NULL ELSE array_agg({changed} ORDER BY "place") END'
@@ -46,9 +49,21 @@ def _list(value: str, target: List, from_text: FromText) -> str:
 
 
 def to_json(value: str, source: DataType) -> str:
-    """JSON has no word for NaN and the infinities, so they do not fit."""
-    if isinstance(source, Float):
-        return f"CASE WHEN abs({value}) < 'Infinity' THEN to_json({value}) END"
-    if isinstance(source, List) and isinstance(source.item, Float):
-        return f"CASE WHEN ({OWN}greatest_size({value}) < 'Infinity') IS NOT FALSE THEN to_json({value}) END"
-    return f"to_json({value})"
+    """JSON has no word for NaN and the infinities, so they do not fit. Decimals that a float holds are written as floats."""
+    if isinstance(source, List):
+        return _array(value, source)
+    if isinstance(source, Float) or (isinstance(source, Decimal) and source.precision <= _DIGITS_OF_FLOATS):
+        number = f"CAST({value} AS double precision)"
+        finite = f"abs({value}) < 'Infinity'" if isinstance(source, Float) else f"{value} IS NOT NULL"
+        return f"CASE WHEN {finite} THEN CAST({OWN}json_number({OWN}float_text({number})) AS json) END"
+    return f"to_json(CAST({value} AS text))" if isinstance(source, Timestamp) else f"to_json({value})"
+
+
+def _array(value: str, source: List) -> str:
+    item = to_json('"item"', source.item)
+    items = f"string_agg(coalesce(CAST({item} AS text), 'null'), ',' ORDER BY \"place\")"
+    made = f"CAST('[' || coalesce({items}, '') || ']' AS json)"
+    if isinstance(source.item, Float):
+        made = f"CASE WHEN bool_and(abs(\"item\") < 'Infinity') IS NOT FALSE THEN {made} END"
+    each = f'(SELECT {made} FROM unnest({value}) WITH ORDINALITY AS "items"("item", "place"))'
+    return f"CASE WHEN {value} IS NOT NULL THEN {each} END"

@@ -43,7 +43,7 @@ def steps_of(path: str) -> list[str | int]:
 
 
 def _json_part(last: str) -> Lowering:
-    """`->` at each step: a name means nothing in an array, a place nothing in an object."""
+    """A step after the other: a name means nothing in an array, a place nothing in an object; of equal names the first counts."""
 
     def lower(e: Call, args: Sequence[str]) -> str:
         path = written(e.args[1])
@@ -51,7 +51,7 @@ def _json_part(last: str) -> Lowering:
             return f"CAST(NULL AS {postgres_type(e.type)})"
         value, steps = args[0], steps_of(str(path))
         for step in steps:
-            value = f"({value} -> {text(step) if isinstance(step, str) else step})"
+            value = f"{OWN}json_field({value}, {text(step)})" if isinstance(step, str) else f"({value} -> {step})"
         return f"{OWN}{last}({value})"
 
     return lower
@@ -64,6 +64,8 @@ LISTS: dict[str, Lowering] = {
     "list_distinct": _over_list("different_items"), "list_sort": _over_list("in_order"), "list_reverse": own("in_reverse"),
     "list_min": _over_list("least_item"), "list_max": _over_list("greatest_item"),
     "list_join": "array_to_string({0}, {1})", "string_split": _split,
+    # Fields are never taken out again: a struct is only counted (see `problems`).
+    "struct_value": lambda _, args: f"ROW({', '.join(args[1::2])})",
     "json_text": _json_part("json_as_text"), "json_value": _json_part("json_compact"),
     "json_kind": "json_typeof({0})",
     "json_length": "CASE WHEN json_typeof({0}) = 'array' THEN CAST(json_array_length({0}) AS bigint) END",

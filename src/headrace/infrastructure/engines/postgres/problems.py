@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from headrace.business.model.types import DataType, Json, List
+from headrace.business.model.types import Binary, DataType, Json, List, Struct
 from headrace.business.processing.expressions.ir import Aggregate, Call, Cast, Constant, Expr, Window
 from headrace.business.processing.relation import Distinct, GroupBy, Relation, Sample, SetOperation, expressions
 from headrace.infrastructure.engines.postgres import regular_expressions
@@ -29,8 +29,9 @@ def plan_problems(e: Expr) -> list[str]:
     """Why an expression cannot be carried out here: one sentence for each reason."""
     found = list(missing_functions(e, DIALECT))
     windowed = {id(node.call) for node in e.walk() if isinstance(node, Window)}
+    counted = {id(arg) for node in e.walk() if isinstance(node, Aggregate) and node.function == "count" for arg in node.args}
     for node in e.walk():
-        found += _of_node(node, over=id(node) in windowed)
+        found += _of_node(node, over=id(node) in windowed, counted=id(node) in counted)
     return list(dict.fromkeys(found))
 
 
@@ -71,8 +72,9 @@ def _of_relation(relation: Relation) -> Iterator[str]:
         yield "PostgreSQL does not compare json values; take parts of them, or cast them to string"
 
 
-def _of_node(node: Expr, *, over: bool) -> Iterator[str]:
-    if why := type_problem(node.type):
+def _of_node(node: Expr, *, over: bool, counted: bool) -> Iterator[str]:
+    """`over` a window; `counted` values need no type of their own."""
+    if (why := type_problem(node.type)) and not (counted and isinstance(node, Call) and node.function == "struct_value"):
         yield why
     if isinstance(node, Constant) and isinstance(node.value, str) and "\0" in node.value:
         yield "no text in PostgreSQL has the character 0"
@@ -102,10 +104,14 @@ def _of_call(call: Call) -> Iterator[str]:
 
 
 def _of_cast(cast: Cast) -> Iterator[str]:
+    if isinstance(cast.type, Json) and isinstance(cast.value.type, Binary):
+        yield "PostgreSQL writes bytes into json in a notation of its own; cast them to string first"
     words = (*cast.format.true_words, *cast.format.false_words, cast.format.pattern or "")
     if any("\0" in word for word in words):
         yield "no text in PostgreSQL has the character 0"
 
 
 def _is_json(kind: DataType) -> bool:
+    if isinstance(kind, Struct):
+        return any(_is_json(field) for _, field in kind.fields)
     return isinstance(kind, Json) or (isinstance(kind, List) and _is_json(kind.item))

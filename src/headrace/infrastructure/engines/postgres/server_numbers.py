@@ -13,7 +13,7 @@ def _float(value: float) -> str:
     return f"float8 '{value!r}'"
 
 
-_UP, _DOWN = _float(2.0**600), _float(2.0**-600)
+_UP, _DOWN = _float(2.0**512), _float(2.0**-512)
 _INFINITE = "float8 'Infinity'"
 _PLAIN = f"abs(a) BETWEEN {_float(1e-140)} AND {_float(1e140)} AND abs(b) BETWEEN {_float(1e-140)} AND {_float(1e140)}"
 _SMALL = f"abs(a) < {_float(8e307)} AND abs(b) < {_float(8e307)}"
@@ -28,11 +28,12 @@ NUMBERS = (
     expression("float_difference(a float8, b float8)", "float8", f"CASE WHEN {_SMALL} THEN a - b ELSE pg_temp.far_sum(a, - b) END"),
     procedure("far_product(a float8, b float8)", "float8", f"""
         IF {_ODD} THEN RETURN a * b; END IF;
-        IF abs(a) >= 1 AND abs(b) >= 1 AND abs(a) * {_DOWN} * abs(b) >= {_float(2.0**424)} THEN RETURN sign(a) * sign(b) * {_INFINITE}; END IF;
-        IF abs(a) < 1 AND abs(b) < 1 AND abs(a) * {_UP} * abs(b) <= {_float(2.0**-475)} THEN
+        size := ln(abs(a)) + ln(abs(b));
+        IF size > 711 OR (size > 700 AND abs(a) * {_DOWN} * (abs(b) * {_DOWN}) >= 1) THEN RETURN sign(a) * sign(b) * {_INFINITE}; END IF;
+        IF size < -746 OR (size < -700 AND abs(a) * {_UP} * (abs(b) * {_UP}) <= {_float(2.0**-51)}) THEN
             RETURN CASE WHEN (a < 0) = (b < 0) THEN float8 '0' ELSE float8 '-0' END;
         END IF;
-        RETURN a * b;"""),
+        RETURN a * b;""", "size float8;"),
     expression("float_product(a float8, b float8)", "float8", f"CASE WHEN {_PLAIN} THEN a * b ELSE pg_temp.far_product(a, b) END"),
     procedure("far_quotient(a float8, b float8)", "float8", f"""
         IF {_ODD} THEN RETURN a / b; END IF;
@@ -49,7 +50,7 @@ NUMBERS = (
         IF NOT abs(a) < {_INFINITE} OR b = 'NaN' THEN RETURN float8 'NaN'; END IF;
         WHILE rest >= abs(b) LOOP
             part := abs(b);
-            WHILE part <= rest / 2 LOOP part := part * 2; END LOOP;
+            WHILE part <= rest - part LOOP part := part * 2; END LOOP;
             rest := rest - part;
         END LOOP;
         RETURN CASE WHEN a::text LIKE '-%' THEN - rest ELSE rest END;""", "rest float8 := abs(a); part float8;"),

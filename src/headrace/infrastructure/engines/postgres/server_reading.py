@@ -44,17 +44,25 @@ def _float_reader(name: str, kind: str) -> str:
         "shown text := pg_temp.trimmed(x); parts text[]; digits text; zero text; size integer; exact numeric;").replace(f"'{kind} NaN'", "'NaN'")  # fmt: skip
 
 
+#: What PostgreSQL takes for JSON and cannot take out of it: a NUL, and half of a pair that stands for one character.
+_UNHELD = r"""
+        IF x ~ '\\u(0000|[dD][89a-fA-F])' THEN
+            shown := replace(x, '\\\\', '');
+            IF shown ~ '\\u0000' OR regexp_replace(shown, '\\u[dD][89abAB]..\\u[dD][c-fC-F]..', '', 'g') ~ '\\u[dD][89a-fA-F]' THEN RETURN NULL; END IF;
+        END IF;"""
+
+
 def _json(version: int) -> str:
-    """No text that a NUL would come out of. (In one expression with its test, the cast of a constant would be tried in advance.)"""
+    """(In one expression with its test, the cast of a constant would be tried in advance.)"""
     if version >= _KNOWS_JSON:
         return procedure(
-            "read_json(x text)", "json", r"IF x IS JSON AND x !~ '\\u0000' THEN RETURN x::json; END IF; RETURN NULL;"
+            "read_json(x text)",
+            "json",
+            f"{_UNHELD}\n        IF x IS JSON THEN RETURN x::json; END IF;\n        RETURN NULL;",
+            "shown text;",
         )
-    body = r"""
-        IF x ~ '\\u0000' THEN RETURN NULL; END IF;
-        RETURN x::json;
-    EXCEPTION WHEN data_exception THEN RETURN NULL;"""
-    return procedure("read_json(x text)", "json", body).replace(" PARALLEL SAFE", " PARALLEL UNSAFE")
+    body = f"{_UNHELD}\n        RETURN x::json;\n    EXCEPTION WHEN data_exception THEN RETURN NULL;"
+    return procedure("read_json(x text)", "json", body, "shown text;").replace(" PARALLEL SAFE", " PARALLEL UNSAFE")
 
 
 def reading(version: int) -> tuple[str, ...]:
@@ -73,19 +81,26 @@ _READERS = (
         shown := ltrim(shown, '0');
         RETURN CASE WHEN length(shown) > 100 THEN NULL WHEN shown IN ('', '.') THEN 0 ELSE (sign || shown)::numeric END;""",
         "shown text := ltrim(pg_temp.trimmed(x), '+-'); sign text := CASE WHEN pg_temp.trimmed(x) LIKE '-%' THEN '-' ELSE '' END;"),
-    expression("read_decimal(x text, bound numeric, scale integer)", "numeric", f"""CASE WHEN {_like(_NUMBER)}
-        THEN pg_temp.fitting_decimal(CASE WHEN octet_length(x) < 100 THEN pg_temp.trimmed(x)::numeric ELSE pg_temp.long_decimal(x) END, bound, scale)
-        END"""),
+    procedure("read_decimal(x text, bound numeric, scale integer)", "numeric", f"""
+        IF NOT {_like(_NUMBER)} THEN RETURN NULL; END IF;
+        number := CASE WHEN octet_length(x) < 100 THEN pg_temp.trimmed(x)::numeric ELSE pg_temp.long_decimal(x) END;
+        RETURN CASE WHEN number = round(number, scale) AND abs(number) < bound THEN number END;""", "number numeric;"),
     _float_reader("read_odd_float", "float8"),
     _float_reader("read_real", "real"),
     expression("read_float(x text)", "float8", r"""CASE WHEN octet_length(x) < 40 AND x COLLATE "C" ~ '^[+-]?[0-9]+(?:\.[0-9]*)?$' THEN x::float8
         ELSE pg_temp.read_odd_float(x) END"""),
     expression("read_binary(x text)", "bytea", f"CASE WHEN {_like('(?:[0-9A-Fa-f]{2})*')} THEN decode(pg_temp.trimmed(x), 'hex') END"),
-    expression("day_in(x text)", "date", "pg_temp.date_of(substr(x, 1, 4)::bigint, substr(x, 6, 2)::bigint, substr(x, 9, 2)::bigint)"),
-    expression("read_date(x text)", "date", f"CASE WHEN {_like(_DATE)} THEN pg_temp.day_in(pg_temp.trimmed(x)) END"),
-    expression("read_time(x text)", "time", f"CASE WHEN {_like(_CLOCK)} THEN pg_temp.trimmed(x)::time END", "STABLE"),
-    expression("read_timestamp(x text)", "timestamp", f"""CASE WHEN {_like(f"{_DATE}[T ]{_CLOCK}")}
-        THEN pg_temp.day_in(pg_temp.trimmed(x)) + substr(pg_temp.trimmed(x), 12)::time END""", "STABLE"),
+    procedure("day_in(x text)", "date", """
+        y := substr(x, 1, 4); m := substr(x, 6, 2); d := substr(x, 9, 2);
+        IF m NOT BETWEEN 1 AND 12 OR d NOT BETWEEN 1 AND 31 THEN RETURN NULL; END IF;
+        IF d > 28 THEN RETURN pg_temp.date_of(y, m, d); END IF;
+        RETURN make_date(y, m, d);""", "y integer; m integer; d integer;"),
+    procedure("read_date(x text)", "date", f"IF {_like(_DATE)} THEN RETURN pg_temp.day_in(pg_temp.trimmed(x)); END IF; RETURN NULL;"),
+    procedure("read_time(x text)", "time", f"IF {_like(_CLOCK)} THEN RETURN pg_temp.trimmed(x)::time; END IF; RETURN NULL;", changes="STABLE"),
+    procedure("read_timestamp(x text)", "timestamp", f"""
+        IF NOT {_like(f"{_DATE}[T ]{_CLOCK}")} THEN RETURN NULL; END IF;
+        shown := pg_temp.trimmed(x);
+        RETURN pg_temp.day_in(shown) + substr(shown, 12)::time;""", "shown text;", "STABLE"),
     procedure("read_instant(x text)", "timestamptz", f"""
         IF NOT {_like(f"{_DATE}[T ]{_CLOCK}{_OFFSET}")} THEN RETURN NULL; END IF;
         shown := pg_temp.trimmed(x);

@@ -69,7 +69,7 @@ _OTHERS = (
     expression("trimmed(x text)", "text", r"btrim(x, E' \t\n\v\f\r')"),
     expression("part_of_text(x text, start bigint, count bigint)", "text", """CASE WHEN start IS NOT NULL AND count IS NOT NULL
         THEN substr(x, greatest(least(start, 1073741824), 1)::integer,
-                    greatest(least(least(start, 1073741824) + least(count, 1073741823) - greatest(start, 1), 1073741823), 0)::integer) END"""),
+                    greatest(least(least(start, 1073741824) + greatest(least(count, 1073741823), 0) - greatest(least(start, 1073741824), 1), 1073741823), 0)::integer) END"""),
     procedure("title_case(x text)", "text", """
         RETURN coalesce((
             SELECT string_agg(pg_temp.upper_case(left(word, 1)) || substr(word, 2), ' ' ORDER BY place)

@@ -40,9 +40,13 @@ def from_text(value: str, target: DataType, written: CastFormat = CastFormat()) 
             return _integer(value, target)
         case Decimal():
             read = f"{OWN}read_decimal({value}, {10 ** (target.precision - target.scale)}, {target.scale})"
-            return f"CAST({read} AS {postgres_type(target)})"
+            return _usually(value, target, _decimal(value, target), f"CAST({read} AS {postgres_type(target)})")
         case Float():
             return f"{OWN}read_{'real' if target.bits == 32 else 'float'}({value})"
+        case Date() if written.pattern is None:
+            return _usually(value, target, _like(value, _DAY), _moment(value, target, None))
+        case Timestamp(zone=False) if written.pattern is None:
+            return _usually(value, target, _like(value, f"{_DAY}[T ]{_CLOCK}"), _moment(value, target, None))
         case Date() | Time() | Timestamp():
             return _moment(value, target, written.pattern)
         case Enum():
@@ -51,6 +55,29 @@ def from_text(value: str, target: DataType, written: CastFormat = CastFormat()) 
             return f"{OWN}read_binary({value})"
         case _:
             return from_json(f"{OWN}read_json({value})", target, from_text)
+
+
+#: A day that there is, in a year of our time, but for the last of February in leap years; and a time without fractions.
+_DAY = "[12][0-9]{3}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
+_CLOCK = "(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?"
+
+
+def _usually(value: str, target: DataType, usual: str, read: str) -> str:
+    """A text in the usual notation is cast at once, any other is read with care: that takes a third or less of the time. Only of a
+    column, which costs nothing to look at again."""
+    is_column = value.startswith('"') and value.count('"') == 2
+    return f"CASE WHEN {usual} THEN CAST({value} AS {postgres_type(target)}) ELSE {read} END" if is_column else read
+
+
+def _decimal(value: str, target: Decimal) -> str:
+    """As many digits behind the point as the type has, and not too many before it."""
+    behind = f"[.][0-9]{{{target.scale}}}" if target.scale else ""
+    longest = target.precision + bool(behind)
+    return f"octet_length({value}) <= {longest} AND {_like(value, f'-?[0-9]+{behind}')}"
+
+
+def _like(value: str, pattern: str) -> str:
+    return f'{value} COLLATE "C" ~ {text(f"^{pattern}$")}'
 
 
 def _integer(value: str, target: Integer) -> str:

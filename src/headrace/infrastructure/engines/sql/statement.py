@@ -28,7 +28,8 @@ def with_clause(
 ) -> str:
     """The statement that gives the rows of the step `final`. Steps that are in `tables` are read from there."""
     if final in tables:
-        return f"SELECT *\nFROM {tables[final]}"
+        named = dialect.names_subqueries and tables[final].startswith("(")
+        return f"SELECT *\nFROM {tables[final]}{f' AS {dialect.identifier(final)}' if named else ''}"
     below = set(_needed(final, dict(steps), {}))
     relations, orders = _ordered([step for step in steps if step[0] in below], tables)
     needed = set(_needed(final, relations, tables))

@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from headrace.infrastructure.connectors.postgres_copy import copy_rows
+from headrace.infrastructure.postgresql.copying import copy_rows
 
 
 class Slow:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from headrace.business.engine import RuleCount
 from headrace.business.model.contract import OnViolation
-from headrace.business.validation.compiled import SEVERITY, Rule
-from headrace.infrastructure.engines.duckdb.checked import BITS
+from headrace.business.processing.plan import PlannedSource
+from headrace.business.validation.compiled import SEVERITY, UNREADABLE, KeyRule, ReferenceRule, Rule
+
+#: Bits in one mask: the widest cheap integer of engines has 64, and the two highest stay clear of signs.
+BITS = 62
 
 
 @dataclass(slots=True)
@@ -54,3 +58,18 @@ def _count(found: Tally, rules: Sequence[Rule], masks: Sequence[int], rows: int)
             actions.add(rules[rule].action)
             mask ^= lowest  # noqa: PLW2901 - the mask is used up bit by bit
     return actions
+
+
+def rule_counts(source: PlannedSource, found: Sequence[int], late: Mapping[str, int], unreadable: int) -> list[RuleCount]:
+    """How many rows broke each rule: those of one row by their order, the late ones by their name."""
+    contract = source.contract
+    names = {cell.column.name: cell.source for cell in contract.cells}
+
+    def columns(rule: Rule | KeyRule | ReferenceRule) -> tuple[str, ...]:
+        return tuple(names.get(name, name) for name in rule.columns)
+
+    counts = [RuleCount(r.name, r.version, r.action, n, columns(r)) for r, n in zip(contract.rules, found, strict=True)]
+    counts += [RuleCount(r.name, r.version, r.action, late.get(r.name, 0), columns(r)) for r in contract.late]
+    if unreadable:
+        counts.append(RuleCount(UNREADABLE, "1", contract.unreadable, unreadable))
+    return counts

@@ -23,7 +23,7 @@ from headrace.business.model.types import (
     Time,
     Timestamp,
 )
-from headrace.infrastructure.connectors.sql_text import quoted
+from headrace.infrastructure.sql_text import quoted
 
 _PLAIN: dict[type[DataType], str] = {
     Boolean: "boolean", String: "text", Enum: "text", Null: "text", Date: "date", Time: "time without time zone",

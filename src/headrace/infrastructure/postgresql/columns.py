@@ -24,7 +24,7 @@ from headrace.business.model.types import (
     Time,
     Timestamp,
 )
-from headrace.infrastructure.connectors.sql_text import literal, quoted
+from headrace.infrastructure.sql_text import literal, quoted
 from headrace.records import record
 
 NUMERIC = 1700

@@ -10,8 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from headrace.errors import RetryableError, RunError
-from headrace.infrastructure.connectors.sql_text import literal, quoted_list
+from headrace.infrastructure.sql_text import literal, quoted_list
 
 if TYPE_CHECKING:
     import duckdb
@@ -22,26 +21,39 @@ PIPE_BYTES = 1 << 20
 _LOOK_EVERY = 0.01
 
 
-def copy_rows(con: duckdb.DuckDBPyConnection, query: str, names: Sequence[str], cursor: psycopg.Cursor[Any], table: str) -> int:
-    """Copy the rows of a query, whose cells are as PostgreSQL reads them, into the columns of a table. Returns how many arrived."""
+def copy_rows(
+    con: duckdb.DuckDBPyConnection,
+    query: str,
+    names: Sequence[str],
+    cursor: psycopg.Cursor[Any],
+    table: str,
+    *,
+    folder: Path | None = None,
+    frozen: bool = False,
+) -> int:
+    """Copy the rows of a query, whose cells are as PostgreSQL reads them, into the columns of a table. Returns how many arrived.
+
+    What DuckDB raises is raised when all that it gave was sent, so that there must be a transaction to roll back. The pipe lies in
+    `folder`, where DuckDB may write to that one only. Into a table that was made in the same transaction rows can come `frozen`: known
+    to be visible, so that whoever reads them first need not find out.
+    """
     columns = quoted_list(names)
     options = "FORMAT csv, HEADER false, DELIMITER ',', QUOTE '\"', ESCAPE '\"', NULLSTR ''"
     if len(names) == 1:
         options += f", FORCE_QUOTE ({columns})"  # older servers take a line of `\.` alone for the end of the data
-    con.execute("SET threads = 1")  # prints faster than a server reads; more would only take the processor from it
-    statement = f"COPY {table} ({columns}) FROM STDIN (FORMAT csv)".encode()
-    with _printed(con, query, options) as pipe, cursor.copy(statement) as copy:
+    statement = f"COPY {table} ({columns}) FROM STDIN (FORMAT csv{', FREEZE' if frozen else ''})".encode()
+    with _printed(con, query, options, folder) as pipe, cursor.copy(statement) as copy:
         while block := pipe.read(BLOCK):
             copy.write(block)
     return cursor.rowcount
 
 
 @contextmanager
-def _printed(con: duckdb.DuckDBPyConnection, query: str, options: str) -> Iterator[BinaryIO]:
+def _printed(con: duckdb.DuckDBPyConnection, query: str, options: str, place: Path | None) -> Iterator[BinaryIO]:
     """The rows of a query as CSV, while DuckDB prints them. An error of DuckDB is raised when all was read."""
-    failed: list[RunError] = []
-    with tempfile.TemporaryDirectory(prefix="headrace-") as folder:
-        path = Path(folder) / "rows.csv"
+    failed: list[duckdb.Error] = []
+    with tempfile.TemporaryDirectory(prefix="headrace-", dir=place) as folder:
+        path = Path(folder).resolve() / "rows.csv"
         os.mkfifo(path, 0o600)
         statement = f"COPY ({query}) TO {literal(str(path))} ({options})"
         with _reading_end(path) as pipe:
@@ -75,13 +87,12 @@ def _reading_end(path: Path) -> BinaryIO:
     return os.fdopen(handle, "rb", buffering=0)
 
 
-def _print(con: duckdb.DuckDBPyConnection, statement: str, writing_end: int, failed: list[RunError]) -> None:
+def _print(con: duckdb.DuckDBPyConnection, statement: str, writing_end: int, failed: list[duckdb.Error]) -> None:
     import duckdb
 
     try:
         con.execute(statement)
     except duckdb.Error as error:
-        message = str(error).partition("\n")[0]
-        failed.append(RetryableError(f"the staged rows cannot be read: {message}", hint="run the pipeline again"))
+        failed.append(error)
     finally:
         os.close(writing_end)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from headrace.infrastructure.connectors.postgres_columns import PostgresColumn, select
+from headrace.infrastructure.postgresql.columns import PostgresColumn, select
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,153 @@
+"""What is in the database of the engine stays there: sources are read where they are, and sinks are published to without a row leaving."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from tests.integration.postgres_server import PostgresServer
+from tests.integration.pushdown.both import by_both, engine_of
+
+SHOP = """
+CREATE SCHEMA shop;
+CREATE TYPE shop.mood AS ENUM ('sad', 'ok');
+CREATE TABLE shop.sales (
+    id bigint, amount numeric(10, 2), free numeric, at timestamptz, day date, tags text[], note varchar(20), mood shop.mood, who uuid, extra jsonb,
+    ratio double precision, small smallint, raw bytea, open boolean
+);
+INSERT INTO shop.sales SELECT i, i * 1.25, i, '2024-01-01'::timestamptz + i * interval '1 hour', '2024-01-01'::date + i, ARRAY['t' || i, NULL],
+    'n' || i, 'ok', '00000000-0000-0000-0000-00000000000a', '{"a": 1}', i / 3.0, i, '\\x00ff', i % 2 = 0 FROM generate_series(1, 500) AS i;
+INSERT INTO shop.sales (id, amount, note, ratio) VALUES (7, 1, NULL, 'NaN'), (NULL, -1, '', 'Infinity'), (1000, -0.01, 'x', '-0');
+"""
+CONTRACT: dict[str, Any] = {
+    "columns": {"id": {"required": True}, "amount": {"at_least": 0}, "free": {"type": "decimal(12, 3)"}}
+}
+STEPS = [{"derive": {"double": "amount * 2", "hour": "date_trunc('hour', at)"}}, {"filter": "small is null or small < 400"}]
+
+
+def filled(url: str, script: str = SHOP) -> None:
+    with psycopg.connect(url, autocommit=True) as db:
+        db.execute(script)  # type: ignore[call-overload]
+
+
+def asked(url: str, query: str) -> Sequence[tuple[Any, ...]]:
+    with psycopg.connect(url, autocommit=True) as db:
+        return db.execute(query).fetchall()  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("key", [None, ["id"]], ids=["judged at once", "judged by key"])
+def test_a_table_of_the_database_is_judged_as_if_it_had_been_pulled_out(key: Any, tmp_path: Path, postgres: str) -> None:
+    filled(postgres)
+    contract = {**CONTRACT, "key": key} if key else CONTRACT
+    source = {"postgres": {"url": postgres, "table": "shop.sales"}, "contract": contract}
+    duck, here = by_both(tmp_path, postgres, {}, sources={"sales": source}, steps=STEPS)
+    assert here == duck
+    assert duck.balances["sales"] == [503, 499 if key else 501, 4 if key else 2, 0, 0]
+
+
+def test_no_row_leaves_the_database(tmp_path: Path, postgres: str, postgres_server: PostgresServer) -> None:
+    filled(postgres, SHOP.rpartition("INSERT")[0])
+    name = postgres.rpartition("/")[2]
+    filled(postgres_server.url(), f"ALTER DATABASE {name} SET log_statement = 'all'")
+    log = postgres_server.folder / "log"
+    before = log.stat().st_size
+    project = engine_of(tmp_path, postgres)
+    project.define(
+        engine="postgres",
+        sources={"sales": {"postgres": {"url": postgres, "query": "SELECT id, amount, small, at FROM shop.sales"}, "contract": {"columns": {"id": {"unique": True}}}}},
+        steps=STEPS,
+        checks=[{"row_count": {"min": 399, "max": 399}}, {"mean": {"column": "double", "at_least": 0}}],
+        sinks=[{"postgres": {"url": postgres, "table": "mart.sales", "mode": "merge", "key": "id"}}],
+    )  # fmt: skip
+    run = project.run()
+    with log.open() as file:
+        file.seek(before)
+        said = file.read()
+    assert run.state == "succeeded"
+    assert asked(postgres, "SELECT count(*), sum(double) FROM mart.sales") == [(399, 2 * 1.25 * 399 * 400 / 2)]
+    assert "INSERT INTO" in said
+    assert not re.search(r"COPY .* (TO|FROM) STD", said, re.IGNORECASE)
+    out = [s for s in re.findall(r"(?:statement|execute [^:]*): (SELECT.*)", said) if "shop" in s]
+    assert out == [], "what reads the source makes a table of it"
+    assert (
+        asked(postgres, "SELECT relname FROM pg_class WHERE relnamespace = 'headrace_staging'::regnamespace AND relkind = 'r'")
+        == []
+    )
+
+
+TARGET = "CREATE TABLE kept (id bigint PRIMARY KEY, amount numeric(10, 2), who uuid, own text DEFAULT 'mine'); INSERT INTO kept VALUES (1, 1, NULL, 'theirs'), (900, 9, NULL, 'theirs')"
+DAYS = ["id,amount,who\n1,1.50,00000000-0000-0000-0000-00000000000a\n2,2.00,\n", "id,amount,who\n2,2.00,\n3,3.00,\n1,1.75,\n"]
+
+
+@pytest.mark.parametrize("mode", ["append", "replace", "merge", "scd2"])
+def test_every_mode_leaves_the_same_table_whether_rows_come_from_inside_or_outside(
+    mode: str, tmp_path: Path, postgres_server: PostgresServer
+) -> None:
+    left = []
+    for engine in ("duckdb", "postgres"):
+        url = postgres_server.new_database()
+        keyed = mode in ("merge", "scd2")
+        if mode == "merge":
+            filled(url, TARGET)
+        project = engine_of(tmp_path / engine, url)
+        for day in DAYS:
+            project.text("in.csv", day)
+            project.define(
+                engine=engine,
+                sources={"rows": {"file": {"path": "in.csv"}, "contract": {"columns": {"id": "int64", "amount": "decimal(10, 2)", "who": "string"}}}},
+                sinks=[{"postgres": {"url": url, "table": "kept", "mode": mode, **({"key": "id"} if keyed else {}), "indexes": ["amount"]}}],
+            )  # fmt: skip
+            run = project.run()
+            assert project.run().sinks == {} or mode == "scd2", "twice is once"
+            left.append({k: run.sinks["postgres"][k] for k in ("rows", "inserted", "updated", "deleted", "unchanged")})
+        columns = "id, amount, who::text" + (", is_current, valid_to IS NULL" if mode == "scd2" else "")
+        left.append(asked(url, f"SELECT {columns} FROM kept ORDER BY id, amount"))
+        left.append(asked(url, "SELECT count(*) FROM pg_indexes WHERE tablename = 'kept'"))
+        left.append(
+            asked(
+                url,
+                "SELECT column_name, data_type FROM information_schema.columns WHERE table_name = 'kept' ORDER BY ordinal_position",
+            )
+        )
+    half = len(left) // 2
+    assert left[:half] == left[half:]
+
+
+def test_rows_for_another_database_are_taken_out_once(tmp_path: Path, postgres: str, postgres_server: PostgresServer) -> None:
+    other = postgres_server.new_database()
+    project = engine_of(tmp_path, postgres)
+    project.text("in.csv", "id,at\n1,2024-01-01 00:00:00\n2,\n")
+    project.define(
+        engine="postgres",
+        sources={"rows": {"file": {"path": "in.csv"}, "contract": {"columns": {"id": "int64", "at": "timestamp"}}}},
+        sinks=[
+            {"name": "there", "postgres": {"url": other, "table": "t"}}, {"name": "here", "postgres": {"url": postgres, "table": "t"}},
+            {"name": "lake", "file": {"path": "out/", "format": "parquet"}}, {"name": "lite", "sqlite": {"path": "t.sqlite", "table": "t"}},
+        ],
+    )  # fmt: skip
+    project.run()
+    assert asked(other, "SELECT * FROM t ORDER BY id") == asked(postgres, "SELECT * FROM t ORDER BY id")
+    assert len(asked(other, "SELECT * FROM t")) == 2
+
+
+def test_the_plan_says_what_moves(tmp_path: Path, postgres: str, capsys: pytest.CaptureFixture[str]) -> None:
+    filled(postgres)
+    project = engine_of(tmp_path, postgres)
+    project.text("in.csv", "id\n1\n")
+    project.define(
+        engine="postgres",
+        sources={"sales": {"postgres": {"url": postgres, "table": "shop.sales"}}, "rows": {"file": {"path": "in.csv"}}},
+        steps=[{"sql": "select s.id from sales s join rows r on s.id = r.id"}],
+        sinks=[{"name": "here", "postgres": {"url": postgres, "table": "t"}}, {"name": "lake", "file": {"path": "out/"}}],
+    )
+    assert project.cli("plan", str(project.file)) == 0
+    said = capsys.readouterr().out
+    for words in (
+        "sales: read where it is, inside the database", "rows: loaded into the staging schema by COPY",
+        "here: published inside the database", "lake: its rows are taken out of the database", "CREATE UNLOGGED TABLE",
+    ):  # fmt: skip
+        assert words in said
