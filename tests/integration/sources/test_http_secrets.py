@@ -66,6 +66,18 @@ def test_no_secret_is_told_even_when_the_server_repeats_it(status, server, secre
     assert CANARY not in repr(source(server, auth=auth))
 
 
+def test_what_a_secret_was_made_into_is_not_told_either(server, secret, tmp_path):
+    server.routes["/items"] = lambda asked: Reply({"you sent": asked.headers["Authorization"]}, 403)
+    for auth in ({"basic": {"user": "ann", "password": secret}}, {"bearer": secret}):
+        with pytest.raises(NonRetryableError, match=r"answered 403: .*\*\*\*") as caught:
+            fetched(source(server, auth=auth), tmp_path / "f")
+        assert base64.b64encode(f"ann:{CANARY}".encode()).decode() not in str(caught.value)
+    Issuer(server)
+    server.routes["/items"] = lambda asked: Reply({"you sent": asked.headers["Authorization"]}, 403)
+    with pytest.raises(NonRetryableError, match=r"answered 403: .*Bearer \*\*\*"):
+        fetched(source(server, auth=credentials(server, secret)), tmp_path / "f")
+
+
 def test_where_a_record_came_from_is_told_without_the_key(server, secret, tmp_path):
     server.routes["/items"] = lambda asked: Reply(ROWS, headers={} if asked.query.get("p") else {"Link": f"</items?p=2&the_id={CANARY}>; rel=next"})  # fmt: skip
     auth = {"api_key": {"query": "the_id", "value": secret}}

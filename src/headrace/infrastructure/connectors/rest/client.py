@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import TypeVar
-from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsplit
 
 from headrace.errors import NonRetryableError, RetryableError
 from headrace.infrastructure.connectors.rest.authentication import sendable
@@ -214,11 +214,17 @@ class Client:
             words = " ".join(response.text.split())
         except ValueError:
             return ""
-        secrets = [*(self._options.auth.revealed() if self._options.auth else ())]
-        secrets += [value.reveal() for value in self._options.headers.values() if value.reference]
-        for secret in filter(None, secrets):
-            words = words.replace(secret, "***")
+        for secret in filter(None, self._secrets()):
+            words = words.replace(secret, "***").replace(quote(secret, safe=""), "***")
         return f": {words[:_SAID]}" if words and not words.startswith("<") and words.isprintable() else ""
+
+    def _secrets(self) -> Iterator[str]:
+        """All that a server could repeat of what it was sent: secrets, and what they were made into."""
+        yield from (value.reveal() for value in self._options.headers.values() if value.reference)
+        if self._options.auth is not None:
+            sent = self._options.auth.headers(self._tokens.last if self._tokens else None)
+            yield from (value.rpartition(" ")[2] for value in sent.values())
+            yield from self._options.auth.revealed()
 
     def _wait(self, seconds: float) -> None:
         if self._stopped.wait(seconds):

@@ -23,7 +23,7 @@ class Tokens:
         self, options: ClientCredentials, ask: Callable[[Request], Response], clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._options, self._ask, self._clock = options, ask, clock
-        self._token, self._until = "", 0.0
+        self._token, self._before, self._until = "", "", 0.0
         self._lock = Lock()
 
     def current(self) -> str:
@@ -33,11 +33,16 @@ class Tokens:
                 self._fetch()
             return self._token
 
+    @property
+    def last(self) -> str | None:
+        """The token that was given out last, as far as it is still known."""
+        return self._token or self._before or None
+
     def refused(self, token: str) -> None:
         """A server did not take this token: it is not given out again. Another thread may have noticed before."""
         with self._lock:
             if token == self._token:
-                self._token = ""
+                self._token, self._before = "", token
 
     def _fetch(self) -> None:
         options = self._options
