@@ -9,6 +9,7 @@ import pytest
 
 from headrace.business.ports import DelimitedScan, InputFile
 from headrace.infrastructure.engines.duckdb.reading_delimited import DelimitedReading
+from headrace.infrastructure.engines.duckdb.reading_open import DuckDBTable
 from headrace.infrastructure.formats.delimited import Delimited
 
 
@@ -36,7 +37,10 @@ def test_shares_make_whole_row_groups_and_keep_the_order(tmp_path: Path) -> None
     with duckdb.connect(config={"threads": 1}) as con:
         reading = DelimitedReading(con, scan_of(path), "a")
         assert "buffer_size = " in reading.relation
-        reading.load(lambda relation: con.execute(f"CREATE TABLE a AS SELECT *, _file AS f FROM {relation}"), "a", "f")
+        into = DuckDBTable(
+            con, "a", lambda relation: con.execute(f"CREATE TABLE a AS SELECT *, _file AS f FROM {relation}"), "f"
+        )
+        reading.load(into)
         assert con.execute("SELECT count(*), count_if(rowid <> n::BIGINT) FROM a").fetchall() == [(700_000, 0)]
         reading.close()
 
