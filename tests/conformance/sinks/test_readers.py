@@ -23,7 +23,10 @@ def seen(target: Target) -> list[Row]:
     """The names that are there and how many rows have each: read at once, as one state."""
     if isinstance(target, FileTarget) and target.options.get("partition_by"):
         return by_manifest(target)
-    return sorted(target.query("SELECT name, count(*) FROM rows GROUP BY name"), key=repr)
+    counted = sorted(target.query("SELECT name, count(*) FROM rows GROUP BY name"), key=repr)
+    if not counted and isinstance(target, FileTarget):
+        raise FileNotFoundError("the folder was replaced while it was listed, and the one that is gone is empty")
+    return counted
 
 
 def by_manifest(target: FileTarget) -> list[Row]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -62,7 +64,7 @@ def test_a_program_that_hangs_is_killed_with_what_it_started(tells: Tells, logs:
     assert isinstance(error, RetryableError)
     assert "killed" in error.message
     for pid in (tmp_path / "pids").read_text().split():
-        assert is_over(int(pid))
+        soon(lambda pid=int(pid): is_over(pid))  # a signal is delivered when its process gets its turn
 
 
 def test_a_program_that_prints_endlessly_is_killed_and_keeps_no_more_than_a_page(tells: Tells, logs: Path) -> None:
@@ -100,6 +102,13 @@ def refused(tells: Tells, logs: Path, words: list[str], seconds: float = 30.0) -
         CommandNotifier(logs, seconds).send(*tells(command=words), MESSAGE)
     assert "c4n4ry" not in str(raised.value)
     return raised.value
+
+
+def soon(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def is_over(pid: int) -> bool:
