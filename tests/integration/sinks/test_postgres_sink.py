@@ -16,6 +16,7 @@ from headrace.business.ports import Fence
 from headrace.errors import LeaseLost, NonRetryableError, RetryableError
 from headrace.infrastructure.connectors import milestones, postgres_sink
 from headrace.infrastructure.connectors.postgres_sink import PostgresSink
+from headrace.infrastructure.connectors.postgres_table import PostgresDatabase
 
 
 def sink(url: str, **options: Any) -> PostgresSink:
@@ -163,16 +164,16 @@ def test_who_waited_for_another_sees_what_that_one_fenced(
     staged = stage(tmp_path / "a", [row(1)])
     late.publish(tmp_path, staged, checkpoint("a", fence=Fence("here", 1)))
     asked: list[str] = []
-    run = postgres_sink._Database.run
+    run = PostgresDatabase.run
 
-    def slowly(self: postgres_sink._Database, statement: str) -> int:
+    def slowly(self: PostgresDatabase, statement: str) -> int:
         """Between the first look at the server and the lock, another takes over."""
         if "advisory" in statement and not asked:
             asked.append(statement)
             sink(postgres, table="plain").fence(tmp_path, "flights", Fence("here", 2))
         return run(self, statement)
 
-    monkeypatch.setattr(postgres_sink._Database, "run", slowly)
+    monkeypatch.setattr(PostgresDatabase, "run", slowly)
     with pytest.raises(LeaseLost):
         late.publish(tmp_path, staged, checkpoint("b", fence=Fence("here", 1)))
     assert asked
