@@ -20,6 +20,9 @@
     url = "postgresql://etl:${secret:env/WAREHOUSE_PASSWORD}@warehouse/sales"
     schema = "headrace_staging"
 
+    [engines.spark]                                          where `engine: spark` works (see `engine_settings`)
+    master = "spark://cluster:7077"
+
     [[outbox]]                                               who is told of events outside (see `Outlet`)
     webhook = "https://hooks.example.com/headrace"
     types = ["pipeline.*"]
@@ -41,6 +44,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any
 
+from headrace.engine_settings import SparkSettings, spark_settings
 from headrace.errors import DefinitionError, Location, Problem
 from headrace.profiles import WrittenProfile, written_profiles
 from headrace.records import record
@@ -54,7 +58,7 @@ _KEYS = (
     "database_schema", "definitions", "lease_seconds", "attempts", "keep_days", "slots", "outbox", "connections", "engines",
 )  # fmt: skip
 #: What only the file holds, or the environment in its own way.
-_TABLES = ("outbox", "connections", "engines", "postgres")
+_TABLES = ("outbox", "connections", "engines", "postgres", "spark")
 _PATHS = ("temp_directory", "state", "definitions")
 _COUNTS = ("threads", "quarantine_days", "attempts", "keep_days")
 _SIZES = ("memory_limit", "temp_limit", "quarantine_max")
@@ -117,6 +121,7 @@ class Settings:
     slots: Mapping[str, int] = field(default_factory=dict)
     outbox: tuple[Outlet, ...] = ()
     postgres: PostgresSettings | None = None
+    spark: SparkSettings = SparkSettings()
     connections: Mapping[str, WrittenProfile] = field(default_factory=dict)
 
 
@@ -161,7 +166,7 @@ def _file(file: Path, env: Mapping[str, str], problems: list[Problem]) -> dict[s
         if key == "outbox":
             found[key] = (_outlets(value, str(file), text, problems), where)
         elif key == "engines":
-            found["postgres"] = (_engines(value, where, problems), where)
+            found |= {engine: (chosen, where) for engine, chosen in _engines(value, where, problems).items()}
         elif key not in _KEYS:
             problems.append(Problem(f"unknown setting `{key}`", (), _meant(key, _KEYS), location=where))
         elif key != "connections":
@@ -263,12 +268,24 @@ def _slots(value: Any) -> dict[str, int] | None:
 _ENGINE_KEYS = ("url", "schema", "statement_timeout", "lock_timeout")
 
 
-def _engines(value: Any, head: Location, problems: list[Problem]) -> PostgresSettings | None:
+def _engines(value: Any, head: Location, problems: list[Problem]) -> dict[str, Any]:
+    """The settings of each engine that has a table, with every problem."""
+    read = {"postgres": _postgres, "spark": spark_settings}
+    if not isinstance(value, Mapping) or not set(value) <= set(read):
+        problems.append(
+            Problem(
+                "`engines` holds the settings of engines: `[engines.postgres]`, `[engines.spark]`, and no other", location=head
+            )
+        )
+        return {}
+    return {name: found for name, table in value.items() if (found := read[name](table, head, problems)) is not None}
+
+
+def _postgres(table: Any, head: Location, problems: list[Problem]) -> PostgresSettings | None:
     """The table `[engines.postgres]`, with every problem."""
     before = len(problems)
-    table = value.get("postgres") if isinstance(value, Mapping) else None
-    if not isinstance(table, Mapping) or set(value) != {"postgres"}:
-        problems.append(Problem("`engines` holds the settings of engines: `[engines.postgres]`, and no other", location=head))
+    if not isinstance(table, Mapping):
+        problems.append(Problem("`engines.postgres` must be a table", location=head))
         return None
     checks = {
         "url": (_is_database(table.get("url")), _WANTED["database_url"]),

@@ -69,6 +69,10 @@ def engine(chosen: Settings, name: str = "duckdb", home: Path = Path()) -> Engin
     limits = Limits(chosen.memory_limit, chosen.threads, chosen.temp_directory, chosen.temp_limit)
     if name == "postgres":
         return _postgres_engine(chosen, limits, home)
+    if name == "spark":
+        from headrace.infrastructure.engines.spark.engine import SparkEngine
+
+        return SparkEngine(chosen.spark, limits)
     from headrace.infrastructure.engines.duckdb.engine import DuckDBEngine
 
     return DuckDBEngine(limits)

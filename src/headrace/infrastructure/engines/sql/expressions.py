@@ -97,7 +97,7 @@ class ExpressionPrinter:
             parts.append("PARTITION BY " + ", ".join(self.sql(part) for part in e.partition_by))
         if e.order_by:
             parts.append(self.order_by(e.order_by))
-        if e.frame is not None:
+        if e.frame is not None and not (isinstance(e.call, Call) and e.call.function in self._dialect.frameless):
             parts.append(self._frame(e.frame))
         return " ".join(parts)
 

@@ -1,0 +1,100 @@
+"""A session of Spark, by whatever way it is reached: in this process's JVM, on a cluster, or by Spark Connect. All that is asked of it is
+SQL, so that one code serves all three. Not what the SQL says.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from headrace.business.engine import Limits
+from headrace.engine_settings import MEANING, SparkSettings
+from headrace.infrastructure.engines.spark.faults import explained
+from headrace.infrastructure.engines.spark.starting import connected, started
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+#: How long a statement is given to hear that it is not wanted any more, in seconds.
+_PATIENCE = 10.0
+
+
+def library_problem() -> str | None:
+    """What is not installed, or None."""
+    if any(find_spec(module) is None for module in ("pyspark", "pyarrow")):
+        return "the engine spark needs more: pip install 'headrace[spark]'"
+    return None
+
+
+class Cluster:
+    """One run's session. Opened when it is first asked for something."""
+
+    def __init__(self, settings: SparkSettings, limits: Limits, about: str) -> None:
+        self.settings, self.limits, self.about = settings, limits, about
+        self._spark: SparkSession | None = None
+        self._interrupted = False
+
+    @property
+    def spark(self) -> SparkSession:
+        if self._spark is None:
+            with self.faults():
+                self._spark = connected(self.settings) if self.settings.remote else started(self.settings, self.limits)
+                for key, value in {**self._options(), **MEANING}.items():
+                    self._spark.conf.set(key, value)
+        return self._spark
+
+    def run(self, statement: str) -> None:
+        """Carry out a statement that gives no rows."""
+        self._asking(lambda: self.spark.sql(statement))
+
+    def rows(self, query: str) -> Sequence[tuple[Any, ...]]:
+        """The few rows that a query gives."""
+        found: Sequence[tuple[Any, ...]] = self._asking(lambda: self.spark.sql(query).collect())
+        return found
+
+    def interrupt(self) -> None:
+        """Stop what is carried out, from another thread."""
+        self._interrupted = True
+        if self._spark is not None:
+            self._spark.interruptTag(self.about)
+
+    def close(self) -> None:
+        """A session of ours on somebody's server ends; the JVM of this process stays for the next run."""
+        if self._spark is not None and self.settings.remote:
+            self._spark.stop()
+        self._spark = None
+
+    @contextmanager
+    def faults(self) -> Iterator[None]:
+        """Turn what Spark raises into our errors."""
+        from py4j.protocol import Py4JError
+        from pyspark.errors import PySparkException
+
+        try:
+            yield
+        except (PySparkException, Py4JError) as error:
+            if self._interrupted:
+                raise KeyboardInterrupt from error
+            raise explained(error, self.settings) from error
+
+    def _asking(self, ask: Callable[[], Any]) -> Any:
+        if self._interrupted:
+            raise KeyboardInterrupt
+        spark = self.spark
+        spark.addTag(self.about)
+        try:
+            with self.faults():
+                return ask()
+        except KeyboardInterrupt:
+            # In a thread of its own: this one's line to the JVM still waits for the answer that nobody wants.
+            stopping = threading.Thread(target=self.interrupt, name="headrace-interrupt", daemon=True)
+            stopping.start()
+            stopping.join(_PATIENCE)
+            raise
+
+    def _options(self) -> dict[str, str]:
+        """What was set for sessions; a JVM that we start ourselves knows it already."""
+        return dict(self.settings.options) if self.settings.remote else {}
