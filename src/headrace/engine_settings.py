@@ -28,6 +28,7 @@ MEANING: Mapping[str, str] = {
     "spark.sql.groupByOrdinal": "false",
     "spark.sql.orderByOrdinal": "false",
     "spark.sql.decimalOperations.allowPrecisionLoss": "false",
+    "spark.sql.legacy.decimal.retainFractionDigitsOnTruncate": "true",
     "spark.sql.variant.allowDuplicateKeys": "true",
     "spark.sql.parquet.inferTimestampNTZ.enabled": "true",
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
@@ -36,10 +37,11 @@ MEANING: Mapping[str, str] = {
     "spark.sql.parquet.int96RebaseModeInRead": "CORRECTED",
     "spark.sql.legacy.timeParserPolicy": "CORRECTED",
     "spark.sql.ansi.doubleQuotedIdentifiers": "false",
-    "spark.sql.parser.escapedStringLiterals": "false",
     "spark.sql.legacy.consecutiveStringLiterals.enabled": "false",
     "spark.sql.mapKeyDedupPolicy": "EXCEPTION",
 }
+#: What brings back the ways of older versions.
+_OLD = ("spark.sql.legacy.", "spark.sql.parser.")
 _MASTER = re.compile(r"local(\[(\*|[1-9]\d*)(,\s*\d+)?\])?|spark://\S+|yarn|k8s://\S+")
 _WORDS = {"master": "an address such as `local[4]` or `spark://host:7077`", "remote": "an address such as `sc://host:15002`"}
 
@@ -106,7 +108,7 @@ def _of_options(options: Mapping[str, Any], *, remote: bool) -> Iterator[tuple[s
             yield f"`{key}` must be a text, a number, true or false", None
         if key == "spark.master" or key == "spark.remote":
             yield f"`{key}` is written as `{key.removeprefix('spark.')}`", None
-        elif key.lower() in meaning:
+        elif key.lower() in meaning or key.startswith(_OLD):
             yield f"`{key}` cannot be set: a run sets it, so that values mean the same as on every engine", None
         elif remote and not key.startswith("spark.sql."):
             yield (

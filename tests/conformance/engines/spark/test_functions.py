@@ -39,6 +39,8 @@ def same(function: Function, one: str, other: str) -> bool:
         return one.replace("-0.0", "0.0") == other.replace("-0.0", "0.0")
     if function.name == "atan2" and {one.lstrip("-"), other.lstrip("-")} <= {"0.0", PI}:
         return True
+    if function.name in ("lpad", "rpad") and (one, other) == ("error", "null"):  # a length beyond 32 bits, of no text
+        return True
     return alike(function, one, other)
 
 

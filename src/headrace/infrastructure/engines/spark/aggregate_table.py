@@ -102,11 +102,10 @@ AGGREGATES: dict[str, Lowering] = {
     "median": _median, "quantile": _quantile, "quantile_disc": _quantile_disc,
     "mode": lambda _, args: _Form("mode", "", within=args[0]),
     "arg_min": _by("min"), "arg_max": _by("max"),
-    "string_agg": lambda _, args: _Form("listagg", ", ".join(args)),
     "approx_count_distinct": lambda _, args: _Form("count", args[0], distinct=True),
 }  # fmt: skip
 #: What is collected with the keys of its order.
-ORDERED = ("first", "last", "list")
+ORDERED = ("first", "last", "list", "string_agg")
 #: What does not go over a window in Spark, or only without a frame.
 _NOT_OVER = {"first", "last", "list", "string_agg", "mode", "median", "quantile", "quantile_disc", "approx_count_distinct"}
 _NO_DISTINCT = {"median", "quantile", "quantile_disc", "mode", "corr", "stddev", "stddev_pop", "variance", "var_pop"}
@@ -126,27 +125,33 @@ def aggregate_problem(e: Aggregate, *, over: bool) -> str | None:
     return None
 
 
-def aggregate_sql(e: Aggregate, args: Sequence[str], where: str | None, order: str, over: str, print_key: PrintKey) -> str:
+def aggregate_sql(e: Aggregate, args: Sequence[str], where: str | None, over: str, print_key: PrintKey) -> str:
     """The call, with `over` behind it when it looks over a window."""
     if e.function in ORDERED:
-        return _ordered(e, args[0], where, print_key)
+        return _ordered(e, args, where, print_key)
     form = AGGREGATES[e.function](e, args)
     conditions = [condition for condition in (form.where, where) if condition]
     only = f" FILTER (WHERE {' AND '.join(conditions)})" if conditions else ""
     distinct = "DISTINCT " if e.distinct or form.distinct else ""
-    within = f" WITHIN GROUP (ORDER BY {form.within or order})" if form.within or e.function == "string_agg" else ""
+    within = f" WITHIN GROUP (ORDER BY {form.within})" if form.within else ""
     call = f"{form.name}({distinct}{form.args}){within}{only}{over}"
     return form.around.replace("{}", call).replace("{count}", f"count({distinct}{args[0] if args else '*'}){only}{over}")
 
 
-def _ordered(e: Aggregate, value: str, where: str | None, print_key: PrintKey) -> str:
-    """All values in order as a list, or one end of it."""
+def _ordered(e: Aggregate, args: Sequence[str], where: str | None, print_key: PrintKey) -> str:
+    """All values in order as a list, or one end of it, or a text. Spark's own `listagg` fails beside anything distinct."""
+    value = args[0]
+    if e.function == "string_agg":
+        where = " AND ".join([f"{value} IS NOT NULL", *([where] if where else [])])
     keys = "".join(f", 'k{i}', {print_key(key.expression)}" for i, key in enumerate(e.order_by))
     only = f" FILTER (WHERE {where})" if where else ""
     rows = f"collect_list({'DISTINCT ' if e.distinct else ''}named_struct('value', {value}{keys})){only}"
     ordered = f"array_sort({rows}, (a, b) -> {_comparison(e.order_by)})"
+    values = f"transform({ordered}, row -> row.value)"
     if e.function == "list":
-        return f"CASE WHEN size({rows}) > 0 THEN transform({ordered}, row -> row.value) END"
+        return f"CASE WHEN size({rows}) > 0 THEN {values} END"
+    if e.function == "string_agg":
+        return f"CASE WHEN size({rows}) > 0 THEN array_join({values}, {args[1] if len(args) > 1 else chr(39) * 2}) END"
     return f"try_element_at({ordered}, {1 if e.function == 'first' else -1}).value"
 
 

@@ -131,7 +131,7 @@ def _to_integer(value: str, source: DataType, target: Integer, tried: str) -> st
         return f"CASE WHEN {whole} THEN CAST({value} AS {spark_type(target)}) END"
     conditions = []
     if isinstance(source, Decimal) and source.scale:
-        conditions.append(f"{value} = floor({value})")
+        conditions.append(f"({value} % 1BD) = 0BD")
     if not target.signed:
         conditions.append(f"{value} BETWEEN {target.lowest} AND {target.highest}")
     return f"CASE WHEN {' AND '.join(conditions)} THEN {tried} END" if conditions else tried

@@ -35,8 +35,8 @@ def _column(sql: str, kind: DataType) -> str:
     return f"CAST({sql} AS INT)" if isinstance(kind, Null) else sql
 
 
-def _aggregate(e: Aggregate, args: Sequence[str], where: str | None, order: str, over: str) -> str:
-    return aggregate_sql(e, args, where, order, over, _print)
+def _aggregate(e: Aggregate, args: Sequence[str], where: str | None, order: str, over: str) -> str:  # noqa: ARG001 - printed from `e`
+    return aggregate_sql(e, args, where, over, _print)
 
 
 def _print(e: Expr) -> str:

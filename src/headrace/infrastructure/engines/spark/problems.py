@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from headrace.business.model.types import Date, Interval, Timestamp
+from headrace.business.model.types import DataType, Date, Decimal, Float, Integer, Interval, Timestamp
 from headrace.business.processing.expressions.ir import Aggregate, Call, Cast, Constant, Expr, Window
 from headrace.business.processing.relation import Distinct, GroupBy, Relation, Sample, SetOperation, expressions
 from headrace.infrastructure.engines.spark import regular_expressions
@@ -24,6 +24,9 @@ _USES: dict[str, regular_expressions.Use] = {
 }
 #: What compares its arguments with each other.
 _COMPARING = {"equal", "not_equal", "in", "distinct", "not_distinct", "nullif", "list_contains", "list_position"}
+#: What compares numbers, which Spark does in a decimal that holds the digits of both.
+_ORDERING = _COMPARING | {"less", "less_or_equal", "greater", "greater_or_equal", "between", "greatest", "least"}
+_DIGITS = 38
 _NO_JSON = "JSON has no equality; take parts of it, or cast it to string"
 
 
@@ -86,6 +89,8 @@ def _of_call(call: Call) -> Iterator[str]:
     name = call.function
     if name in _COMPARING and any(holds_json(arg.type) for arg in call.args):
         yield _NO_JSON
+    if name in _ORDERING and _too_many_digits([arg.type for arg in call.args]):
+        yield f"Spark compares decimals in {_DIGITS} digits, and these need more; cast both to one type"
     if name in ("integer_divide", "to_hex") and any(is_wide(arg.type) for arg in call.args):
         yield f"Spark has no `{name}` of whole numbers beyond 64 bits; cast them to int64"
     if name in ("like", "ilike") and len(call.args) > 2 and not all(isinstance(arg, Constant) for arg in call.args[1:]):
@@ -94,3 +99,17 @@ def _of_call(call: Call) -> Iterator[str]:
     pattern = written(call.args[1]) if use else None
     if use is not None and isinstance(pattern, str) and (why := regular_expressions.problem(pattern, use)):
         yield f"the regular expression `{pattern}` cannot be used by the engine spark: {why}"
+
+
+def _too_many_digits(kinds: Sequence[DataType]) -> bool:
+    """Whether no decimal has the digits of all of them, before the point and behind it."""
+    if len(set(kinds)) < 2 or not any(isinstance(kind, Decimal) for kind in kinds) or any(isinstance(kind, Float) for kind in kinds):
+        return False
+    before = max((_whole_digits(kind) for kind in kinds), default=0)
+    return before + max((kind.scale for kind in kinds if isinstance(kind, Decimal)), default=0) > _DIGITS
+
+
+def _whole_digits(kind: DataType) -> int:
+    if isinstance(kind, Integer):
+        return min(len(str(kind.highest)), _DIGITS)
+    return kind.precision - kind.scale if isinstance(kind, Decimal) else 0

@@ -57,13 +57,18 @@ def from_text(value: str, target: DataType, written: CastFormat = CastFormat()) 
         case Binary():
             return _where(_like(value, "(?:[0-9A-Fa-f]{2})*"), f"unhex({trimmed(value)})")
         case Json():
-            return _where(f"try_parse_json({value}) IS NOT NULL", value)
+            return _where(_is_json(value), value)
         case _:
             raise TypeError(f"a cast from text to {target} has to be refused")
 
 
 def trimmed(value: str) -> str:
     return f"trim(BOTH {_SPACES} FROM {value})"
+
+
+def _is_json(value: str) -> str:
+    """Spark looks no further than the first value. One that is alone in an array, and alone in an object, is alone."""
+    return f"try_parse_json(concat('[', {value}, ']')) IS NOT NULL AND try_parse_json(concat('{{\"a\":', {value}, '}}')) IS NOT NULL"
 
 
 def _where(condition: str, sql: str) -> str:
@@ -154,6 +159,7 @@ def _iso(value: str, target: Date | Timestamp) -> str:
     if not target.zone:
         return _where(_like(value, f"{_DATE}[T ]{_CLOCK}"), tried)
     spelt = text(r"([+-][0-9]{2}):?([0-9]{2})?$")
-    full = f"regexp_replace(regexp_replace({trimmed(value)}, {spelt}, '$1:$2'), ':$', ':00')"
+    seconds = f"regexp_replace({trimmed(value)}, {text(r'([T ][0-9]{2}:[0-9]{2})([Z+-])')}, '$1:00$2')"
+    full = f"regexp_replace(regexp_replace({seconds}, {spelt}, '$1:$2'), ':$', ':00')"
     instant = f"try_cast({full} AS TIMESTAMP)"
     return _where(_like(value, f"{_DATE}[T ]{_CLOCK}{_OFFSET}"), _where(f"{instant} {_ALL_INSTANTS}", instant))
