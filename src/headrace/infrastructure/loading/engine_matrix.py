@@ -17,6 +17,9 @@ from headrace.infrastructure.engines.duckdb import expressions as duckdb
 from headrace.infrastructure.engines.duckdb.types import duckdb_type
 from headrace.infrastructure.engines.postgres import problems as postgres
 from headrace.infrastructure.engines.postgres.types import postgres_type, type_problem
+from headrace.infrastructure.engines.spark import problems as spark
+from headrace.infrastructure.engines.spark.types import spark_type
+from headrace.infrastructure.engines.spark.types import type_problem as spark_type_problem
 from headrace.infrastructure.loading.engine_features import EXPRESSIONS, STEPS, TABLES, TYPES, Step
 from headrace.records import record
 
@@ -34,9 +37,14 @@ def _postgres_keeps(kind: DataType) -> str:
     return f"no: {type_problem(kind)}" if type_problem(kind) else f"`{postgres_type(kind)}`"
 
 
+def _spark_keeps(kind: DataType) -> str:
+    return f"no: {spark_type_problem(kind)}" if spark_type_problem(kind) else f"`{spark_type(kind).replace('`', '')}`"
+
+
 ENGINES: Mapping[str, _Engine] = {
     "duckdb": _Engine(duckdb.plan_problems, lambda _: (), lambda kind: f"`{duckdb_type(kind)}`"),
     "postgres": _Engine(postgres.plan_problems, postgres.relation_problems, _postgres_keeps),
+    "spark": _Engine(spark.plan_problems, spark.relation_problems, _spark_keeps),
 }
 
 _HEAD = """# Engines
@@ -45,7 +53,8 @@ A definition means the same on every engine ([what expressions mean](../specs/se
 that meaning, it refuses when the pipeline is planned: `headrace plan --engine postgres` shows what it would run, or why not. This page is
 asked of the engines themselves; what it says yes to, the tests run on all of them and compare.
 
-`engine: postgres` needs PostgreSQL 14 or later, and a database in UTF-8.
+`engine: postgres` needs PostgreSQL 14 or later, and a database in UTF-8. `engine: spark` needs Spark 4, on a cluster, in this process or by
+Spark Connect ([how](../howto/spark.md)).
 """
 
 

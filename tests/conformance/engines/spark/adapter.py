@@ -94,7 +94,7 @@ def readable(sql: str, kind: DataType) -> str:
         return f"transform({sql}, item -> CAST(item AS STRING) || '+00')"
     if isinstance(kind, Struct):
         fields = ", ".join(f"'{name}', {readable(f'({sql}).{naming.identifier(name)}', field)}" for name, field in kind.fields)
-        return f"named_struct({fields})"
+        return f"CASE WHEN {sql} IS NOT NULL THEN named_struct({fields}) END"
     if isinstance(kind, Date | Timestamp):
         return f"CAST({sql} AS STRING)"
     if isinstance(kind, List) and isinstance(kind.item, Date | Timestamp | Json):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
-from tests.conformance.engines.adapters import DuckDB
+from tests.conformance.engines.adapters import DuckDB, shown
 from tests.conformance.engines.edges import KINDS
 from tests.conformance.engines.spark.adapter import Spark, plain, readable, rows_of
 from tests.conformance.engines.test_aggregates import AGGREGATES, TYPES, WINDOWS, bound, calls, columns, groups, same
@@ -16,7 +16,6 @@ from headrace.business.model.types import Integer
 from headrace.business.processing.expressions.function import Function
 from headrace.business.processing.expressions.ir import Expr
 from headrace.infrastructure.engines.spark.types import type_problem
-from tests.conformance.engines.adapters import shown
 
 FRAME = " over (partition by k order by a, i rows between 1 preceding and current row)"
 ABLE = [kind for kind in TYPES if type_problem(KINDS[kind]) is None]
@@ -26,6 +25,8 @@ Found = tuple[str, Function, Expr]
 def able(spark: Spark, functions: Sequence[Function], kind: str, frame: str = "", **allowed: bool) -> Iterator[Found]:
     for function in functions:
         for text in calls(function):
+            if frame and function.name in ("sum", "avg") and kind.startswith("decimal(38"):
+                continue  # 39 digits, which DuckDB shows where its type has none
             expression = bound(text + frame, kind, **allowed)
             if expression is not None and not spark.problems(expression):
                 yield text, function, expression

@@ -28,7 +28,7 @@ ODD = [
 ]  # fmt: skip
 
 
-def never(one: str, other: str) -> bool:  # noqa: ARG001
+def never(one: str, other: str) -> bool:
     return False
 
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from decimal import Decimal as Exact
 from functools import partial
 
 import pytest
 from tests.conformance.engines.adapters import DuckDB
 from tests.conformance.engines.cases import bound, calls, rows
-from tests.conformance.engines.spark.adapter import Spark
+from tests.conformance.engines.spark.adapter import Spark, rows_of
 from tests.conformance.engines.spark.comparing import Alike, differences
 from tests.conformance.engines.test_functions import SCALARS, alike
 
 from headrace.business.model.schema import Schema
+from headrace.business.model.types import Decimal, Integer
 from headrace.business.processing.expressions.function import Function
 from headrace.business.processing.expressions.ir import Expr
+from headrace.business.processing.expressions.parse import parse_expression
 
 PI = str(math.pi)
 Case = tuple[str, Expr, Alike]
@@ -54,6 +57,27 @@ def test_the_same_as_on_duckdb(spark: Spark, duckdb: DuckDB, family: str) -> Non
             spark, duckdb, {text: e for text, e, _ in found}, schema, rows(kinds), {text: same for text, _, same in found}
         )
     assert unlike == []
+
+
+def test_decimals_of_any_digits_are_compared(spark: Spark, duckdb: DuckDB) -> None:
+    """No decimal of 38 digits holds both; DuckDB is asked of pairs that it can compare."""
+    wide, exact = Decimal(38, 10), Decimal(38, 0)
+    schema = Schema.of(a=wide, b=exact, c=Integer(64))
+    rows = [
+        {"a": Exact(a), "b": Exact(b), "c": c}
+        for a, b, c in [("2.5", "2", 3), ("-2.5", "-3", -2), ("3", "3", 3), ("-0.0000000001", "0", 0), ("7", "8", -9)]
+    ]
+    texts = [f"{x} {sign} {y}" for x, y in ("ab", "ba", "ac") for sign in ("=", "<>", "<", "<=", ">", ">=", "is distinct from")]
+    found = {
+        text: parse_expression(text, schema)
+        for text in (*texts, "a between b and c", "a in (b, c)", "null::decimal(38, 10) < b")
+    }
+    assert not any(map(spark.problems, found.values()))
+    assert differences(spark, duckdb, found, schema, rows, defaultdict(lambda: lambda one, other: False)) == []
+    (largest,) = spark.fetch(
+        f"SELECT {spark.expression(found['a < b'])} FROM ({rows_of(schema, [{**rows[0], 'b': Exact('9' * 38)}])})"
+    )
+    assert largest == (True,)
 
 
 def bound_schema(kinds: dict[str, str]) -> Schema:

@@ -108,6 +108,7 @@ AGGREGATES: dict[str, Lowering] = {
 ORDERED = ("first", "last", "list", "string_agg")
 #: What does not go over a window in Spark, or only without a frame.
 _NOT_OVER = {"first", "last", "list", "string_agg", "mode", "median", "quantile", "quantile_disc", "approx_count_distinct"}
+_OF_ORDER = {"min", "max", "any_value", "arg_min", "arg_max", "quantile_disc"}
 _NO_DISTINCT = {"median", "quantile", "quantile_disc", "mode", "corr", "stddev", "stddev_pop", "variance", "var_pop"}
 
 
@@ -120,6 +121,10 @@ def aggregate_problem(e: Aggregate, *, over: bool) -> str | None:
         return f"Spark has no `{e.function}` of distinct values; take it over the result of a step that makes them distinct"
     if e.function in ("arg_min", "arg_max", "mode", "min", "max", "any_value") and any(holds_json(arg.type) for arg in e.args):
         return "JSON has no order; take parts of it"
+    if (e.function in _OF_ORDER and isinstance(e.args[-1].type, List)) or any(
+        isinstance(k.expression.type, List) for k in e.order_by
+    ):
+        return "Spark orders a list with a null in it before others; join the items to one text with `list_join`"
     if e.function == "mode" and isinstance(e.args[0].type, List):
         return "Spark has no `mode` of lists; join the items to one text with `list_join`"
     return None

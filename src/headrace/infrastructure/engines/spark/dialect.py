@@ -59,7 +59,7 @@ def _unnest(column: str, _: DataType, keep_empty: bool) -> str:
 
 def _dedupe(parts: DedupeParts) -> tuple[str, str]:
     partner = f"{parts.repeated} USING ({', '.join(parts.key)})"
-    window = "\n".join((listed("PARTITION BY", parts.key), listed("ORDER BY", parts.order)))
+    window = "\n".join((listed("PARTITION BY", parts.key), listed("ORDER BY", parts.order or parts.key)))
     place = f"row_number() OVER (\n{indented(window)}\n) AS {identifier(_PLACE)}"
     numbered = Clauses(f"{parts.source}\nLEFT SEMI JOIN {partner}", ("*", place)).text()
     chosen = Clauses(nested(numbered), (f"* EXCEPT ({identifier(_PLACE)})",), where=[f"{identifier(_PLACE)} = 1"])

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from headrace.business.model.types import DataType, Date, Decimal, Float, Integer, Interval, Timestamp
-from headrace.business.processing.expressions.ir import Aggregate, Call, Cast, Constant, Expr, Window
-from headrace.business.processing.relation import Distinct, GroupBy, Relation, Sample, SetOperation, expressions
+from headrace.business.model.types import DataType, Date, Interval, List, Struct, Timestamp
+from headrace.business.processing.expressions.ir import Aggregate, Call, Cast, Constant, Expr, SortKey, Window
+from headrace.business.processing.relation import Dedupe, Distinct, GroupBy, Relation, Sample, SetOperation, Sort, expressions
 from headrace.infrastructure.engines.spark import regular_expressions
 from headrace.infrastructure.engines.spark.aggregate_table import aggregate_problem
 from headrace.infrastructure.engines.spark.calling import written
 from headrace.infrastructure.engines.spark.casts import cast_problem
 from headrace.infrastructure.engines.spark.dialect import DIALECT
 from headrace.infrastructure.engines.spark.function_table import MISSING
-from headrace.infrastructure.engines.spark.types import holds_json, is_wide, type_problem
+from headrace.infrastructure.engines.spark.types import holds_json, is_wide, too_many_digits, type_problem
 from headrace.infrastructure.engines.sql.expressions import missing_functions
 
 _USES: dict[str, regular_expressions.Use] = {
@@ -24,9 +24,10 @@ _USES: dict[str, regular_expressions.Use] = {
 }
 #: What compares its arguments with each other.
 _COMPARING = {"equal", "not_equal", "in", "distinct", "not_distinct", "nullif", "list_contains", "list_position"}
-#: What compares numbers, which Spark does in a decimal that holds the digits of both.
-_ORDERING = _COMPARING | {"less", "less_or_equal", "greater", "greater_or_equal", "between", "greatest", "least"}
-_DIGITS = 38
+_INEQUALITIES = {"less", "less_or_equal", "greater", "greater_or_equal", "between", "greatest", "least"}
+#: What gives one of its arguments, which have to be of one type for that.
+_TAKING_ONE = {"nullif", "greatest", "least", "list_contains", "list_position"}
+_NO_ORDER = "Spark orders a list or struct with a null in it before others; order by its parts"
 _NO_JSON = "JSON has no equality; take parts of it, or cast it to string"
 
 
@@ -62,6 +63,16 @@ def _of_relation(relation: Relation) -> Iterator[str]:
     kinds += [key.type for _, key in relation.keys] if isinstance(relation, GroupBy) else []
     if any(map(holds_json, kinds)):
         yield _NO_JSON
+    if isinstance(relation, Sort | Dedupe) and any(_is_list(key.expression.type) for key in _keys(relation)):
+        yield _NO_ORDER
+
+
+def _keys(relation: Sort | Dedupe) -> Sequence[SortKey]:
+    return relation.keys if isinstance(relation, Sort) else relation.order
+
+
+def _is_list(kind: DataType) -> bool:
+    return isinstance(kind, List | Struct)
 
 
 def _shifts(call: Call) -> bool:
@@ -79,6 +90,8 @@ def _of_node(node: Expr, *, over: bool, shift: bool) -> Iterator[str]:
         yield why
     if isinstance(node, Aggregate) and node.distinct and any(holds_json(arg.type) for arg in node.args):
         yield _NO_JSON
+    if isinstance(node, Window) and any(_is_list(key.expression.type) for key in node.order_by):
+        yield _NO_ORDER
     if isinstance(node, Call):
         yield from _of_call(node)
     if isinstance(node, Cast) and (why := cast_problem(node.value.type, node.type)):
@@ -89,27 +102,15 @@ def _of_call(call: Call) -> Iterator[str]:
     name = call.function
     if name in _COMPARING and any(holds_json(arg.type) for arg in call.args):
         yield _NO_JSON
-    if name in _ORDERING and _too_many_digits([arg.type for arg in call.args]):
-        yield f"Spark compares decimals in {_DIGITS} digits, and these need more; cast both to one type"
+    if name in _TAKING_ONE and too_many_digits([arg.type for arg in call.args]):
+        yield "Spark compares these decimals in 38 digits, and they need more; cast them to one type"
     if name in ("integer_divide", "to_hex") and any(is_wide(arg.type) for arg in call.args):
         yield f"Spark has no `{name}` of whole numbers beyond 64 bits; cast them to int64"
     if name in ("like", "ilike") and len(call.args) > 2 and not all(isinstance(arg, Constant) for arg in call.args[1:]):
         yield "Spark takes an escape only beside a pattern that is written out"
+    if name in _INEQUALITIES and any(_is_list(arg.type) for arg in call.args):
+        yield _NO_ORDER
     use = _USES.get(name)
     pattern = written(call.args[1]) if use else None
     if use is not None and isinstance(pattern, str) and (why := regular_expressions.problem(pattern, use)):
         yield f"the regular expression `{pattern}` cannot be used by the engine spark: {why}"
-
-
-def _too_many_digits(kinds: Sequence[DataType]) -> bool:
-    """Whether no decimal has the digits of all of them, before the point and behind it."""
-    if len(set(kinds)) < 2 or not any(isinstance(kind, Decimal) for kind in kinds) or any(isinstance(kind, Float) for kind in kinds):
-        return False
-    before = max((_whole_digits(kind) for kind in kinds), default=0)
-    return before + max((kind.scale for kind in kinds if isinstance(kind, Decimal)), default=0) > _DIGITS
-
-
-def _whole_digits(kind: DataType) -> int:
-    if isinstance(kind, Integer):
-        return min(len(str(kind.highest)), _DIGITS)
-    return kind.precision - kind.scale if isinstance(kind, Decimal) else 0

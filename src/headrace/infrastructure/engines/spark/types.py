@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from headrace.business.model.types import (
     Binary,
     Boolean,
@@ -21,6 +23,8 @@ from headrace.business.model.types import (
     Timestamp,
 )  # fmt: skip
 from headrace.infrastructure.engines.spark.naming import identifier
+
+MOST_DIGITS = 38
 
 #: Unsigned integers get the next wider type. Integers of 128 bits are only calculated with, in 38 digits: beyond them is an error.
 _PLAIN: dict[DataType, str] = {
@@ -75,3 +79,20 @@ def holds_json(kind: DataType) -> bool:
 def is_wide(kind: DataType) -> bool:
     """Whether it is a whole number that Spark keeps as a decimal."""
     return isinstance(kind, Integer) and (kind.bits == 128 or kind == Integer(64, signed=False))
+
+
+def too_many_digits(kinds: Sequence[DataType]) -> bool:
+    """Whether no decimal has the digits of all of them, before the point and behind it."""
+    if (
+        len(set(kinds)) < 2
+        or not any(isinstance(kind, Decimal) for kind in kinds)
+        or any(isinstance(kind, Float) for kind in kinds)
+    ):
+        return False
+    return max(map(_whole_digits, kinds)) + max(kind.scale for kind in kinds if isinstance(kind, Decimal)) > MOST_DIGITS
+
+
+def _whole_digits(kind: DataType) -> int:
+    if isinstance(kind, Integer):
+        return min(len(str(kind.highest)), MOST_DIGITS)
+    return kind.precision - kind.scale if isinstance(kind, Decimal) else 0

@@ -66,7 +66,7 @@ class Dialect:
     row_hash: Callable[[Sequence[str], int, int | None], str] | None
     """See `RowHash`; None where no engine would give the same numbers."""
     frameless: Collection[str] = ()
-    """Window functions to which a frame means nothing, and beside which the engine takes none."""
+    """Window functions to which a frame means nothing, and beside which the engine takes none, but always an order."""
     materializes: bool = True
     """Whether a CTE may say that it is to be kept, or not to be."""
 
