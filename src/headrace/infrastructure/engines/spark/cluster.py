@@ -16,7 +16,7 @@ from headrace.infrastructure.engines.spark.faults import explained
 from headrace.infrastructure.engines.spark.starting import connected, started
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 #: How long a statement is given to hear that it is not wanted any more, in seconds.
 _PATIENCE = 10.0
@@ -54,6 +54,10 @@ class Cluster:
         """The few rows that a query gives."""
         found: Sequence[tuple[Any, ...]] = self._asking(lambda: self.spark.sql(query).collect())
         return found
+
+    def define(self, name: str, frame: Callable[[SparkSession], DataFrame]) -> None:
+        """Give a name to rows that no SQL can say."""
+        self._asking(lambda: frame(self.spark).createOrReplaceTempView(name))
 
     def interrupt(self) -> None:
         """Stop what is carried out, from another thread."""

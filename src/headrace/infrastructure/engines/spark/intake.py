@@ -10,21 +10,18 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from headrace.business.engine import Limits
 from headrace.business.fetched import Wanted
 from headrace.business.ports import PROVENANCE, Scan
 from headrace.business.processing.plan import Plan
 from headrace.business.validation.compiled import raw
+from headrace.infrastructure.duckdb_connection import Connection
 from headrace.infrastructure.engines.duckdb.connection import connect, opened
 from headrace.infrastructure.engines.duckdb.literals import exactly, identifier, text
 from headrace.infrastructure.engines.duckdb.reading import OpenScan, open_scan
 from headrace.infrastructure.engines.duckdb.reading_typed import TypedReading
 from headrace.infrastructure.engines.duckdb.spare import Spare
-
-if TYPE_CHECKING:
-    import duckdb
 
 #: The number of a row among those of its scan, from 1 on.
 ROW = "#rowid"
@@ -38,7 +35,7 @@ class Intake:
         self._scans: list[OpenScan] = []
 
     @cached_property
-    def con(self) -> duckdb.DuckDBPyConnection:
+    def con(self) -> Connection:
         return connect(self.plan, self.workspace, self.limits, Spare(lambda: opened(":memory:", self.limits)), [self.area])
 
     def load(
@@ -73,7 +70,7 @@ def relation(files: Sequence[Path]) -> str:
 class _RawFile:
     """Where the rows of a scan land, as they came."""
 
-    con: duckdb.DuckDBPyConnection
+    con: Connection
     path: Path
     scan: Scan
 

@@ -30,6 +30,7 @@ from headrace.infrastructure.engines.spark.checked import Checked
 from headrace.infrastructure.engines.spark.cluster import Cluster
 from headrace.infrastructure.engines.spark.dialect import DIALECT
 from headrace.infrastructure.engines.spark.expressions import ExpressionPrinter
+from headrace.infrastructure.engines.spark.functions import call_function
 from headrace.infrastructure.engines.spark.held import gather
 from headrace.infrastructure.engines.spark.intake import Intake
 from headrace.infrastructure.engines.spark.late import HELD, Late
@@ -125,7 +126,7 @@ class SparkSession(Working):
         return self.cluster.rows(query)
 
     def _call(self, name: str, relation: Function) -> str:
-        raise NonRetryableError(f"step `{name}`: the engine spark calls no function of Python")
+        return read(call_function(self.area, relation, self.project, [self._query(part) for part in relation.parts], name))
 
     # Stage and measure -----------------------------------------------------------------------------------------------
 

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import duckdb
-
 from headrace.business.model.schema import Schema
 from headrace.business.model.types import DataType, Integer, Json, List, Struct
 from headrace.business.ports import FileDigest, Staged
+from headrace.infrastructure.duckdb_connection import Connection
 from headrace.infrastructure.engines.duckdb.literals import identifier, text
 from headrace.infrastructure.engines.duckdb.types import duckdb_type
 from headrace.infrastructure.engines.spark.intake import relation
 from headrace.infrastructure.formats.parquet_checksums import add_checksums, summary
 
 
-def settled(con: duckdb.DuckDBPyConnection, files: Sequence[Path], schema: Schema, folder: Path) -> Staged:
+def settled(con: Connection, files: Sequence[Path], schema: Schema, folder: Path) -> Staged:
     """The rows of files as staged files in a folder. Where Spark keeps a type as another, DuckDB writes the rows anew."""
     folder.mkdir(parents=True, exist_ok=True)
     counted = [(file, summary(file).rows) for file in files]
@@ -32,7 +31,7 @@ def settled(con: duckdb.DuckDBPyConnection, files: Sequence[Path], schema: Schem
     return Staged(tuple(digests), schema, rows, sum(digest.bytes for digest in digests.values()), digests)
 
 
-def _rewritten(con: duckdb.DuckDBPyConnection, files: Sequence[Path], schema: Schema, folder: Path) -> Path:
+def _rewritten(con: Connection, files: Sequence[Path], schema: Schema, folder: Path) -> Path:
     part = folder / ".data.parquet.part"
     if files:
         columns = ", ".join(f"CAST({identifier(c.name)} AS {duckdb_type(c.type)}) AS {identifier(c.name)}" for c in schema)

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import socket
+import sys
 import tempfile
 import threading
 import warnings
@@ -103,7 +104,11 @@ def _options(settings: SparkSettings, limits: Limits) -> dict[str, str]:
         "spark.master": f"local[{limits.threads}]" if settings.master == "local[*]" and limits.threads else settings.master,
     }
     if local:
-        options |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+        options |= {
+            "spark.driver.host": "127.0.0.1",
+            "spark.driver.bindAddress": "127.0.0.1",
+            "spark.pyspark.python": sys.executable,
+        }
     if local and limits.memory is not None:
         options["spark.driver.memory"] = f"{max(in_bytes(limits.memory), _LEAST_MEMORY) // 2**20}m"
     return options | dict(settings.options)
