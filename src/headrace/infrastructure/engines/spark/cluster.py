@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from headrace.business.engine import Limits
 from headrace.engine_settings import MEANING, SparkSettings
 from headrace.infrastructure.engines.spark.faults import explained
-from headrace.infrastructure.engines.spark.starting import connected, started
+from headrace.infrastructure.engines.spark.starting import connected, quietly, started
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -57,7 +57,8 @@ class Cluster:
 
     def define(self, name: str, frame: Callable[[SparkSession], DataFrame]) -> None:
         """Give a name to rows that no SQL can say."""
-        self._asking(lambda: frame(self.spark).createOrReplaceTempView(name))
+        with quietly():
+            self._asking(lambda: frame(self.spark).createOrReplaceTempView(name))
 
     def interrupt(self) -> None:
         """Stop what is carried out, from another thread."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from headrace.business.model.schema import Schema
 from headrace.business.model.types import DataType, Integer
@@ -100,7 +100,6 @@ def as_declared(made: Any, declared: Schema) -> pa.Table:
     from pyspark.sql.types import StructType
 
     table = made if isinstance(made, pa.Table) else pa.table(made)
-    told = to_arrow_schema(
-        StructType.fromDDL(", ".join(f"{identifier(c.name)} {spark_type(c.type)}" for c in declared)), timezone="UTC"
-    )
+    ddl = ", ".join(f"{identifier(c.name)} {spark_type(c.type)}" for c in declared)
+    told = to_arrow_schema(cast("StructType", StructType.fromDDL(ddl)), timezone="UTC")
     return table.select(declared.names).cast(told)

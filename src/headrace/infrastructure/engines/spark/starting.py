@@ -43,7 +43,7 @@ def connected(settings: SparkSettings) -> SparkSession:
     address = str(settings.remote)
     parts = urlsplit(address)
     _demand_there([(parts.hostname or "", parts.port or _CONNECT_PORT)], address, "the server of Spark Connect")
-    with _quietly():
+    with quietly():
         from pyspark.sql import SparkSession
 
         return SparkSession.builder.remote(address).create()  # type: ignore[no-any-return, attr-defined, unused-ignore]
@@ -51,7 +51,7 @@ def connected(settings: SparkSettings) -> SparkSession:
 
 def started(settings: SparkSettings, limits: Limits) -> SparkSession:
     """A session of its own in the JVM of this process, which is started when it is not there, or was started for other settings."""
-    with _starting, _quietly():
+    with _starting, quietly():
         from pyspark import SparkContext
         from pyspark.sql import SparkSession
 
@@ -164,7 +164,7 @@ def _own_signals() -> Iterator[None]:
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
+def quietly() -> Iterator[None]:
     """Without what PySpark has to say of the versions of libraries that are not used here; nor, from now on, of errors, which we tell."""
     for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
         logging.getLogger(name).disabled = True

@@ -132,8 +132,8 @@ TEXTS: dict[str, Lowering] = {
     "length": big("char_length({0})"), "lower": lambda _, args: lower_case(args[0]), "upper": lambda _, args: upper_case(args[0]),
     "trim": _trim("BOTH"), "ltrim": _trim("LEADING"), "rtrim": _trim("TRAILING"),
     "replace": "replace({0}, {1}, {2})", "substring": _substring, "left": _counted("left"), "right": _counted("right"),
-    "lpad":
-        "lpad({0}, CAST({1} AS INT), {2})", "rpad": "rpad({0}, CAST({1} AS INT), {2})", "repeat": _counted("repeat"), "reverse": "reverse({0})",
+    "lpad": "lpad({0}, CAST({1} AS INT), {2})", "rpad": "rpad({0}, CAST({1} AS INT), {2})",
+    "repeat": _counted("repeat"), "reverse": "reverse({0})",
     "split_part": _split_part, "string_split": split_text,
     "position": big("locate({1}, {0})"), "starts_with": "startswith({0}, {1})", "ends_with": "endswith({0}, {1})",
     "contains": "contains({0}, {1})",
