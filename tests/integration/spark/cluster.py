@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -64,7 +65,13 @@ def loopback() -> dict[str, str]:
 
 @contextmanager
 def _process(log: Path, script: str, *arguments: str) -> Iterator[None]:
-    env = {**os.environ, "SPARK_HOME": str(HOME), "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_DAEMON_MEMORY": "300m"}
+    env = {
+        **os.environ,
+        "SPARK_HOME": str(HOME),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "SPARK_DAEMON_MEMORY": "300m",
+        "PYSPARK_PYTHON": sys.executable,
+    }
     with log.open("a") as out:
         process = subprocess.Popen(
             [HOME / "bin" / script, *arguments], env=env, stdout=out, stderr=out, stdin=subprocess.DEVNULL

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -56,14 +55,14 @@ def test_on_a_cluster(tmp_path: Path, meant: Came, cluster: Cluster) -> None:
 
 def test_by_spark_connect(tmp_path: Path, meant: Came, cluster: Cluster) -> None:
     settings = {"remote": cluster.remote, "spark.sql.adaptive.enabled": False}
-    project = in_its_own_process(shop(tmp_path, "spark", settings), PYSPARK_PYTHON=sys.executable)
+    project = in_its_own_process(shop(tmp_path, "spark", settings))
     assert of(project, all_runs(project.store)[0]) == meant
 
 
-def in_its_own_process(project: Project, **env: str) -> Project:
+def in_its_own_process(project: Project) -> Project:
     """Run as a user does: by the command, which says nothing but what is ours."""
     command = [sys.executable, "-m", "headrace", "run", "--quiet", str(project.file)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=project.folder, env={**os.environ, **env})
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=project.folder)
     assert (done.returncode, done.stderr) == (0, "")
     assert bootstrap.site(project.folder).queue.outstanding() == []
     return project

@@ -8,6 +8,8 @@ from headrace.engine_settings import SparkSettings
 from headrace.errors import HeadraceError, NonRetryableError, RetryableError
 
 _CLASS = re.compile(r"\[([A-Z][A-Z0-9_.]+)\]\s*")
+#: The last line of a trace of Python.
+_RAISED = re.compile(r"^(?:\w+\.)*\w+(?:Error|Exception|Interrupt): .*$", re.M)
 _LOST = re.compile(
     "UNAVAILABLE|Connection refused|Connection reset|failed to connect|Answer from Java side is empty|SparkContext was shut down"
     "|No space left on device|ExecutorLostFailure"
@@ -38,6 +40,8 @@ def explained(error: Exception, settings: SparkSettings) -> HeadraceError:
 def said(error: Exception) -> str:
     """The sentence in an error that says what is wrong: the innermost that Spark has given a class, without its place in the SQL."""
     text = str(error)
+    if "Python worker" in text and (raised := _RAISED.findall(text)):
+        return f"a Python worker raised {raised[-1]}"
     found = list(_CLASS.finditer(text))
     start = found[-1].end() if found else 0
     lines = [line.strip() for line in text[start:].splitlines() if line.strip()]

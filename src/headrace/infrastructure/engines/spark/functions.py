@@ -5,16 +5,17 @@ back batches. The user's code is called here and nowhere else; Headrace has to b
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from headrace.business.model.schema import Schema
-from headrace.business.model.types import DataType, Integer
 from headrace.business.processing.relation import Function
 from headrace.business.processing.steps.user_function import UserFunction
 from headrace.errors import HeadraceError, NonRetryableError
 from headrace.infrastructure.engines.spark.area import Area, written
+from headrace.infrastructure.engines.spark.arrow_types import arrow_type
 from headrace.infrastructure.engines.spark.naming import identifier
 from headrace.infrastructure.engines.spark.types import spark_type
 
@@ -32,7 +33,7 @@ def call_function(area: Area, relation: Function, project: Path, queries: Sequen
     call = relation.call.at(project.resolve()) if isinstance(relation.call, UserFunction) else relation.call
     calling = _calling(call, given, [part.schema for part in relation.parts], relation.schema, complaint)
     columns = ", ".join(f"{identifier(c.name)} {spark_type(c.type)}" for c in relation.schema)
-    view = f"made {made.name}"
+    view = re.sub(r"\W", "_", f"made_{made.name}")
     try:
         area.cluster.define(view, lambda spark: spark.range(0, 1, 1, 1).mapInArrow(calling, columns))
         area.cluster.run(written(f"SELECT * FROM {identifier(view)}", made))
@@ -83,23 +84,18 @@ def table_of(folder: str, schema: Schema) -> pa.Table:
 
     files = sorted(Path(folder).glob("part-*.parquet"))
     table = pa.concat_tables([pq.read_table(file) for file in files])
-    kinds = [_arrow(c.type, table.schema.field(c.name).type) for c in schema]
-    return table.select(schema.names).cast(pa.schema(list(zip(schema.names, kinds, strict=True))))
-
-
-def _arrow(kind: DataType, found: pa.DataType) -> pa.DataType:
-    import pyarrow as pa
-
-    return getattr(pa, f"uint{kind.bits}")() if isinstance(kind, Integer) and not kind.signed else found
+    return table.select(schema.names).cast(_in_arrow(schema, kept=False))
 
 
 def as_declared(made: Any, declared: Schema) -> pa.Table:
     """What a function gave, in the columns and types that Spark was told of."""
     import pyarrow as pa
-    from pyspark.sql.pandas.types import to_arrow_schema
-    from pyspark.sql.types import StructType
 
     table = made if isinstance(made, pa.Table) else pa.table(made)
-    ddl = ", ".join(f"{identifier(c.name)} {spark_type(c.type)}" for c in declared)
-    told = to_arrow_schema(cast("StructType", StructType.fromDDL(ddl)), timezone="UTC")
-    return table.select(declared.names).cast(told)
+    return table.select(declared.names).cast(_in_arrow(declared, kept=False)).cast(_in_arrow(declared, kept=True))
+
+
+def _in_arrow(schema: Schema, *, kept: bool) -> pa.Schema:
+    import pyarrow as pa
+
+    return pa.schema([(c.name, arrow_type(c.type, kept=kept)) for c in schema])
