@@ -11,12 +11,6 @@ from tests.conformance.engines.spark.adapter import Spark
 
 @pytest.fixture(scope="session")
 def spark() -> Spark:
-    import os
-
-    from headrace.engine_settings import SparkSettings
-
-    if os.environ.get("HR_PROBE"):
-        return Spark(SparkSettings(remote=os.environ["HR_PROBE"]))
     return Spark()
 
 

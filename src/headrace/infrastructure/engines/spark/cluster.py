@@ -5,6 +5,7 @@ SQL, so that one code serves all three. Not what the SQL says.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -18,8 +19,9 @@ from headrace.infrastructure.engines.spark.starting import connected, quietly, s
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-#: How long a statement is given to hear that it is not wanted any more, in seconds.
-_PATIENCE = 10.0
+#: How long it is waited, in seconds, for a statement to hear that it is not wanted any more; and between saying so and saying so again.
+_SHORTLY = 2.0
+_BETWEEN = 0.2
 
 
 def library_problem() -> str | None:
@@ -35,7 +37,7 @@ class Cluster:
     def __init__(self, settings: SparkSettings, limits: Limits, about: str) -> None:
         self.settings, self.limits, self.about = settings, limits, about
         self._spark: SparkSession | None = None
-        self._interrupted = False
+        self._interrupted = self._asked = False
 
     @property
     def spark(self) -> SparkSession:
@@ -63,8 +65,15 @@ class Cluster:
     def interrupt(self) -> None:
         """Stop what is carried out, from another thread."""
         self._interrupted = True
-        if self._spark is not None:
+        if self._spark is None:
+            return
+        if self.settings.remote:
             self._spark.interruptTag(self.about)
+            return
+        # A statement may have jobs to come, which belong to the same group.
+        while self._asked:
+            self._spark.sparkContext.cancelJobGroup(self.about)
+            time.sleep(_BETWEEN)
 
     def close(self) -> None:
         """A session of ours on somebody's server ends; the JVM of this process stays for the next run."""
@@ -89,16 +98,22 @@ class Cluster:
         if self._interrupted:
             raise KeyboardInterrupt
         spark = self.spark
-        spark.addTag(self.about)
+        if self.settings.remote:
+            spark.addTag(self.about)
+        else:
+            spark.sparkContext.setJobGroup(self.about, self.about, interruptOnCancel=True)
         try:
+            self._asked = True
             with self.faults():
                 return ask()
         except KeyboardInterrupt:
             # In a thread of its own: this one's line to the JVM still waits for the answer that nobody wants.
             stopping = threading.Thread(target=self.interrupt, name="headrace-interrupt", daemon=True)
             stopping.start()
-            stopping.join(_PATIENCE)
+            stopping.join(_SHORTLY)
             raise
+        finally:
+            self._asked = False
 
     def _options(self) -> dict[str, str]:
         """What was set for sessions; a JVM that we start ourselves knows it already."""

@@ -52,6 +52,8 @@ def _calling(
     folders = [str(folder) for folder in given]
 
     def calling(batches: Iterator[Any]) -> Iterator[Any]:
+        from pyarrow.lib import ArrowException
+
         for _ in batches:
             pass
         tables = [table_of(folder, schema) for folder, schema in zip(folders, schemas, strict=True)]
@@ -65,7 +67,7 @@ def _calling(
             raise
         try:
             yield from as_declared(made, declared).to_batches()
-        except Exception as error:
+        except (ArrowException, KeyError, TypeError) as error:
             hint = f"it must give the columns {', '.join(map(str, declared))}"
             complain(complaint, f"gave something else than its declared schema: {str(error).splitlines()[0]}", hint)
             raise

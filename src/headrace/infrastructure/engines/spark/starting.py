@@ -65,7 +65,9 @@ def started(settings: SparkSettings, limits: Limits) -> SparkSession:
 
 
 def _start(settings: SparkSettings, limits: Limits) -> SparkContext:
+    from py4j.protocol import Py4JError
     from pyspark import SparkConf, SparkContext
+    from pyspark.errors import PySparkException
 
     _demand_java()
     if settings.master.startswith("spark://"):
@@ -77,7 +79,7 @@ def _start(settings: SparkSettings, limits: Limits) -> SparkContext:
     with tempfile.TemporaryFile("w+") as log, _own_signals():
         try:
             return SparkContext(conf=conf, gateway=_gateway(conf, log))
-        except Exception as error:
+        except (PySparkException, Py4JError, OSError) as error:
             log.seek(0)
             raise NonRetryableError(
                 f"Spark did not start ({settings.master}): {_reason(log.read()) or said(error)}",
