@@ -171,7 +171,7 @@ class Engine(Protocol):
         ...
 
     def verify(self, staged: Staged | StagedTable) -> None:
-        """Raises `RetryableError` when what was staged is not any more what was written."""
+        """Raises `StagingLost` when what was staged is not any more what was written."""
         ...
 
     def session(self, plan: Plan, workspace: Path, project: Path) -> Session:

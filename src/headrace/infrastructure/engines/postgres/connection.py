@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from headrace.business.engine import Limits
-from headrace.errors import NonRetryableError, RetryableError, RunError
+from headrace.errors import NonRetryableError, RunError, StagingLost
 from headrace.infrastructure.engines.postgres.server import LEAST_VERSION, SETTINGS, prelude
 from headrace.infrastructure.postgresql.faults import explained, postgres_faults
 from headrace.infrastructure.postgresql.identity import identity_of
@@ -161,7 +161,7 @@ class Connection:
             kept = False
         if not kept:
             self.close()
-            raise RetryableError(
+            raise StagingLost(
                 f"{SHOWN}: the server was restarted and has lost what the run had staged",
                 hint="run the pipeline again: nothing was published, and it begins from the start",
             )

@@ -15,7 +15,7 @@ from headrace.business.inside import DatabaseScan, PublishesInside, StagedTable
 from headrace.business.model.types import DataType
 from headrace.business.ports import Publisher, Scan, Staged
 from headrace.business.processing.plan import Plan, PlannedSource
-from headrace.errors import Problem, RetryableError
+from headrace.errors import Problem, RetryableError, StagingLost
 from headrace.infrastructure.engines.postgres.connection import Connection
 from headrace.security.secrets import Secret
 from headrace.settings import PostgresSettings
@@ -71,7 +71,7 @@ class PostgresEngine:
                 connection.rows(f"SELECT to_regclass('{staged.table.replace(chr(39), chr(39) * 2)}') IS NOT NULL")[0][0]
             )
             if not there or connection.rows(f"SELECT count(*) FROM {staged.table}")[0][0] != staged.rows:
-                raise RetryableError(
+                raise StagingLost(
                     f"`{staged.table}` is not there any more as it was staged; it is not published",
                     hint="run the pipeline again: the server was restarted, or somebody dropped the table",
                 )

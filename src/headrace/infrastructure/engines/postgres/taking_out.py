@@ -9,7 +9,7 @@ import duckdb
 from headrace.business.engine import Limits
 from headrace.business.inside import StagedTable
 from headrace.business.ports import PROVENANCE, ArrowScan, Staged
-from headrace.errors import RetryableError
+from headrace.errors import StagingLost
 from headrace.infrastructure.engines.duckdb.literals import text
 from headrace.infrastructure.engines.duckdb.reading_typed import streamed
 from headrace.infrastructure.engines.postgres.connection import SHOWN, Connection
@@ -36,7 +36,7 @@ def take_out(connection: Connection, staged: StagedTable, folder: Path, limits: 
         written = con.execute(f"COPY (SELECT * EXCLUDE ({PROVENANCE}) FROM {rows}) TO {text(str(part))} (FORMAT parquet)")
         count = int(written.fetchall()[0][0])
     if count != staged.rows:
-        raise RetryableError(f"{SHOWN}: {staged.rows} rows were staged, but {count} came out", hint="run the pipeline again")
+        raise StagingLost(f"{SHOWN}: {staged.rows} rows were staged, but {count} came out", hint="run the pipeline again")
     digest = add_checksums(part, path)
     part.unlink()
     return Staged((path,), staged.schema, count, digest.bytes, {path: digest})
