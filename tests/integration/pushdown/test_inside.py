@@ -11,6 +11,11 @@ import psycopg
 import pytest
 from tests.integration.postgres_server import PostgresServer
 from tests.integration.pushdown.both import by_both, engine_of
+from tests.integration.runs.project import Project
+
+from headrace import bootstrap
+from headrace.errors import DefinitionError, UsageError
+from headrace.infrastructure.detours import parts_of
 
 SHOP = """
 CREATE SCHEMA shop;
@@ -151,3 +156,43 @@ def test_the_plan_says_what_moves(tmp_path: Path, postgres: str, capsys: pytest.
         "here: published inside the database", "lake: its rows are taken out of the database", "CREATE UNLOGGED TABLE",
     ):  # fmt: skip
         assert words in said
+
+
+def test_the_engine_is_told_of_its_database_by_a_connection(
+    tmp_path: Path, postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its secret, with what the environment puts over it, and as the same database as its sources and sinks are in."""
+    filled(postgres)
+    role, name = f"etl_{postgres[-8:]}", postgres.rpartition("/")[2]
+    filled(postgres, f"CREATE ROLE {role} LOGIN SUPERUSER")
+    (tmp_path / "headrace.toml").write_text(
+        '[engines.postgres]\nconnection = "warehouse"\nschema = "room"\n[connections.warehouse]\nkind = "postgres"\nhost = "nowhere"\n'
+        f'port = {parts_of(postgres)["port"]}\nuser = "{role}"\npassword = "${{secret:env/ROOM_KEY}}"\ndatabase = "{name}"\n'
+    )
+    monkeypatch.setenv("ROOM_KEY", "of no use")
+    monkeypatch.setenv("HEADRACE_CONNECTION__WAREHOUSE__HOST", "127.0.0.1")
+    project = Project(tmp_path).define(
+        engine="postgres",
+        sources={"sales": {"postgres": {"connection": "warehouse", "table": "shop.sales"}}},
+        sinks=[{"postgres": {"connection": "warehouse", "table": "copied"}}, {"name": "file", "file": {"path": "out.parquet"}}],
+    )
+    notes = bootstrap.prepare(bootstrap.load(project.file)).plan.notes
+    assert "sales: read where it is, inside the database" in notes
+    assert "postgres: published inside the database, in one transaction" in notes
+    assert project.run().written == 2 * 503
+    assert asked(postgres, "SELECT tableowner FROM pg_tables WHERE tablename = 'copied'") == [(role,)]
+    assert asked(postgres, "SELECT nspowner::regrole::text FROM pg_namespace WHERE nspname = 'room'") == [(role,)]
+
+
+def test_a_connection_of_another_kind_is_no_database_for_the_engine(tmp_path: Path) -> None:
+    project = Project(tmp_path).define(
+        engine="postgres",
+        sources={"a": {"python": {"call": "rows.py:rows"}}}, sinks=[{"file": {"path": "out.parquet"}}],
+    )  # fmt: skip
+    settings = '[engines.postgres]\nconnection = "shop"\n[connections.shop]\nkind = "mysql"\nhost = "localhost"\n'
+    (tmp_path / "headrace.toml").write_text(settings)
+    with pytest.raises(UsageError, match=r"`connection` of \[engines.postgres\] names `shop`, which is of kind `mysql`"):
+        project.run()
+    (tmp_path / "headrace.toml").write_text(settings.replace('"shop"', '"shops"'))
+    with pytest.raises(DefinitionError, match="there is no connection `shops`"):
+        project.run()

@@ -24,8 +24,7 @@ def take_out(connection: Connection, staged: StagedTable, folder: Path, limits: 
     query = f"SELECT * FROM {staged.table}"
     with connection.faults():
         columns = reading.described(connection.raw, query, SHOWN)
-    url = connection.url.reveal()
-    scan = ArrowScan(staged.schema, open=lambda: reading.batches(url, query, columns, SHOWN), origin=SHOWN)
+    scan = ArrowScan(staged.schema, open=lambda: reading.batches(connection.address(), query, columns, SHOWN), origin=SHOWN)
     part, path = folder / ".data.parquet.part", folder / "data.parquet"
     with duckdb.connect(config={
         "memory_limit": limits.memory or _MEMORY, "temp_directory": str(folder / "spill"), "autoinstall_known_extensions": False,
