@@ -182,7 +182,7 @@ class BatchRun:
             return
         self.around.busy("auditing", None)
         history = check_history(self.around.records, self.plan.definition.pipeline)
-        targets = Targets(self.plan, session, self.order.project, self.order.workspace / "targets", self._holds)
+        targets = Targets(self.plan, session, self.staged, self.order.project, self.order.workspace / "targets", self._holds)
         judging = partial(audit, self.order.run_id, self.plan, session, targets.measure, history, self.now)
         outcomes = self.around.attempted("auditing", lambda: list(judging()))
         self.around.tell(*outcomes)
