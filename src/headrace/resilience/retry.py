@@ -73,20 +73,22 @@ def retrying(
     *,
     wait: Callable[[float], None],
     told: Told,
+    passes: Callable[[RetryableError], bool] = lambda _error: True,
     clock: Clock = monotonic,
     random: Random = uniform,
 ) -> T:
     """What `operation` gives, which is called anew, as the policy allows, when it raises `RetryableError`.
 
     `wait` is given seconds and waits for them; whatever it raises ends the matter, so a run that is cancelled need not sit out
-    its back-off. Every error but `RetryableError` goes on at once; so does the last one of those.
+    its back-off. Every error but `RetryableError` goes on at once; so does one that does not pass by calling anew, of which
+    `passes` says so, and the last one of all.
     """
     attempts = _Attempts(policy, told, clock, random)
     while True:
         try:
             return operation()
         except RetryableError as error:
-            delay = attempts.after(error)
+            delay = attempts.after(error) if passes(error) else None
             if delay is None:
                 raise
         wait(delay)
