@@ -17,7 +17,7 @@ from urllib.parse import quote, urlencode
 
 from headrace.errors import NonRetryableError, RetryableError, RunError
 from headrace.infrastructure.connectors.stores import generations
-from headrace.infrastructure.connectors.stores.http_client import HttpClient, followed, read_all, refused
+from headrace.infrastructure.connectors.stores.http_client import HttpClient, read_all, refused
 from headrace.infrastructure.connectors.stores.store import (
     Loaded,
     Stored,
@@ -29,6 +29,8 @@ from headrace.infrastructure.connectors.stores.store import (
     patiently,
     unfinished,
 )
+from headrace.infrastructure.connectors.web.trail import led
+from headrace.infrastructure.connectors.web.urls import shown_url
 
 _LARGEST = 64 << 20
 _MISSING = "FileNotFoundException"
@@ -136,9 +138,8 @@ class WebHdfsStore:
         """Put a file there by way of a hidden one: it is written where the name node says, then it gets its name."""
         new = hidden(key)
         where = self._done("PUT", new, "CREATE", overwrite="true", noredirect="true")["Location"]
-        with self.client.asking(
-            "PUT", followed(self.url, where), {"Content-Type": "application/octet-stream"}, body
-        ) as response:
+        there = led(self.url, where, shown_url)
+        with self.client.asking("PUT", there, {"Content-Type": "application/octet-stream"}, body) as response:
             if response.status != 201:
                 raise self._refused(response, key)
         if overwrite:
@@ -153,17 +154,26 @@ class WebHdfsStore:
         with self._asking(method, key, what, **more) as response:
             if response.status != 200:
                 raise self._refused(response, key)
-            answer = read_all(response, f"{self.shown}/{key}", _LARGEST)
-        return dict(json.loads(answer)) if answer else {}
+            return self._told(response, key)
 
     def _ask(self, key: str, what: str) -> dict[str, Any] | None:
         with self._asking("GET", key, what) as response:
             if response.status == 200:
-                return dict(json.loads(read_all(response, f"{self.shown}/{key}", _LARGEST)))
+                return self._told(response, key)
             error = self._refused(response, key)
         if isinstance(error, _Missing):
             return None
         raise error
+
+    def _told(self, response: HTTPResponse, key: str) -> dict[str, Any]:
+        name = f"{self.shown}/{key}"
+        answer = read_all(response, name, _LARGEST)
+        try:
+            return dict(json.loads(answer)) if answer else {}
+        except ValueError:
+            raise RetryableError(
+                f"`{name}`: the answer is no JSON", hint="see that the host and port are those of WebHDFS"
+            ) from None
 
     @contextmanager
     def _asking(self, method: str, key: str, what: str, **more: str) -> Iterator[HTTPResponse]:
