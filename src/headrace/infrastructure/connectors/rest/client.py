@@ -71,7 +71,7 @@ class Client:
             response = self._answered(request, missing=missing)
             return None if response.answer.status == 404 else read(response)
 
-        return retrying(self._policy, attempt, wait=self._wait, told=lambda *_: None)
+        return retrying(self._policy, attempt, wait=self._wait, nested=True)
 
     def token(self) -> str | None:
         """The token by which we would be known now, where one is fetched."""
