@@ -17,6 +17,7 @@ from urllib.parse import quote, urlencode
 
 from headrace.errors import NonRetryableError, RetryableError, RunError
 from headrace.infrastructure.connectors.stores import generations
+from headrace.infrastructure.connectors.stores.hdfs_words import refusal
 from headrace.infrastructure.connectors.stores.http_client import HttpClient, read_all, refused
 from headrace.infrastructure.connectors.stores.store import (
     Loaded,
@@ -34,14 +35,6 @@ from headrace.infrastructure.connectors.web.urls import shown_url
 
 _LARGEST = 64 << 20
 _MISSING = "FileNotFoundException"
-#: What a name node says, by its exceptions, and what to do about it.
-_REFUSALS: dict[str, tuple[str, str]] = {
-    "AccessControlException": ("access is denied", "give this user the right, or name another `user` in the connection"),
-    "SecurityException": ("it does not know us", "see that `user` or `token` of the connection is right"),
-    "InvalidToken": ("the token is not accepted", "get a new one"),
-    "DSQuotaExceededException": ("there is no room left", "make room there"),
-}
-_PASSING = ("StandbyException", "SafeModeException", "RetriableException", "NotReplicatedYetException")
 
 
 @dataclass
@@ -189,12 +182,7 @@ class WebHdfsStore:
             return refused(response, name)
         if told == _MISSING:
             return _Missing(f"there is no file `{name}`")
-        if told in _REFUSALS:
-            what, hint = _REFUSALS[told]
-            return NonRetryableError(f"`{name}`: {what}", hint=hint)
-        if told in _PASSING:
-            return RetryableError(f"`{name}`: the server cannot serve now ({told})", hint="try again; see in which mode it is")
-        return refused(response, name)
+        return refusal(name, told) or refused(response, name)
 
 
 class _Missing(NonRetryableError):
