@@ -154,7 +154,7 @@ class GCSConnection(ObjectConnection):
         None,
         description="The key of a service account, as JSON; by GOOGLE_APPLICATION_CREDENTIALS or the machine when left out",
     )
-    anonymous: bool = Field(False, description="Sign nothing, for public buckets")
+    anonymous: bool = Field(False, description="Sign nothing, to read public buckets")
 
     def open(self, home: Path, address: Address) -> ObjectStore:
         from obstore.store import GCSStore
