@@ -15,7 +15,7 @@ from typing import Any
 
 from headrace.business.engine import Ingested, Limits, Meeting, Progress, QuarantineTarget
 from headrace.business.fetched import Wanted
-from headrace.business.inside import StagedTable
+from headrace.business.inside import HeldInside, StagedTable
 from headrace.business.ports import Staged
 from headrace.business.processing.expressions.ir import Expr
 from headrace.business.processing.increments import ReadUpTo
@@ -171,6 +171,8 @@ class SparkSession(Working):
 
     def _met(self, dataset: str, meeting: Meeting) -> str:
         """The rows that come of a dataset, and those that a target holds."""
+        if isinstance(meeting.held, HeldInside):
+            raise TypeError(f"{meeting.held.database} is no place that this engine knows")
         names = ", ".join(map(identifier, meeting.held.schema.names))
         held = f"SELECT {names} FROM {self._seen('target', meeting.held)} AS held"
         if not meeting.joined:

@@ -78,13 +78,16 @@ def _start(settings: SparkSettings, limits: Limits) -> SparkContext:
         conf.set(key, value)
     with tempfile.TemporaryFile("w+") as log, _own_signals():
         try:
-            return SparkContext(conf=conf, gateway=_gateway(conf, log))
+            context = SparkContext(conf=conf, gateway=_gateway(conf, log))
         except (PySparkException, Py4JError, OSError) as error:
             log.seek(0)
             raise NonRetryableError(
                 f"Spark did not start ({settings.master}): {_reason(log.read()) or said(error)}",
                 hint="see [engines.spark] in headrace.toml; Spark 4 needs Java 17 or 21",
             ) from error
+    # PySpark itself asks the environment for it, and no setting.
+    context.pythonExec = conf.get("spark.pyspark.python") or context.pythonExec
+    return context
 
 
 def _gateway(conf: SparkConf, log: IO[str]) -> object:
