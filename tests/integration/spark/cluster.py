@@ -69,7 +69,8 @@ def _process(log: Path, script: str, *arguments: str) -> Iterator[None]:
         **os.environ,
         "SPARK_HOME": str(HOME),
         "SPARK_LOCAL_IP": "127.0.0.1",
-        "SPARK_DAEMON_MEMORY": "300m",
+        "SPARK_DAEMON_MEMORY": "300m" if script == "spark-class" else "700m",
+        "SPARK_MASTER_OPTS": "-Dspark.master.rest.enabled=false",
         "PYSPARK_PYTHON": sys.executable,
     }
     with log.open("a") as out:
