@@ -1,0 +1,114 @@
+"""An account of Snowflake: how it is reached and how a session there is set. Not what is said in it.
+
+Nothing is asked of any other host than the account's: the driver's reports about its use and about the machine are switched off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from headrace.errors import NonRetryableError
+from headrace.infrastructure.snowflake.faults import snowflake_faults
+from headrace.records import record
+from headrace.security.secrets import Secret
+
+if TYPE_CHECKING:
+    from snowflake.connector import SnowflakeConnection
+
+#: How long a statement of ours waits for a lock of another's, in seconds.
+LOCK_SECONDS = 60
+#: How long a request that fails is sent again by the driver, in seconds, before we are told.
+NETWORK_SECONDS = 60
+
+
+@record
+class Account:
+    """Where to connect, as whom, and in which database."""
+
+    account: str
+    user: str
+    database: str
+    schema: str = "public"
+    password: Secret | None = None
+    private_key: Path | None = None
+    passphrase: Secret | None = None
+    role: str | None = None
+    warehouse: str | None = None
+    host: str | None = None
+    port: int | None = None
+    protocol: str = "https"
+    connect_seconds: int = 15
+    network_seconds: int = NETWORK_SECONDS
+
+    @property
+    def shown(self) -> str:
+        """Where it leads, for people."""
+        return f"{self.system}/{self.database}"
+
+    @property
+    def system(self) -> str:
+        """The account, by which all who reach it know it."""
+        port = f":{self.port}" if self.port else ""
+        return f"snowflake://{self.host or self.account}{port}"
+
+    @property
+    def identity(self) -> str:
+        """A text that two connections share when they see the same tables with the same rights."""
+        parts = (self.account, self.host or "", str(self.port or ""), self.database, self.user, self.role or "")
+        return "snowflake " + " ".join(part.lower() or "-" for part in parts)
+
+    def connect(self, about: str = "headrace", session: Mapping[str, Any] | None = None) -> SnowflakeConnection:
+        """An open session. `session` are parameters of it beside ours. Raises our errors."""
+        import snowflake.connector
+
+        given = {
+            "account": self.account, "user": self.user, "database": self.database, "schema": self.schema, "role": self.role,
+            "warehouse": self.warehouse, "host": self.host, "port": self.port, "protocol": self.protocol,
+            "password": self.password.reveal() if self.password else None,
+            "private_key": self._key(self.private_key) if self.private_key else None,
+        }  # fmt: skip
+        with snowflake_faults(self.shown):
+            return snowflake.connector.connect(
+                **{name: value for name, value in given.items() if value is not None},
+                autocommit=True,
+                application="headrace",
+                login_timeout=self.connect_seconds,
+                network_timeout=self.network_seconds,
+                arrow_number_to_decimal=True,
+                client_session_keep_alive=True,
+                platform_detection_timeout_seconds=0,
+                session_parameters=_session(about) | dict(session or {}),
+            )
+
+    def _key(self, file: Path) -> bytes:
+        """The private key as the driver takes it."""
+        from cryptography.hazmat.primitives.serialization import (
+            Encoding,
+            NoEncryption,
+            PrivateFormat,
+            load_pem_private_key,
+        )
+
+        try:
+            phrase = self.passphrase.reveal().encode() if self.passphrase else None
+            key = load_pem_private_key(file.read_bytes(), phrase)
+        except OSError as error:
+            raise NonRetryableError(f"{self.shown}: the private key cannot be read: {error.strerror}") from error
+        except (ValueError, TypeError) as error:
+            raise NonRetryableError(
+                f"{self.shown}: the private key cannot be used", hint="it has to be PEM; see that `passphrase` is its own"
+            ) from error
+        return key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+
+
+def _session(about: str) -> dict[str, Any]:
+    """Instants are read in UTC, results come as Arrow, and nobody waits for a lock for hours."""
+    return {
+        "TIMEZONE": "UTC", "PYTHON_CONNECTOR_QUERY_RESULT_FORMAT": "ARROW", "QUERY_TAG": about[:2000], "LOCK_TIMEOUT": LOCK_SECONDS,
+        "CLIENT_TELEMETRY_ENABLED": False, "TIMESTAMP_TYPE_MAPPING": "TIMESTAMP_NTZ", "BINARY_INPUT_FORMAT": "HEX",
+        "BINARY_OUTPUT_FORMAT": "HEX", "DATE_INPUT_FORMAT": "AUTO", "TIMESTAMP_INPUT_FORMAT": "AUTO", "TIME_INPUT_FORMAT": "AUTO",
+        "DATE_OUTPUT_FORMAT": "YYYY-MM-DD", "WEEK_START": 0, "WEEK_OF_YEAR_POLICY": 0, "TWO_DIGIT_CENTURY_START": 1970,
+        "QUOTED_IDENTIFIERS_IGNORE_CASE": False, "ERROR_ON_NONDETERMINISTIC_MERGE": True, "TRANSACTION_ABORT_ON_ERROR": True,
+    }  # fmt: skip

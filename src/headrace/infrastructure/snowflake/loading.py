@@ -1,0 +1,90 @@
+"""Loads rows of DuckDB into a table of Snowflake: as Parquet files, which PUT brings to a stage and COPY INTO takes from there."""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from headrace.business.model.schema import Column, Schema
+from headrace.errors import RetryableError
+from headrace.infrastructure.snowflake.types import loaded_type, parquet_cell
+from headrace.infrastructure.sql_text import literal, quoted
+
+if TYPE_CHECKING:
+    import duckdb
+    from snowflake.connector import SnowflakeConnection
+
+#: Files of about this size are what Snowflake loads side by side.
+FILE_SIZE = "128MB"
+#: No text is taken for null, no bytes for text, and dates and times for what the file says they are.
+_FORMAT = "(TYPE = PARQUET USE_LOGICAL_TYPE = TRUE BINARY_AS_TEXT = FALSE NULL_IF = ())"
+
+
+def columns_sql(schema: Schema) -> str:
+    """The columns of a table that takes rows of a schema."""
+    return ", ".join(f"{quoted(c.name)} {loaded_type(c.type)}" for c in schema)
+
+
+def copy_sql(table: str, place: str) -> str:
+    """The statement that takes the files at a place on a stage into a table, and removes them there."""
+    return (
+        f"COPY INTO {table} FROM {place}/ FILE_FORMAT = {_FORMAT} MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE "
+        "ON_ERROR = ABORT_STATEMENT PURGE = TRUE"
+    )
+
+
+def load(
+    con: duckdb.DuckDBPyConnection,
+    relation: str,
+    schema: Schema,
+    connection: SnowflakeConnection,
+    table: str,
+    stage: str,
+    folder: Path,
+) -> int:
+    """Copy a relation of DuckDB into a table of `columns_sql` that is there; how many rows arrived. `stage` is one that is there too,
+    and the files are written below `folder` on their way."""
+    written, files = _written(con, relation, schema, folder)
+    with files as where:
+        batch = secrets.token_hex(8)
+        paths = sorted(Path(where).rglob("*.parquet")) if written else []
+        arrived = _copied(connection, paths, table, f"@{stage}/{batch}")
+    if arrived != written:
+        raise RetryableError(f"{written} rows were sent to Snowflake, but {arrived} arrived", hint="run the pipeline again")
+    return arrived
+
+
+def _written(
+    con: duckdb.DuckDBPyConnection, relation: str, schema: Schema, folder: Path
+) -> tuple[int, tempfile.TemporaryDirectory[str]]:
+    cells = ", ".join(_cell(column) for column in schema)
+    files = tempfile.TemporaryDirectory(prefix="headrace-", dir=folder)
+    where = Path(files.name) / "rows"
+    try:
+        found = con.execute(
+            f"COPY (SELECT {cells} FROM {relation}) TO {literal(str(where))} "
+            f"(FORMAT parquet, COMPRESSION zstd, FILE_SIZE_BYTES '{FILE_SIZE}')"
+        ).fetchall()
+    except BaseException:
+        files.cleanup()
+        raise
+    return int(found[0][0]), files
+
+
+def _cell(column: Column) -> str:
+    return f"{parquet_cell(quoted(column.name), column.type)} AS {quoted(column.name)}"
+
+
+def _copied(connection: SnowflakeConnection, paths: Sequence[Path], table: str, place: str) -> int:
+    """Bring files to a place on a stage and from there into the table, and leave nothing there."""
+    if not paths:
+        return 0
+    with connection.cursor() as cursor:
+        for path in paths:
+            source = literal(f"file://{path}")
+            cursor.execute(f"PUT {source} {place} AUTO_COMPRESS = FALSE OVERWRITE = TRUE")
+        cursor.execute(copy_sql(table, place))
+        return sum(int(str(row[3])) for row in cursor.fetchall())
