@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC
 from pathlib import Path
@@ -73,14 +73,17 @@ class SnowflakeDatabase:
     def alone(self) -> Iterator[None]:
         """A transaction in which nobody else publishes to this schema."""
         self.run("BEGIN")
-        try:
+        with ExitStack() as undone:
+            undone.callback(self._roll_back)
             self.run(f'UPDATE {self.beside(_LOCKS)} SET "times" = "times" + 1')
             yield
             self.run("COMMIT")
-        except BaseException:
-            with suppress(RunError), snowflake_faults(self.table_name):
-                self.run("ROLLBACK")
-            raise
+            undone.pop_all()
+
+    def _roll_back(self) -> None:
+        """Where the session is gone, so is its transaction."""
+        with suppress(RunError), snowflake_faults(self.table_name):
+            self.run("ROLLBACK")
 
     def run(self, statement: str) -> int:
         with self.connection.cursor() as cursor:

@@ -5,7 +5,8 @@ Nothing is asked of any other host than the account's: the driver's reports abou
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,9 +68,10 @@ class Account:
             "account": self.account, "user": self.user, "database": self.database, "schema": self.schema, "role": self.role,
             "warehouse": self.warehouse, "host": self.host, "port": self.port, "protocol": self.protocol,
             "password": self.password.reveal() if self.password else None,
-            "private_key": self._key(self.private_key) if self.private_key else None,
+            "private_key_file": str(self.private_key) if self.private_key else None,
+            "private_key_file_pwd": self.passphrase.reveal() if self.passphrase else None,
         }  # fmt: skip
-        with snowflake_faults(self.shown):
+        with snowflake_faults(self.shown), self._key_faults():
             return snowflake.connector.connect(
                 **{name: value for name, value in given.items() if value is not None},
                 autocommit=True,
@@ -82,25 +84,21 @@ class Account:
                 session_parameters=_session(about) | dict(session or {}),
             )
 
-    def _key(self, file: Path) -> bytes:
-        """The private key as the driver takes it."""
-        from cryptography.hazmat.primitives.serialization import (
-            Encoding,
-            NoEncryption,
-            PrivateFormat,
-            load_pem_private_key,
-        )
-
+    @contextmanager
+    def _key_faults(self) -> Iterator[None]:
+        """What the driver says of a private key that it cannot use is none of its own errors."""
         try:
-            phrase = self.passphrase.reveal().encode() if self.passphrase else None
-            key = load_pem_private_key(file.read_bytes(), phrase)
+            yield
         except OSError as error:
+            if self.private_key is None or error.filename is None:
+                raise
             raise NonRetryableError(f"{self.shown}: the private key cannot be read: {error.strerror}") from error
         except (ValueError, TypeError) as error:
+            if self.private_key is None:
+                raise
             raise NonRetryableError(
                 f"{self.shown}: the private key cannot be used", hint="it has to be PEM; see that `passphrase` is its own"
             ) from error
-        return key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
 
 
 def _session(about: str) -> dict[str, Any]:

@@ -47,31 +47,17 @@ def load(
 ) -> int:
     """Copy a relation of DuckDB into a table of `columns_sql` that is there; how many rows arrived. `stage` is one that is there too,
     and the files are written below `folder` on their way."""
-    written, files = _written(con, relation, schema, folder)
-    with files as where:
-        batch = secrets.token_hex(8)
-        paths = sorted(Path(where).rglob("*.parquet")) if written else []
-        arrived = _copied(connection, paths, table, f"@{stage}/{batch}")
+    with tempfile.TemporaryDirectory(prefix="headrace-", dir=folder) as files:
+        where = Path(files) / "rows"
+        cells = ", ".join(_cell(column) for column in schema)
+        options = f"FORMAT parquet, COMPRESSION zstd, FILE_SIZE_BYTES '{FILE_SIZE}'"
+        copied = con.execute(f"COPY (SELECT {cells} FROM {relation}) TO {literal(str(where))} ({options})")
+        written = int(copied.fetchall()[0][0])
+        paths = sorted(where.rglob("*.parquet")) if written else []
+        arrived = _copied(connection, paths, table, f"@{stage}/{secrets.token_hex(8)}")
     if arrived != written:
         raise RetryableError(f"{written} rows were sent to Snowflake, but {arrived} arrived", hint="run the pipeline again")
     return arrived
-
-
-def _written(
-    con: duckdb.DuckDBPyConnection, relation: str, schema: Schema, folder: Path
-) -> tuple[int, tempfile.TemporaryDirectory[str]]:
-    cells = ", ".join(_cell(column) for column in schema)
-    files = tempfile.TemporaryDirectory(prefix="headrace-", dir=folder)
-    where = Path(files.name) / "rows"
-    try:
-        found = con.execute(
-            f"COPY (SELECT {cells} FROM {relation}) TO {literal(str(where))} "
-            f"(FORMAT parquet, COMPRESSION zstd, FILE_SIZE_BYTES '{FILE_SIZE}')"
-        ).fetchall()
-    except BaseException:
-        files.cleanup()
-        raise
-    return int(found[0][0]), files
 
 
 def _cell(column: Column) -> str:
