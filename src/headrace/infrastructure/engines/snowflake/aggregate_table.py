@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal as Exact
 
 from headrace.business.model.types import Boolean, Float
-from headrace.business.processing.expressions.ir import Aggregate
+from headrace.business.processing.expressions.ir import Aggregate, Cast, Constant, Expr
 from headrace.infrastructure.engines.snowflake.types import snowflake_type
 
 #: Of the aggregate, its arguments where they count (or null), `DISTINCT ` or nothing, an order, and ` OVER (...)` or nothing.
@@ -17,23 +18,28 @@ def _plain(name: str) -> Make:
 
 
 def _floats(name: str) -> Make:
-    return lambda e, args, distinct, _, over: f"{name}({distinct}{_as_float(e, args)}){over}"
+    return lambda _, args, distinct, __, over: f"{name}({distinct}{_as_float(args)}){over}"
 
 
-def _as_float(e: Aggregate, args: Sequence[str]) -> str:
-    return args[0] if isinstance(e.args[0].type, Float) else f"CAST({args[0]} AS FLOAT)"
+def _exactly(e: Aggregate, args: Sequence[str]) -> str:
+    """The numbers in a type that is said, so that nobody takes them for something else on the way."""
+    return f"CAST({args[0]} AS {snowflake_type(e.args[0].type)})"
+
+
+def _as_float(args: Sequence[str]) -> str:
+    return f"CAST({args[0]} AS FLOAT)"
 
 
 def _sum(e: Aggregate, args: Sequence[str], distinct: str, _: str, over: str) -> str:
-    call = f"SUM({distinct}{args[0]}){over}"
+    call = f"SUM({distinct}{_exactly(e, args)}){over}"
     return call if isinstance(e.type, Float) else f"CAST({call} AS {snowflake_type(e.type)})"
 
 
 def _avg(e: Aggregate, args: Sequence[str], distinct: str, _: str, over: str) -> str:
     """Of exact numbers the exact sum, divided as a float by how many there are."""
+    inside = f"({distinct}{_exactly(e, args)}){over}"
     if isinstance(e.args[0].type, Float):
-        return f"AVG({distinct}{args[0]}){over}"
-    inside = f"({distinct}{args[0]}){over}"
+        return f"AVG{inside}"
     return f"(CAST(SUM{inside} AS FLOAT) / NULLIF(COUNT{inside}, 0))"
 
 
@@ -43,10 +49,21 @@ def _extreme(name: str, of_booleans: str) -> Make:
 
 def _within(name: str, share: str | None = None, *, floats: bool = False) -> Make:
     def make(e: Aggregate, args: Sequence[str], _: str, __: str, ___: str) -> str:
-        value = _as_float(e, args) if floats else args[0]
-        return f"{name}({share or args[1]}) WITHIN GROUP (ORDER BY {value})"
+        value = _as_float(args) if floats else args[0]
+        return f"{name}({share or _plainly(e.args[1])}) WITHIN GROUP (ORDER BY {value})"
 
     return make
+
+
+def _plainly(share: Expr) -> str:
+    """A share is a constant, which Snowflake takes as a bare number alone."""
+    value = share.value if isinstance(share, Cast) else share
+    return f"{Exact(str(value.value)):f}" if isinstance(value, Constant) else "NULL"
+
+
+def _boolean(name: str) -> Make:
+    """Of several equal ones it is the same."""
+    return lambda _, args, __, ___, over: f"{name}({args[0]}){over}"
 
 
 def _string_agg(_: Aggregate, args: Sequence[str], distinct: str, order: str, __: str) -> str:
@@ -59,11 +76,11 @@ def _string_agg(_: Aggregate, args: Sequence[str], distinct: str, order: str, __
 AGGREGATES: dict[str, Make] = {
     "sum": _sum, "avg": _avg,
     "min": _extreme("MIN", "BOOLAND_AGG"), "max": _extreme("MAX", "BOOLOR_AGG"), "any_value": _extreme("MIN", "BOOLAND_AGG"),
-    "bool_and": _plain("BOOLAND_AGG"), "bool_or": _plain("BOOLOR_AGG"),
+    "bool_and": _boolean("BOOLAND_AGG"), "bool_or": _boolean("BOOLOR_AGG"),
     "stddev": _floats("STDDEV_SAMP"), "variance": _floats("VAR_SAMP"), "stddev_pop": _floats("STDDEV_POP"), "var_pop": _floats("VAR_POP"),
     "median": _within("PERCENTILE_CONT", "0.5", floats=True), "quantile": _within("PERCENTILE_CONT", floats=True),
     "quantile_disc": _within("PERCENTILE_DISC"), "string_agg": _string_agg,
-    "count": _plain("COUNT"), "count_if": _plain("COUNT_IF"),
+    "count": _plain("COUNT"), "count_if": _plain("COUNT"),
     "approx_count_distinct": lambda _, args, __, ___, ____: f"COUNT(DISTINCT {args[0]})",
 }  # fmt: skip
 
@@ -89,7 +106,7 @@ def aggregate_sql(e: Aggregate, args: Sequence[str], where: str | None, order: s
     if e.function == "count" and not args:
         args = ["*"] if where is None else [f"CASE WHEN {where} THEN 1 END"]
     elif e.function == "count_if":
-        args = args if where is None else [f"({where}) AND ({args[0]})"]
+        args = [f"CASE WHEN {args[0] if where is None else f'({where}) AND ({args[0]})'} THEN 1 END"]
     elif where is not None:
         args = [f"CASE WHEN {where} THEN {args[0]} END", *args[1:]]
     return AGGREGATES[e.function](e, args, distinct, order, over)

@@ -59,6 +59,13 @@ def bounded(number: str, kind: Integer, args: Sequence[str]) -> str:
     return Bounded(plain, (*below, f"{plain} NOT BETWEEN {kind.lowest} AND {kind.highest}"), kind)
 
 
+def within(value: str, kind: Integer) -> str:
+    """A condition: the number fits the type. Of 128 bits Snowflake holds 38 digits, and raises by itself beyond."""
+    if kind.bits == 128:
+        return f"{value} IS NOT NULL" if kind.signed else f"{value} >= 0"
+    return f"{value} BETWEEN {kind.lowest} AND {kind.highest}"
+
+
 def misfit(value: str, kind: DataType) -> str:
     """An error, when it comes to it: a text that is no value of the type. It depends on the value, so that nobody reads it before."""
     why = f"'a value does not fit {kind} exactly' || LEFT(CAST({value} AS VARCHAR), 0)"

@@ -18,7 +18,7 @@ from headrace.business.model.types import (
 )  # fmt: skip
 from headrace.business.processing.expressions.coercion import common_type
 from headrace.business.processing.expressions.ir import Cast
-from headrace.infrastructure.engines.snowflake.calling import misfit
+from headrace.infrastructure.engines.snowflake.calling import misfit, within
 from headrace.infrastructure.engines.snowflake.text_casts import from_text
 from headrace.infrastructure.engines.snowflake.types import snowflake_type, type_problem
 
@@ -120,7 +120,7 @@ def _where_it_fits(value: str, source: DataType, target: DataType) -> str:
     kind = snowflake_type(target)
     if isinstance(target, Integer) and isinstance(source, Integer | Decimal | Float):
         whole = "" if isinstance(source, Integer) else f"{value} = TRUNC({value}) AND "
-        return f"CASE WHEN {whole}{value} BETWEEN {target.lowest} AND {target.highest} THEN CAST({value} AS {kind}) END"
+        return f"CASE WHEN {whole}{within(value, target)} THEN CAST({value} AS {kind}) END"
     if isinstance(target, Decimal):
         bound = 10 ** (target.precision - target.scale)
         scale = source.scale if isinstance(source, Decimal) else 0

@@ -80,5 +80,6 @@ DIALECT = Dialect(
     unnest=_unnest,
     dedupe=_dedupe,
     row_hash=None,
+    aliases_capture=True,
     materializes=False,
 )

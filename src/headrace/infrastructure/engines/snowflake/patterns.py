@@ -25,6 +25,15 @@ def problem(pattern: str) -> str | None:
     return None
 
 
+def replacing_problem(pattern: str, replacement: str) -> str | None:
+    """Why matches of a pattern cannot be replaced, or None."""
+    try:
+        run_of_characters(pattern)
+    except Untranslatable as error:
+        return str(error)
+    return "parts of a match are put in again" if "\\" in replacement else None
+
+
 def full_match(pattern: str, *, whole: bool) -> str:
     """A pattern that matches a text as a whole where the given one matches it, as a whole or, unless `whole`, anywhere. It is meant for
     a point that stands for every character. Raises `Untranslatable`."""
@@ -37,6 +46,16 @@ def full_match(pattern: str, *, whole: bool) -> str:
         raise Untranslatable("`^` and `$` beside `|` hold for one side alone; put the alternatives in brackets")
     before, after = ("" if whole or begins else ".*"), ("" if whole or ends else ".*")
     return f"{before}({body}){after}" if body else (before or after)
+
+
+def run_of_characters(pattern: str) -> str:
+    """A pattern for one set of characters, or a run of them: what it covers is the same wherever the engine looks for it. Raises
+    `Untranslatable`."""
+    reader = _Reader(pattern)
+    atom = reader.atom() if pattern[:1] not in ("", "(") else ""
+    if not atom or reader.rest() not in ("", "+"):
+        raise Untranslatable("only one set of characters, such as `[0-9]+`, is replaced there as it is here")
+    return atom + reader.rest()
 
 
 class _Reader:

@@ -75,6 +75,10 @@ def _of_call(call: Call) -> Iterator[str]:
     pattern = written(call.args[1]) if call.function in ("regexp_matches", "regexp_full_match") else None
     if isinstance(pattern, str) and (why := patterns.problem(pattern)):
         yield f"the regular expression `{pattern}` cannot be used by the engine snowflake: {why}"
+    if call.function == "regexp_replace":
+        pattern, other = written(call.args[1]), written(call.args[2])
+        if isinstance(pattern, str) and (why := patterns.replacing_problem(pattern, str(other))):
+            yield f"matches of `{pattern}` cannot be replaced by the engine snowflake: {why}"
     for place, least in LITERAL_ONLY.get(call.function, {}).items():
         if place < len(call.args) and not _is_at_least(written(call.args[place]), least):
             yield f"`{call.function}` takes only literals of at least {least} there in the engine snowflake (argument {place + 1})"

@@ -18,6 +18,7 @@ from headrace.business.model.types import (
     Timestamp,
 )  # fmt: skip
 from headrace.business.processing.expressions.ir import CastFormat
+from headrace.infrastructure.engines.snowflake.calling import within
 from headrace.infrastructure.engines.snowflake.literals import text
 from headrace.infrastructure.engines.snowflake.types import snowflake_type
 
@@ -43,7 +44,7 @@ def from_text(value: str, target: DataType, written: CastFormat = CastFormat()) 
         case Integer():
             whole = f"TRY_CAST({bare} AS NUMBER(38, 0))"
             return (
-                f"CASE WHEN {_like(bare, '[+-]?[0-9]+')} AND {whole} BETWEEN {target.lowest} AND {target.highest} "
+                f"CASE WHEN {_like(bare, '[+-]?[0-9]+')} AND {within(whole, target)} "
                 f"THEN CAST({whole} AS {snowflake_type(target)}) END"
             )
         case Decimal():

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from headrace.business.processing.expressions.ir import Call
 from headrace.infrastructure.engines.snowflake.calling import counted, written
 from headrace.infrastructure.engines.snowflake.literals import text
-from headrace.infrastructure.engines.snowflake.patterns import full_match
+from headrace.infrastructure.engines.snowflake.patterns import full_match, run_of_characters
 from headrace.infrastructure.engines.sql.dialect import Lowering
 
 #: Unicode's spaces, which `trim` takes.
@@ -38,6 +38,13 @@ def _matches(*, whole: bool) -> Lowering:
     return lower
 
 
+def _replace_match(e: Call, args: Sequence[str]) -> str:
+    pattern = written(e.args[1])
+    if pattern is None or written(e.args[2]) is None:
+        return "CAST(NULL AS VARCHAR)"
+    return f"REGEXP_REPLACE({args[0]}, {text(run_of_characters(str(pattern)))}, {args[2]})"
+
+
 def _concat(_: Call, args: Sequence[str]) -> str:
     """Nulls are left out."""
     return "(" + " || ".join(f"COALESCE({arg}, '')" for arg in args) + ")"
@@ -53,7 +60,7 @@ def _concat_ws(_: Call, args: Sequence[str]) -> str:
 TEXTS: dict[str, Lowering] = {
     "concatenate": "({0} || {1})", "like": _like, "ilike": _ilike,
     "regexp_matches": _matches(whole=False), "regexp_full_match": _matches(whole=True),
-    "concat": _concat, "concat_ws": _concat_ws,
+    "regexp_replace": _replace_match, "concat": _concat, "concat_ws": _concat_ws,
     "length": counted("LENGTH({0})"), "lower": "LOWER({0})", "upper": "UPPER({0})",
     "trim": _trim("TRIM"), "ltrim": _trim("LTRIM"), "rtrim": _trim("RTRIM"),
     "replace": "REPLACE({0}, {1}, {2})", "left": "LEFT({0}, {1})", "right": "RIGHT({0}, {1})",

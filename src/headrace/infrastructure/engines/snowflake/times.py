@@ -54,9 +54,9 @@ TIMES: dict[str, Lowering] = {
     **{name: _part(name) for name in ("year", "quarter", "month", "week", "day", "dayofyear", "dayofweek", "isodow")},
     **{name: _part(name) for name in ("hour", "minute", "second")},
     "date_part": _date_part, "date_trunc": _date_trunc, "date_diff": _date_diff,
-    "date": "CAST({0} AS DATE)", "time": lambda e, args: f"CAST({_moment(e, args, 0)} AS TIME(6))",
+    "date": "CAST({0} AS DATE)", "time": "CAST(CAST({0} AS TIMESTAMP_NTZ(6)) AS TIME(6))",
     "last_day": "LAST_DAY(CAST({0} AS DATE))",
     "epoch": lambda e, args: f"(CAST({_microseconds(e, args)} AS FLOAT) / 1000000)",
     "epoch_us": lambda e, args: as_result(_microseconds(e, args), e),
-    "epoch_ms": lambda e, args: as_result(f"FLOOR({_microseconds(e, args)} / 1000)", e),
+    "epoch_ms": lambda e, args: as_result(f"FLOOR({_microseconds(e, args)} * CAST('0.001' AS NUMBER(3, 3)))", e),
 }  # fmt: skip
