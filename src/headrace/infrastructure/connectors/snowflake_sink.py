@@ -19,6 +19,8 @@ from headrace.business.inside import StagedTable
 from headrace.business.model.schema import Schema
 from headrace.business.ports import Checkpoint, Fence, Publication, Staged
 from headrace.infrastructure.connectors import fences, milestones, table_publication
+from headrace.infrastructure.connectors.evolution import added_columns
+from headrace.infrastructure.connectors.history import history_columns, missing_history
 from headrace.infrastructure.connectors.ledger import checkpoints, holds
 from headrace.infrastructure.connectors.publishing import TableOptions
 from headrace.infrastructure.connectors.snapshots import copied_arrow
@@ -27,8 +29,8 @@ from headrace.infrastructure.connectors.snowflake_source import SnowflakeSource
 from headrace.infrastructure.connectors.snowflake_table import Incoming, SnowflakeDatabase, SnowflakeTable
 from headrace.infrastructure.connectors.staged_rows import INCOMING, check_key, define_incoming, demand_key, reader
 from headrace.infrastructure.snowflake.faults import snowflake_faults
-from headrace.infrastructure.snowflake.names import name_problems, stored
-from headrace.infrastructure.snowflake.types import why_not
+from headrace.infrastructure.snowflake.names import name_problems, spoken, stored
+from headrace.infrastructure.snowflake.types import takes, why_not
 from headrace.infrastructure.sql_text import quoted, quoted_list
 
 if TYPE_CHECKING:
@@ -93,7 +95,7 @@ class SnowflakeSink(ReachedSnowflake, TableOptions):
             renamed = f"(SELECT {', '.join(there)} FROM {INCOMING})"
             with self._connected(project) as connection:
                 source = Incoming(as_stored(staged.schema), staged.rows, con=rows, relation=renamed, folder=Path(spill))
-                return self._published(project, connection, source, checkpoint)
+                return self._published(project, connection, staged.schema, source, checkpoint)
 
     def lies_in(self, database: str) -> bool:
         return self.account.identity == database
@@ -106,10 +108,10 @@ class SnowflakeSink(ReachedSnowflake, TableOptions):
                 demand_key(db.rows, staged.table, self.key)
             there = [f"{quoted(c.name)} AS {quoted(stored(c.name))}" for c in staged.schema]
             source = Incoming(as_stored(staged.schema), staged.rows, inside=f"(SELECT {', '.join(there)} FROM {staged.table})")
-            return self._published(project, connection, source, checkpoint)
+            return self._published(project, connection, staged.schema, source, checkpoint)
 
     def _published(
-        self, project: Path, connection: SnowflakeConnection, source: Incoming, checkpoint: Checkpoint
+        self, project: Path, connection: SnowflakeConnection, schema: Schema, source: Incoming, checkpoint: Checkpoint
     ) -> Publication:
         shown, options = self.target(project), self._as_stored()
         staged = StagedTable("", "", source.schema, source.count, 0)
@@ -117,6 +119,7 @@ class SnowflakeSink(ReachedSnowflake, TableOptions):
         db.prepare()
         if done := self._needless(db, checkpoint, shown):
             return done
+        self._demand_room(db, schema, shown)
         with db.arrived():
             table_publication.shape(db, options, source.schema, db.columns(), shown)
             with db.alone():
@@ -133,6 +136,16 @@ class SnowflakeSink(ReachedSnowflake, TableOptions):
             elif holds(db.ledger.read(), checkpoint):
                 return Publication(shown, already=True)
         return None
+
+    def _demand_room(self, db: SnowflakeTable, schema: Schema, shown: str) -> None:
+        """What the rows do not fit is refused in the names that people here know."""
+        if (there := db.columns()) is None:
+            return
+        known = {spoken(name): kind for name, kind in there.items()}
+        added_columns(shown, known, schema, takes)
+        history = history_columns(self, known)
+        if history and db.rows(f"SELECT 1 FROM {db.table} LIMIT 1"):
+            raise missing_history(shown, history)
 
     def _as_stored(self) -> SnowflakeSink:
         """The options, with the names of columns as they are there."""

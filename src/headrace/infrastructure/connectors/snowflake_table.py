@@ -5,7 +5,7 @@ into it. Not the modes (see `table_publication`).
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC
@@ -23,9 +23,9 @@ from headrace.infrastructure.connectors.publishing import TableOptions
 from headrace.infrastructure.connectors.snowflake_merge_sql import SnowflakeHistory, SnowflakeMerge
 from headrace.infrastructure.snowflake.catalog import asked, columns_of, has_schema, is_there, parts_of
 from headrace.infrastructure.snowflake.faults import snowflake_faults
-from headrace.infrastructure.snowflake.loading import columns_sql, load
+from headrace.infrastructure.snowflake.loading import columns_sql, load, loaded
 from headrace.infrastructure.snowflake.names import escaped
-from headrace.infrastructure.snowflake.types import made_of_loaded, snowflake_type, takes
+from headrace.infrastructure.snowflake.types import snowflake_type, takes
 from headrace.infrastructure.sql_text import literal, quoted, quoted_list
 
 if TYPE_CHECKING:
@@ -50,22 +50,33 @@ class SnowflakeDatabase:
             raise NonRetryableError(
                 f"snowflake ({self.table_name}): no schema is active", hint="name it in the connection, or write `schema.table`"
             )
-        self.schema = schema
+        self.schema, self._own = schema, frozenset[str]()
         self.table = self.beside(self.bare)
         self.ledger = LedgerTable(self, self.beside(ledger_table.NAME), self.bare, _TEXT)
         self.fences = FenceTable(self, self.beside(fence_table.NAME), self.bare, _TEXT)
 
     def prepare(self) -> None:
         """Make what a publication stands on, as far as it is not there."""
-        if not has_schema(self.connection, self.schema):
+        texts = ", ".join(f'"{name}" {_TEXT} NOT NULL' for name in ("target", "pipeline", "issuer"))
+        own: dict[str, Callable[[], object]] = {
+            ledger_table.NAME: self.ledger.create,
+            fence_table.NAME: lambda: self.run(
+                f'CREATE TABLE IF NOT EXISTS {self.fences.table} ({texts}, "token" BIGINT NOT NULL)'
+            ),
+            _LOCKS: self._make_lock,
+        }
+        listed = ", ".join(map(literal, own))
+        where = f"table_schema = {literal(self.schema)} AND table_name IN ({listed})"
+        there = {str(name) for (name,) in self.rows(f"SELECT table_name FROM information_schema.tables WHERE {where}")}
+        if not there and not has_schema(self.connection, self.schema):
             self.run(f"CREATE SCHEMA IF NOT EXISTS {quoted(self.schema)}")
-        if not self.has(ledger_table.NAME):
-            self.ledger.create()
-        if not self.has(fence_table.NAME):
-            texts = ", ".join(f'"{name}" {_TEXT} NOT NULL' for name in ("target", "pipeline", "issuer"))
-            self.run(f'CREATE TABLE IF NOT EXISTS {self.fences.table} ({texts}, "token" BIGINT NOT NULL)')
-        if not self.has(_LOCKS):
-            self.run(f'CREATE TABLE IF NOT EXISTS {self.beside(_LOCKS)} ("times" BIGINT NOT NULL)')
+        for name, make in own.items():
+            if name not in there:
+                make()
+        self._own = frozenset(own)
+
+    def _make_lock(self) -> None:
+        self.run(f'CREATE TABLE IF NOT EXISTS {self.beside(_LOCKS)} ("times" BIGINT NOT NULL)')
         if not self.rows(f"SELECT 1 FROM {self.beside(_LOCKS)}"):
             self.run(f"INSERT INTO {self.beside(_LOCKS)} VALUES (0)")
 
@@ -94,7 +105,7 @@ class SnowflakeDatabase:
         return asked(self.connection, query)
 
     def has(self, table: str) -> bool:
-        return is_there(self.connection, self.schema, table)
+        return table in self._own or is_there(self.connection, self.schema, table)
 
     def columns(self) -> Mapping[str, str] | None:
         return columns_of(self.connection, self.schema, self.bare)
@@ -128,38 +139,27 @@ class SnowflakeTable(SnowflakeDatabase):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self._arrived = self.beside(f"_headrace_incoming_{secrets.token_hex(8)}")
+        self._arrived = ""
 
     @contextmanager
     def arrived(self) -> Iterator[None]:
-        """Have the rows in a table beside the target for as long as this lasts: in types in which they can be compared with it."""
-        made: list[str] = []
+        """Have the rows in the database for as long as this lasts, in types in which they can be compared with those of the target."""
+        if self.incoming.con is None:
+            self._arrived = self.incoming.inside
+            yield
+            return
+        name = f"_headrace_incoming_{secrets.token_hex(8)}"
+        table, stage = self.beside(name), self.beside(f"{name}_stage")
+        schema = self.incoming.schema
         try:
-            if self.incoming.con is None:
-                self._make(made, self._arrived, f"SELECT * FROM {self.incoming.inside} AS source")
-            else:
-                self._load(made, self.incoming.con)
+            self.run(f"CREATE TRANSIENT TABLE {table} ({columns_sql(schema)})")
+            self.run(f"CREATE TEMPORARY STAGE {stage}")
+            load(self.incoming.con, self.incoming.relation, schema, self.connection, table, stage, self.incoming.folder)
+            self._arrived = loaded(table, schema)
             yield
         finally:
-            for table in made:
-                with suppress(RunError), snowflake_faults(self.table_name):
-                    self.run(f"DROP TABLE IF EXISTS {table}")
-
-    def _make(self, made: list[str], table: str, query: str) -> None:
-        made.append(table)
-        self.run(f"CREATE TRANSIENT TABLE {table} AS {query}")
-
-    def _load(self, made: list[str], con: duckdb.DuckDBPyConnection) -> None:
-        """Load the Parquet, and make of its texts what they stand for."""
-        schema = self.incoming.schema
-        raw = self._arrived[:-1] + '_raw"'
-        stage = self._arrived[:-1] + '_stage"'
-        made.append(raw)
-        self.run(f"CREATE TRANSIENT TABLE {raw} ({columns_sql(schema)})")
-        self.run(f"CREATE TEMPORARY STAGE {stage}")
-        load(con, self.incoming.relation, schema, self.connection, raw, stage, self.incoming.folder)
-        cells = ", ".join(f"{made_of_loaded(c.name, c.type)} AS {quoted(c.name)}" for c in schema)
-        self._make(made, self._arrived, f"SELECT {cells} FROM {raw}")
+            with suppress(RunError), snowflake_faults(self.table_name):
+                self.run(f"DROP TABLE IF EXISTS {table}")
 
     def accepts(self, there: str, kind: DataType) -> bool:
         return takes(there, kind)
@@ -172,7 +172,7 @@ class SnowflakeTable(SnowflakeDatabase):
 
     def load(self) -> int:
         names = quoted_list(self.incoming.schema.names)
-        return self.run(f"INSERT INTO {self.table} ({names}) SELECT {names} FROM {self._arrived}")
+        return self.run(f"INSERT INTO {self.table} ({names}) SELECT {names} FROM {self._arrived} AS i")
 
     def stage(self) -> str:
         return self._arrived

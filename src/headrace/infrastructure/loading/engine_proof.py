@@ -60,8 +60,9 @@ NOT_PROVED = (
         "the answers here are DuckDB's; Snowflake's manual does not say, or not to the last digit",
     ),
     NotProved(
-        "who waits for whom when two publish at once, the limits of time, and what is cancelled by Ctrl-C",
-        "fakesnow refuses the second at once, knows no limits, and cancels nothing",
+        "who waits for whom when two publish at once, what becomes of a publication whose process dies, the limits of time, and what "
+        "Ctrl-C cancels",
+        "fakesnow refuses the second at once, never ends the transaction of one who is gone, knows no limits, and cancels nothing",
     ),
     NotProved(
         "a wrong password, a missing role or warehouse, and key pairs",

@@ -18,8 +18,9 @@ from headrace.security.secrets import Secret
 if TYPE_CHECKING:
     from snowflake.connector import SnowflakeConnection
 
-#: How long a statement of ours waits for a lock of another's, in seconds.
-LOCK_SECONDS = 60
+#: How long a statement of ours waits for a lock of another's, in seconds. Where that one died in the middle, Snowflake ends its
+#: transaction when it was idle for five minutes and somebody waits.
+LOCK_SECONDS = 330
 #: How long a request that fails is sent again by the driver, in seconds, before we are told.
 NETWORK_SECONDS = 60
 

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from headrace.business.model.schema import Column, Schema
+from headrace.business.model.schema import Schema
 from headrace.errors import RetryableError
-from headrace.infrastructure.snowflake.types import loaded_type, parquet_cell
+from headrace.infrastructure.snowflake.types import loaded_type, made_of_loaded, parquet_cell
 from headrace.infrastructure.sql_text import literal, quoted
 
 if TYPE_CHECKING:
@@ -24,8 +24,14 @@ _FORMAT = "(TYPE = PARQUET USE_LOGICAL_TYPE = TRUE BINARY_AS_TEXT = FALSE NULL_I
 
 
 def columns_sql(schema: Schema) -> str:
-    """The columns of a table that takes rows of a schema."""
-    return ", ".join(f"{quoted(c.name)} {loaded_type(c.type)}" for c in schema)
+    """The columns of a table that takes rows of a schema, by their places: Parquet's columns are told apart whatever their case is."""
+    return ", ".join(f"C{place} {loaded_type(column.type)}" for place, column in enumerate(schema))
+
+
+def loaded(table: str, schema: Schema) -> str:
+    """A relation of such a table with the columns of the schema."""
+    cells = (f"{made_of_loaded(f'C{place}', c.type)} AS {quoted(c.name)}" for place, c in enumerate(schema))
+    return f"(SELECT {', '.join(cells)} FROM {table})"
 
 
 def copy_sql(table: str, place: str) -> str:
@@ -49,7 +55,7 @@ def load(
     and the files are written below `folder` on their way."""
     with tempfile.TemporaryDirectory(prefix="headrace-", dir=folder) as files:
         where = Path(files) / "rows"
-        cells = ", ".join(_cell(column) for column in schema)
+        cells = ", ".join(f"{parquet_cell(quoted(c.name), c.type)} AS C{place}" for place, c in enumerate(schema))
         options = f"FORMAT parquet, COMPRESSION zstd, FILE_SIZE_BYTES '{FILE_SIZE}'"
         copied = con.execute(f"COPY (SELECT {cells} FROM {relation}) TO {literal(str(where))} ({options})")
         written = int(copied.fetchall()[0][0])
@@ -58,10 +64,6 @@ def load(
     if arrived != written:
         raise RetryableError(f"{written} rows were sent to Snowflake, but {arrived} arrived", hint="run the pipeline again")
     return arrived
-
-
-def _cell(column: Column) -> str:
-    return f"{parquet_cell(quoted(column.name), column.type)} AS {quoted(column.name)}"
 
 
 def _copied(connection: SnowflakeConnection, paths: Sequence[Path], table: str, place: str) -> int:

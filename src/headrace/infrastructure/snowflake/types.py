@@ -22,7 +22,6 @@ from headrace.business.model.types import (
     Time,
     Timestamp,
 )
-from headrace.infrastructure.sql_text import quoted
 
 #: The most digits of a number there.
 MOST_DIGITS = 38
@@ -66,6 +65,8 @@ def takes(there: str, kind: DataType) -> bool:
         return base in ("TIMESTAMP_LTZ", "TIMESTAMP_TZ")
     if base == "VARCHAR":
         return isinstance(kind, String | Enum | Null)
+    if isinstance(kind, List):
+        return base in ("ARRAY", "VARIANT")
     return isinstance(kind, Null) or base == _parts(snowflake_type(kind))[0]
 
 
@@ -80,14 +81,14 @@ def loaded_type(kind: DataType) -> str:
     return "VARCHAR" if isinstance(kind, Json | List | Struct) else snowflake_type(kind)
 
 
-def made_of_loaded(name: str, kind: DataType) -> str:
-    """A column of `loaded_type` as one of `snowflake_type`."""
+def made_of_loaded(value: str, kind: DataType) -> str:
+    """A value of `loaded_type` as one of `snowflake_type`."""
     match kind:
         case Json() | Struct():
-            return f"PARSE_JSON({quoted(name)})"
+            return f"PARSE_JSON({value})"
         case List():
-            return f"CAST(PARSE_JSON({quoted(name)}) AS ARRAY)"
-    return quoted(name)
+            return f"CAST(PARSE_JSON({value}) AS ARRAY)"
+    return value
 
 
 def parquet_cell(value: str, kind: DataType) -> str:

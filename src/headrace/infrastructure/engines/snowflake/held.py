@@ -33,7 +33,7 @@ _OWN = Schema(
 def gather(
     intake: Intake, source: PlannedSource, checked: Checked, late: Late, scan: OpenScan, arrived: str | None, project: Path
 ) -> HeldRows:
-    """Everything that broke a rule or could not be read. `arrived` is the table that has the cells of all rows as they came; without
+    """Everything that broke a rule or could not be read. `arrived` is a relation with the cells of all rows as they came; without
     one the checked table has them."""
     held = HeldRows(intake.con, source, scan, project)
     names = source.contract.raw_columns

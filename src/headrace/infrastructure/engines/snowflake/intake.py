@@ -25,7 +25,7 @@ from headrace.infrastructure.engines.duckdb.reading_typed import TypedReading
 from headrace.infrastructure.engines.duckdb.spare import Spare
 from headrace.infrastructure.engines.snowflake.connection import SHOWN
 from headrace.infrastructure.engines.snowflake.staging_area import StagingArea
-from headrace.infrastructure.snowflake.loading import columns_sql, load
+from headrace.infrastructure.snowflake.loading import columns_sql, load, loaded
 from headrace.infrastructure.snowflake.reading import batches
 from headrace.infrastructure.sql_text import quoted
 
@@ -45,6 +45,7 @@ class Intake:
         self.plan, self.workspace, self.limits, self.area = plan, workspace, limits, area
         self._scans: list[OpenScan] = []
         self._fetched = 0
+        self._landed: dict[str, str] = {}
 
     @cached_property
     def con(self) -> duckdb.DuckDBPyConnection:
@@ -81,7 +82,12 @@ class Intake:
         connection.run(self.area.creating(table, columns_sql(schema)))
         stage = self.area.stage
         with connection.faults():
+            self._landed[table] = loaded(table, schema)
             return load(self.con, relation, schema, connection.raw, table, stage, self.workspace)
+
+    def relation(self, table: str) -> str:
+        """What stands after FROM for a table, with the names that its columns have here."""
+        return self._landed.get(table, table)
 
     def close(self) -> None:
         if "con" in self.__dict__:
@@ -105,15 +111,22 @@ class _RawTable:
         names = self.scan.schema.names
         cells = ", ".join(f"{quoted(name)} AS {quoted(raw(name))}" for name in names)
         numbered = f"(SELECT row_number() OVER () AS {ROW}, {PROVENANCE}, {cells} FROM {relation})"
-        own = (Column("#rowid", _BIG), Column(PROVENANCE, _BIG))
-        schema = Schema((*own, *(Column(raw(c.name), c.type) for c in self.scan.schema)))
-        self.arrived = self.intake.put(numbered, schema, self.table)
+        self.arrived = self.intake.put(numbered, raw_schema(self.scan.schema), self.table)
 
     def rows(self) -> Mapping[int, int]:
         if isinstance(self.scan, FileScan) and len(self.scan.files) == 1:
             return {0: self.arrived} if self.arrived else {}
-        found = self.intake.area.connection.rows(f"SELECT {quoted(PROVENANCE)}, COUNT(*) FROM {self.table} GROUP BY 1")
+        file = quoted(PROVENANCE)
+        found = self.intake.area.connection.rows(
+            f"SELECT {file}, COUNT(*) FROM {self.intake.relation(self.table)} AS arrived GROUP BY {file}"
+        )
         return {int(file): int(rows) for file, rows in found}
 
     def drop(self) -> None:
         self.intake.area.connection.run(f"DROP TABLE IF EXISTS {self.table}")
+
+
+def raw_schema(schema: Schema) -> Schema:
+    """The columns of rows as they arrive: their number, the number of their file, and the cells."""
+    own = (Column("#rowid", _BIG), Column(PROVENANCE, _BIG))
+    return Schema((*own, *(Column(raw(c.name), c.type) for c in schema)))

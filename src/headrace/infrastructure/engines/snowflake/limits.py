@@ -47,11 +47,3 @@ def _of_expressions(expressions: Sequence[Expr], path: Path) -> Iterator[Problem
 
 def _of_names(schema: Schema, path: Path) -> Iterator[Problem]:
     yield from (Problem(why, path, "rename it") for why in name_problems(schema.names))
-    seen: dict[str, str] = {}
-    for name in schema.names:
-        if (other := seen.setdefault(name.lower(), name)) != name:
-            yield Problem(
-                f"the columns `{other}` and `{name}` differ in case alone, which files for Snowflake may not",
-                path,
-                "rename one",
-            )

@@ -69,7 +69,7 @@ class SnowflakeSession(Working):
         arrived = self.area.name("arrived", source.name) if not at_home or source.contract.late else None
         scan = self._arrive(source, arrived, wanted, at_home=at_home)
         checked = Checked(source, self.area.name("checked", source.name), keeps_cells=arrived is None)
-        self.area.make(checked.table, checked.query(arrived or numbered(source)))
+        self.area.make(checked.table, checked.query(self.intake.relation(arrived) if arrived else numbered(source)))
         late = Late(self.area, source, checked)
         late.find(self.tables)
         self._serve(source, checked, late)
@@ -107,7 +107,8 @@ class SnowflakeSession(Working):
         examples: Sequence[Any] = ()
         written = 0
         if any(counts.rules) or late.any or unreadable:
-            held = gather(self.intake, source, checked, late, scan, arrived, self.project)
+            cells = self.intake.relation(arrived) if arrived else None
+            held = gather(self.intake, source, checked, late, scan, cells, self.project)
             self._held[source.name] = held
             written = held.write(target)
             examples = held.examples()
@@ -161,7 +162,7 @@ class SnowflakeSession(Working):
         table = self.area.name("made", name)
         self.intake.put(made, relation.schema, table)
         self.intake.con.execute(f"DROP TABLE {made}")
-        return table
+        return self.intake.relation(table)
 
     # Stage and measure -----------------------------------------------------------------------------------------------
 
@@ -200,7 +201,7 @@ class SnowflakeSession(Working):
         self.intake.load(ParquetScan(held_columns, files), "held by the target", table)
         cells = ", ".join(f"{_identifier(raw(n))} AS {_identifier(n)}" for n in held_columns.names)
         names = _columns(held_columns)
-        held = f"SELECT {names} FROM (SELECT {cells} FROM {table}) AS held"
+        held = f"SELECT {names} FROM (SELECT {cells} FROM {self.intake.relation(table)} AS held) AS held"
         if not meeting.joined:
             return held
         if meeting.key:

@@ -8,9 +8,10 @@ from headrace.business.engine import Statement
 from headrace.business.processing.plan import Plan, PlannedSource
 from headrace.infrastructure.engines.snowflake.checked import Checked
 from headrace.infrastructure.engines.snowflake.dialect import DIALECT
+from headrace.infrastructure.engines.snowflake.intake import raw_schema
 from headrace.infrastructure.engines.snowflake.relations import with_clause
 from headrace.infrastructure.engines.snowflake.session import is_at_home, numbered
-from headrace.infrastructure.snowflake.loading import copy_sql
+from headrace.infrastructure.snowflake.loading import copy_sql, loaded
 
 _identifier = DIALECT.identifier
 
@@ -35,7 +36,8 @@ def _of_source(source: PlannedSource, identity: str) -> Sequence[Statement]:
         return [Statement(f"read and judge {source.name} where it is", _made(name, checked.query(numbered(source))))]
     arrived, stage = _identifier(f"arrived {source.name}"), '@"stage"/part'
     loading = f"PUT 'file://*.parquet' {stage} AUTO_COMPRESS = FALSE;\n{copy_sql(arrived, stage)}"
-    return [Statement(f"load {source.name}", loading), Statement(f"judge {source.name}", _made(name, checked.query(arrived)))]
+    relation = loaded(arrived, raw_schema(source.scan.schema))
+    return [Statement(f"load {source.name}", loading), Statement(f"judge {source.name}", _made(name, checked.query(relation)))]
 
 
 def _made(name: str, query: str) -> str:
