@@ -19,6 +19,13 @@ from headrace.infrastructure.snowflake.account import Account
 from headrace.security.secrets import Secret
 
 STARTUP_SECONDS = 60
+#: As the command of fakesnow does, but that no database is made by connecting to it.
+_SERVING = """
+import sys, uvicorn, fakesnow.server
+from fakesnow.instance import FakeSnow
+fakesnow.server.shared_fs = FakeSnow(create_database_on_connect=False, create_schema_on_connect=False)
+uvicorn.run(fakesnow.server.app, host="127.0.0.1", port=int(sys.argv[1]))
+"""
 
 
 def _free_port() -> int:
@@ -29,7 +36,7 @@ def _free_port() -> int:
 
 @dataclass
 class SnowflakeServer:
-    """A server on a free port of this machine. A database is there as soon as somebody connects to it."""
+    """A server on a free port of this machine, which lets everybody in."""
 
     folder: Path
     port: int = field(default_factory=_free_port)
@@ -40,7 +47,7 @@ class SnowflakeServer:
     def running(cls) -> Iterator[SnowflakeServer]:
         with tempfile.TemporaryDirectory(prefix="headrace-snowflake-") as folder:
             server = cls(Path(folder))
-            command = [str(Path(sys.executable).with_name("fakesnow")), "-s", "-p", str(server.port), "--host", "127.0.0.1"]
+            command = [sys.executable, "-c", _SERVING, str(server.port)]
             with (server.folder / "log").open("wb") as log:
                 process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, env={"TMPDIR": folder, "PATH": ""})
             try:
@@ -51,8 +58,10 @@ class SnowflakeServer:
                 process.wait(timeout=STARTUP_SECONDS)
 
     def new_database(self) -> str:
-        """The name of a database that nobody has used."""
-        return f"test_{next(self._numbers)}"
+        """The name of an empty database."""
+        name = f"test_{next(self._numbers)}"
+        self.ask("nowhere", f"CREATE DATABASE {name}", f"CREATE SCHEMA IF NOT EXISTS {name}.public")
+        return name
 
     def profile(self, database: str, **more: object) -> dict[str, object]:
         """What a connection of kind `snowflake` says in headrace.toml."""

@@ -13,6 +13,8 @@ _KNOWN: dict[int, tuple[type[RunError], str, str]] = {
     390144: (NonRetryableError, "the key is not that of the user", "see `private_key`, and the public key that ALTER USER gave the user"),
     390189: (NonRetryableError, "the role is not granted to the user", "see `role`, or let somebody who may say GRANT ROLE"),
     390201: (NonRetryableError, "the warehouse, database or schema is not there, or not granted to the role", "see the connection"),
+    90105: (NonRetryableError, "the database is not there, or the role may not use it", "see `database` and `role` of the connection"),
+    90106: (NonRetryableError, "the schema is not there, or the role may not use it", "see `schema` and `role` of the connection"),
     2043: (NonRetryableError, "", "name something that is there, and that the role may use"),
     2003: (NonRetryableError, "", "see that it is there, and that the role of the connection may use it"),
     3001: (NonRetryableError, "", "let somebody who may grant the role what is missing"),
