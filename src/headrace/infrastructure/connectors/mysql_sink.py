@@ -32,10 +32,10 @@ from headrace.infrastructure.connectors.mysql_types import MOST_SCALE, TEXT, is_
 from headrace.infrastructure.connectors.publishing import TableOptions
 from headrace.infrastructure.connectors.snapshots import copied_arrow
 from headrace.infrastructure.connectors.staged_rows import INCOMING, check_key, define_incoming, reader, scalar
+from headrace.infrastructure.duckdb_connection import Connection
 from headrace.infrastructure.sql_text import literal, quoted, quoted_list
 
 if TYPE_CHECKING:
-    import duckdb
     import pymysql
 
 LOCK_SECONDS = 60
@@ -183,7 +183,7 @@ class _Database:
 class _Table(_Database):
     """The table in a transaction, and the staged rows on a connection of DuckDB."""
 
-    incoming: duckdb.DuckDBPyConnection
+    incoming: Connection
     schema: Schema
     key: Sequence[str]
     distinct: str = ""
@@ -269,7 +269,7 @@ class _Table(_Database):
         return int(self.connection.query(head + ",".join(values)))
 
 
-def _refuse_what_is_no_number(rows: duckdb.DuckDBPyConnection, schema: Schema) -> None:
+def _refuse_what_is_no_number(rows: Connection, schema: Schema) -> None:
     """MySQL has no NaN and no infinity."""
     for column in schema:
         if isinstance(column.type, Float):

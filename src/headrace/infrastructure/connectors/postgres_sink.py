@@ -27,12 +27,12 @@ from headrace.infrastructure.connectors.publishing import TableOptions
 from headrace.infrastructure.connectors.snapshots import copied_arrow
 from headrace.infrastructure.connectors.staged_rows import INCOMING, check_key, define_incoming, demand_key, reader, scalar
 from headrace.infrastructure.connectors.table_publication import LONGEST_NAME
+from headrace.infrastructure.duckdb_connection import Connection
 from headrace.infrastructure.postgresql.faults import explained, postgres_faults
 from headrace.infrastructure.postgresql.identity import identity_of
 from headrace.infrastructure.sql_text import quoted, quoted_list
 
 if TYPE_CHECKING:
-    import duckdb
     import psycopg
 
 #: For the transaction alone, so that a connection that a pool lends us goes back as it was. Whoever waited for another must see
@@ -145,7 +145,7 @@ class PostgresSink(ReachedPostgres, TableOptions):
 
 
 @contextmanager
-def _faults(shown: str, rows: duckdb.DuckDBPyConnection, schema: Schema) -> Iterator[None]:
+def _faults(shown: str, rows: Connection, schema: Schema) -> Iterator[None]:
     """As `postgres_faults`, and names the column with a character that PostgreSQL cannot store."""
     import duckdb
     import psycopg
@@ -161,7 +161,7 @@ def _faults(shown: str, rows: duckdb.DuckDBPyConnection, schema: Schema) -> Iter
         raise explained(shown, error) from error
 
 
-def _refuse_nul(rows: duckdb.DuckDBPyConnection, schema: Schema) -> None:
+def _refuse_nul(rows: Connection, schema: Schema) -> None:
     """Looked for only after PostgreSQL refused, so that the many loads without such characters do not pay for it."""
     for column in schema:
         if isinstance(column.type, String | Enum | Json):

@@ -14,7 +14,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -31,10 +31,8 @@ from headrace.infrastructure.connectors.publishing import TableOptions, shown_pa
 from headrace.infrastructure.connectors.snapshots import copied_arrow
 from headrace.infrastructure.connectors.sqlite_source import SQLiteSource
 from headrace.infrastructure.connectors.staged_rows import INCOMING, check_key, define_incoming, reader
+from headrace.infrastructure.duckdb_connection import Connection
 from headrace.infrastructure.sql_text import literal, quoted, quoted_list
-
-if TYPE_CHECKING:
-    import duckdb
 
 BATCH = 20_000
 _LATER = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM}
@@ -159,7 +157,7 @@ class _Database:
 class _Table(_Database):
     """The table in a transaction, and the staged rows on a connection of DuckDB."""
 
-    incoming: duckdb.DuckDBPyConnection
+    incoming: Connection
     schema: Schema
     key: Sequence[str]
     distinct: str = "IS NOT"
@@ -243,7 +241,7 @@ def _affinity(declared: str) -> str:
     return "REAL" if any(word in text for word in ("REAL", "FLOA", "DOUB")) else "NUMERIC"
 
 
-def _refuse_nan(rows: duckdb.DuckDBPyConnection, schema: Schema) -> None:
+def _refuse_nan(rows: Connection, schema: Schema) -> None:
     """SQLite would store NaN as null, without a word."""
     floats = [c.name for c in schema if isinstance(c.type, Float)]
     if not floats:

@@ -17,7 +17,7 @@ from headrace.errors import Problem, RetryableError
 from headrace.infrastructure.engines.duckdb.spare import Spare
 
 if TYPE_CHECKING:
-    import duckdb
+    from headrace.infrastructure.duckdb_connection import Connection
 
 
 class DuckDBEngine:
@@ -83,7 +83,7 @@ class DuckDBEngine:
 
         return DuckDBSession(plan, workspace, project, self.limits, self._spare)
 
-    def _open(self) -> duckdb.DuckDBPyConnection:
+    def _open(self) -> Connection:
         from headrace.infrastructure.engines.duckdb.connection import opened
 
         return opened(":memory:", self.limits)
