@@ -21,6 +21,7 @@ from headrace.infrastructure.connectors.fence_table import FenceTable
 from headrace.infrastructure.connectors.ledger_table import LedgerTable
 from headrace.infrastructure.connectors.publishing import TableOptions
 from headrace.infrastructure.connectors.snowflake_merge_sql import SnowflakeHistory, SnowflakeMerge
+from headrace.infrastructure.duckdb_connection import Connection
 from headrace.infrastructure.snowflake.catalog import asked, columns_of, has_schema, is_there, parts_of
 from headrace.infrastructure.snowflake.faults import snowflake_faults
 from headrace.infrastructure.snowflake.loading import columns_sql, load, loaded
@@ -29,7 +30,6 @@ from headrace.infrastructure.snowflake.types import snowflake_type, takes
 from headrace.infrastructure.sql_text import literal, quoted, quoted_list
 
 if TYPE_CHECKING:
-    import duckdb
     from snowflake.connector import SnowflakeConnection
 
 #: The table whose only row everyone changes who publishes to the schema: whoever did so first is alone until the commit.
@@ -120,7 +120,7 @@ class Incoming:
 
     schema: Schema
     count: int
-    con: duckdb.DuckDBPyConnection | None = None
+    con: Connection | None = None
     relation: str = ""
     folder: Path = field(default_factory=Path)
     inside: str = ""

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from headrace.business.model.schema import Schema
 from headrace.errors import RetryableError
+from headrace.infrastructure.duckdb_connection import Connection
 from headrace.infrastructure.snowflake.types import loaded_type, made_of_loaded, parquet_cell
 from headrace.infrastructure.sql_text import literal, quoted
 
 if TYPE_CHECKING:
-    import duckdb
     from snowflake.connector import SnowflakeConnection
 
 #: Files of about this size are what Snowflake loads side by side.
@@ -43,7 +43,7 @@ def copy_sql(table: str, place: str) -> str:
 
 
 def load(
-    con: duckdb.DuckDBPyConnection,
+    con: Connection,
     relation: str,
     schema: Schema,
     connection: SnowflakeConnection,

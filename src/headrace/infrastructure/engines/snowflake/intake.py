@@ -10,7 +10,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from headrace.business.engine import Limits
 from headrace.business.fetched import Wanted
@@ -19,6 +18,7 @@ from headrace.business.model.types import Integer
 from headrace.business.ports import PROVENANCE, ArrowScan, FileScan, Scan
 from headrace.business.processing.plan import Plan
 from headrace.business.validation.compiled import raw
+from headrace.infrastructure import duckdb_connection
 from headrace.infrastructure.engines.duckdb.connection import connect, opened
 from headrace.infrastructure.engines.duckdb.reading import OpenScan, open_scan
 from headrace.infrastructure.engines.duckdb.reading_typed import TypedReading
@@ -28,9 +28,6 @@ from headrace.infrastructure.engines.snowflake.staging_area import StagingArea
 from headrace.infrastructure.snowflake.loading import columns_sql, load, loaded
 from headrace.infrastructure.snowflake.reading import batches
 from headrace.infrastructure.sql_text import quoted
-
-if TYPE_CHECKING:
-    import duckdb
 
 #: The number of a row among those of its scan, from 1 on.
 ROW = '"#rowid"'
@@ -48,7 +45,7 @@ class Intake:
         self._landed: dict[str, str] = {}
 
     @cached_property
-    def con(self) -> duckdb.DuckDBPyConnection:
+    def con(self) -> duckdb_connection.Connection:
         return connect(self.plan, self.workspace, self.limits, Spare(lambda: opened(":memory:", self.limits)))
 
     def load(

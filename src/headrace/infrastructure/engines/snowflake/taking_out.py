@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import duckdb
-
 from headrace.business.engine import Limits
 from headrace.business.inside import StagedTable
 from headrace.business.ports import PROVENANCE, ArrowScan, Staged
 from headrace.errors import RetryableError
+from headrace.infrastructure.duckdb_connection import connect
 from headrace.infrastructure.engines.duckdb.literals import text
 from headrace.infrastructure.engines.duckdb.reading_typed import streamed
 from headrace.infrastructure.engines.snowflake.connection import SHOWN, Connection
@@ -34,12 +33,17 @@ def take_out(connection: Connection, staged: StagedTable, folder: Path, limits: 
 
     scan = ArrowScan(staged.schema, open=rows, origin=SHOWN)
     part, path = folder / ".data.parquet.part", folder / "data.parquet"
-    with duckdb.connect(config={
-        "memory_limit": limits.memory or _MEMORY, "temp_directory": str(folder / "spill"), "autoinstall_known_extensions": False,
-        "autoload_known_extensions": False, "python_enable_replacements": False,
-    }) as con, streamed(con, scan, "staged") as relation:  # fmt: skip
+    with (
+        connect(
+            memory_limit=limits.memory or _MEMORY,
+            temp_directory=str(folder / "spill"),
+            autoinstall_known_extensions=False,
+            autoload_known_extensions=False,
+            python_enable_replacements=False,
+        ) as con,
+        streamed(con, scan, "staged") as relation,
+    ):
         con.execute("SET TimeZone = 'UTC'")
-        con.execute("SET enable_progress_bar_print = false")
         written = con.execute(f"COPY (SELECT * EXCLUDE ({PROVENANCE}) FROM {relation}) TO {text(str(part))} (FORMAT parquet)")
         count = int(written.fetchall()[0][0])
     if count != staged.rows:
