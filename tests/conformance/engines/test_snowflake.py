@@ -93,7 +93,7 @@ def test_functions_give_the_same(engines: Engines, function: Function) -> None:
         kinds = dict(columns)
         if all(is_tried(KINDS[kind]) for kind in kinds.values()):
             schema = Schema.of(**{name: KINDS[kind] for name, kind in kinds.items()})
-            differing += unlike(engines, expressions, schema, rows(kinds)[::4], lambda one, two: alike(function, one, two))
+            differing += unlike(engines, expressions, schema, rows(kinds)[::6], lambda one, two: alike(function, one, two))
     # Of nulls DuckDB makes zeros where it rounds to tens what has no digit before the point.
     assert [line for line in differing if not ("round(a, -" in line and "None" in line)] == []
 
@@ -157,7 +157,7 @@ def test_aggregates_and_windows_give_the_same(engines: Engines, function: Functi
     snowflake = engines["snowflake"]
     windowed = function.kind == "window"
     frame = " over (partition by k order by a, i rows between 1 preceding and current row)"
-    for kind in ("string", "int32", "float64", "decimal(5, 2)", *(("boolean",) if "bool" in function.name else ())):
+    for kind in ("string", "float64", "decimal(5, 2)", *(("boolean",) if "bool" in function.name else ())):
         for over in (frame,) if windowed else ("", frame):
             found = {
                 text: aggregates.bound(text + over, kind, aggregates=not over, windows=bool(over))

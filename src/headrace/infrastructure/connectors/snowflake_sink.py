@@ -8,7 +8,7 @@ then one transaction deletes, merges and inserts, and writes the ledger.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from importlib.util import find_spec
@@ -119,9 +119,10 @@ class SnowflakeSink(ReachedSnowflake, TableOptions):
         db.prepare()
         if done := self._needless(db, checkpoint, shown):
             return done
-        self._demand_room(db, schema, shown)
+        there = db.columns()
+        self._demand_room(db, there, schema, shown)
         with db.arrived():
-            table_publication.shape(db, options, source.schema, db.columns(), shown)
+            table_publication.shape(db, options, source.schema, there, shown)
             with db.alone():
                 done = table_publication.publish(db, options, staged, checkpoint, shown)
             milestones.reached("committed")
@@ -137,9 +138,9 @@ class SnowflakeSink(ReachedSnowflake, TableOptions):
                 return Publication(shown, already=True)
         return None
 
-    def _demand_room(self, db: SnowflakeTable, schema: Schema, shown: str) -> None:
+    def _demand_room(self, db: SnowflakeTable, there: Mapping[str, str] | None, schema: Schema, shown: str) -> None:
         """What the rows do not fit is refused in the names that people here know."""
-        if (there := db.columns()) is None:
+        if there is None:
             return
         known = {spoken(name): kind for name, kind in there.items()}
         added_columns(shown, known, schema, takes)
