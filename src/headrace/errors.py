@@ -98,7 +98,10 @@ class RetryableError(RunError):
     """The same attempt may succeed later: a server is down, a lock is held, a connection broke.
 
     `retry_after` is how many seconds whoever refused asks to wait, as the `Retry-After` of HTTP does; None if nothing was said.
+    `attempts` is how often it was attempted before it was given up: whoever tries again around that goes on counting from there.
     """
+
+    attempts: int = 1
 
     def __init__(
         self, message: str, *, hint: str | None = None, location: Location | None = None, retry_after: float | None = None
