@@ -5,6 +5,7 @@ HeadraceError
 ├── UsageError             a command or call was asked for something that cannot be (exit code 2)
 └── RunError               a run could not be carried out (exit code 1)
     ├── RetryableError     the same attempt may succeed later: a server down, a lock held
+    │   ├── StagingLost  what the run had staged is gone: it may succeed from the start, and not from where it is
     │   └── CircuitBreakerOpenError  the call was not made: the system behind the breaker failed too often
     └── NonRetryableError  the same attempt will fail again
         ├── ContractBroken a rule with `on_violation: fail` was violated
@@ -107,6 +108,10 @@ class RetryableError(RunError):
     ) -> None:
         super().__init__(message, hint=hint, location=location)
         self.retry_after = retry_after
+
+
+class StagingLost(RetryableError):
+    """What the run had staged is gone or damaged. To try the same step again is no use; to begin the run from its sources is."""
 
 
 class CircuitBreakerOpenError(RetryableError):

@@ -73,6 +73,7 @@ def retrying(
     *,
     wait: Callable[[float], None],
     told: Told | None = None,
+    passes: Callable[[RetryableError], bool] = lambda _error: True,
     nested: bool = False,
     clock: Clock = monotonic,
     random: Random = uniform,
@@ -81,14 +82,15 @@ def retrying(
 
     What is `nested` says in its last error how often it was attempted, so that whoever tries again around it goes on counting from
     there, and attempts do not multiply. `wait` is given seconds and waits for them; whatever it raises ends the matter, so a run that is
-    cancelled need not sit out its back-off. Every error but `RetryableError` goes on at once; so does the last one of those.
+    cancelled need not sit out its back-off. Every error but `RetryableError` goes on at once; so does one that does not pass by calling
+    anew, of which `passes` says so, and the last one of all.
     """
     attempts = _Attempts(policy, told, clock, random)
     while True:
         try:
             return operation()
         except RetryableError as error:
-            delay = attempts.after(error)
+            delay = attempts.after(error) if passes(error) else None
             if delay is None:
                 if nested:
                     error.attempts = attempts.failed

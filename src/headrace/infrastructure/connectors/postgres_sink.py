@@ -12,9 +12,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from headrace.business.inside import StagedTable
+from headrace.business.inside import HeldInside, StagedTable
 from headrace.business.model.schema import Schema
-from headrace.business.model.types import Enum, Json, String
+from headrace.business.model.types import DataType, Enum, Json, List, String, Struct
 from headrace.business.ports import Checkpoint, Publication, Staged
 from headrace.errors import NonRetryableError, RetryableError
 from headrace.infrastructure.connectors import milestones
@@ -28,6 +28,7 @@ from headrace.infrastructure.connectors.table_publication import LONGEST_NAME
 from headrace.infrastructure.duckdb_connection import Connection
 from headrace.infrastructure.postgresql.faults import explained, postgres_faults
 from headrace.infrastructure.postgresql.identity import identity_of
+from headrace.infrastructure.postgresql.types import takes
 from headrace.infrastructure.sql_text import quoted, quoted_list
 
 if TYPE_CHECKING:
@@ -68,6 +69,15 @@ class PostgresSink(ReachedPostgres, ServerSink):
         names = quoted_list(c for c in columns.names if c in there) or 'NULL AS "no column"'
         rows = PostgresSource(url=self.url, connection=self.connection, query=f"SELECT {names} FROM {db.table}{self.in_force}")
         return copied_arrow(rows.scan(project), columns, folder)
+
+    def held_inside(self, columns: Schema) -> HeldInside | None:
+        with postgres_faults(self.target(Path())), self._connect() as connection:
+            db = PostgresDatabase(connection, self.table)
+            there, database = db.columns(), identity_of(connection)
+        if there is None or not all(_is_as_stored(there[c.name], c.type) for c in columns if c.name in there):
+            return None
+        cells = (quoted(c.name) if c.name in there else f"NULL AS {quoted(c.name)}" for c in columns)
+        return HeldInside(database, f"SELECT {', '.join(cells)} FROM {db.table}{self.in_force}", columns)
 
     def moved(self, place: str) -> PostgresSink:
         """In a schema of that name, with the old one in the table's own, since there may be two tables of one name."""
@@ -117,6 +127,12 @@ class PostgresSink(ReachedPostgres, ServerSink):
             connection.close()
             raise
         return connection
+
+
+def _is_as_stored(there: str, kind: DataType) -> bool:
+    """Whether a column of the type `there` holds values of `kind` as such, and not written as text or JSON."""
+    written = isinstance(kind, Struct) or (isinstance(kind, List) and not there.endswith("[]"))
+    return takes(there, kind) and not written
 
 
 @contextmanager
