@@ -326,10 +326,10 @@ FILES: dict[str, dict[str, Any]] = {
     "one_parquet": {"at": "out.parquet"},
     "one_csv": {"at": "out.csv.gz"},
 }
-NAMES = ("folder", "partitioned", "csv", "jsonl", "arrow", "one_csv", "duckdb", "sqlite", "postgres", "mysql", "store")
+NAMES = ("folder", "partitioned", "csv", "jsonl", "arrow", "one_csv", "duckdb", "sqlite", "postgres", "mysql", "store", "delta")
 
 #: One target for each way in which a state takes the place of another.
-WAYS = ("folder", "partitioned_csv", "one_parquet", "one_csv", "duckdb", "sqlite", "postgres", "mysql", "store")
+WAYS = ("folder", "partitioned_csv", "one_parquet", "one_csv", "duckdb", "sqlite", "postgres", "mysql", "store", "delta")
 
 
 def make_target(name: str, home: Path, url: str = "") -> Target:
@@ -339,6 +339,10 @@ def make_target(name: str, home: Path, url: str = "") -> Target:
         from tests.conformance.sinks.store_target import StoreTarget
 
         return StoreTarget(home)
+    if name == "delta":
+        from tests.conformance.sinks.lake_targets import DeltaTarget
+
+        return DeltaTarget(home)
     if name == "mysql":
         from tests.conformance.sinks.mysql_target import MySQLTarget
 

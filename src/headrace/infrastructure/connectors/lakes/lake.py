@@ -1,0 +1,97 @@
+"""The port of lake tables: what publishing asks of Delta and of Iceberg. Not one line of how either does it.
+
+A table is opened at one version. Whatever changes it is committed on the condition that nobody of us has published since; then readers
+have the new version at once, and what the table remembers (see `remembered`) with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from headrace.business.model.schema import Schema
+from headrace.business.model.types import DataType
+from headrace.business.ports import Fence
+from headrace.errors import RetryableError
+from headrace.infrastructure.connectors.fence_file import Tokens
+from headrace.infrastructure.connectors.lakes.remembered import Remembered
+from headrace.records import record
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Conflict(RetryableError):
+    """Somebody else changed the table between our look at it and our commit. Nothing of ours counts; looking anew helps."""
+
+
+@record
+class Commit:
+    """What goes with a change: the schema that the table will have, what it will remember, and notes for people in its history."""
+
+    schema: Schema
+    remembered: Remembered
+    notes: dict[str, str]
+
+
+@record
+class Exchange:
+    """Rows that leave a table by their key, and rows that come, as one stream: the columns of the schema, and `LEAVES`, which is true for
+    the keys of rows that leave. Where `in_force` names a column, only rows leave in which it is true."""
+
+    rows: pa.RecordBatchReader
+    key: Sequence[str]
+    in_force: str | None
+
+
+#: The column of an exchange that tells keys of rows that leave from rows that come.
+LEAVES = "_headrace_leaves"
+
+
+class LakeTable(Protocol):
+    """One version of a table. Each change is one commit, and raises `Conflict` when the table is no longer as it was opened."""
+
+    schema: Schema
+    remembered: Remembered
+
+    def count(self) -> int:
+        """How many rows it has."""
+        ...
+
+    def rows(self, columns: Sequence[str]) -> pa.RecordBatchReader:
+        """The rows of this version, of these columns, as a stream in no order."""
+        ...
+
+    def append(self, rows: pa.RecordBatchReader, commit: Commit) -> None: ...
+
+    def replace(self, rows: pa.RecordBatchReader, commit: Commit) -> None: ...
+
+    def exchange(self, changes: Exchange, commit: Commit) -> None: ...
+
+    def note(self, commit: Commit) -> None:
+        """Change nothing that readers see, but what it remembers."""
+        ...
+
+
+class Lake(Protocol):
+    """Where a table is, or will be."""
+
+    def open(self) -> LakeTable | None:
+        """The newest version; None when there is no table."""
+        ...
+
+    def create(self, commit: Commit) -> None:
+        """Make a table without rows. Raises `Conflict` when there is one."""
+        ...
+
+    def stored(self, kind: DataType) -> DataType:
+        """The type that a column gets for values of `kind`, which holds all of them. Raises `ValueError` that says why there is none."""
+        ...
+
+    def tokens_beside(self) -> Tokens:
+        """Who may publish, by what is kept outside of the table: it is there before the table, and stays when somebody drops it."""
+        ...
+
+    def remember_beside(self, pipeline: str, fence: Fence) -> None:
+        """Keep a token there. What others keep at the same time is not lost."""
+        ...
