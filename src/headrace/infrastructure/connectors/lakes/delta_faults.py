@@ -24,10 +24,13 @@ def delta_faults(shown: str, *, stored: bool) -> Iterator[None]:
     except HeadraceError:
         raise
     except CommitFailedError as error:
-        raise Conflict(f"{shown}: another writer has committed meanwhile", hint="try again: nothing of this run was published") from error
+        raise Conflict(
+            f"{shown}: another writer has committed meanwhile", hint="try again: nothing of this run was published"
+        ) from error
     except DeltaProtocolError as error:
         raise NonRetryableError(
-            f"{shown}: this table needs what delta-rs cannot do: {_said(error)}", hint="see which features the table has switched on"
+            f"{shown}: this table needs what delta-rs cannot do: {_said(error)}",
+            hint="see which features the table has switched on",
         ) from error
     except SchemaMismatchError as error:
         raise NonRetryableError(f"{shown}: {_said(error)}", hint="see that the columns are as they were planned") from error
@@ -43,7 +46,9 @@ def _explained(shown: str, error: Exception, *, stored: bool) -> RunError:
         return object_faults.explained(shown, "the store", re.sub(r"status code:?\s+", "status code: ", text))
     if isinstance(error, OSError) or _LATER.search(text):
         return RetryableError(f"{shown}: {_said(error)}", hint="see that the disk is there and not full, and try again")
-    return NonRetryableError(f"{shown}: {_said(error)}", hint="see that it is a Delta table that nobody has damaged; nothing was changed")
+    return NonRetryableError(
+        f"{shown}: {_said(error)}", hint="see that it is a Delta table that nobody has damaged; nothing was changed"
+    )
 
 
 def _plain(error: Exception) -> str:

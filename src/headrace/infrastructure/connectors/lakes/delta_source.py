@@ -119,7 +119,8 @@ class DeltaSource(Plugin):
         table = load(place)
         if table is None:
             raise NonRetryableError(
-                f"`{place.shown}` is no Delta table", hint="name the folder that holds `_delta_log`, and see that it is spelt right"
+                f"`{place.shown}` is no Delta table",
+                hint="name the folder that holds `_delta_log`, and see that it is spelt right",
             )
         if self.version is not None:
             self._demand_version(place, table, self.version)
@@ -139,7 +140,8 @@ class DeltaSource(Plugin):
                 table.load_as_version(version)
             except DeltaError as error:
                 raise NonRetryableError(
-                    f"`{place.shown}`: version {version} cannot be read any more", hint="its log was cleaned up; name a later one"
+                    f"`{place.shown}`: version {version} cannot be read any more",
+                    hint="its log was cleaned up; name a later one",
                 ) from error
 
     def _demand_time(self, place: DeltaPlace, table: DeltaTable, at: datetime) -> None:

@@ -8,6 +8,8 @@ that both set it the second is refused. Delta's own notes on a commit would be l
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from headrace.business.model.schema import Schema
@@ -62,7 +64,6 @@ class DeltaLake:
 
     def create(self, commit: Commit) -> None:
         from deltalake import DeltaTable
-
         from deltalake.exceptions import DeltaError
 
         with faults(self.place):
@@ -91,7 +92,7 @@ class DeltaLake:
         beside.remember(self.place.beside(), pipeline, fence, self.place.shown)
 
 
-@record
+@dataclass(frozen=True)
 class OpenedDelta:
     """See `LakeTable`."""
 
@@ -101,7 +102,7 @@ class OpenedDelta:
     number: int
     """Of the file with what it remembers; 0 when there is none."""
 
-    @property
+    @cached_property
     def schema(self) -> Schema:
         return schema_of(arrow_columns(table_schema(self.table), self.place.shown))
 

@@ -121,7 +121,7 @@ class Incoming:
         finally:
             self.con.unregister(_ARRIVING)
 
-    def _cell(self, column: Column, there: bool) -> str:  # noqa: FBT001
+    def _cell(self, column: Column, there: bool) -> str:
         value = quoted(column.name) if there else "NULL"
         return f"CAST({value} AS {duckdb_type(column.type)}) AS {quoted(column.name)}"
 
@@ -137,4 +137,3 @@ class Incoming:
             f"SELECT {', '.join(gone)}, true AS {quoted(LEAVES)} FROM ({keys}) UNION ALL "
             f"SELECT {quoted_list(self.schema.names)}, false FROM ({changes.added})"
         )
-

@@ -51,8 +51,11 @@ LEAVES = "_headrace_leaves"
 class LakeTable(Protocol):
     """One version of a table. Each change is one commit, and raises `Conflict` when the table is no longer as it was opened."""
 
-    schema: Schema
-    remembered: Remembered
+    @property
+    def schema(self) -> Schema: ...
+
+    @property
+    def remembered(self) -> Remembered: ...
 
     def count(self) -> int:
         """How many rows it has."""

@@ -196,4 +196,3 @@ class _Attempts:
             "headrace.run": self.checkpoint.run_id,
             "headrace.checkpoint": self.checkpoint.name,
         }
-
