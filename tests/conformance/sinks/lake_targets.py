@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import closing
 from pathlib import Path
 from typing import Any, ClassVar
 
 import duckdb
 import pyarrow as pa
 from deltalake import DeltaTable
+from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.table import Table
 from tests.conformance.sinks.targets import Row, Target, plain
 
 from headrace.infrastructure.connectors.lakes.delta_sink import DeltaSink
+from headrace.infrastructure.connectors.lakes.iceberg_sink import IcebergSink
 
 
 class LakeTarget(Target):
@@ -58,3 +62,34 @@ class DeltaTarget(LakeTarget):
 
     def remove(self) -> None:
         shutil.rmtree(self.path)
+
+
+class IcebergTarget(LakeTarget):
+    """A table of a catalog in an SQLite file."""
+
+    plugin: ClassVar[type[Any]] = IcebergSink
+
+    def place(self) -> dict[str, Any]:
+        return {"warehouse": str(self.home / "lake"), "table": "sales.out"}
+
+    @property
+    def catalog(self) -> SqlCatalog:
+        return SqlCatalog("headrace", uri=f"sqlite:///{self.home}/lake/catalog.sqlite", warehouse=f"file://{self.home}/lake")
+
+    def _table(self) -> Table | None:
+        if not (self.home / "lake" / "catalog.sqlite").exists():
+            return None
+        with closing(self.catalog) as catalog:
+            return catalog.load_table("sales.out") if catalog.table_exists("sales.out") else None
+
+    def read(self) -> pa.Table | None:
+        table = self._table()
+        return table.scan().to_arrow() if table else None
+
+    def version(self) -> Any:
+        table = self._table()
+        return table.metadata_location if table else None
+
+    def remove(self) -> None:
+        with closing(self.catalog) as catalog:
+            catalog.drop_table("sales.out")

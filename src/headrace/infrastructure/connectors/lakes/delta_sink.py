@@ -13,7 +13,7 @@ from headrace.business.connections import Profile
 from headrace.business.model.schema import Schema
 from headrace.business.model.types import Boolean, Date, Decimal, Integer, String, Timestamp
 from headrace.business.ports import ArrowScan, Checkpoint, Fence, Publication, Staged
-from headrace.infrastructure.connectors.lakes import publication
+from headrace.infrastructure.connectors.lakes import delta_types, publication
 from headrace.infrastructure.connectors.lakes.delta_place import PATH, DeltaPlace, problem_with
 from headrace.infrastructure.connectors.lakes.delta_table import DeltaLake, scanned
 from headrace.infrastructure.connectors.ledger import checkpoints
@@ -50,7 +50,7 @@ class DeltaSink(PublishingOptions):
 
     def problems(self, schema: Schema) -> Iterable[str]:
         yield from self.option_problems(schema)
-        yield from publication.problems(self._lake(Path()), schema)
+        yield from publication.problems(delta_types.stored, schema)
         yield from unknown_columns("partition_by", [c for c in self.partition_by if c not in self.history], schema)
         yield from repeated("partition_by", self.partition_by)
         for column in schema:

@@ -21,9 +21,10 @@ from headrace.infrastructure.connectors.fence_file import Tokens
 from headrace.infrastructure.connectors.lakes import beside, delta_types
 from headrace.infrastructure.connectors.lakes.delta_faults import delta_faults
 from headrace.infrastructure.connectors.lakes.delta_place import DeltaPlace
-from headrace.infrastructure.connectors.lakes.lake import LEAVES, Commit, Conflict, Exchange
+from headrace.infrastructure.connectors.lakes.exchange import LEAVES, Exchange
+from headrace.infrastructure.connectors.lakes.lake import Commit, Conflict
 from headrace.infrastructure.connectors.lakes.remembered import Remembered, decoded
-from headrace.infrastructure.foreign_types import arrow_columns, arrow_type, schema_of
+from headrace.infrastructure.foreign_types import arrow_columns, schema_of
 from headrace.infrastructure.sql_text import quoted
 from headrace.records import record
 
@@ -71,7 +72,7 @@ class DeltaLake:
             try:
                 DeltaTable.create(
                     self.place.uri,
-                    arrow_schema(commit.schema),
+                    commit.arrow,
                     mode="error",
                     partition_by=list(self.partition_by) or None,
                     storage_options=self.place.options,
@@ -135,7 +136,7 @@ class OpenedDelta:
         grown = len(commit.schema) > len(self.schema)
         self._commit(commit, 0, lambda properties: (
             self.table.merge(
-                changes.rows, f"{same}{current} AND {leaves}", source_alias="s", target_alias="t", merge_schema=grown,
+                changes.both(), f"{same}{current} AND {leaves}", source_alias="s", target_alias="t", merge_schema=grown,
                 commit_properties=properties,
             )
             .when_matched_delete()
@@ -190,12 +191,6 @@ def table_schema(table: DeltaTable) -> pa.Schema:
     import pyarrow as pa
 
     return pa.schema(table.schema().to_arrow())
-
-
-def arrow_schema(schema: Schema) -> pa.Schema:
-    import pyarrow as pa
-
-    return pa.schema([pa.field(c.name, arrow_type(c.type)) for c in schema])
 
 
 def _properties(commit: Commit, number: int, retries: int) -> CommitProperties:

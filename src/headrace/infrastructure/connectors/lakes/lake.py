@@ -14,7 +14,9 @@ from headrace.business.model.types import DataType
 from headrace.business.ports import Fence
 from headrace.errors import RetryableError
 from headrace.infrastructure.connectors.fence_file import Tokens
+from headrace.infrastructure.connectors.lakes.exchange import Exchange
 from headrace.infrastructure.connectors.lakes.remembered import Remembered
+from headrace.infrastructure.foreign_types import arrow_type
 from headrace.records import record
 
 if TYPE_CHECKING:
@@ -33,19 +35,15 @@ class Commit:
     remembered: Remembered
     notes: dict[str, str]
 
-
-@record
-class Exchange:
-    """Rows that leave a table by their key, and rows that come, as one stream: the columns of the schema, and `LEAVES`, which is true for
-    the keys of rows that leave. Where `in_force` names a column, only rows leave in which it is true."""
-
-    rows: pa.RecordBatchReader
-    key: Sequence[str]
-    in_force: str | None
+    @property
+    def arrow(self) -> pa.Schema:
+        return arrow_schema(self.schema)
 
 
-#: The column of an exchange that tells keys of rows that leave from rows that come.
-LEAVES = "_headrace_leaves"
+def arrow_schema(schema: Schema) -> pa.Schema:
+    import pyarrow as pa
+
+    return pa.schema([pa.field(c.name, arrow_type(c.type)) for c in schema])
 
 
 class LakeTable(Protocol):
@@ -62,7 +60,7 @@ class LakeTable(Protocol):
         ...
 
     def rows(self, columns: Sequence[str]) -> pa.RecordBatchReader:
-        """The rows of this version, of these columns, as a stream in no order."""
+        """The rows of this version, of these columns, as a stream in no order; with `FILE` behind them, if an exchange asks for files."""
         ...
 
     def append(self, rows: pa.RecordBatchReader, commit: Commit) -> None: ...

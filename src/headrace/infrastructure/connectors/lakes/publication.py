@@ -41,13 +41,13 @@ T = TypeVar("T")
 PERSISTENCE = RetryPolicy(attempts=8, base_delay=0.1, max_delay=5.0, budget_seconds=120.0)
 
 
-def problems(lake: Lake, schema: Schema) -> Iterator[str]:
+def problems(stored: Callable[[DataType], DataType], schema: Schema) -> Iterator[str]:
     """Which columns have types that the table has none for."""
     if not len(schema):
         yield "a table needs at least one column"
     for column in schema:
         try:
-            lake.stored(column.type)
+            stored(column.type)
         except ValueError as error:
             yield f"`{column.name}` is {column.type}, {error}"
 
