@@ -74,7 +74,7 @@ class IcebergTarget(LakeTarget):
 
     @property
     def catalog(self) -> SqlCatalog:
-        return SqlCatalog("headrace", uri=f"sqlite:///{self.home}/lake/catalog.sqlite", warehouse=f"file://{self.home}/lake")
+        return SqlCatalog("default", uri=f"sqlite:///{self.home}/lake/catalog.sqlite", warehouse=f"file://{self.home}/lake")
 
     def _table(self) -> Table | None:
         if not (self.home / "lake" / "catalog.sqlite").exists():

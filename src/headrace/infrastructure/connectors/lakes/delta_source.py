@@ -147,7 +147,7 @@ class DeltaSource(Plugin):
     def _demand_time(self, place: DeltaPlace, table: DeltaTable, at: datetime) -> None:
         with faults(place):
             table.load_as_version(at)
-            made = table.history(1)[0]["timestamp"]
+            made = next(entry["timestamp"] for entry in table.history() if entry["version"] == table.version())
         if made > at.timestamp() * 1000:
             raise NonRetryableError(
                 f"`{place.shown}` has no version as old as {at.isoformat()}", hint=f"its oldest is version {table.version()}"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -34,6 +35,9 @@ class IcebergConnection(Connection):
     warehouse: str | None = Field(
         None,
         description="Where new tables lie, a folder or s3://bucket/folder; of a REST catalog the name or place that it asks for",
+    )
+    name: Annotated[str, Field(min_length=1)] = Field(
+        "default", description="Of a catalog in a database: its name there, under which other tools find the same tables"
     )
     credential: Secret | None = Field(None, description="REST: `client:secret`, for which the catalog gives a token")
     token: Secret | None = Field(None, description="REST: a bearer token, instead of a credential")
@@ -87,15 +91,18 @@ class IcebergConnection(Connection):
         if self.is_rest:
             from pyiceberg.catalog.rest import RestCatalog
 
-            return RestCatalog("headrace", **self._rest(), **self.store_properties())
+            return RestCatalog(self.name, **self._rest(), **self.store_properties())
         from pyiceberg.catalog.sql import SqlCatalog
+        from sqlalchemy.exc import DBAPIError
 
-        return SqlCatalog(
-            "headrace",
-            uri=_at_home(self.uri.reveal(), home),
-            warehouse=placed(str(self.warehouse), home),
-            **self.store_properties(),
-        )
+        uri, warehouse = _at_home(self.uri.reveal(), home), placed(str(self.warehouse), home)
+        made = partial(SqlCatalog, self.name, uri=uri, warehouse=warehouse, **self.store_properties())
+        try:
+            return made()
+        except DBAPIError as error:
+            if "already exists" not in str(error):  # two who make the tables of a new catalog at once
+                raise
+            return made()
 
     def _rest(self) -> dict[str, Any]:
         found = {
@@ -103,7 +110,8 @@ class IcebergConnection(Connection):
             "warehouse": self.warehouse,
             "credential": _revealed(self.credential),
             "token": _revealed(self.token),
-            "oauth2-server-uri": self.oauth_url,
+            "oauth2-server-uri": self.oauth_url
+            or (f"{self.uri.reveal().rstrip('/')}/v1/oauth/tokens" if self.credential else None),
             "scope": self.scope,
         }
         return {k: v for k, v in found.items() if v is not None}

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyiceberg.expressions import BooleanExpression
     from pyiceberg.manifest import DataFile
+    from pyiceberg.schema import Schema
     from pyiceberg.table import FileScanTask, Table
     from pyiceberg.table.metadata import TableMetadata
 
@@ -55,22 +56,22 @@ def _tables(rows: pa.RecordBatchReader) -> Iterator[pa.Table]:
 
 
 def read(
-    table: Table, tasks: Iterable[FileScanTask], columns: Sequence[str], where: BooleanExpression | None = None
+    table: Table, schema: Schema, tasks: Iterable[FileScanTask], columns: Sequence[str], where: BooleanExpression | None = None
 ) -> Iterator[pa.RecordBatch]:
-    """The rows of files, one file after the other, in the order of each file, of these columns."""
+    """The rows of files, one file after the other, in the order of each file: these columns of a schema that the table has or had."""
     from pyiceberg.expressions import AlwaysTrue
     from pyiceberg.io.pyarrow import ArrowScan
 
-    projected, wanted = table.schema().select(*columns), selected(table, columns)
+    projected, wanted = schema.select(*columns), selected(schema, columns)
     for task in tasks:
         scan = ArrowScan(table.metadata, table.io, projected, where or AlwaysTrue())
         for batch in scan.to_record_batches([task]):
             yield batch.select(wanted.names).cast(wanted)
 
 
-def selected(table: Table, columns: Sequence[str]) -> pa.Schema:
+def selected(schema: Schema, columns: Sequence[str]) -> pa.Schema:
     """These columns in their Arrow types, in this order."""
     import pyarrow as pa
 
-    there = table.schema().as_arrow()
+    there = schema.as_arrow()
     return pa.schema([pa.field(name, there.field(name).type) for name in columns])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from headrace.business.connections import Profile
 from headrace.infrastructure.connectors.lakes.iceberg_connection import IcebergConnection
+from headrace.infrastructure.connectors.lakes.iceberg_faults import iceberg_faults
 from headrace.infrastructure.connectors.publishing import shown_path
 from headrace.records import record
 
@@ -52,9 +53,10 @@ class IcebergPlace:
         return self.warehouse is None or (self.project / self.warehouse / CATALOG).exists()
 
     def catalog(self) -> Catalog:
-        if self.connection is not None:
-            return self.connection.connection.catalog(self.connection.home)
-        folder = (self.project / str(self.warehouse)).resolve()
-        folder.mkdir(parents=True, exist_ok=True)
-        made = IcebergConnection.model_validate({"uri": f"sqlite:///{folder / CATALOG}", "warehouse": str(folder)})
-        return made.catalog(folder)
+        with iceberg_faults(self.shown):
+            if self.connection is not None:
+                return self.connection.connection.catalog(self.connection.home)
+            folder = (self.project / str(self.warehouse)).resolve()
+            folder.mkdir(parents=True, exist_ok=True)
+            made = IcebergConnection.model_validate({"uri": f"sqlite:///{folder / CATALOG}", "warehouse": str(folder)})
+            return made.catalog(folder)

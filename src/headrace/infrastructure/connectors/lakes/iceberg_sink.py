@@ -101,4 +101,4 @@ class IcebergSink(PublishingOptions):
 
         where = EqualTo(self.is_current, True) if self.history else None  # type: ignore[call-arg]
         tasks = table.table.scan(row_filter=where).plan_files() if where else table.table.scan().plan_files()
-        return iceberg_files.read(table.table, tasks, names, where)
+        return iceberg_files.read(table.table, table.table.schema(), tasks, names, where)

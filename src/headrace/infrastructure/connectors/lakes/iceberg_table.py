@@ -150,11 +150,11 @@ class OpenedIceberg:
         """The rows of these files, with the names of the files."""
         import pyarrow as pa
 
-        schema = iceberg_files.selected(self.table, columns).append(pa.field(FILE, pa.string()))
+        schema = iceberg_files.selected(self.table.schema(), columns).append(pa.field(FILE, pa.string()))
 
         def batches() -> Iterator[pa.RecordBatch]:
             for task in tasks:
-                for batch in iceberg_files.read(self.table, [task], columns):
+                for batch in iceberg_files.read(self.table, self.table.schema(), [task], columns):
                     names = pa.repeat(task.file.file_path, batch.num_rows)
                     yield pa.RecordBatch.from_arrays([*batch.columns, names], schema=schema)
 
@@ -209,12 +209,12 @@ class OpenedIceberg:
                 yield transaction, written
                 milestones.reached("ledger written")
                 transaction.commit_transaction()
-                milestones.reached("exchanged")
         except Conflict:
             for file in written:
                 with contextlib.suppress(OSError):
                     self.table.io.delete(file.file_path)
             raise
+        milestones.reached("exchanged")
 
     def _grow(self, transaction: Transaction, schema: Schema) -> None:
 

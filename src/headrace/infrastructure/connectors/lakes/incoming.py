@@ -5,6 +5,7 @@ DuckDB computes it, within little memory: the rows of the table go by once, and 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from headrace.business.model.schema import Schema
@@ -27,6 +28,14 @@ _ARRIVING = "arriving"
 
 
 @record
+class Change:
+    """What a commit will have done, and what makes it."""
+
+    done: Publication
+    make: Callable[[Commit], None]
+
+
+@record
 class Incoming:
     """Rows that come to a table whose schema will be `schema`."""
 
@@ -37,34 +46,32 @@ class Incoming:
     schema: Schema
     target: str
 
-    def into(self, table: LakeTable, commit: Commit) -> Publication:
-        """Bring them in by one commit; what that did."""
+    def change(self, table: LakeTable) -> Change:
+        """What bringing them in will have done, and how it is done by one commit."""
         self._define()
         self._demand_all()
+        rows = self.staged.rows
         if self.options.mode == "append":
-            table.append(stream(self.con, self._plain()), commit)
-            return Publication(self.target, inserted=self.staged.rows)
+            return Change(
+                Publication(self.target, inserted=rows), lambda commit: table.append(stream(self.con, self._plain()), commit)
+            )
         if self.options.mode == "replace":
-            before = table.count()
-            table.replace(stream(self.con, self._plain()), commit)
-            return Publication(self.target, inserted=self.staged.rows, deleted=before)
-        return self._merged(table, commit)
+            done = Publication(self.target, inserted=rows, deleted=table.count())
+            return Change(done, lambda commit: table.replace(stream(self.con, self._plain()), commit))
+        return self._merged(table)
 
-    def _merged(self, table: LakeTable, commit: Commit) -> Publication:
+    def _merged(self, table: LakeTable) -> Change:
         self._take_existing(table)
         merge = FileMerge(self.con, self.options, self.schema, self._arrived, FILE, self.checkpoint.at)
         if merge.is_late():
             raise too_late(self.target, self.checkpoint.at)
-        changes = merge.changes()
-        done = Publication(self.target, changes.inserted, changes.updated, changes.closed, changes.unchanged)
-        coming = scalar(self.con, f"SELECT count(*) FROM ({changes.added})")
-        if changes.leaving:
-            table.exchange(Exchange(self.con, merge, changes), commit)
-        elif coming:
-            table.append(stream(self.con, changes.added), commit)
-        else:
-            table.note(commit)
-        return done
+        found = merge.changes()
+        done = Publication(self.target, found.inserted, found.updated, found.closed, found.unchanged)
+        if found.leaving:
+            return Change(done, lambda commit: table.exchange(Exchange(self.con, merge, found), commit))
+        if scalar(self.con, f"SELECT count(*) FROM ({found.added})"):
+            return Change(done, lambda commit: table.append(stream(self.con, found.added), commit))
+        return Change(done, table.note)
 
     # The staged rows -------------------------------------------------------------------------------------------------
 

@@ -149,8 +149,10 @@ class _Attempts:
         grown = self._grown(table)
         milestones.reached("table ready")
         commit = Commit(grown, remembered.extended(self.checkpoint, self.options.mode), self._notes())
-        self.tried = Incoming(self.con, self.options, self.staged, self.checkpoint, grown, self.target).into(table, commit)
-        return self.tried
+        change = Incoming(self.con, self.options, self.staged, self.checkpoint, grown, self.target).change(table)
+        self.tried = change.done
+        change.make(commit)
+        return change.done
 
     def _already(self, table: LakeTable, remembered: Remembered) -> Publication:
         """It is there: since long, or by an attempt of ours whose answer was lost."""
