@@ -146,12 +146,15 @@ class DeltaSource(Plugin):
 
     def _demand_time(self, place: DeltaPlace, table: DeltaTable, at: datetime) -> None:
         with faults(place):
+            oldest = table.history()[
+                -1
+            ]  # asked before, because delta-rs numbers the entries anew from the version that it is at
+            if at.timestamp() * 1000 < oldest["timestamp"]:
+                raise NonRetryableError(
+                    f"`{place.shown}` has no version as old as {at.isoformat()}",
+                    hint=f"the oldest that its log tells of is version {oldest['version']}",
+                )
             table.load_as_version(at)
-            made = next(entry["timestamp"] for entry in table.history() if entry["version"] == table.version())
-        if made > at.timestamp() * 1000:
-            raise NonRetryableError(
-                f"`{place.shown}` has no version as old as {at.isoformat()}", hint=f"its oldest is version {table.version()}"
-            )
 
     def _wanted(self, schema: pa.Schema) -> pa.Schema:
         import pyarrow as pa
