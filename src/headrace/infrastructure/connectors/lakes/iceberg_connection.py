@@ -7,13 +7,14 @@ import time
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
 from headrace.business.connections import Answer, Connection
+from headrace.errors import NonRetryableError
 from headrace.infrastructure.connectors.lakes.iceberg_faults import iceberg_faults
 from headrace.infrastructure.formats.arrow_union import needs_pyarrow
-from headrace.infrastructure.postgresql.faults import shown_url
 from headrace.security.secrets import Secret
 
 if TYPE_CHECKING:
@@ -67,7 +68,14 @@ class IcebergConnection(Connection):
         return self.uri.reveal().startswith(("http://", "https://"))
 
     def shown(self) -> str:
-        return shown_url(self.uri)
+        """Without user and password; as it is written when its secrets cannot be had."""
+        try:
+            parts = urlsplit(self.uri.reveal())
+        except NonRetryableError:
+            return str(self.uri)
+        if parts.scheme.startswith("sqlite"):
+            return f"sqlite://{parts.path}"
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")
 
     def reach(self, home: Path) -> Answer:
         needs_pyarrow("Iceberg", "iceberg", "pyiceberg")

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from headrace.errors import HeadraceError, NonRetryableError, RetryableError
+from headrace.errors import HeadraceError, NonRetryableError, RetryableError, RunError
 from headrace.infrastructure.connectors.lakes.lake import Conflict
+
+#: What stores and catalogs say when they are not reached or do not let us in, whether that is final, and what to do about it.
+_UNREACHED: tuple[tuple[str, bool, str, str], ...] = (
+    ("SIGNATURE_DOES_NOT_MATCH", True, "the secret key of the store is wrong", "see that `secret_key` belongs to `access_key`"),
+    ("INVALID_ACCESS_KEY_ID", True, "the access key is not known to the store", "see that `access_key` of the connection is right"),
+    ("ACCESS_DENIED", True, "the store denies access", "give this user the right to list, read and write there"),
+    ("NO_SUCH_BUCKET", True, "there is no such bucket", "see that the `warehouse` is right, or create the bucket"),
+    ("CERTIFICATE_VERIFY_FAILED", True, "the certificate of the catalog cannot be trusted",
+     "if a private authority vouches for it, name its certificates in the environment variable REQUESTS_CA_BUNDLE"),
+    ("onnection refused|COULDNT_CONNECT", False, "the connection was refused", "see that it runs, and listens at this host and port"),
+    ("resolve|Name or service not known", False, "its name is not known", "see that the host is spelt right and known here"),
+    ("timed out|Timeout", False, "it did not answer in time", "try again"),
+)  # fmt: skip
 
 
 @contextmanager
 def iceberg_faults(shown: str) -> Iterator[None]:
     """Turn what pyiceberg raises into our errors."""
     import pyarrow as pa
-    import requests
     from pyiceberg import exceptions as of
     from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
@@ -25,7 +38,7 @@ def iceberg_faults(shown: str) -> Iterator[None]:
         raise Conflict(
             f"{shown}: another writer has committed meanwhile", hint="try again: nothing of this run was published"
         ) from error
-    except (of.CommitStateUnknownException, of.ServerError, of.ServiceUnavailableError, requests.RequestException) as error:
+    except (of.CommitStateUnknownException, of.ServerError, of.ServiceUnavailableError) as error:
         raise RetryableError(
             f"{shown}: the catalog cannot be asked: {_said(error)}", hint="see that it runs and is reached"
         ) from error
@@ -41,12 +54,22 @@ def iceberg_faults(shown: str) -> Iterator[None]:
         ) from error
     except SQLAlchemyError as error:
         raise NonRetryableError(f"{shown}: the catalog's database: {_said(error)}", hint="see that `uri` is right") from error
-    except (of.ValidationError, of.ValidationException, of.RESTError, NotImplementedError, pa.ArrowException) as error:
+    except (of.ValidationError, of.ValidationException, of.RESTError, RuntimeError, ValueError, pa.ArrowException) as error:
         raise NonRetryableError(f"{shown}: {_said(error)}", hint="nothing was changed") from error
     except PermissionError as error:
         raise NonRetryableError(f"{shown}: {_said(error)}", hint="let this user read and write there") from error
     except OSError as error:
-        raise RetryableError(f"{shown}: {_said(error)}", hint="see that the store is reached and the disk not full") from error
+        raise _unreached(shown, error) from error
+
+
+def _unreached(shown: str, error: OSError) -> RunError:
+    text = str(error)
+    for pattern, final, what, hint in _UNREACHED:
+        if re.search(pattern, text):
+            return (NonRetryableError if final else RetryableError)(f"{shown}: {what}", hint=hint)
+    return RetryableError(
+        f"{shown}: {_said(error)}", hint="see that the catalog and its store can be reached, and that no disk is full"
+    )
 
 
 def _said(error: BaseException) -> str:
