@@ -12,9 +12,9 @@ from pydantic import Field, model_validator
 from headrace.business.connections import Profile
 from headrace.business.model.plugin import Plugin
 from headrace.business.model.schema import Schema, did_you_mean
-from headrace.business.model.types import DataType, Date, Decimal, Integer, String, Timestamp
 from headrace.business.ports import ArrowScan, Batch, Position
 from headrace.errors import NonRetryableError
+from headrace.infrastructure.connectors.lakes import delta_types
 from headrace.infrastructure.connectors.lakes.delta_place import PATH, DeltaPlace, problem_with
 from headrace.infrastructure.connectors.lakes.delta_table import faults, load, scanned, table_schema
 from headrace.infrastructure.connectors.lakes.time_travel import Instant
@@ -22,7 +22,7 @@ from headrace.infrastructure.connectors.publishing import Names
 from headrace.infrastructure.connectors.stores.places import StoreConnection
 from headrace.infrastructure.foreign_types import arrow_columns, notes_of, schema_of
 from headrace.infrastructure.formats.arrow_union import needs_pyarrow
-from headrace.infrastructure.sql_text import literal, quoted
+from headrace.infrastructure.sql_text import quoted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -76,7 +76,7 @@ class DeltaSource(Plugin):
             )
 
         def by_cursor(name: str, value: str | None) -> ArrowScan | None:
-            if value is None or (least := _value(value, schema[name].type)) is None:
+            if value is None or (least := delta_types.literal_of(value, schema[name].type)) is None:
                 return None
             return whose(f"{quoted(name)} >= {least} OR {quoted(name)} IS NULL")
 
@@ -166,19 +166,3 @@ class DeltaSource(Plugin):
 
 
 _BATCH_ROWS = 20_000
-
-
-def _value(value: str, kind: DataType) -> str | None:
-    """A value of a cursor as SQL; None where delta-rs does not compare as we do."""
-    match kind:
-        case Integer() if value.lstrip("-").isdigit():
-            return value
-        case Decimal():
-            return f"CAST({literal(value)} AS DECIMAL({kind.precision}, {kind.scale}))"
-        case Date():
-            return f"CAST({literal(value)} AS DATE)"
-        case Timestamp():
-            return f"CAST({literal(value)} AS {'TIMESTAMP WITH TIME ZONE' if kind.zone else 'TIMESTAMP'})"
-        case String():
-            return literal(value)
-    return None

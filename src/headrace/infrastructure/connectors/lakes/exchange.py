@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-#: The column of both halves as one stream that is true for the keys of rows that leave.
-LEAVES = "_headrace_leaves"
 #: The column that says in which file of the table a row lies, where the table knows.
 FILE = "_headrace_file"
 
@@ -55,17 +53,21 @@ class Exchange:
         """The files in which rows that leave lie."""
         return frozenset(self.changes.leaving)
 
+    @property
+    def leaving(self) -> Sequence[str]:
+        """The columns of `both` that hold the keys of rows that leave, in the order of the key."""
+        return [f"_headrace_key_{n}" for n in range(len(self.key))]
+
     def both(self) -> pa.RecordBatchReader:
-        """The keys that leave, with nulls beside them, and the rows that come, in the columns of the schema and `LEAVES`."""
-        gone = [
-            f"{quoted(c.name) if c.name in self.key else f'CAST(NULL AS {duckdb_type(c.type)})'} AS {quoted(c.name)}"
-            for c in self.schema
-        ]
-        keys = f"SELECT DISTINCT {quoted_list(self.key)} FROM {LEAVING}"
+        """The rows that come, in the columns of the schema, and those that leave, of which there is but the key, in columns of its own."""
+        keys = ", ".join(f"{quoted(k)} AS {quoted(name)}" for k, name in zip(self.key, self.leaving, strict=True))
+        nothing = ", ".join(f"CAST(NULL AS {duckdb_type(c.type)}) AS {quoted(c.name)}" for c in self.schema)
+        no_key = ", ".join(f"CAST(NULL AS {duckdb_type(self.schema[k].type)})" for k in self.key)
+        gone = f"SELECT DISTINCT {quoted_list(self.key)} FROM {LEAVING}"
         return stream(
             self.con,
-            f"SELECT {', '.join(gone)}, true AS {quoted(LEAVES)} FROM ({keys}) UNION ALL "
-            f"SELECT {quoted_list(self.schema.names)}, false FROM ({self.changes.added})",
+            f"SELECT {nothing}, {keys} FROM ({gone}) UNION ALL "
+            f"SELECT {quoted_list(self.schema.names)}, {no_key} FROM ({self.changes.added})",
         )
 
     def coming(self) -> pa.RecordBatchReader:

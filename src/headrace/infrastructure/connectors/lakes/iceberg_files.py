@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,14 +20,12 @@ FILE_BYTES = 128 << 20
 
 
 def write(table: Table, metadata: TableMetadata, rows: pa.RecordBatchReader) -> Iterator[DataFile]:
-    """Write rows to new files that no version of the table has yet. Never more than one file's rows are in memory."""
-    # pyiceberg writes files in public only together with their commit, and streams to tables that are not divided.
+    """Write rows to new files that no version of the table has yet. Never more than the rows of one are in memory."""
+    # pyiceberg writes files in public only together with their commit; and of a stream it takes all at once, to write files in parallel.
     from pyiceberg.io.pyarrow import _dataframe_to_data_files
 
     counter, unique = itertools.count(0), uuid.uuid4()
-    fitted = _fitted(metadata, rows)
-    parts: Iterable[Any] = [fitted] if metadata.spec().is_unpartitioned() else _tables(fitted)
-    for part in parts:
+    for part in _parts(_fitted(metadata, rows)):
         yield from _dataframe_to_data_files(table_metadata=metadata, df=part, io=table.io, write_uuid=unique, counter=counter)
 
 
@@ -40,7 +38,7 @@ def _fitted(metadata: TableMetadata, rows: pa.RecordBatchReader) -> pa.RecordBat
     return pa.RecordBatchReader.from_batches(schema, (batch.cast(schema) for batch in rows))
 
 
-def _tables(rows: pa.RecordBatchReader) -> Iterator[pa.Table]:
+def _parts(rows: pa.RecordBatchReader) -> Iterator[pa.Table]:
     import pyarrow as pa
 
     held: list[pa.RecordBatch] = []

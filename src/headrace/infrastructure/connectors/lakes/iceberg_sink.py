@@ -97,8 +97,6 @@ class IcebergSink(PublishingOptions):
             return copied_arrow(scan, columns, folder)
 
     def _held(self, table: OpenedIceberg, names: Sequence[str]) -> Iterator[Any]:
-        from pyiceberg.expressions import EqualTo
-
-        where = EqualTo(self.is_current, True) if self.history else None  # type: ignore[call-arg]
+        where = iceberg_types.is_equal(self.is_current, value=True) if self.history else None
         tasks = table.table.scan(row_filter=where).plan_files() if where else table.table.scan().plan_files()
         return iceberg_files.read(table.table, table.table.schema(), tasks, names, where)

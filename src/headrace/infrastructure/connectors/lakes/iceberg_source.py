@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from datetime import date, datetime
-from decimal import Decimal as Exact
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, cast
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self, cast
 
 from pydantic import Field, model_validator
 
 from headrace.business.connections import Connection, Profile
 from headrace.business.model.plugin import Plugin
 from headrace.business.model.schema import Schema, did_you_mean
-from headrace.business.model.types import DataType, Date, Decimal, Integer, String, Timestamp
 from headrace.business.ports import ArrowScan, Batch, Position
 from headrace.errors import NonRetryableError
-from headrace.infrastructure.connectors.lakes import iceberg_files
+from headrace.infrastructure.connectors.lakes import iceberg_files, iceberg_types
 from headrace.infrastructure.connectors.lakes.iceberg_connection import IcebergConnection
 from headrace.infrastructure.connectors.lakes.iceberg_faults import iceberg_faults
 from headrace.infrastructure.connectors.lakes.iceberg_metadata import METADATA, static_table
@@ -92,11 +89,9 @@ class IcebergSource(Plugin):
             )
 
         def by_cursor(name: str, value: str | None) -> ArrowScan | None:
-            if value is None or (least := _value(value, schema[name].type)) is None:
+            if value is None or (least := iceberg_types.literal_of(value, schema[name].type)) is None:
                 return None
-            from pyiceberg.expressions import GreaterThanOrEqual, IsNull, Or
-
-            return whose(Or(GreaterThanOrEqual(name, least), IsNull(name)))  # type: ignore[call-arg]
+            return whose(iceberg_types.not_below(name, least))
 
         return whose()
 
@@ -212,19 +207,3 @@ class _State:
         tasks = [task for task in self.tasks(where) if file in (None, task.file.file_path)]
         with iceberg_faults(self.shown):
             yield from iceberg_files.read(self.table, self.schema, tasks, self.names, where)
-
-
-def _value(value: str, kind: DataType) -> Any:
-    """A value of a cursor as pyiceberg compares it; None where it does not compare as we do."""
-    match kind:
-        case Integer() if value.lstrip("-").isdigit():
-            return int(value)
-        case Decimal():
-            return Exact(value)
-        case Date():
-            return date.fromisoformat(value)
-        case Timestamp():
-            return datetime.fromisoformat(value).isoformat(timespec="microseconds")
-        case String():
-            return value
-    return None

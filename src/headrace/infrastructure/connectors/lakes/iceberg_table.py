@@ -25,7 +25,7 @@ from headrace.infrastructure.connectors.fence_file import Tokens, admitted, as_j
 from headrace.infrastructure.connectors.lakes import iceberg_files, iceberg_types
 from headrace.infrastructure.connectors.lakes.exchange import FILE, Exchange
 from headrace.infrastructure.connectors.lakes.iceberg_faults import iceberg_faults
-from headrace.infrastructure.connectors.lakes.lake import Commit, Conflict, arrow_schema
+from headrace.infrastructure.connectors.lakes.lake import Commit, Conflict, Within, arrow_schema
 from headrace.infrastructure.connectors.lakes.remembered import Remembered, decoded
 from headrace.infrastructure.foreign_types import arrow_columns, schema_of
 from headrace.records import record
@@ -33,6 +33,7 @@ from headrace.records import record
 if TYPE_CHECKING:
     import pyarrow as pa
     from pyiceberg.catalog import Catalog
+    from pyiceberg.expressions import BooleanExpression
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import FileScanTask, Table, Transaction
     from pyiceberg.table.update.snapshot import _SnapshotProducer
@@ -142,11 +143,15 @@ class OpenedIceberg:
         with iceberg_faults(self.shown):
             return int(self.table.scan().count())
 
-    def rows(self, columns: Sequence[str]) -> pa.RecordBatchReader:
+    def rows(self, columns: Sequence[str], within: Within | None = None) -> pa.RecordBatchReader:
         with iceberg_faults(self.shown):
-            return self._read(list(self.table.scan().plan_files()), columns)
+            where = iceberg_types.within(within, self.schema) if within else None
+            scan = self.table.scan() if where is None else self.table.scan(row_filter=where)
+            return self._read(list(scan.plan_files()), columns, where)
 
-    def _read(self, tasks: Sequence[FileScanTask], columns: Sequence[str]) -> pa.RecordBatchReader:
+    def _read(
+        self, tasks: Sequence[FileScanTask], columns: Sequence[str], where: BooleanExpression | None = None
+    ) -> pa.RecordBatchReader:
         """The rows of these files, with the names of the files."""
         import pyarrow as pa
 
@@ -154,7 +159,7 @@ class OpenedIceberg:
 
         def batches() -> Iterator[pa.RecordBatch]:
             for task in tasks:
-                for batch in iceberg_files.read(self.table, self.table.schema(), [task], columns):
+                for batch in iceberg_files.read(self.table, self.table.schema(), [task], columns, where):
                     names = pa.repeat(task.file.file_path, batch.num_rows)
                     yield pa.RecordBatch.from_arrays([*batch.columns, names], schema=schema)
 

@@ -9,22 +9,23 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from headrace.business.model.schema import Schema
+from headrace.business.model.types import Date, Decimal, Integer, String
 from headrace.business.ports import Checkpoint, Publication, Staged
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.connectors.duckdb_types import duckdb_type
 from headrace.infrastructure.connectors.file_merge import EXISTING, FileMerge, first_versions
 from headrace.infrastructure.connectors.history import instant, too_late
 from headrace.infrastructure.connectors.lakes.exchange import FILE, Exchange, cells, stream
-from headrace.infrastructure.connectors.lakes.lake import Commit, LakeTable
+from headrace.infrastructure.connectors.lakes.lake import Commit, LakeTable, Within
 from headrace.infrastructure.connectors.publishing import PublishingOptions
 from headrace.infrastructure.connectors.staged_rows import INCOMING, scalar, select_staged
-from headrace.infrastructure.sql_text import quoted
+from headrace.infrastructure.sql_text import quoted, quoted_list
 from headrace.records import record
 
 if TYPE_CHECKING:
     import duckdb
 
-_ARRIVING = "arriving"
+_ARRIVING, _FOUND = "arriving", "_headrace_found"
 
 
 @record
@@ -103,18 +104,34 @@ class Incoming:
 
     def _take_existing(self, table: LakeTable) -> None:
         """Keep the rows of the table that may have to change; the others go by."""
-        there = [c.name for c in table.schema]
-        rows = table.rows(there)
+        there = table.schema.names
+        rows = table.rows(there, self._within(table))
         self.con.register(_ARRIVING, rows)
+        file = quoted(FILE) if FILE in rows.schema.names else "''"
+        arriving = f"SELECT {cells(self.schema, there)}, {file} AS {quoted(FILE)} FROM {_ARRIVING}"
+        keys = f"SELECT {quoted_list(self.options.key)}, true AS {quoted(_FOUND)} FROM {INCOMING}"
+        same = " AND ".join(f"e.{quoted(k)} = i.{quoted(k)}" for k in self.options.key)
+        joined = f"({arriving}) AS e LEFT JOIN ({keys}) AS i ON {same}"
         try:
-            file = quoted(FILE) if FILE in rows.schema.names else "''"
-            arriving = f"SELECT {cells(self.schema, there)}, {file} AS {quoted(FILE)} FROM {_ARRIVING}"
-            same = " AND ".join(f"e.{quoted(k)} = i.{quoted(k)}" for k in self.options.key)
-            wanted = f"EXISTS (SELECT 1 FROM {INCOMING} AS i WHERE {same})"
-            if self.options.history:
-                current, since = (f"e.{quoted(n)}" for n in (self.options.is_current, self.options.valid_from))
-                also = "true" if self.options.deleted == "close" else f"{since} > {instant(self.checkpoint.at)}"
-                wanted = f"coalesce({current}, false) AND ({wanted} OR {also})"
-            self.con.execute(f"CREATE OR REPLACE TEMP TABLE {EXISTING} AS SELECT * FROM ({arriving}) AS e WHERE {wanted}")
+            self.con.execute(f"CREATE OR REPLACE TEMP TABLE {EXISTING} AS SELECT e.* FROM {joined} WHERE {self._wanted()}")
         finally:
             self.con.unregister(_ARRIVING)
+
+    def _wanted(self) -> str:
+        """Which rows may have to change: those of a key that comes, and of a history those in force that this publication may close."""
+        found = f"i.{quoted(_FOUND)}"
+        if not self.options.history:
+            return found
+        current, since = (f"e.{quoted(n)}" for n in (self.options.is_current, self.options.valid_from))
+        also = "true" if self.options.deleted == "close" else f"{since} > {instant(self.checkpoint.at)}"
+        return f"coalesce({current}, false) AND ({found} OR {also})"
+
+    def _within(self, table: LakeTable) -> Within | None:
+        """The range of the first column of the key, so that a table can leave out files; None where other rows matter too."""
+        column = table.schema.resolve(self.options.key[0])
+        if column is None or self.options.history or not isinstance(column.type, Date | Decimal | Integer | String):
+            return None
+        name = quoted(column.name)
+        query = f"SELECT CAST(min({name}) AS VARCHAR), CAST(max({name}) AS VARCHAR) FROM {INCOMING}"
+        least, greatest = self.con.execute(query).fetchall()[0]
+        return None if least is None else Within(column.name, least, greatest)

@@ -46,6 +46,15 @@ def arrow_schema(schema: Schema) -> pa.Schema:
     return pa.schema([pa.field(c.name, arrow_type(c.type)) for c in schema])
 
 
+@record
+class Within:
+    """Rows whose value of a column lies from `least` to `greatest`, both as text. It leaves out as many others as a table can tell."""
+
+    column: str
+    least: str
+    greatest: str
+
+
 class LakeTable(Protocol):
     """One version of a table. Each change is one commit, and raises `Conflict` when the table is no longer as it was opened."""
 
@@ -59,7 +68,7 @@ class LakeTable(Protocol):
         """How many rows it has."""
         ...
 
-    def rows(self, columns: Sequence[str]) -> pa.RecordBatchReader:
+    def rows(self, columns: Sequence[str], within: Within | None = None) -> pa.RecordBatchReader:
         """The rows of this version, of these columns, as a stream in no order; with `FILE` behind them, if an exchange asks for files."""
         ...
 

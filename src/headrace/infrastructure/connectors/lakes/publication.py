@@ -113,6 +113,9 @@ def _admit_beside(lake: Lake, pipeline: str, token: Fence | None, target: str) -
 def _staged_rows(staged: Staged, options: PublishingOptions) -> Iterator[duckdb.DuckDBPyConnection]:
     with tempfile.TemporaryDirectory(prefix="headrace-") as spill, reader(Path(spill)) as con:
         if options.key:
+            # Joins as they are written, what stands behind them in memory: of a stream nobody knows how long it is, and DuckDB would take a
+            # whole table for the shorter side.
+            con.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
             define_incoming(con, staged)
             check_key(con, INCOMING, options.key)
         yield con
