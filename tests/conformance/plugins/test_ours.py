@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pytest
+from deltalake import DeltaTable
+from pyiceberg.catalog.sql import SqlCatalog
 
 from headrace import bootstrap, testing
 
@@ -133,10 +136,28 @@ def in_files(project: Path) -> list[Any]:
     )
 
 
+def in_delta(project: Path) -> list[Any]:
+    if not DeltaTable.is_deltatable(str(project / "t")):
+        return []
+    return sorted(tuple(row.values()) for row in pa.table(DeltaTable(project / "t").scan(["id", "name", "amount"])).to_pylist())
+
+
+def in_iceberg(project: Path) -> list[Any]:
+    if not (project / "lake" / "catalog.sqlite").exists():
+        return []
+    where = {"uri": f"sqlite:///{project}/lake/catalog.sqlite", "warehouse": f"file://{project}/lake"}
+    with closing(SqlCatalog("default", **where)) as catalog:
+        if not catalog.table_exists("n.orders"):
+            return []
+        return sorted(tuple(r.values()) for r in catalog.load_table("n.orders").scan().to_arrow().to_pylist())
+
+
 SINKS = [
     ("sqlite", {"path": "out.sqlite", "table": "orders"}, in_sqlite),
     ("duckdb", {"path": "out.duckdb", "table": "orders"}, in_duckdb),
     ("file", {"path": "out/"}, in_files),
+    ("delta", {"path": "t"}, in_delta),
+    ("iceberg", {"table": "n.orders", "warehouse": "lake"}, in_iceberg),
 ]
 
 

@@ -326,10 +326,36 @@ FILES: dict[str, dict[str, Any]] = {
     "one_parquet": {"at": "out.parquet"},
     "one_csv": {"at": "out.csv.gz"},
 }
-NAMES = ("folder", "partitioned", "csv", "jsonl", "arrow", "one_csv", "duckdb", "sqlite", "postgres", "mysql", "store")
+NAMES = (
+    "folder",
+    "partitioned",
+    "csv",
+    "jsonl",
+    "arrow",
+    "one_csv",
+    "duckdb",
+    "sqlite",
+    "postgres",
+    "mysql",
+    "store",
+    "delta",
+    "iceberg",
+)
 
 #: One target for each way in which a state takes the place of another.
-WAYS = ("folder", "partitioned_csv", "one_parquet", "one_csv", "duckdb", "sqlite", "postgres", "mysql", "store")
+WAYS = (
+    "folder",
+    "partitioned_csv",
+    "one_parquet",
+    "one_csv",
+    "duckdb",
+    "sqlite",
+    "postgres",
+    "mysql",
+    "store",
+    "delta",
+    "iceberg",
+)
 
 
 def make_target(name: str, home: Path, url: str = "") -> Target:
@@ -339,6 +365,10 @@ def make_target(name: str, home: Path, url: str = "") -> Target:
         from tests.conformance.sinks.store_target import StoreTarget
 
         return StoreTarget(home)
+    if name in ("delta", "iceberg"):
+        from tests.conformance.sinks.lake_targets import DeltaTarget, IcebergTarget
+
+        return DeltaTarget(home) if name == "delta" else IcebergTarget(home)
     if name == "mysql":
         from tests.conformance.sinks.mysql_target import MySQLTarget
 
