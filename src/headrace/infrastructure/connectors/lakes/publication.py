@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from headrace.business.model.schema import Column, Schema
 from headrace.business.model.types import DataType
@@ -29,11 +29,9 @@ from headrace.infrastructure.connectors.lakes.remembered import Remembered
 from headrace.infrastructure.connectors.ledger import holds
 from headrace.infrastructure.connectors.publishing import PublishingOptions
 from headrace.infrastructure.connectors.staged_rows import INCOMING, check_key, define_incoming, reader
+from headrace.infrastructure.duckdb_connection import Connection
 from headrace.resilience.backoff import RetryPolicy
 from headrace.resilience.retry import retrying
-
-if TYPE_CHECKING:
-    import duckdb
 
 T = TypeVar("T")
 
@@ -110,7 +108,7 @@ def _admit_beside(lake: Lake, pipeline: str, token: Fence | None, target: str) -
 
 
 @contextmanager
-def _staged_rows(staged: Staged, options: PublishingOptions) -> Iterator[duckdb.DuckDBPyConnection]:
+def _staged_rows(staged: Staged, options: PublishingOptions) -> Iterator[Connection]:
     with tempfile.TemporaryDirectory(prefix="headrace-") as spill, reader(Path(spill)) as con:
         if options.key:
             # Joins as they are written, what stands behind them in memory: of a stream nobody knows how long it is, and DuckDB would take a
@@ -131,7 +129,7 @@ class _Attempts:
         staged: Staged,
         checkpoint: Checkpoint,
         target: str,
-        con: duckdb.DuckDBPyConnection,
+        con: Connection,
     ) -> None:
         self.lake, self.options, self.staged, self.checkpoint = lake, options, staged, checkpoint
         self.target, self.con = target, con

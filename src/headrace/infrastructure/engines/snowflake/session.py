@@ -13,7 +13,7 @@ from typing import Any
 
 from headrace.business.engine import Ingested, Limits, Meeting, Progress, QuarantineTarget
 from headrace.business.fetched import Wanted
-from headrace.business.inside import DatabaseScan, StagedTable
+from headrace.business.inside import DatabaseScan, HeldInside, StagedTable
 from headrace.business.model.contract import OnViolation
 from headrace.business.model.schema import Schema
 from headrace.business.ports import PROVENANCE, InputFile, ParquetScan, Staged
@@ -195,6 +195,8 @@ class SnowflakeSession(Working):
 
     def _met(self, dataset: str, meeting: Meeting) -> str:
         """The rows that come of a dataset, and those that a target holds."""
+        if isinstance(meeting.held, HeldInside):
+            raise TypeError(f"{meeting.held.database} is no place that this engine knows")
         table = self.area.name("target", "held")
         held_columns = meeting.held.schema
         files = tuple(InputFile(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in meeting.held.files)
