@@ -27,6 +27,7 @@ EXTRAS = {
     "pyarrow": "arrow", "fastavro": "avro", "python_calamine": "excel", "psycopg": "postgres", "adbc_driver_postgresql": "postgres",
     "adbc_driver_manager": "postgres", "pymysql": "mysql", "redis": "redis", "obstore": "stores", "paramiko": "sftp",
     "snowflake": "snowflake",
+    "hdfs_native": "hdfs",
 }  # fmt: skip
 
 

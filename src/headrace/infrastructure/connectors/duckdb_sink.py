@@ -25,7 +25,7 @@ from headrace.infrastructure.connectors.ledger_table import LedgerTable
 from headrace.infrastructure.connectors.merge_sql import History, Merge
 from headrace.infrastructure.connectors.publishing import TableOptions, shown_path
 from headrace.infrastructure.connectors.snapshots import cells, copied
-from headrace.infrastructure.connectors.staged_rows import INCOMING, check_key, define_incoming, reader
+from headrace.infrastructure.connectors.staged_rows import INCOMING, incoming_rows, reader
 from headrace.infrastructure.duckdb_connection import Connection
 from headrace.infrastructure.sql_text import literal, quoted, quoted_list
 
@@ -79,10 +79,7 @@ class DuckDBSink(TableOptions):
         with self._reading(project) as there:
             if there and table_publication.needless(there, checkpoint, shown):
                 return Publication(shown, already=True)
-        with tempfile.TemporaryDirectory(prefix="headrace-") as spill, reader(Path(spill)) as con, _faults(shown):
-            define_incoming(con, staged)
-            if self.key:
-                check_key(con, INCOMING, self.key)
+        with incoming_rows(staged, self.key) as con, _faults(shown):
             milestones.reached("about to publish")
             with self._writing(project, con):
                 db = _Table(con, self.table, staged.schema.names)

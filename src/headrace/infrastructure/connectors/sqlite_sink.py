@@ -8,7 +8,6 @@ ISO 8601 (instants in UTC), lists, structs and JSON as JSON.
 from __future__ import annotations
 
 import sqlite3
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -30,7 +29,7 @@ from headrace.infrastructure.connectors.merge_sql import History, Merge
 from headrace.infrastructure.connectors.publishing import TableOptions, shown_path
 from headrace.infrastructure.connectors.snapshots import copied_arrow
 from headrace.infrastructure.connectors.sqlite_source import SQLiteSource
-from headrace.infrastructure.connectors.staged_rows import INCOMING, check_key, define_incoming, reader
+from headrace.infrastructure.connectors.staged_rows import INCOMING, incoming_rows
 from headrace.infrastructure.duckdb_connection import Connection
 from headrace.infrastructure.sql_text import literal, quoted, quoted_list
 
@@ -84,10 +83,7 @@ class SQLiteSink(TableOptions):
         with self._reading(project) as db:
             if db and table_publication.needless(db, checkpoint, shown):
                 return Publication(shown, already=True)
-        with tempfile.TemporaryDirectory(prefix="headrace-") as spill, reader(Path(spill)) as rows:
-            define_incoming(rows, staged)
-            if self.key:
-                check_key(rows, INCOMING, self.key)
+        with incoming_rows(staged, self.key) as rows:
             _refuse_nan(rows, staged.schema)
             milestones.reached("about to publish")
             with self._writing(project) as con:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from headrace.business.model.schema import Schema
@@ -36,6 +37,16 @@ def reader(spill: Path) -> Iterator[Connection]:
     ) as con:
         con.execute("SET TimeZone = 'UTC'")
         yield con
+
+
+@contextmanager
+def incoming_rows(staged: Staged, key: Sequence[str]) -> Iterator[Connection]:
+    """A connection of DuckDB that knows the staged rows as `incoming`; the key is one, where there is to be one."""
+    with TemporaryDirectory(prefix="headrace-") as spill, reader(Path(spill)) as rows:
+        define_incoming(rows, staged)
+        if key:
+            check_key(rows, INCOMING, key)
+        yield rows
 
 
 def define_incoming(con: Connection, staged: Staged) -> None:

@@ -91,8 +91,8 @@ class Intake:
     def _outside(self, query: str, schema: Schema) -> ArrowScan:
         with self.connection.faults():
             columns = reading.described(self.connection.raw, query, SHOWN)
-        url = self.connection.url.reveal()
-        return ArrowScan(schema, open=lambda: reading.batches(url, query, columns, SHOWN), origin=SHOWN)
+        address = self.connection.address
+        return ArrowScan(schema, open=lambda: reading.batches(address(), query, columns, SHOWN), origin=SHOWN)
 
 
 @dataclass
