@@ -150,12 +150,17 @@ def test_nothing_leaves_where_all_is_inside(tmp_path: Path, snowflake_server: Sn
     )
     project = project_at(tmp_path, snowflake_server, database)
     columns = {"id": "int32", "amount": {"type": "decimal(8, 2)", "required": True}, "note": {"type": "string", "nulls": []}}
-    project.define(
-        engine="snowflake",
-        sources={"orders": {"snowflake": {"connection": "warehouse", "table": "raw_orders"}, "contract": {"columns": columns}}},
-        steps=[{"derive": {"cents": "cast(amount * 100 as int64)"}}],
-        sinks=[{"snowflake": {"connection": "warehouse", "table": "mart.orders", "mode": "merge", "key": ["id"]}}],
-    )
+    parts: dict[str, Any] = {
+        "engine": "snowflake",
+        "sources": {
+            "orders": {"snowflake": {"connection": "warehouse", "table": "raw_orders"}, "contract": {"columns": columns}}
+        },
+        "steps": [{"derive": {"cents": "cast(amount * 100 as int64)"}}],
+        "sinks": [
+            {"name": "mart", "snowflake": {"connection": "warehouse", "table": "mart.orders", "mode": "merge", "key": ["id"]}}
+        ],
+    }
+    project.define(**parts)
     run = project.run()
     assert run.sources["orders"]["quarantined"] == 1
     found = snowflake_server.ask(database, 'SELECT "ID", AMOUNT, CENTS, DAY, NOTE FROM mart.orders ORDER BY id')
@@ -164,7 +169,10 @@ def test_nothing_leaves_where_all_is_inside(tmp_path: Path, snowflake_server: Sn
         (3, "7.00", 700, "0001-01-01", ""),
     ]
     assert not _uploads(snowflake_server, database)
-    again = project.run(force=True)
+    against = {"against": "mart", "measure": "sum(cents)"}
+    checks = [{"name": "after", "reconcile": against}, {"name": "before", "reconcile": {**against, "when": "before"}}]
+    again = project.define(**parts, checks=checks).run(force=True)
+    assert [(c["check"], c["outcome"]) for c in again.checks] == [("after", "pass"), ("before", "pass")]
     assert [sink["unchanged"] for sink in again.sinks.values()] == [2]
 
 
