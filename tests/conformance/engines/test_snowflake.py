@@ -13,6 +13,7 @@ from tests.conformance.engines.adapters import Adapter, duckdb_engine, evaluate
 from tests.conformance.engines.cases import bound, calls, rows
 from tests.conformance.engines.edges import EDGES, KINDS
 from tests.conformance.engines.on_fakesnow import snowflake_engine
+from tests.conformance.engines.tables import fill, result, steps
 from tests.conformance.engines.test_casts import FORMATS, SOURCES, casts
 from tests.conformance.engines.test_functions import SCALARS, alike
 
@@ -198,3 +199,28 @@ def test_a_literal_keeps_every_character(engines: Engines) -> None:
         assert evaluate(engine, [Constant(String(), text) for text in texts], Schema.of(a=String()), [{"a": "x"}]) == [
             [f"str {text!r}" for text in texts]
         ]
+
+
+#: Steps that make columns under names that they read beside it.
+RENAMING: tuple[tuple[Mapping[str, Any], ...], ...] = (
+    ({"filter": "k > 0 and s <> 'b'"}, {"derive": {"k": "k * -1", "s": "upper(s)"}}),
+    ({"derive": {"k": "k + 1", "twice": "k * 2"}}, {"filter": "k > 2"}),
+    ({"aggregate": {"by": {"s": "upper(s)"}, "measures": {"k": "sum(k)", "n": "count(k)"}}}, {"filter": "k > 1"}),
+    ({"rename": {"k": "s", "s": "k"}}, {"sort": "k desc"}, {"limit": 3}),
+    ({"sql": "select upper(s) as s, -k as k from t where s in (select s from t where k > 0) order by s, k limit 4"},),
+    ({"window": {"partition_by": "s", "order_by": "k", "columns": {"k2": "sum(k)"}}}, {"derive": {"k": "k2", "k2": "k"}}),
+)
+
+
+@pytest.mark.parametrize("written", RENAMING, ids=lambda written: " ".join(kind for step in written for kind in step))
+def test_a_name_that_is_given_is_never_one_that_is_read(engines: Engines, written: Sequence[Mapping[str, Any]]) -> None:
+    schema = Schema.of(k=Integer(32), s=String())
+    tables = {"t": (schema, [{"k": i - 2, "s": word} for i, word in enumerate(["a", "b", "A", "a", None, "c", "b"])])}
+    found = []
+    for engine in engines.values():
+        names = fill(engine, tables)
+        made = steps(written, tables)
+        assert [why for _, relation in made for why in engine.relation_problems(relation)] == []
+        found.append(sorted(result(engine, made, names)))
+    assert found[0] == found[1]
+    assert found[0]

@@ -6,12 +6,17 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.integration.snowflake.projects import by_both, project_at
 from tests.integration.snowflake_server import SnowflakeServer
+
+from headrace.application.orchestrator import failpoints
 
 ORDERS = """id,amount,rate,day,at,open,note,customer
 1,10.50,0.1,2024-01-01,2024-01-01 10:00:00,true,hello,a
@@ -145,12 +150,17 @@ def test_nothing_leaves_where_all_is_inside(tmp_path: Path, snowflake_server: Sn
     )
     project = project_at(tmp_path, snowflake_server, database)
     columns = {"id": "int32", "amount": {"type": "decimal(8, 2)", "required": True}, "note": {"type": "string", "nulls": []}}
-    project.define(
-        engine="snowflake",
-        sources={"orders": {"snowflake": {"connection": "warehouse", "table": "raw_orders"}, "contract": {"columns": columns}}},
-        steps=[{"derive": {"cents": "cast(amount * 100 as int64)"}}],
-        sinks=[{"snowflake": {"connection": "warehouse", "table": "mart.orders", "mode": "merge", "key": ["id"]}}],
-    )
+    parts: dict[str, Any] = {
+        "engine": "snowflake",
+        "sources": {
+            "orders": {"snowflake": {"connection": "warehouse", "table": "raw_orders"}, "contract": {"columns": columns}}
+        },
+        "steps": [{"derive": {"cents": "cast(amount * 100 as int64)"}}],
+        "sinks": [
+            {"name": "mart", "snowflake": {"connection": "warehouse", "table": "mart.orders", "mode": "merge", "key": ["id"]}}
+        ],
+    }
+    project.define(**parts)
     run = project.run()
     assert run.sources["orders"]["quarantined"] == 1
     found = snowflake_server.ask(database, 'SELECT "ID", AMOUNT, CENTS, DAY, NOTE FROM mart.orders ORDER BY id')
@@ -159,7 +169,10 @@ def test_nothing_leaves_where_all_is_inside(tmp_path: Path, snowflake_server: Sn
         (3, "7.00", 700, "0001-01-01", ""),
     ]
     assert not _uploads(snowflake_server, database)
-    again = project.run(force=True)
+    against = {"against": "mart", "measure": "sum(cents)"}
+    checks = [{"name": "after", "reconcile": against}, {"name": "before", "reconcile": {**against, "when": "before"}}]
+    again = project.define(**parts, checks=checks).run(force=True)
+    assert [(c["check"], c["outcome"]) for c in again.checks] == [("after", "pass"), ("before", "pass")]
     assert [sink["unchanged"] for sink in again.sinks.values()] == [2]
 
 
@@ -178,6 +191,31 @@ def test_a_failed_check_changes_nothing(tmp_path: Path, snowflake_server: Snowfl
     assert project.cli("run", str(project.file)) == 1
     assert snowflake_server.ask(database, "SELECT id FROM kept ORDER BY id") == [(1,), (2,)]
     assert len(_uploads(snowflake_server, database)) == 2
+
+
+def test_a_run_that_is_killed_is_brought_to_its_end_by_a_later_one(
+    tmp_path: Path, snowflake_server: SnowflakeServer, database: str
+) -> None:
+    """Behind the commit: it is found there. What the dead one left in the schema goes with its workspace."""
+    project = project_at(tmp_path, snowflake_server, database)
+    project.data("in.csv", ["id", "v"], [[i if i % 50 else "bad", f"v{i}"] for i in range(200)])
+    project.define(
+        engine="snowflake",
+        sources={"rows": {"file": {"path": "in.csv"}, "contract": {"columns": {"id": {"type": "int64", "unique": True}}}}},
+        steps=[{"derive": {"twice": "id * 2"}}],
+        sinks=[{"snowflake": {"connection": "warehouse", "table": "target", "mode": "append"}}],
+    )
+    command = [sys.executable, "-m", "headrace", "run", "--quiet", str(project.file)]
+    env = {**os.environ, failpoints.VARIABLE: "sink committed", "HEADRACE_LEASE_SECONDS": "2"}
+    died = subprocess.run(command, capture_output=True, check=False, env=env)
+    assert died.returncode == -signal.SIGKILL, died.stderr.decode()
+    project.run()
+    assert snowflake_server.ask(database, "SELECT COUNT(*), SUM(twice) FROM target") == [
+        (196, 2 * sum(i for i in range(200) if i % 50))
+    ]
+    assert project.cli("clean", "--project", str(tmp_path)) == 0
+    left = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'HEADRACE_STAGING'"
+    assert snowflake_server.ask(database, left) == []
 
 
 def test_what_a_dead_run_left_is_swept(

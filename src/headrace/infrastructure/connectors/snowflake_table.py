@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC
 from pathlib import Path
@@ -55,7 +55,7 @@ class SnowflakeDatabase:
         self.ledger = LedgerTable(self, self.beside(ledger_table.NAME), self.bare, _TEXT)
         self.fences = FenceTable(self, self.beside(fence_table.NAME), self.bare, _TEXT)
 
-    def prepare(self) -> None:
+    def _prepare(self) -> None:
         """Make what a publication stands on, as far as it is not there."""
         texts = ", ".join(f'"{name}" {_TEXT} NOT NULL' for name in ("target", "pipeline", "issuer"))
         own: dict[str, Callable[[], object]] = {
@@ -80,21 +80,12 @@ class SnowflakeDatabase:
         if not self.rows(f"SELECT 1 FROM {self.beside(_LOCKS)}"):
             self.run(f"INSERT INTO {self.beside(_LOCKS)} VALUES (0)")
 
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """A transaction in which nobody else publishes to this schema."""
+    def alone(self) -> None:
+        """Begin a transaction in which nobody else publishes to this schema. What it stands on is made before it."""
+        if not self._own:
+            self._prepare()
         self.run("BEGIN")
-        with ExitStack() as undone:
-            undone.callback(self._roll_back)
-            self.run(f'UPDATE {self.beside(_LOCKS)} SET "times" = "times" + 1')
-            yield
-            self.run("COMMIT")
-            undone.pop_all()
-
-    def _roll_back(self) -> None:
-        """Where the session is gone, so is its transaction."""
-        with suppress(RunError), snowflake_faults(self.table_name):
-            self.run("ROLLBACK")
+        self.run(f'UPDATE {self.beside(_LOCKS)} SET "times" = "times" + 1')
 
     def run(self, statement: str) -> int:
         with self.connection.cursor() as cursor:
@@ -119,7 +110,6 @@ class Incoming:
     """The rows that are to come: a relation of DuckDB, or a query inside the database. Columns have the names that they have there."""
 
     schema: Schema
-    count: int
     con: Connection | None = None
     relation: str = ""
     folder: Path = field(default_factory=Path)
@@ -159,6 +149,7 @@ class SnowflakeTable(SnowflakeDatabase):
             yield
         finally:
             with suppress(RunError), snowflake_faults(self.table_name):
+                self.connection.rollback()  # to drop a table would commit what a failed publication has changed
                 self.run(f"DROP TABLE IF EXISTS {table}")
 
     def accepts(self, there: str, kind: DataType) -> bool:

@@ -15,7 +15,7 @@ from headrace.business.inside import PublishesInside, StagedTable
 from headrace.business.model.types import DataType
 from headrace.business.ports import Scan, Staged
 from headrace.business.processing.plan import Plan
-from headrace.errors import NonRetryableError, Problem, RetryableError
+from headrace.errors import NonRetryableError, Problem, StagingLost
 from headrace.infrastructure.snowflake.account import Account
 from headrace.settings import SnowflakeSettings
 
@@ -70,7 +70,7 @@ class SnowflakeEngine:
     def verify(self, staged: Staged | StagedTable) -> None:
         if isinstance(staged, Staged):
             return
-        lost = RetryableError(
+        lost = StagingLost(
             f"`{staged.table}` is not there any more as it was staged; it is not published",
             hint="run the pipeline again: somebody dropped or changed the table",
         )

@@ -195,21 +195,27 @@ class SnowflakeSession(Working):
 
     def _met(self, dataset: str, meeting: Meeting) -> str:
         """The rows that come of a dataset, and those that a target holds."""
-        if isinstance(meeting.held, HeldInside):
-            raise TypeError(f"{meeting.held.database} is no place that this engine knows")
-        table = self.area.name("target", "held")
-        held_columns = meeting.held.schema
-        files = tuple(InputFile(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in meeting.held.files)
-        self.intake.load(ParquetScan(held_columns, files), "held by the target", table)
-        cells = ", ".join(f"{_identifier(raw(n))} AS {_identifier(n)}" for n in held_columns.names)
-        names = _columns(held_columns)
-        held = f"SELECT {names} FROM (SELECT {cells} FROM {self.intake.relation(table)} AS held) AS held"
+        names = _columns(meeting.held.schema)
+        held = f"SELECT {names} FROM ({self._held_by_target(meeting.held)}) AS held"
         if not meeting.joined:
             return held
         if meeting.key:
             same = " AND ".join(f"held.{_identifier(k)} = come.{_identifier(k)}" for k in meeting.key)
             held += f" WHERE NOT EXISTS (SELECT 1 FROM ({dataset}) AS come WHERE {same})"
         return f"SELECT {names} FROM ({dataset}) AS come UNION ALL {held}"
+
+    def _held_by_target(self, held: Staged | HeldInside) -> str:
+        """What a target holds, as a query: where it is, or copied from where it was."""
+        if isinstance(held, HeldInside):
+            cells = (
+                f"CAST({_identifier(c.name)} AS {DIALECT.type_name(c.type)}) AS {_identifier(c.name)}" for c in held.schema
+            )
+            return f"SELECT {', '.join(cells)} FROM ({held.query}) AS target"
+        table = self.area.name("target", "held")
+        files = tuple(InputFile(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in held.files)
+        self.intake.load(ParquetScan(held.schema, files), "held by the target", table)
+        named = (f"{_identifier(raw(n))} AS {_identifier(n)}" for n in held.schema.names)
+        return f"SELECT {', '.join(named)} FROM {self.intake.relation(table)} AS target"
 
     def rows(self, dataset: str, limit: int) -> Sequence[Mapping[str, Any]]:
         schema = self.plan.schema(dataset)
