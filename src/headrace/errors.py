@@ -5,6 +5,7 @@ HeadraceError
 ├── UsageError             a command or call was asked for something that cannot be (exit code 2)
 └── RunError               a run could not be carried out (exit code 1)
     ├── RetryableError     the same attempt may succeed later: a server down, a lock held
+    │   ├── StagingLost  what the run had staged is gone: it may succeed from the start, and not from where it is
     │   └── CircuitBreakerOpenError  the call was not made: the system behind the breaker failed too often
     └── NonRetryableError  the same attempt will fail again
         ├── ContractBroken a rule with `on_violation: fail` was violated
@@ -97,13 +98,20 @@ class RetryableError(RunError):
     """The same attempt may succeed later: a server is down, a lock is held, a connection broke.
 
     `retry_after` is how many seconds whoever refused asks to wait, as the `Retry-After` of HTTP does; None if nothing was said.
+    `attempts` is how often it was attempted before it was given up: whoever tries again around that goes on counting from there.
     """
+
+    attempts: int = 1
 
     def __init__(
         self, message: str, *, hint: str | None = None, location: Location | None = None, retry_after: float | None = None
     ) -> None:
         super().__init__(message, hint=hint, location=location)
         self.retry_after = retry_after
+
+
+class StagingLost(RetryableError):
+    """What the run had staged is gone or damaged. To try the same step again is no use; to begin the run from its sources is."""
 
 
 class CircuitBreakerOpenError(RetryableError):

@@ -17,7 +17,7 @@
     slots = {warehouse = 2}        HEADRACE_SLOTS            named resources of all workers together: `warehouse=2,api=1`
 
     [engines.postgres]                                       the database in which `engine: postgres` works (see `PostgresSettings`)
-    url = "postgresql://etl:${secret:env/WAREHOUSE_PASSWORD}@warehouse/sales"
+    connection = "warehouse"                                 or its address as `url`
     schema = "headrace_staging"
 
     [[outbox]]                                               who is told of events outside (see `Outlet`)
@@ -84,10 +84,11 @@ class Outlet:
 
 @record
 class PostgresSettings:
-    """The database of `engine: postgres`."""
+    """The database of `engine: postgres`: by its address, or by the name of a connection."""
 
-    url: str
+    url: str | None = None
     """May hold references to secrets, which are resolved when it is used."""
+    connection: str | None = None
     schema: str = "headrace_staging"
     """Where it stages; made when it is not there."""
     statement_timeout: float | None = None
@@ -260,7 +261,7 @@ def _slots(value: Any) -> dict[str, int] | None:
     return {str(name): int(units) for name, units in value.items()}
 
 
-_ENGINE_KEYS = ("url", "schema", "statement_timeout", "lock_timeout")
+_ENGINE_KEYS = ("url", "connection", "schema", "statement_timeout", "lock_timeout")
 
 
 def _engines(value: Any, head: Location, problems: list[Problem]) -> PostgresSettings | None:
@@ -270,8 +271,12 @@ def _engines(value: Any, head: Location, problems: list[Problem]) -> PostgresSet
     if not isinstance(table, Mapping) or set(value) != {"postgres"}:
         problems.append(Problem("`engines` holds the settings of engines: `[engines.postgres]`, and no other", location=head))
         return None
+    if ("url" in table) == ("connection" in table):
+        said = "the engine postgres is given either the name of a `connection` or an address as `url`"
+        problems.append(Problem(said, location=head))
     checks = {
-        "url": (_is_database(table.get("url")), _WANTED["database_url"]),
+        "url": (_is_database(table.get("url", "postgresql://")), "an address such as `postgresql://user@host/database`"),
+        "connection": (_is_word(table.get("connection", "name")), "the name of a connection"),
         "schema": (_is_word(table.get("schema", "headrace_staging")), "the name of a schema"),
         "statement_timeout": (_seconds(table.get("statement_timeout", 1)) is not None, "a number of seconds, at least 1"),
         "lock_timeout": (_seconds(table.get("lock_timeout", 1)) is not None, "a number of seconds, at least 1"),

@@ -24,6 +24,9 @@ RUNNABLE = [b for b in blocks("python") if b.text.startswith("# runnable")]
 def test_whole_definitions_load(block, tmp_path, monkeypatch):
     monkeypatch.setenv("LAKE", "out")
     (tmp_path / "pipeline.yaml").write_text(block.text)
+    for settings in blocks("toml", pages=[block.page]):
+        if settings.file == "headrace.toml":
+            (tmp_path / "headrace.toml").write_text(settings.text)
     given = {"day": "2024-03-01"} if "params.day" in block.text else {}
     assert bootstrap.load(tmp_path / "pipeline.yaml", given).definition.sources
 

@@ -16,6 +16,7 @@ BOUNDARIES = {
     "headrace/application/orchestrator/notifying.py",  # a message: an event says that it was not sent, and the next is sent
     "headrace/application/orchestrator/carrying.py",  # a whole run: the event log is told why it ended, then the error goes on
     "headrace/application/orchestrator/serving.py",  # a duty of a serving process: it is told, and the other duties go on
+    "headrace/infrastructure/duckdb_connection.py",  # what a thread does for another: the error is raised where it is waited for
     "headrace/infrastructure/connectors/dlt_resource.py",  # a dlt resource: an error that names it, and tells whether it may pass
     "headrace/infrastructure/connectors/python_source.py",  # a user's generator: an error that names the function
     "headrace/infrastructure/storage/delivering.py",  # a subscription's handler: the event is tried again, then put aside

@@ -67,6 +67,12 @@ def test_wrong_values(tmp_path, text, said):
     assert told(tmp_path, text) == [f"headrace.toml:1:1: {said}"]
 
 
+@pytest.mark.parametrize("given", ["", 'url = "postgresql://a@b/c"\nconnection = "warehouse"\n'])
+def test_the_engine_postgres_is_given_one_address(tmp_path, given):
+    said = "the engine postgres is given either the name of a `connection` or an address as `url`"
+    assert told(tmp_path, f"[engines.postgres]\n{given}") == [f"headrace.toml:1:1: {said}"]
+
+
 def test_a_file_that_is_no_toml(tmp_path):
     (message,) = told(tmp_path, "threads = 4\nmemory = = 3\n")
     assert message.startswith("headrace.toml:2:10: this is not TOML")

@@ -76,13 +76,18 @@ def engine(chosen: Settings, name: str = "duckdb", home: Path = Path()) -> Engin
 
 def _postgres_engine(chosen: Settings, limits: Limits, home: Path) -> Engine:
     from headrace.errors import Problem
+    from headrace.infrastructure.detours import led_to
     from headrace.infrastructure.engines.postgres.engine import PostgresEngine
     from headrace.security.secrets import Secret, Vault
 
     if chosen.postgres is None:
-        hint = 'say in headrace.toml: [engines.postgres] with url = "postgresql://user:${secret:env/PASSWORD}@host/database"'
+        hint = 'say in headrace.toml: [engines.postgres] with connection = "NAME", or url = "postgresql://user@host/database"'
         raise DefinitionError([Problem("the engine postgres is not told in which database to work", ("engine",), hint)])
-    return PostgresEngine(Secret(chosen.postgres.url, Vault.of(home)), chosen.postgres, limits)
+    if chosen.postgres.connection is not None:
+        named = _postgres_connection(home, chosen.postgres.connection, "`connection` of [engines.postgres]")
+        return PostgresEngine(lambda: led_to(named.connection.address(named.home)), chosen.postgres, limits)
+    url = Secret(chosen.postgres.url or "", Vault.of(home))
+    return PostgresEngine(lambda: led_to(url.reveal()), chosen.postgres, limits)
 
 
 def state_folder(project: Path) -> Path:
@@ -116,13 +121,17 @@ def state_address(project: Path, written: str) -> tuple[Callable[[], str], str]:
 
 def state_connection(project: Path, name: str) -> Profile[PostgresConnection]:
     """The connection that the settings name for the state database."""
+    return _postgres_connection(project, name, "`database_url`")
+
+
+def _postgres_connection(project: Path, name: str, where: str) -> Profile[PostgresConnection]:
     from headrace.infrastructure.connectors.postgres_connection import PostgresConnection
     from headrace.infrastructure.loading.connections import connections_of
 
     found = connections_of(project, catalog()).find(name)
     if not isinstance(found.connection, PostgresConnection):
         raise UsageError(
-            f"`database_url` names `{name}`, which is of kind `{found.connection.kind}`", hint="name one of kind `postgres`"
+            f"{where} names `{name}`, which is of kind `{found.connection.kind}`", hint="name one of kind `postgres`"
         )
     return found
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from headrace.business.inside import StagedTable
+from headrace.business.inside import HeldInside, StagedTable
 from headrace.business.model.types import DataType
 from headrace.business.ports import InputFile, Scan, Staged
 from headrace.business.processing.expressions.ir import Expr
@@ -69,7 +69,8 @@ class Meeting:
     """Rows that a target holds, and how a dataset comes to them: not at all, or beside them, or, with a key, in the place of
     those that have the same."""
 
-    held: Staged
+    held: Staged | HeldInside
+    """Where it is as long as that is the engine's own database; else a copy."""
     joined: bool = True
     key: tuple[str, ...] = ()
 
@@ -171,7 +172,7 @@ class Engine(Protocol):
         ...
 
     def verify(self, staged: Staged | StagedTable) -> None:
-        """Raises `RetryableError` when what was staged is not any more what was written."""
+        """Raises `StagingLost` when what was staged is not any more what was written."""
         ...
 
     def session(self, plan: Plan, workspace: Path, project: Path) -> Session:

@@ -35,6 +35,16 @@ class StagedTable:
     bytes: int
 
 
+@record
+class HeldInside:
+    """The rows that count in a target of a database, as a query there. Its columns are those of the schema, in types that hold every
+    value of theirs, and can be cast to theirs."""
+
+    database: str
+    query: str
+    schema: Schema
+
+
 def places(staged: Staged | StagedTable) -> tuple[str, ...]:
     """Where it lies, in words for people."""
     return (staged.table.replace('"', ""),) if isinstance(staged, StagedTable) else tuple(map(str, staged.files))
@@ -50,4 +60,8 @@ class PublishesInside(Protocol):
 
     def publish_inside(self, project: Path, staged: StagedTable, checkpoint: Checkpoint) -> Publication:
         """As `publish`, of rows that stay in the database."""
+        ...
+
+    def held_inside(self, columns: Schema) -> HeldInside | None:
+        """What `Readable.snapshot` would copy, where it is. None where there is no target, and where only a copy has these types."""
         ...

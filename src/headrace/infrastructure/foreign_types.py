@@ -29,10 +29,10 @@ from headrace.business.model.types import (
 )
 from headrace.business.ports import PROVENANCE
 from headrace.errors import NonRetryableError
+from headrace.infrastructure.duckdb_connection import Connection, connect
 from headrace.records import record
 
 if TYPE_CHECKING:
-    import duckdb
     import pyarrow as pa
 
 _SAME: dict[str, DataType] = {
@@ -143,7 +143,7 @@ def _column(name: str, written: str, origin: str) -> ForeignColumn:
 
 
 def describe(
-    con: duckdb.DuckDBPyConnection, query: str, origin: str, parameters: Mapping[str, Any] | None = None
+    con: Connection, query: str, origin: str, parameters: Mapping[str, Any] | None = None
 ) -> tuple[ForeignColumn, ...]:
     """The columns of a query as ours."""
     return columns_of(((row[0], row[1]) for row in con.execute(f"DESCRIBE {query}", parameters or {}).fetchall()), origin)
@@ -170,7 +170,7 @@ def arrow_columns(schema: pa.Schema, origin: str) -> tuple[ForeignColumn, ...]:
     twice = {name for name in schema.names if schema.names.count(name) > 1}
     if twice:
         raise NonRetryableError(f"{origin} has more than one column `{min(twice)}`", hint="rename one of them")
-    with duckdb.connect() as con:
+    with connect() as con:
         try:
             return _seen_by_duckdb(con, schema, origin)
         except duckdb.Error:
@@ -185,7 +185,7 @@ def arrow_columns(schema: pa.Schema, origin: str) -> tuple[ForeignColumn, ...]:
             raise
 
 
-def _seen_by_duckdb(con: duckdb.DuckDBPyConnection, schema: pa.Schema, origin: str) -> tuple[ForeignColumn, ...]:
+def _seen_by_duckdb(con: Connection, schema: pa.Schema, origin: str) -> tuple[ForeignColumn, ...]:
     con.register("looked at", schema.empty_table())
     return describe(con, 'SELECT * FROM "looked at"', origin)
 

@@ -72,37 +72,46 @@ def retrying(
     operation: Callable[[], T],
     *,
     wait: Callable[[float], None],
-    told: Told,
+    told: Told | None = None,
+    passes: Callable[[RetryableError], bool] = lambda _error: True,
+    nested: bool = False,
     clock: Clock = monotonic,
     random: Random = uniform,
 ) -> T:
     """What `operation` gives, which is called anew, as the policy allows, when it raises `RetryableError`.
 
-    `wait` is given seconds and waits for them; whatever it raises ends the matter, so a run that is cancelled need not sit out
-    its back-off. Every error but `RetryableError` goes on at once; so does the last one of those.
+    What is `nested` says in its last error how often it was attempted, so that whoever tries again around it goes on counting from
+    there, and attempts do not multiply. `wait` is given seconds and waits for them; whatever it raises ends the matter, so a run that is
+    cancelled need not sit out its back-off. Every error but `RetryableError` goes on at once; so does one that does not pass by calling
+    anew, of which `passes` says so, and the last one of all.
     """
     attempts = _Attempts(policy, told, clock, random)
     while True:
         try:
             return operation()
         except RetryableError as error:
-            delay = attempts.after(error)
+            delay = attempts.after(error) if passes(error) else None
             if delay is None:
+                if nested:
+                    error.attempts = attempts.failed
                 raise
         wait(delay)
 
 
 class _Attempts:
-    """Counts the attempts and their time, and asks the policy what follows one that failed."""
+    """Counts the attempts and their time, and asks the policy what follows one that failed.
+
+    Attempts that were made within an operation, under a policy of its own, count as well.
+    """
 
     def __init__(self, policy: RetryPolicy, told: Told | None, clock: Clock, random: Random) -> None:
         self._policy, self._told, self._clock, self._random = policy, told, clock, random
-        self._began, self._failed = clock(), 0
+        self._began, self.failed = clock(), 0
 
     def after(self, error: RetryableError) -> float | None:
         """The seconds to wait before the next attempt, or None if the error is final."""
-        self._failed += 1
-        delay = self._policy.next_delay(self._failed, self._clock() - self._began, error, self._random)
+        self.failed += error.attempts
+        delay = self._policy.next_delay(self.failed, self._clock() - self._began, error, self._random)
         if delay is not None and self._told is not None:
-            self._told(self._failed, delay, error)
+            self._told(self.failed, delay, error)
         return delay

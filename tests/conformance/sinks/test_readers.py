@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import duckdb
@@ -23,10 +26,20 @@ def seen(target: Target) -> list[Row]:
     """The names that are there and how many rows have each: read at once, as one state."""
     if isinstance(target, FileTarget) and target.options.get("partition_by"):
         return by_manifest(target)
-    counted = sorted(target.query("SELECT name, count(*) FROM rows GROUP BY name"), key=repr)
-    if not counted and isinstance(target, FileTarget):
-        raise FileNotFoundError("the folder was replaced while it was listed, and the one that is gone is empty")
-    return counted
+    with unmoved(target.path) if isinstance(target, FileTarget) else nullcontext():
+        return sorted(target.query("SELECT name, count(*) FROM rows GROUP BY name"), key=repr)
+
+
+@contextmanager
+def unmoved(folder: Path) -> Iterator[None]:
+    """What is listed inside was one folder from first to last; otherwise it was replaced meanwhile, and the list says nothing."""
+    held = os.open(folder, os.O_RDONLY)  # while it is held, no other folder gets its number
+    try:
+        yield
+        if not os.path.samestat(os.fstat(held), folder.stat()):
+            raise FileNotFoundError(f"{folder} was replaced while it was listed")
+    finally:
+        os.close(held)
 
 
 def by_manifest(target: FileTarget) -> list[Row]:

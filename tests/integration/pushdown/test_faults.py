@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from tests.integration.runs.project import Project
 from headrace import bootstrap
 from headrace.application.orchestrator import failpoints
 from headrace.application.queries.runs import all_runs
-from headrace.errors import DefinitionError, HeadraceError, NonRetryableError, RetryableError
+from headrace.errors import DefinitionError, HeadraceError, NonRetryableError, RetryableError, StagingLost
 
 ROWS = 2000
 LEFT = "SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace('headrace_staging') AND relkind = 'r'"
@@ -54,9 +55,9 @@ def started(project: Project, *arguments: str, **env: str) -> subprocess.Complet
     )
 
 
-def complete(url: str) -> bool:
+def complete(url: str, target: str = "target") -> bool:
     wanted = (ROWS - ROWS // 100, 2 * sum(i for i in range(ROWS) if i % 100))
-    return asked(url, "SELECT count(*), sum(twice) FROM target") == [wanted]
+    return asked(url, f"SELECT count(*), sum(twice) FROM {target}") == [wanted]
 
 
 def test_a_run_that_is_killed_anywhere_is_brought_to_its_end_by_a_later_one(tmp_path: Path, postgres: str) -> None:
@@ -142,25 +143,79 @@ def test_a_connection_that_is_cut_while_it_loads_is_opened_anew(tmp_path: Path, 
     assert asked(postgres, LEFT) == []
 
 
-def test_a_server_that_crashes_loses_what_is_staged_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+#: Where the server crashes: with the rows checked, staged, audited, and behind the first of two targets. Each time the run has more to lose.
+CRASHES = ["ingested", "staged", "audited", "before publishing second", "told of first"]
+
+
+@pytest.fixture(scope="module")
+def fragile() -> Iterator[PostgresServer]:
+    """A server of its own, since it is to crash."""
     with PostgresServer.running() as server:
-        url = server.new_database()
-        project = define(tmp_path, url)
-        crashed: list[int] = []
+        yield server
 
-        def reached(here: str) -> None:
-            if here == "audited" and not crashed:
-                crashed.append(1)
-                server.crash()
-                server.resume()
 
-        monkeypatch.setattr(failpoints, "reached", reached)
-        with pytest.raises(RetryableError, match="not there any more"):
-            project.run()
-        assert asked(url, "SELECT to_regclass('target')") == [(None,)]
+@pytest.mark.parametrize("point", CRASHES)
+def test_a_run_whose_staging_is_lost_begins_anew_by_itself(
+    point: str, fragile: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A crash empties every table that is not logged. Nothing is lost by that, and what was published before it is not doubled."""
+    url = fragile.new_database()
+    targets = [{"name": n, "postgres": {"url": url, "table": n, "mode": "append"}} for n in ("first", "second")]
+    project = define(tmp_path, url, sinks=targets, retry={"attempts": 6, "base_delay": "50 ms"})
+    crashed = crashing_at(point, fragile, monkeypatch)
+    run = project.run()
+    assert crashed
+    assert run.state == "succeeded"
+    assert [retry["step"] for retry in run.retries].count("the run") == 1
+    assert {name: sink["rows"] for name, sink in run.sinks.items()} == dict.fromkeys(("first", "second"), ROWS - ROWS // 100)
+    for target in ("first", "second"):
+        assert complete(url, target)
+    assert asked(url, LEFT) == []
+    assert project.run().unchanged
+
+
+def test_a_server_that_is_away_for_a_while_is_waited_for(
+    fragile: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = fragile.new_database()
+    project = define(tmp_path, url, retry={"attempts": 30, "base_delay": "100 ms", "max_delay": "500 ms"})
+    crashed = crashing_at("audited", fragile, monkeypatch, away=1.0)
+    run = project.run()
+    assert crashed
+    assert {retry["step"] for retry in run.retries} >= {"the run", "verifying derive"}
+    assert complete(url)
+
+
+def test_a_run_that_may_not_try_again_says_that_its_staging_is_lost(
+    fragile: PostgresServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = fragile.new_database()
+    project = define(tmp_path, url, retry={"attempts": 1})
+    crashing_at("audited", fragile, monkeypatch)
+    with pytest.raises(StagingLost, match="not there any more"):
         project.run()
-        assert complete(url)
-        assert asked(url, LEFT) == []
+    assert asked(url, "SELECT to_regclass('target')") == [(None,)]
+    project.run()
+    assert complete(url)
+    assert asked(url, LEFT) == []
+
+
+def crashing_at(point: str, server: PostgresServer, monkeypatch: pytest.MonkeyPatch, away: float = 0.0) -> list[int]:
+    """Let the server crash once, when the run is there, and come back after so many seconds."""
+    crashed: list[int] = []
+
+    def back() -> None:
+        time.sleep(away)
+        server.resume()
+
+    def reached(here: str) -> None:
+        if here == point and not crashed:
+            crashed.append(1)
+            server.crash()
+            threading.Thread(target=back).start() if away else back()
+
+    monkeypatch.setattr(failpoints, "reached", reached)
+    return crashed
 
 
 def test_who_may_not_create_the_schema_is_told_what_to_do(tmp_path: Path, postgres: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,12 @@ import psycopg
 import pytest
 from tests.integration.postgres_server import PostgresServer
 from tests.integration.pushdown.both import by_both, engine_of
+from tests.integration.runs.project import Project
+
+from headrace import bootstrap
+from headrace.application.queries.runs import all_runs
+from headrace.errors import AuditFailed, DefinitionError, UsageError
+from headrace.infrastructure.detours import parts_of
 
 SHOP = """
 CREATE SCHEMA shop;
@@ -117,6 +124,67 @@ def test_every_mode_leaves_the_same_table_whether_rows_come_from_inside_or_outsi
     assert left[:half] == left[half:]
 
 
+MADE_BY_HAND = """
+CREATE TYPE mood AS ENUM ('sad', 'ok');
+CREATE TABLE kept (id bigint, amount numeric, who uuid, mood mood, at timestamptz, extra jsonb, ratio double precision, tags text[]);
+INSERT INTO kept VALUES
+    (1, 1.005, NULL, 'ok', '2024-01-01 00:00:00+00', '{"a": 1}', 0.1, '{a,NULL}'),
+    (900, 9, '00000000-0000-0000-0000-00000000000a', NULL, NULL, NULL, NULL, NULL);
+"""
+SUMS = {
+    "amounts": "sum(amount)", "whose": "min(who)", "moods": "max(mood)", "latest": "max(at)", "extras": "count(extra)",
+    "ratios": "sum(ratio)", "tags": "max(list_length(tags))", "rows": "count(*)",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", ["append", "merge", "replace"])
+def test_what_a_target_holds_is_compared_where_it_is(
+    mode: str, tmp_path: Path, postgres: str, postgres_server: PostgresServer
+) -> None:
+    """The same is seen as when it is copied out, before the run and after, and no row of it moves."""
+    filled(postgres, MADE_BY_HAND)
+    types = {"id": "int32", "amount": "decimal(10, 2)", "who": "string", "mood": "string", "at": "timestamptz", "extra": "json", "ratio": "float32", "tags": "list<string>"}  # fmt: skip
+    lines = [
+        {
+            "id": 1,
+            "amount": "2.50",
+            "mood": "sad",
+            "at": "2024-02-01T00:00:00Z",
+            "extra": {"b": 2},
+            "ratio": 0.25,
+            "tags": ["x"],
+        },
+        {"id": 3, "amount": "4.00", "who": "00000000-0000-0000-0000-00000000000b"},
+    ]
+    checks = [
+        {"name": f"{name}_{when}", "reconcile": {"against": "out", "when": when, "measure": measure, "on_fail": "warn"}}
+        for name, measure in SUMS.items() for when in ("before", "after")
+    ]  # fmt: skip
+    seen = []
+    log = postgres_server.folder / "log"
+    filled(postgres_server.url(), f"ALTER DATABASE {postgres.rpartition('/')[2]} SET log_statement = 'all'")
+    for engine in ("duckdb", "postgres"):
+        before = log.stat().st_size
+        project = engine_of(tmp_path / engine, postgres)
+        project.text("in.jsonl", "".join(f"{json.dumps(line)}\n" for line in lines))
+        sink = {"url": postgres, "table": "kept", "mode": mode, **({"key": "id"} if mode == "merge" else {})}
+        project.define(
+            engine=engine, sources={"rows": {"file": {"path": "in.jsonl"}, "contract": {"columns": types}}},
+            checks=[*checks, {"name": "stop", "row_count": {"max": 1}}], sinks=[{"name": "out", "postgres": sink}],
+        )  # fmt: skip
+        with pytest.raises(AuditFailed):
+            project.run()
+        seen.append({c["check"]: (c["outcome"], c["observed"]) for c in all_runs(project.store)[0].checks})
+    assert seen[1] == seen[0]
+    assert len(seen[0]) == 2 * len(SUMS) + 1
+    assert not any(outcome == "error" for outcome, _ in seen[0].values())
+    with log.open() as file:
+        file.seek(before)
+        said = file.read()
+    assert re.findall(r"COPY .*TO STD", said, re.IGNORECASE) == [], "nothing comes out"
+    assert len(re.findall(r"COPY .*FROM STD", said, re.IGNORECASE)) == 1, "only the file goes in"
+
+
 def test_rows_for_another_database_are_taken_out_once(tmp_path: Path, postgres: str, postgres_server: PostgresServer) -> None:
     other = postgres_server.new_database()
     project = engine_of(tmp_path, postgres)
@@ -151,3 +219,43 @@ def test_the_plan_says_what_moves(tmp_path: Path, postgres: str, capsys: pytest.
         "here: published inside the database", "lake: its rows are taken out of the database", "CREATE UNLOGGED TABLE",
     ):  # fmt: skip
         assert words in said
+
+
+def test_the_engine_is_told_of_its_database_by_a_connection(
+    tmp_path: Path, postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its secret, with what the environment puts over it, and as the same database as its sources and sinks are in."""
+    filled(postgres)
+    role, name = f"etl_{postgres[-8:]}", postgres.rpartition("/")[2]
+    filled(postgres, f"CREATE ROLE {role} LOGIN SUPERUSER")
+    (tmp_path / "headrace.toml").write_text(
+        '[engines.postgres]\nconnection = "warehouse"\nschema = "room"\n[connections.warehouse]\nkind = "postgres"\nhost = "nowhere"\n'
+        f'port = {parts_of(postgres)["port"]}\nuser = "{role}"\npassword = "${{secret:env/ROOM_KEY}}"\ndatabase = "{name}"\n'
+    )
+    monkeypatch.setenv("ROOM_KEY", "of no use")
+    monkeypatch.setenv("HEADRACE_CONNECTION__WAREHOUSE__HOST", "127.0.0.1")
+    project = Project(tmp_path).define(
+        engine="postgres",
+        sources={"sales": {"postgres": {"connection": "warehouse", "table": "shop.sales"}}},
+        sinks=[{"postgres": {"connection": "warehouse", "table": "copied"}}, {"name": "file", "file": {"path": "out.parquet"}}],
+    )
+    notes = bootstrap.prepare(bootstrap.load(project.file)).plan.notes
+    assert "sales: read where it is, inside the database" in notes
+    assert "postgres: published inside the database, in one transaction" in notes
+    assert project.run().written == 2 * 503
+    assert asked(postgres, "SELECT tableowner FROM pg_tables WHERE tablename = 'copied'") == [(role,)]
+    assert asked(postgres, "SELECT nspowner::regrole::text FROM pg_namespace WHERE nspname = 'room'") == [(role,)]
+
+
+def test_a_connection_of_another_kind_is_no_database_for_the_engine(tmp_path: Path) -> None:
+    project = Project(tmp_path).define(
+        engine="postgres",
+        sources={"a": {"python": {"call": "rows.py:rows"}}}, sinks=[{"file": {"path": "out.parquet"}}],
+    )  # fmt: skip
+    settings = '[engines.postgres]\nconnection = "shop"\n[connections.shop]\nkind = "mysql"\nhost = "localhost"\n'
+    (tmp_path / "headrace.toml").write_text(settings)
+    with pytest.raises(UsageError, match=r"`connection` of \[engines.postgres\] names `shop`, which is of kind `mysql`"):
+        project.run()
+    (tmp_path / "headrace.toml").write_text(settings.replace('"shop"', '"shops"'))
+    with pytest.raises(DefinitionError, match="there is no connection `shops`"):
+        project.run()

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -106,3 +107,36 @@ def test_what_a_run_has_started_ends_with_it_wherever_it_went(project: Project) 
     assert "took longer than 2 seconds" in err
     left = int((project.folder / "left").read_text())
     assert not Path(f"/proc/{left}").exists() or Path(f"/proc/{left}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+#: Minutes of work, in which a thread of the engine waits for others.
+LONG = "select count(*) as n from rows a join rows b on a.x % 7 = b.x % 5 join rows c on b.x % 3 = c.x % 2"
+
+
+@pytest.mark.parametrize("how", ["by hand", "cancel", "timeout"])
+def test_a_statement_that_would_take_minutes_is_stopped_at_once(how: str, project: Project) -> None:
+    project.data("in.csv", ["x"], ([i] for i in range(60000)))
+    project.text("headrace.toml", "threads = 4\n")
+    limits = {"timeout": "2 seconds"} if how == "timeout" else {}
+    project.one({"columns": {"x": "int64"}}, steps=[{"name": "joined", "sql": LONG}], **limits)
+    for after in (0.0, 0.4, 0.9) if how == "by hand" else (0.5,):
+        before = times_read(project)
+        run = start(project)
+        try:
+            while run.poll() is None and times_read(project) == before:
+                time.sleep(0.02)
+            time.sleep(after)  # in the statement, or about to begin with it
+            if how == "by hand":
+                run.send_signal(signal.SIGINT)
+            elif how == "cancel":
+                assert project.cli("runs", "cancel", "latest", "--project", str(project.folder)) == 0
+            _, err = run.communicate(timeout=60)
+        finally:
+            run.kill()
+        assert (run.returncode, "Traceback" in err) == (1, False), err
+    ended = {found.state for found in all_runs(project.store)}
+    assert ended == {"failed" if how == "timeout" else "cancelled"}
+
+
+def times_read(project: Project) -> int:
+    return len(list(project.store.read(types=("data.ingested/1",))))

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from headrace.business.ports import InputFile, Scan
+from headrace.infrastructure.duckdb_connection import Connection, connect
 from headrace.infrastructure.engines.duckdb.reading import DuckDBTable, open_scan
 
 
@@ -36,9 +35,9 @@ class Read:
         return [(kind, value) for _, kind, value in merged]
 
 
-def read(scan: Scan, con: duckdb.DuckDBPyConnection | None = None) -> Read:
+def read(scan: Scan, con: Connection | None = None) -> Read:
     """Read a scan to its end, on a connection of its own or on one that is used many times."""
-    connection = con or duckdb.connect()
+    connection = con or connect()
     connection.execute("DROP TABLE IF EXISTS loaded")
     opened = open_scan(connection, scan, 'the "source"')
     try:

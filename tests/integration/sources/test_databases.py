@@ -19,6 +19,7 @@ from headrace.errors import NonRetryableError, RetryableError
 from headrace.infrastructure.connectors.duckdb_source import DuckDBSource
 from headrace.infrastructure.connectors.postgres_source import PostgresSource
 from headrace.infrastructure.connectors.sqlite_source import SQLiteSource
+from headrace.infrastructure.duckdb_connection import connect
 from headrace.infrastructure.engines.duckdb.reading import open_scan
 
 
@@ -112,7 +113,7 @@ def test_duckdb_tables_keep_types_and_order(tmp_path: Path) -> None:
 def test_a_duckdb_file_is_let_go_after_reading(tmp_path: Path) -> None:
     duckdb_file(tmp_path, "CREATE TABLE t AS SELECT 1 AS a")
     scan = DuckDBSource(path="a.duckdb", query="SELECT a + 1 AS b FROM t -- the end").scan(tmp_path)
-    with duckdb.connect() as engine:
+    with connect() as engine:
         assert read(scan, engine).rows == [(2, 0)]
         duckdb_file(tmp_path, "INSERT INTO t VALUES (2)")
 
@@ -180,7 +181,7 @@ def test_postgres_types_and_values(postgres: str, tmp_path: Path) -> None:
 def test_moments_of_postgres_without_end_stay_without_end(postgres: str, tmp_path: Path) -> None:
     execute(postgres, "CREATE TABLE t (d date, ts timestamp)", "INSERT INTO t VALUES ('infinity', '-infinity')")
     scan = PostgresSource(url=postgres, query="SELECT * FROM t;").scan(tmp_path)
-    with duckdb.connect() as con:
+    with connect() as con:
         read(scan, con)
         assert con.execute("SELECT d::VARCHAR, ts::VARCHAR FROM loaded").fetchall() == [("infinity", "-infinity")]
 
@@ -188,7 +189,7 @@ def test_moments_of_postgres_without_end_stay_without_end(postgres: str, tmp_pat
 def test_an_instant_of_postgres_is_the_same_instant(postgres: str, tmp_path: Path) -> None:
     scan = PostgresSource(url=postgres, query="SELECT timestamptz '2020-01-01 12:00+02' AS t").scan(tmp_path)
     assert types(scan) == ["timestamptz"]
-    with duckdb.connect() as con:
+    with connect() as con:
         opened = open_scan(con, scan, "t")
         assert con.execute(f"SELECT epoch_us(t) FROM {opened.relation}").fetchall() == [(1577872800000000,)]
 

@@ -8,18 +8,18 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.integration.sources.delimited_oracle import expected
 from tests.integration.sources.reading import read, written
 
+from headrace.infrastructure.duckdb_connection import connect
 from headrace.infrastructure.formats.delimited import Delimited
 from headrace.infrastructure.formats.opening import shown
 
 #: One for all examples: to open one costs more than to read a few lines.
-CONNECTION = duckdb.connect(config={"threads": 2})
+CONNECTION = connect(threads=2)
 
 PIECES = [
     b"a",

@@ -276,7 +276,9 @@ def test_an_api_that_is_away_leaves_the_target_as_it_was(project, server):
     before = published(project)
     shop.add(2, "2026-01-03 10:00:00")
     server.serve("/v1/orders", Reply({"data": {"items": [1, 2]}}, cut=10))
+    asked = len(server.asked)
     assert project.cli("run", str(project.file)) == 1
+    assert len(server.asked) - asked == 2, "the attempts of the request are those of the run"
     assert published(project) == before
     assert list((project.folder / ".headrace").rglob("*.jsonl")) == []
 

@@ -17,7 +17,7 @@ from headrace.errors import NonRetryableError, RetryableError
 from headrace.infrastructure.connectors.http_source import HttpSource
 from headrace.infrastructure.connectors.rest.client import Client
 from headrace.infrastructure.connectors.rest.exchange import Request
-from headrace.infrastructure.connectors.rest.reach import Reach, nearness
+from headrace.infrastructure.connectors.web.reach import Reach, nearness
 from headrace.security.secrets import Secret, Vault
 
 CANARY = "c4nary-53cret"
@@ -156,7 +156,7 @@ def test_credentials_do_not_go_to_another_host(by, server, secret, tmp_path):
 
 def test_redirects_have_an_end_and_stay_with_http(server, tmp_path):
     server.serve("/items", Reply(b"", 302, {"Location": "/items"}))
-    with pytest.raises(NonRetryableError, match="redirects more than 5 times"):
+    with pytest.raises(NonRetryableError, match="leads on and on: 5 redirects"):
         fetched(source(server), tmp_path / "f")
     for place in ("file:///etc/passwd", "gopher://a.example/", "http://ann:pw@localhost/"):
         server.serve("/items", Reply(b"", 302, {"Location": place}))

@@ -8,16 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.integration.sources.reading import Read, read, written
 
+from headrace.infrastructure.duckdb_connection import connect
 from headrace.infrastructure.formats.json import Json
 
 #: One for all examples: to open one costs more than to read a few lines.
-CONNECTION = duckdb.connect(config={"threads": 2})
+CONNECTION = connect(threads=2)
 
 
 def read_json(data: bytes, folder: Path, **options: Any) -> Read:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from headrace.errors import NonRetryableError, RetryableError
-from headrace.infrastructure.connectors.postgres_parallel import page_ranges, side_by_side
-from headrace.infrastructure.connectors.postgres_source import PostgresSource
+from headrace.infrastructure.connectors.postgres_source import PostgresSource, page_ranges
+from headrace.infrastructure.connectors.side_by_side import side_by_side
 
 
 @pytest.fixture

@@ -105,6 +105,10 @@ class HdfsServer:
     def host(self) -> str:
         return f"127.0.0.1:{self.ports['http']}"
 
+    @property
+    def rpc(self) -> str:
+        return f"127.0.0.1:{self.ports['rpc']}"
+
     @classmethod
     @contextmanager
     def running(cls) -> Iterator[HdfsServer]:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import trustme
@@ -19,9 +20,11 @@ from headrace.business.connections import Profile
 from headrace.business.ports import FileScan
 from headrace.errors import HeadraceError, NonRetryableError, RetryableError
 from headrace.infrastructure.connectors.file_source import FileSource
-from headrace.infrastructure.connectors.stores import http_client
 from headrace.infrastructure.connectors.stores.addresses import parse
+from headrace.infrastructure.connectors.stores.http_client import HttpClient
 from headrace.infrastructure.connectors.stores.http_connection import HttpConnection
+from headrace.infrastructure.connectors.web.reach import Reach
+from headrace.infrastructure.connectors.web.trail import led
 from headrace.security.secrets import Secret, Vault
 
 HUNTER = Secret("${secret:env/HUNTER}", Vault.of(Path(), {"HUNTER": "hunter2"}))
@@ -110,7 +113,7 @@ def test_a_file_that_changes_meanwhile_is_not_mixed(web: Web, tmp_path: Path):
         (Page(needs="Bearer x"), NonRetryableError, "the server does not know us"),
         (Page(refusals=[(403, {})]), NonRetryableError, "access is denied"),
         (Page(redirect="/t.csv"), NonRetryableError, "leads on and on"),
-        (Page(redirect="file:///etc/passwd"), NonRetryableError, "leads to `file:`, which is not followed"),
+        (Page(redirect="file:///etc/passwd"), NonRetryableError, "leads to what is no address of http: not followed"),
     ],
 )
 def test_what_cannot_be_read_is_told(web: Web, tmp_path: Path, page: Page | None, kind: type[HeadraceError], said: str):
@@ -141,24 +144,47 @@ def test_basic_authentication(web: Web, tmp_path: Path):
     ) == [SHORT]
 
 
-def test_redirects_lead_neither_off_encryption_nor_from_outside_into_a_network(monkeypatch: pytest.MonkeyPatch):
-    from urllib.parse import urlsplit
+@pytest.mark.parametrize(
+    ("start", "where", "there"),
+    [
+        ("https://93.184.216.34/a", "b?c=1#d", "https://93.184.216.34/b?c=1"),
+        ("http://127.0.0.1:1/a", "http://127.0.0.1:2/b", "http://127.0.0.1:2/b"),
+        ("http://a.example/", "https://a.example/", "https://a.example/"),
+    ],
+)
+def test_redirects_lead_on(start: str, where: str, there: str):
+    assert led(start, where, str) == there
 
-    def lead(start: str, where: str) -> str:
-        return http_client._redirected(urlsplit(start), where, start).geturl()
 
-    assert lead("https://93.184.216.34/a", "b?c=1") == "https://93.184.216.34/b?c=1"
-    assert lead("http://127.0.0.1:1/a", "http://127.0.0.1:2/b") == "http://127.0.0.1:2/b"
-    for where in (
-        "http://93.184.216.34/b",
-        "https://127.0.0.1/b",
-        "https://10.0.0.1/b",
-        "https://169.254.169.254/b",
-        "https://[::1]/b",
-        "ftp://x/b",
+@pytest.mark.parametrize(
+    "where", ["http://93.184.216.34/b", "ftp://x/b", "file:///etc/passwd", "https://me:pw@x/", "https://x:0/"]
+)
+def test_redirects_lead_neither_off_encryption_nor_off_the_web(where: str):
+    with pytest.raises(NonRetryableError, match="not followed"):
+        led("https://93.184.216.34/a", where, str)
+
+
+def test_nobody_outside_leads_us_inside(web: Web):
+    """127.0.0.1 stands for a server of the internet here; `localhost`, wherever it is, for a machine inside."""
+    web.pages["/a.csv"] = Page(redirect=f"{web.url.replace('127.0.0.1', 'localhost')}/b.csv")
+    web.pages["/b.csv"] = Page(SHORT)
+    levels = iter([0, 2])
+    client = HttpClient(5.0, web.url, reach=Reach(urlsplit(web.url), near=lambda _: next(levels)))
+    with (
+        pytest.raises(NonRetryableError, match="leads to `localhost`, which is in this machine: not followed"),
+        client.asking("GET", f"{web.url}/a.csv"),
     ):
-        with pytest.raises(NonRetryableError, match="not followed"):
-            lead("https://93.184.216.34/a", where)
+        pass
+    assert [path for path, _ in web.seen] == ["/a.csv"]
+
+
+def test_credentials_that_left_their_host_do_not_come_back_to_it(web: Web, tmp_path: Path):
+    with Web.running() as other:
+        web.pages["/t.csv"] = Page(redirect=f"{other.url}/back")
+        other.pages["/back"] = Page(redirect=f"{web.url}/u.csv")
+        web.pages["/u.csv"] = Page(SHORT)
+        assert fetched(scan(tmp_path, f"{web.url}/t.csv", base_url=web.url, auth={"bearer": HUNTER})) == [SHORT]
+    assert {path: "Authorization" in headers for path, headers in web.seen} == {"/t.csv": True, "/u.csv": False}
 
 
 @pytest.fixture

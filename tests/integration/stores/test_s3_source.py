@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import io
 from pathlib import Path
 
 import duckdb
+import fastavro
 import obstore
+import pyarrow as pa
 import pytest
 from tests.integration.stores.lake import Lake, fetched
 
@@ -113,6 +116,32 @@ def test_of_delimited_text_only_the_start_is_looked_at(lake: Lake):
     assert scan.schema.names == ("id", "text")
     assert Path(scan.files[0].path).stat().st_size < len(data) / 2
     assert fetched(scan) == [data]
+
+
+def test_of_avro_and_arrow_only_what_tells_the_columns_is_looked_at(lake: Lake):
+    """The header of Avro, the start of an Arrow stream, the footer of an Arrow file. What is longer than usual is fetched as well."""
+    table = pa.table({"id": list(range(200_000)), "text": ["some text"] * 200_000})
+    made: dict[str, bytes] = {}
+    for wide in (False, True):  # with a schema that is itself longer than what is fetched at first
+        fields = [{"name": "id", "type": "long"}, {"name": "text", "type": "string"}]
+        schema = {"type": "record", "name": "r", "doc": "x" * (200_000 if wide else 1), "fields": fields}
+        written = io.BytesIO()
+        fastavro.writer(written, schema, table.to_pylist(), codec="null")
+        made[f"{wide}.avro"] = written.getvalue()
+        about = table.replace_schema_metadata({"about": "x" * (200_000 if wide else 1)})
+        for ending, new in (("arrow", pa.ipc.new_file), ("arrows", pa.ipc.new_stream)):
+            sink = pa.BufferOutputStream()
+            with new(sink, about.schema) as writer:
+                writer.write_table(about)
+            made[f"{wide}.{ending}"] = sink.getvalue().to_pybytes()
+    for key, data in made.items():
+        lake.put(key, data)
+        scan = lake.scan(f"s3://{lake.bucket}/{key}")
+        assert scan.schema.names == ("id", "text"), key
+        here = Path(scan.files[0].path).stat().st_blocks * 512
+        if not key.startswith("True") or key.endswith(".arrow"):
+            assert here < len(data) / 2, key
+        assert fetched(scan) == [data], key
 
 
 def test_what_was_loaded_is_not_loaded_again_nor_fetched(lake: Lake):

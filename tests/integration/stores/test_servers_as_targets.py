@@ -23,6 +23,7 @@ from headrace.infrastructure.connectors.file_sink import FileSink
 from headrace.infrastructure.connectors.file_source import FileSource
 from headrace.infrastructure.connectors.stores.addresses import parse
 from headrace.infrastructure.connectors.stores.connection import StoreConnection
+from headrace.infrastructure.connectors.stores.hdfs_connection import HdfsConnection
 from headrace.infrastructure.connectors.stores.sftp_connection import SftpConnection
 from headrace.infrastructure.connectors.stores.webhdfs_connection import WebHdfsConnection
 
@@ -60,7 +61,7 @@ class Place:
             return con.execute(f"SELECT id, name, amount FROM read_parquet({paths}) ORDER BY ALL").fetchall()
 
 
-@pytest.fixture(params=["sftp", "webhdfs"])
+@pytest.fixture(params=["sftp", "webhdfs", "hdfs"])
 def place(request: pytest.FixtureRequest) -> Place:
     folder = f"kit-{uuid.uuid4().hex[:8]}/out/orders"
     if request.param == "sftp":
@@ -72,8 +73,10 @@ def place(request: pytest.FixtureRequest) -> Place:
             f"sftp://{ssh.host}/{folder}/", profile, lambda name, data: (ssh.root / folder / name).write_bytes(data) and None
         )
     hdfs: HdfsServer = request.getfixturevalue("hdfs")
-    profile = Profile("hdfs", WebHdfsConnection(host=hdfs.host, user="root"), Path())
-    return Place(f"webhdfs://{hdfs.host}/{folder}/", profile, lambda name, data: hdfs.put(f"{folder}/{name}", data))
+    web = request.param == "webhdfs"
+    host = hdfs.host if web else hdfs.rpc
+    profile = Profile("hdfs", WebHdfsConnection(host=host, user="root") if web else HdfsConnection(host=host), Path())
+    return Place(f"{request.param}://{host}/{folder}/", profile, lambda name, data: hdfs.put(f"{folder}/{name}", data))
 
 
 def rehearsed(sink: FileSink) -> FileSink:

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from tests.integration.runs.project import Project
 
-from headrace.errors import NonRetryableError, RetryableError
+from headrace.errors import NonRetryableError, StagingLost
 from headrace.infrastructure.engines.duckdb.session import DuckDBSession
 from headrace.infrastructure.formats import parquet_layout
 from headrace.infrastructure.formats.parquet_layout import ParquetFile, chunks, number, pages_of
@@ -71,19 +71,35 @@ def test_a_source_without_checksums_is_read(project: Project) -> None:
 def test_in_what_is_staged(place: float, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """Anywhere in it: in a page, in a header, in the footer. The audit has read it by then, so it is the last moment."""
     project.data("in.csv", ["a"], [[n] for n in range(5_000)])
-    close = DuckDBSession.close
-
-    def close_and_flip(session: DuckDBSession) -> None:
-        close(session)
-        (staged,) = session.workspace.rglob("data.parquet")
-        flip(staged, int(staged.stat().st_size * place))
-
-    monkeypatch.setattr(DuckDBSession, "close", close_and_flip)
-    project.one(sinks=[{"name": "out", "file": "out/"}, {"name": "db", "sqlite": {"path": "out.sqlite", "table": "t"}}])
-    with pytest.raises(RetryableError, match="was damaged after it was staged; it is not published"):
+    flip_what_is_staged(monkeypatch, place)
+    sinks = [{"name": "out", "file": "out/"}, {"name": "db", "sqlite": {"path": "out.sqlite", "table": "t"}}]
+    project.one(sinks=sinks, retry={"attempts": 1})
+    with pytest.raises(StagingLost, match="was damaged after it was staged; it is not published"):
         project.run()
     assert not (project.folder / "out").exists()
     assert not (project.folder / "out.sqlite").exists()
+
+
+def test_what_was_staged_is_made_again(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.data("in.csv", ["a"], [[n] for n in range(5_000)])
+    flip_what_is_staged(monkeypatch, 0.5)
+    run = project.one(sinks=[{"name": "out", "file": "out.parquet"}], retry={"base_delay": "1 ms"}).run()
+    assert [retry["step"] for retry in run.retries] == ["the run"]
+    assert pq.read_table(project.folder / "out.parquet")["a"].to_pylist() == list(range(5_000))
+
+
+def flip_what_is_staged(monkeypatch: pytest.MonkeyPatch, place: float) -> None:
+    """Flip a bit of what lies staged when the first session ends."""
+    close, flipped = DuckDBSession.close, list[Path]()
+
+    def close_and_flip(session: DuckDBSession) -> None:
+        close(session)
+        if not flipped:
+            (staged,) = session.workspace.rglob("data.parquet")
+            flip(staged, int(staged.stat().st_size * place))
+            flipped.append(staged)
+
+    monkeypatch.setattr(DuckDBSession, "close", close_and_flip)
 
 
 def test_in_a_target_that_is_read_again(project: Project) -> None:

@@ -94,6 +94,25 @@ def test_after_the_last_attempt_its_own_error_goes_on(way):
 
 @both
 @pytest.mark.parametrize(
+    ("inside", "around", "calls"), [(3, 3, 3), (6, 3, 6), (2, 5, 6), (1, 4, 4)], ids=lambda number: str(number)
+)
+def test_attempts_inside_of_an_operation_count_among_those_around_it(way, inside, around, calls):
+    """And do not multiply with them: nobody is asked more often than the larger of the two allows, but for a round that is begun."""
+    asked: list[int] = []
+
+    def ask() -> str:
+        asked.append(1)
+        raise RetryableError("down")
+
+    world = World(["rows"])
+    world.operate = lambda: retrying(RetryPolicy(attempts=inside), ask, wait=world.wait, nested=True)
+    with pytest.raises(RetryableError):
+        way(world, RetryPolicy(attempts=around))
+    assert len(asked) == calls
+
+
+@both
+@pytest.mark.parametrize(
     "error", [NonRetryableError("mend it"), ContractBroken("a rule"), ValueError("odd"), KeyboardInterrupt()]
 )
 def test_nothing_else_is_tried_again(way, error):

@@ -39,6 +39,7 @@ from headrace.errors import (
     NonRetryableError,
     RetryableError,
     RunError,
+    StagingLost,
     TimedOut,
 )
 from headrace.records import record
@@ -102,6 +103,7 @@ class _Carrier:
         self.records, self.hash_file, self.busy = site.records, site.hash_file, site.busy
         self.fence = Fence(_issuer(lease), lease.token)
         self.batch: BatchRun | None = None
+        self.lost_once = False
         self.keeper = LeaseKeeper(site.queue, lease, self._way_to_interrupt())
         self.pipeline = lease.request.pipeline
         self.begun = time.monotonic()
@@ -112,7 +114,7 @@ class _Carrier:
             self.interruptions.let_go()
             self.reached("claimed")
             self.prepared, self.assignment = self.prepare(self._attempted)
-            more, done = self._work()
+            more, done = self._work_until_it_stays()
             self.reached("before completed")
             if more and self.site.postpones:
                 self._ask_for_the_rest()
@@ -142,12 +144,22 @@ class _Carrier:
             if self.batch is not None:
                 self.batch.clear_away()
 
+    def _work_until_it_stays(self) -> tuple[bool, bool]:
+        """As `_work`, and from the start again when what it has staged is lost, as often as the definition lets it."""
+        policy, lost = self.prepared.definition.retry.policy, lambda error: isinstance(error, StagingLost)
+        return retrying(policy, self._work, wait=self.keeper.wait, told=self._begin_anew, passes=lost)
+
+    def _begin_anew(self, attempt: int, delay: float, error: RetryableError) -> None:
+        self._told_of_retry("the run", attempt, delay, error)
+        self.site.workspaces.close(self.lease.run_id)
+        self.lost_once = True
+
     def _work(self) -> tuple[bool, bool]:
         """Whether more has to follow, and whether there was anything to do."""
         prepared, workspaces = self.prepared, self.site.workspaces
         if self.site.keeping:
             self.site.keeping.expire(datetime.now(UTC))
-        anew = self.lease.attempt > 1 or self._reopened is not None
+        anew = self.lease.attempt > 1 or self._reopened is not None or self.lost_once
         if anew:
             self._fence_off()
             self._forget_what_was_overtaken()
@@ -181,7 +193,7 @@ class _Carrier:
             stored=self._stored() if ready is not None else frozenset(),
             since=(ready.since if ready is not None else self._begun_at()) if anew else None,
         )
-        if self.assignment.before:
+        if self.assignment.before and not self.lost_once:
             self.tell(*self.assignment.before)
         self.batch = BatchRun(order, engine, self)
         return work.more, self.batch.execute(ready)
@@ -319,13 +331,14 @@ class _Carrier:
         return self._attempted(step, operation, system, self.prepared.definition.retry.policy)
 
     def _attempted(self, step: str, operation: Callable[[], T], system: str | None, policy: RetryPolicy) -> T:
-        def told(attempt: int, delay: float, error: RetryableError) -> None:
-            kind = type(error).__name__
-            self.tell(PipelineRetriedEvent(self.lease.run_id, step, attempt, round(delay, 3), kind, error.message))
-
         if system is not None:
             operation = partial(guarded, self.site.breakers, system, operation, partial(self._hold_off, step))
-        return retrying(policy, operation, wait=self.keeper.wait, told=told)
+        told = partial(self._told_of_retry, step)
+        return retrying(policy, operation, wait=self.keeper.wait, told=told, passes=_passes)
+
+    def _told_of_retry(self, step: str, attempt: int, delay: float, error: RetryableError) -> None:
+        kind = type(error).__name__
+        self.tell(PipelineRetriedEvent(self.lease.run_id, step, attempt, round(delay, 3), kind, error.message))
 
     def _hold_off(self, step: str, refused: CircuitBreakerOpenError) -> None:
         """A remote system is left alone: give the run back, or wait for a while."""
@@ -344,6 +357,11 @@ class _Carrier:
 
     def _seconds(self) -> float:
         return round(time.monotonic() - self.begun, 6)
+
+
+def _passes(error: RetryableError) -> bool:
+    """Whether the same step may succeed later; without what it works on it will not."""
+    return not isinstance(error, StagingLost)
 
 
 def _issuer(lease: Lease) -> str:

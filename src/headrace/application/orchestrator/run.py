@@ -121,8 +121,9 @@ class BatchRun:
         self._publish()
 
     def _open(self) -> Session:
-        self.session = self.engine.session(self.plan, self.order.workspace, self.order.project)
-        return self.session
+        opening = partial(self.engine.session, self.plan, self.order.workspace, self.order.project)
+        session = self.session = self.around.attempted("opening the engine", opening)
+        return session
 
     def _go_on(self, ready: Ready) -> None:
         """What was staged is not made again, what was judged is not judged again, and what was published and told of is left alone."""
@@ -163,10 +164,13 @@ class BatchRun:
 
     def _account(self, session: Session) -> None:
         known = {name: found.good for name, found in self.ingested.items()} | {n: s.rows for n, s in self.staged.items()}
+        counted = self.around.attempted(
+            "accounting", lambda: rows_of_steps(self.plan, known, session.filtered_by_key(), session.count)
+        )
         self.around.tell(
             *(
                 DataProcessedEvent(self.order.run_id, r.step.name, r.step.kind, r.inputs, r.rows, r.filtered, r.added)
-                for r in rows_of_steps(self.plan, known, session.filtered_by_key(), session.count)
+                for r in counted
             )
         )
         for name, found in self.ingested.items():
@@ -178,7 +182,7 @@ class BatchRun:
             return
         self.around.busy("auditing", None)
         history = check_history(self.around.records, self.plan.definition.pipeline)
-        targets = Targets(self.plan, session, self.order.project, self.order.workspace / "targets", self._holds)
+        targets = Targets(self.plan, session, self.staged, self.order.project, self.order.workspace / "targets", self._holds)
         judging = partial(audit, self.order.run_id, self.plan, session, targets.measure, history, self.now)
         outcomes = self.around.attempted("auditing", lambda: list(judging()))
         self.around.tell(*outcomes)
@@ -191,7 +195,7 @@ class BatchRun:
             )
 
     def _publish(self) -> None:
-        for staged in self.staged.values():
-            self.engine.verify(staged)
+        for dataset, staged in self.staged.items():
+            self.around.attempted(f"verifying {dataset}", partial(self.engine.verify, staged))
         handing = Handing(self.engine, self.order.project, self.order.workspace / "taken out")
         publish(self.order, self.around, self.staged, self.names, self.now, handing)

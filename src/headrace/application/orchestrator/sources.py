@@ -34,7 +34,7 @@ class SourceAway(RetryableError):
 
     def __init__(self, error: RetryableError, problem: Problem) -> None:
         super().__init__(error.message, hint=error.hint, retry_after=error.retry_after)
-        self.problem = problem
+        self.problem, self.attempts = problem, error.attempts
 
 
 @record

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from headrace.business.engine import Meeting, Session
+from headrace.business.inside import HeldInside, PublishesInside, StagedTable
 from headrace.business.model.schema import Schema
 from headrace.business.ports import Readable, Staged
 from headrace.business.processing.expressions.ir import Expr
@@ -21,6 +22,7 @@ class Targets:
 
     plan: Plan
     session: Session
+    staged: Mapping[str, Staged | StagedTable]
     project: Path
     folder: Path
     holds: Callable[[PlannedSink], bool]
@@ -30,20 +32,24 @@ class Targets:
         if not needs_reading(sink.publisher, target):
             return self.session.measure(sink.dataset, measures)
         key: tuple[str, ...] = tuple(getattr(sink.publisher, "key", ()))
-        held = self._snapshot(sink, {*key, *(c for e in measures.values() for c in e.columns())})
+        held = self._held(sink, {*key, *(c for e in measures.values() for c in e.columns())})
         if held is None:
             return None if target.when == "before" else self.session.measure(sink.dataset, measures)
         # A target that was reached before the run died would be given its rows twice.
         joined = target.when == "after" and not self.holds(sink)
         return self.session.measure(sink.dataset, measures, Meeting(held, joined, key))
 
-    def _snapshot(self, sink: PlannedSink, wanted: set[str]) -> Staged | None:
-        schema = self.plan.schema(sink.dataset)
-        columns = [c for c in schema if c.name in wanted] or list(schema)[:1]
+    def _held(self, sink: PlannedSink, wanted: set[str]) -> Staged | HeldInside | None:
+        """Where the rows are staged beside the target, nothing of it is copied."""
+        schema, publisher, staged = self.plan.schema(sink.dataset), sink.publisher, self.staged[sink.dataset]
+        columns = Schema(tuple([c for c in schema if c.name in wanted] or list(schema)[:1]))
+        if isinstance(staged, StagedTable) and isinstance(publisher, PublishesInside) and publisher.lies_in(staged.database):
+            inside = publisher.held_inside(columns)
+            if inside is not None:
+                return inside
         folder = self.folder / sink.name
         folder.mkdir(parents=True, exist_ok=True)
-        publisher = sink.publisher
-        return publisher.snapshot(self.project, Schema(tuple(columns)), folder) if isinstance(publisher, Readable) else None
+        return publisher.snapshot(self.project, columns, folder) if isinstance(publisher, Readable) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -25,11 +25,9 @@ from headrace.infrastructure.connectors.ledger_table import LedgerTable
 from headrace.infrastructure.connectors.merge_sql import History, Merge
 from headrace.infrastructure.connectors.publishing import TableOptions, shown_path
 from headrace.infrastructure.connectors.snapshots import cells, copied
-from headrace.infrastructure.connectors.staged_rows import INCOMING, check_key, define_incoming, reader
+from headrace.infrastructure.connectors.staged_rows import INCOMING, incoming_rows, reader
+from headrace.infrastructure.duckdb_connection import Connection
 from headrace.infrastructure.sql_text import literal, quoted, quoted_list
-
-if TYPE_CHECKING:
-    import duckdb
 
 #: The name by which the file is known on our connection.
 DATABASE = "target"
@@ -81,10 +79,7 @@ class DuckDBSink(TableOptions):
         with self._reading(project) as there:
             if there and table_publication.needless(there, checkpoint, shown):
                 return Publication(shown, already=True)
-        with tempfile.TemporaryDirectory(prefix="headrace-") as spill, reader(Path(spill)) as con, _faults(shown):
-            define_incoming(con, staged)
-            if self.key:
-                check_key(con, INCOMING, self.key)
+        with incoming_rows(staged, self.key) as con, _faults(shown):
             milestones.reached("about to publish")
             with self._writing(project, con):
                 db = _Table(con, self.table, staged.schema.names)
@@ -104,7 +99,7 @@ class DuckDBSink(TableOptions):
             yield _Table(con, self.table)
 
     @contextmanager
-    def _writing(self, project: Path, con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    def _writing(self, project: Path, con: Connection) -> Iterator[None]:
         """A transaction on the file, which no one else has open. It counts unless something is raised in it."""
         path = project / self.path
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -120,7 +115,7 @@ class DuckDBSink(TableOptions):
 class _Table:
     """The table on a connection that has its file attached."""
 
-    con: duckdb.DuckDBPyConnection
+    con: Connection
     name: str
     names: Sequence[str] = ()
     distinct: str = "IS DISTINCT FROM"
@@ -181,7 +176,7 @@ class _Table:
         self.con.execute(table_publication.create_index_sql(quoted(name), self.table, columns))
 
 
-def _attach(con: duckdb.DuckDBPyConnection, path: Path, *, read_only: bool) -> None:
+def _attach(con: Connection, path: Path, *, read_only: bool) -> None:
     import duckdb
 
     if not _is_duckdb(path):

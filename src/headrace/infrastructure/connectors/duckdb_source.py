@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -18,12 +18,10 @@ from headrace.errors import NonRetryableError, RetryableError
 from headrace.infrastructure.connectors.duckdb_types import duckdb_type
 from headrace.infrastructure.connectors.file_listing import list_files
 from headrace.infrastructure.connectors.table_or_query import ONE_OF, bare, exactly_one
+from headrace.infrastructure.duckdb_connection import Connection, connect
 from headrace.infrastructure.foreign_types import ForeignColumn, describe, notes_of, schema_of
 from headrace.infrastructure.formats.arrow_union import needs_pyarrow
 from headrace.infrastructure.sql_text import literal, quoted
-
-if TYPE_CHECKING:
-    import duckdb
 
 _BATCH_ROWS = 20_000
 
@@ -76,7 +74,7 @@ class DuckDBSource(Plugin):
         with self._connected(project) as con:
             selected = ", ".join(f"{c.expression} AS {quoted(c.name)}" for c in self._columns(con))
             query = f"SELECT {selected} FROM ({self._select}\n) LIMIT {2**62} OFFSET {done}"
-            for rows in con.sql(query).to_arrow_reader(_BATCH_ROWS):
+            for rows in con.arrow_batches(query, _BATCH_ROWS)[1]:
                 done += rows.num_rows
                 yield Batch(rows, Position(str(done)))
 
@@ -92,13 +90,13 @@ class DuckDBSource(Plugin):
         return list_files(project, [self.path])[0].path
 
     @contextmanager
-    def _connected(self, project: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    def _connected(self, project: Path) -> Iterator[Connection]:
         """A connection that can read this file and nothing else, so that a query that is planned here does no more later."""
         import duckdb
 
         file = self._file(project)
         try:
-            with duckdb.connect(file, read_only=True, config={"enable_external_access": False}) as con:
+            with connect(file, access_mode="READ_ONLY", enable_external_access=False) as con:
                 yield con
         except duckdb.CatalogException as error:
             raise NonRetryableError(
@@ -117,7 +115,7 @@ class DuckDBSource(Plugin):
                 f"`{self.path}`: {_said(error)}", hint="see that the query runs in DuckDB, and reads only this file"
             ) from error
 
-    def _columns(self, con: duckdb.DuckDBPyConnection) -> tuple[ForeignColumn, ...]:
+    def _columns(self, con: Connection) -> tuple[ForeignColumn, ...]:
         import duckdb
 
         if self.query is not None:
@@ -130,7 +128,7 @@ class DuckDBSource(Plugin):
             self._demand_table(con)
         return describe(con, f"SELECT * FROM ({self._select}\n)", self.origin)
 
-    def _demand_table(self, con: duckdb.DuckDBPyConnection) -> None:
+    def _demand_table(self, con: Connection) -> None:
         rows = con.execute(
             "SELECT table_schema, table_name FROM information_schema.tables WHERE table_catalog = current_database()"
         ).fetchall()

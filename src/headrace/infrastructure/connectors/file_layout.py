@@ -11,19 +11,17 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from headrace.business.model.schema import Column, Schema
 from headrace.business.model.types import Binary, Decimal, Float, String, Timestamp
 from headrace.business.ports import FileDigest
 from headrace.infrastructure.connectors.duckdb_types import duckdb_type
 from headrace.infrastructure.connectors.staged_rows import parquet, path_list, scalar
+from headrace.infrastructure.duckdb_connection import Connection
 from headrace.infrastructure.formats.parquet_checksums import ParquetSummary, add_checksums
 from headrace.infrastructure.sql_text import literal, quoted
 from headrace.records import record
-
-if TYPE_CHECKING:
-    import duckdb
 
 Format = Literal["parquet", "csv", "jsonl", "arrow"]
 Compression = Literal["none", "snappy", "zstd", "gzip", "lz4"]
@@ -69,7 +67,7 @@ class FileLayout:
 
     # Writing ---------------------------------------------------------------------------------------------------------
 
-    def write(self, con: duckdb.DuckDBPyConnection, query: str, schema: Schema, path: Path) -> tuple[int, FileDigest]:
+    def write(self, con: Connection, query: str, schema: Schema, path: Path) -> tuple[int, FileDigest]:
         """Write the rows of a query to the new file `path`. Returns how many they were."""
         match self.format:
             case "parquet":
@@ -105,14 +103,14 @@ class FileLayout:
             return f"CASE WHEN regexp_matches({name}, '{_FORMULA}') THEN '''' || {name} ELSE {name} END AS {name}"
         return name
 
-    def _write_arrow(self, con: duckdb.DuckDBPyConnection, query: str, path: Path) -> int:
+    def _write_arrow(self, con: Connection, query: str, path: Path) -> int:
         import pyarrow as pa
 
         options = pa.ipc.IpcWriteOptions(compression=self.compression if self.compression in ("lz4", "zstd") else None)
         rows = 0
-        reader = con.sql(query).to_arrow_reader(1 << 16)
-        with reader, pa.OSFile(str(path), "wb") as out, pa.ipc.new_file(out, reader.schema, options=options) as writer:
-            for batch in reader:
+        found, batches = con.arrow_batches(query, 1 << 16)
+        with pa.OSFile(str(path), "wb") as out, pa.ipc.new_file(out, found, options=options) as writer:
+            for batch in batches:
                 writer.write_batch(batch)
                 rows += batch.num_rows
         return rows
@@ -162,7 +160,7 @@ def same_codec(layout: FileLayout, found: ParquetSummary) -> bool:
     return layout.compression is None or found.codecs <= {_parquet_codec(layout.compression)}
 
 
-def from_arrow(con: duckdb.DuckDBPyConnection, file: Path, copy: Path) -> None:
+def from_arrow(con: Connection, file: Path, copy: Path) -> None:
     """Write an Arrow file as a Parquet file, which DuckDB can read as often as it likes."""
     import pyarrow as pa
 

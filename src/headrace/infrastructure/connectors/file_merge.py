@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from headrace.business.model.schema import Schema
 from headrace.business.model.types import Json
@@ -15,11 +14,9 @@ from headrace.infrastructure.connectors.duckdb_types import duckdb_type
 from headrace.infrastructure.connectors.history import instant
 from headrace.infrastructure.connectors.publishing import PublishingOptions
 from headrace.infrastructure.connectors.staged_rows import INCOMING, scalar
+from headrace.infrastructure.duckdb_connection import Connection
 from headrace.infrastructure.sql_text import quoted, quoted_list
 from headrace.records import record
-
-if TYPE_CHECKING:
-    import duckdb
 
 EXISTING, MATCHED, LEAVING = "existing", "matched", "leaving"
 
@@ -40,7 +37,7 @@ class Changes:
 class FileMerge:
     """A merge of `incoming` into `existing`, two views of a connection. `schema` is the target's, with its history columns."""
 
-    con: duckdb.DuckDBPyConnection
+    con: Connection
     options: PublishingOptions
     schema: Schema
     staged: Schema

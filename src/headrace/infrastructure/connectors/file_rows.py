@@ -5,24 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from headrace.business.model.schema import Column, Schema
 from headrace.infrastructure.connectors.duckdb_types import duckdb_type
 from headrace.infrastructure.connectors.file_layout import FileLayout, from_arrow
 from headrace.infrastructure.connectors.manifest import DataFile, Manifest
 from headrace.infrastructure.connectors.staged_rows import empty
+from headrace.infrastructure.duckdb_connection import Connection
 from headrace.infrastructure.sql_text import quoted
-
-if TYPE_CHECKING:
-    import duckdb
 
 
 @dataclass(frozen=True, slots=True)
 class FileRows:
     """The files of a target below `root`, as a connection can read them."""
 
-    con: duckdb.DuckDBPyConnection
+    con: Connection
     layout: FileLayout
     root: Path
     scratch: Path

@@ -37,7 +37,7 @@ class FileSource(Plugin):
         tuple[str, ...], BeforeValidator(_paths, json_schema_input_type=str | tuple[str, ...]), Field(min_length=1)
     ] = Field(
         description="A file, a pattern such as data/*.csv or data/**/*.csv, a folder, or a list of them; from the project folder, or "
-        "of one store: s3://bucket/data/*.csv, gs://, az://, webhdfs://, sftp://, https://"
+        "of one store: s3://bucket/data/*.csv, gs://, az://, hdfs://, webhdfs://, sftp://, https://"
     )
     connection: Profile[StoreConnection] | None = Field(
         None,

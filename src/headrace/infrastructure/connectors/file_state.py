@@ -10,7 +10,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from headrace.business.model.schema import Schema
 from headrace.business.ports import Checkpoint, Publication, Staged
@@ -27,11 +26,9 @@ from headrace.infrastructure.connectors.ledger import extended
 from headrace.infrastructure.connectors.manifest import DataFile, Manifest
 from headrace.infrastructure.connectors.publishing import PublishingOptions
 from headrace.infrastructure.connectors.staged_rows import INCOMING, check_key, define_incoming, reader
+from headrace.infrastructure.duckdb_connection import Connection
 from headrace.infrastructure.formats.parquet_checksums import add_checksums, summary
 from headrace.infrastructure.sql_text import literal, quoted_list
-
-if TYPE_CHECKING:
-    import duckdb
 
 
 @dataclass
@@ -52,7 +49,7 @@ class FileState:
     files: list[DataFile] = field(default_factory=list)
 
     @cached_property
-    def con(self) -> duckdb.DuckDBPyConnection:
+    def con(self) -> Connection:
         """DuckDB with the staged rows, opened when the first file has to be read or written anew."""
         con = self.readers.enter_context(reader(self.scratch / "spill"))
         define_incoming(con, self.staged)

@@ -21,12 +21,12 @@ from headrace.infrastructure.connectors.json_spool import as_planned, keys_of
 from headrace.infrastructure.connectors.rest.asking import Asking
 from headrace.infrastructure.connectors.rest.fetching import Reading
 from headrace.infrastructure.connectors.rest.pages import Pages, pages_options
-from headrace.infrastructure.connectors.rest.reach import origin_of
 from headrace.infrastructure.connectors.rest.reaching import Address, ReachOptions
 from headrace.infrastructure.connectors.rest.since import Since, asking_since
 from headrace.infrastructure.connectors.rest.text_batches import text_batches
 from headrace.infrastructure.connectors.rest.turning import Turned
 from headrace.infrastructure.connectors.stores.http_connection import HttpConnection
+from headrace.infrastructure.connectors.web.urls import origin_of
 from headrace.infrastructure.formats.arrow_union import needs_pyarrow
 from headrace.infrastructure.formats.delimited_head import unique_names
 from headrace.infrastructure.formats.json_path import JsonPath, parts_of

@@ -3,52 +3,34 @@
 from __future__ import annotations
 
 import ssl
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from urllib.parse import unquote, urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from headrace.business.connections import Answer, Profile
-from headrace.business.model.plugin import Plugin
 from headrace.errors import NonRetryableError
+from headrace.infrastructure.connectors.database_connection import DatabaseConnection, ReachedDatabase, round_trip_ms
 from headrace.infrastructure.connectors.mysql_faults import mysql_faults
-from headrace.infrastructure.connectors.tls import TlsOptions
 from headrace.security.secrets import Secret
 
 if TYPE_CHECKING:
     import pymysql
 
-CONNECT_SECONDS = 15
 PORT = 3306
-_QUESTIONS = 5
 #: The number of the driver's error when TLS is demanded of a server that has none.
 _NO_TLS_THERE = 2026
 _URL = "mysql://user@host:port/database, with the password as ${secret:env/NAME}"
 
 
-class MySQLConnection(TlsOptions):
+class MySQLConnection(DatabaseConnection):
     """A database of a MySQL or MariaDB server: by `url`, or by its parts."""
 
     kind: ClassVar[str] = "mysql"
 
     url: Secret | None = Field(None, description=_URL)
-    host: str | None = Field(None, description="Its name or address; a path for a socket there")
     port: Annotated[int, Field(ge=1, le=65_535)] | None = Field(None, description=f"{PORT} unless said")
-    user: str | None = None
-    password: Secret | None = Field(None, description="As ${secret:env/NAME} or ${secret:file/NAME}")
-    database: str | None = None
-    connect_seconds: Annotated[int, Field(ge=1, le=600)] = Field(CONNECT_SECONDS, description="How long to wait for the server")
-
-    @model_validator(mode="after")
-    def _either(self) -> Self:
-        parts = [name for name in ("host", "port", "user", "password", "database") if getattr(self, name) is not None]
-        if self.url is not None and parts:
-            raise ValueError(f"give either `url` or its parts, not `url` and `{parts[0]}`")
-        if self.url is None and self.host is None:
-            raise ValueError("give `host`, or the whole address as `url`")
-        return self
 
     def shown(self) -> str:
         try:
@@ -59,7 +41,6 @@ class MySQLConnection(TlsOptions):
 
     @property
     def system(self) -> str:
-        """The server, by which all who reach it know it: without user, password and database."""
         parts = self._parts()
         return f"mysql://{parts['host']}:{parts['port']}"
 
@@ -124,11 +105,7 @@ class MySQLConnection(TlsOptions):
 
     def reach(self, home: Path) -> Answer:
         with mysql_faults(self.shown()), self.connect(home) as connection:
-            trips = []
-            for _ in range(_QUESTIONS):
-                begun = time.perf_counter()
-                asked(connection, "SELECT 1")
-                trips.append((time.perf_counter() - begun) * 1000)
+            took = round_trip_ms(lambda: asked(connection, "SELECT 1"))
             version, user, database, read_only = asked(connection, "SELECT version(), current_user(), database(), @@read_only")[
                 0
             ]
@@ -144,7 +121,7 @@ class MySQLConnection(TlsOptions):
         notes = [] if database else ["no database is named: name tables as `database.table`"]
         notes += ["the server takes no changes now (read_only)"] if read_only else []
         verified = encryption is not None and self.verifies
-        return Answer(server, str(user), encryption, verified, min(trips), rights, tuple(notes))
+        return Answer(server, str(user), encryption, verified, took, rights, tuple(notes))
 
 
 def asked(connection: pymysql.Connection[Any], query: str) -> list[tuple[Any, ...]]:
@@ -164,7 +141,7 @@ def _granted(grants: list[str], right: str, database: str | None) -> bool:
     return False
 
 
-class ReachedMySQL(Plugin):
+class ReachedMySQL(ReachedDatabase):
     """What reaches a MySQL or MariaDB database: by its address, or by a connection."""
 
     url: Secret | None = Field(None, description=f"{_URL}; or give `connection`")
@@ -172,19 +149,13 @@ class ReachedMySQL(Plugin):
         None, description="The name of a connection of kind `mysql` in headrace.toml"
     )
 
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        if (self.url is None) == (self.connection is None):
-            raise ValueError("give either `connection` or `url`" + ("" if self.url is None else ", not both"))
-        return self
-
     @property
     def system(self) -> str:
         return self._reached.system
 
     def connect(self, **settings: Any) -> pymysql.Connection[Any]:
         """An open connection, with these settings of the driver. Raises its errors."""
-        return self._reached.connect(self.connection.home if self.connection else Path(), **settings)
+        return self._reached.connect(self.home, **settings)
 
     @property
     def _reached(self) -> MySQLConnection:

@@ -6,9 +6,8 @@ nothing has changed that readers or ledgers see; then one transaction deletes, i
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC
 from importlib.util import find_spec
@@ -17,11 +16,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from headrace.business.model.schema import Schema
 from headrace.business.model.types import DataType, Decimal, Float
-from headrace.business.ports import Checkpoint, Fence, Publication, Staged
+from headrace.business.ports import Checkpoint, Publication, Staged
 from headrace.errors import NonRetryableError, RetryableError
-from headrace.infrastructure.connectors import fence_table, fences, ledger_table, milestones, table_publication
+from headrace.infrastructure.connectors import fence_table, ledger_table, milestones
 from headrace.infrastructure.connectors.fence_table import FenceTable
-from headrace.infrastructure.connectors.ledger import checkpoints
 from headrace.infrastructure.connectors.ledger_table import LedgerTable
 from headrace.infrastructure.connectors.mysql_columns import ticked
 from headrace.infrastructure.connectors.mysql_connection import ReachedMySQL, asked
@@ -29,13 +27,13 @@ from headrace.infrastructure.connectors.mysql_faults import mysql_faults
 from headrace.infrastructure.connectors.mysql_merge_sql import MySQLHistory, MySQLMerge
 from headrace.infrastructure.connectors.mysql_source import MySQLSource
 from headrace.infrastructure.connectors.mysql_types import MOST_SCALE, TEXT, is_text, literal_cell, mysql_type, takes
-from headrace.infrastructure.connectors.publishing import TableOptions
+from headrace.infrastructure.connectors.server_sink import ServerSink
 from headrace.infrastructure.connectors.snapshots import copied_arrow
-from headrace.infrastructure.connectors.staged_rows import INCOMING, check_key, define_incoming, reader, scalar
+from headrace.infrastructure.connectors.staged_rows import INCOMING, incoming_rows, scalar
+from headrace.infrastructure.duckdb_connection import Connection
 from headrace.infrastructure.sql_text import literal, quoted, quoted_list
 
 if TYPE_CHECKING:
-    import duckdb
     import pymysql
 
 LOCK_SECONDS = 60
@@ -54,13 +52,10 @@ _ROWS = 5_000
 _KEY_CHARACTERS = 191
 
 
-class MySQLSink(ReachedMySQL, TableOptions):
+class MySQLSink(ReachedMySQL, ServerSink):
     """A table of a MySQL or MariaDB database."""
 
     kind: ClassVar[str] = "mysql"
-
-    def target(self, project: Path) -> str:  # noqa: ARG002  a server is where it is
-        return f"mysql ({self.table})"
 
     def problems(self, schema: Schema) -> Iterable[str]:
         yield from self.table_problems(schema)
@@ -75,26 +70,9 @@ class MySQLSink(ReachedMySQL, TableOptions):
             if isinstance(column.type, Decimal) and column.type.scale > MOST_SCALE:
                 yield f"`{column.name}` is {column.type}, and MySQL has at most {MOST_SCALE} digits behind the point; cast it"
 
-    def guarantee(self) -> str:
-        return "exactly once: rows and ledger change in one transaction, and readers see the state before it until it commits"
-
-    def ledger(self, project: Path) -> Sequence[Checkpoint]:
-        with mysql_faults(self.target(project)), self._connected() as connection:
-            db = _Database(connection, self.table)
-            return checkpoints(db.ledger.read()) if db.columns() is not None else ()
-
-    def fence(self, project: Path, pipeline: str, fence: Fence) -> None:
-        shown = self.target(project)
-        with mysql_faults(shown), self._connected() as connection:
-            db = _Database(connection, self.table)
-            db.alone(shown)
-            fences.admit(db.fences, pipeline, fence, shown)
-            connection.commit()
-            milestones.reached("committed")
-
     def snapshot(self, project: Path, columns: Schema, folder: Path) -> Staged | None:
-        with mysql_faults(self.target(project)), self._connected() as connection:
-            db = _Database(connection, self.table)
+        with self._faults(self.target(project)), self._connect() as connection:
+            db = self._there(connection)
             there = db.columns()
         if there is None:
             return None
@@ -106,28 +84,27 @@ class MySQLSink(ReachedMySQL, TableOptions):
 
     def publish(self, project: Path, staged: Staged, checkpoint: Checkpoint) -> Publication:
         shown = self.target(project)
-        with tempfile.TemporaryDirectory(prefix="headrace-") as spill, reader(Path(spill)) as rows:
-            define_incoming(rows, staged)
-            if self.key:
-                check_key(rows, INCOMING, self.key)
+        with incoming_rows(staged, self.key) as rows:
             _refuse_what_is_no_number(rows, staged.schema)
             milestones.reached("about to publish")
-            with mysql_faults(shown), self._connected() as connection:
-                db = _Table(connection, self.table, rows, staged.schema, self.key)
-                db.alone(shown)
-                db.prepare(shown)
-                done = table_publication.publish(db, self, staged, checkpoint, shown)
-                connection.commit()
-                milestones.reached("committed")
-        return done
+            with self._faults(shown), self._connect() as connection:
+                db = _Table(connection, self.table, shown, rows, staged.schema, self.key)
+                db.alone()
+                db.prepare()
+                return self._publish_on(connection, db, staged, checkpoint, shown)
+
+    def _faults(self, shown: str) -> AbstractContextManager[None]:
+        return mysql_faults(shown)
 
     @contextmanager
-    def _connected(self) -> Iterator[pymysql.Connection[Any]]:
-        """A connection whose transaction is rolled back unless it is committed."""
+    def _connect(self) -> Iterator[pymysql.Connection[Any]]:
         with self.connect() as connection:
             for setting in _SETTINGS:
                 connection.query(setting)
             yield connection
+
+    def _there(self, connection: pymysql.Connection[Any]) -> _Database:
+        return _Database(connection, self.table, self.target(Path()))
 
 
 @dataclass
@@ -136,23 +113,24 @@ class _Database:
 
     connection: pymysql.Connection[Any]
     table_name: str
+    shown: str
 
     def __post_init__(self) -> None:
         database, _, self.bare = self.table_name.rpartition(".")
         self.database = database or str(asked(self.connection, "SELECT coalesce(database(), '')")[0][0])
         if not self.database:
             raise NonRetryableError(
-                f"mysql ({self.table_name}): no database is named", hint="name it in the address, or write `database.table`"
+                f"{self.shown}: no database is named", hint="name it in the address, or write `database.table`"
             )
         self.table = self._beside(self.bare)
         self.ledger = LedgerTable(self, self._beside(ledger_table.NAME), self.bare, TEXT)
         self.fences = FenceTable(self, self._beside(fence_table.NAME), self.bare, TEXT)
 
-    def alone(self, shown: str) -> None:
+    def alone(self) -> None:
         """Be the only one who publishes to this database until the connection is closed."""
         name = literal(f"headrace {self.database}"[:_LONGEST_NAME])
         if self.rows(f"SELECT GET_LOCK({name}, {LOCK_SECONDS})")[0][0] != 1:
-            raise RetryableError(f"{shown}: another publication is under way", hint="run again when it is done")
+            raise RetryableError(f"{self.shown}: another publication is under way", hint="run again when it is done")
 
     def run(self, statement: str) -> int:
         with self.connection.cursor() as cursor:
@@ -183,20 +161,20 @@ class _Database:
 class _Table(_Database):
     """The table in a transaction, and the staged rows on a connection of DuckDB."""
 
-    incoming: duckdb.DuckDBPyConnection
+    incoming: Connection
     schema: Schema
     key: Sequence[str]
     distinct: str = ""
     defining_commits: bool = True
 
-    def prepare(self, shown: str) -> None:
+    def prepare(self) -> None:
         """Make sure of what the publication stands on."""
         self.ledger.create()
         where = f"table_schema = {literal(self.database)} AND table_name = {literal(self.bare)}"
         engines = self.rows(f"SELECT engine FROM information_schema.tables WHERE {where}")
         if engines and str(engines[0][0]).lower() != "innodb":
             hint = f"ALTER TABLE {self.bare} ENGINE = InnoDB"
-            raise NonRetryableError(f"{shown}: tables of the engine {engines[0][0]} know no transactions", hint=hint)
+            raise NonRetryableError(f"{self.shown}: tables of the engine {engines[0][0]} know no transactions", hint=hint)
 
     def merging(self, target: str, incoming: str, columns: Sequence[str], key: Sequence[str], distinct: str) -> MySQLMerge:
         return MySQLMerge(target, incoming, columns, key, distinct, self._texts)
@@ -269,7 +247,7 @@ class _Table(_Database):
         return int(self.connection.query(head + ",".join(values)))
 
 
-def _refuse_what_is_no_number(rows: duckdb.DuckDBPyConnection, schema: Schema) -> None:
+def _refuse_what_is_no_number(rows: Connection, schema: Schema) -> None:
     """MySQL has no NaN and no infinity."""
     for column in schema:
         if isinstance(column.type, Float):

@@ -4,33 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 from pydantic import Field, model_validator
 
 from headrace.business.model.schema import Column, Schema, did_you_mean
 from headrace.business.ports import ArrowScan, Batch, Position
 from headrace.errors import NonRetryableError
-from headrace.infrastructure.connectors.mysql_columns import MySQLColumn, parsed, select, text_literal, ticked
+from headrace.infrastructure.connectors.mysql_columns import MySQLColumn, select, text_literal, ticked
 from headrace.infrastructure.connectors.mysql_connection import ReachedMySQL, asked
 from headrace.infrastructure.connectors.mysql_faults import mysql_faults
+from headrace.infrastructure.connectors.mysql_parallel import Waiting, demand_snapshots, key_ranges, snapshots, whole_number_key
+from headrace.infrastructure.connectors.mysql_reading import batches, snapshot
+from headrace.infrastructure.connectors.side_by_side import side_by_side
 from headrace.infrastructure.connectors.table_or_query import ONE_OF, bare, exactly_one
-from headrace.infrastructure.foreign_types import arrow_type
 from headrace.infrastructure.formats.arrow_union import needs_pyarrow
 
 if TYPE_CHECKING:
     import pyarrow as pa
     import pymysql
-
-#: So much text is parsed at a time, and so many rows are asked of the driver at a time.
-_BLOCK = 4 << 20
-_ROWS = 200
-
-_SETTINGS = (
-    "SET SESSION time_zone = '+00:00', SESSION net_write_timeout = 3600",
-    "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
-    "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
-)
 
 
 class MySQLSource(ReachedMySQL):
@@ -41,9 +33,14 @@ class MySQLSource(ReachedMySQL):
 
     table: str | None = Field(None, description=f"The table or view, or `database.table`; {ONE_OF}")
     query: str | None = Field(None, description=f"A SELECT in the server's dialect; {ONE_OF}")
+    parallel: Annotated[int, Field(ge=1, le=64)] = Field(
+        1, description="Over how many connections to read a table at once, each by ranges of its primary key, all of one moment"
+    )
 
     @model_validator(mode="after")
     def _either(self) -> Self:
+        if self.parallel > 1 and self.query is not None:
+            raise ValueError("`parallel` parts a table by its primary key: give `table`, or leave it out")
         return exactly_one(self, self.table, self.query)
 
     @property
@@ -58,7 +55,7 @@ class MySQLSource(ReachedMySQL):
         def whose(condition: str = "true") -> ArrowScan:
             return ArrowScan(
                 Schema(tuple(Column(c.name, c.type) for c in columns)),
-                open=lambda: self._batches(columns, condition),
+                open=lambda: self._opened(columns, condition),
                 origin=self.origin,
                 notes=tuple(c.note for c in columns if c.note),
                 disordered=frozenset(c.name for c in columns if c.disordered),
@@ -87,7 +84,11 @@ class MySQLSource(ReachedMySQL):
     def _select(self) -> str:
         if self.query is not None:
             return bare(self.query)
-        return f"SELECT * FROM {'.'.join(ticked(part) for part in str(self.table).split('.'))}"
+        return f"SELECT * FROM {self._written}"
+
+    @property
+    def _written(self) -> str:
+        return ".".join(ticked(part) for part in str(self.table).split("."))
 
     def _columns(self) -> tuple[MySQLColumn, ...]:
         """The columns of the result, of which no row is asked for."""
@@ -98,67 +99,48 @@ class MySQLSource(ReachedMySQL):
             fields = cursor._result.fields  # noqa: SLF001
         return tuple(MySQLColumn(f.name, f.type_code, f.flags, f.charsetnr, f.length, f.scale) for f in fields)
 
+    @property
+    def _named(self) -> tuple[str, str]:
+        """The database, as an expression of SQL, and the name of the table."""
+        database, _, table = str(self.table).rpartition(".")
+        return text_literal(database) if database else "database()", table
+
     def _demand_table(self, connection: pymysql.Connection[Any]) -> None:
         if self.table is None:
             return
-        database, _, table = self.table.rpartition(".")
-        schema = text_literal(database) if database else "database()"
+        schema, table = self._named
         listed = "SELECT table_name FROM information_schema.tables WHERE "
         if not asked(connection, f"{listed} table_schema = {schema} AND table_name = {text_literal(table)}"):
             names = [str(row[0]) for row in asked(connection, f"{listed} table_schema = {schema} ORDER BY 1")]
             raise NonRetryableError(f"mysql has no table `{self.table}`", hint=did_you_mean(table, names))
+        if self.parallel > 1:
+            demand_snapshots(connection, schema, table)
+            whole_number_key(connection, schema, table)
+
+    def _opened(self, columns: Sequence[MySQLColumn], condition: str) -> Iterator[pa.RecordBatch]:
+        if self.parallel == 1:
+            yield from self._batches(columns, condition)
+            return
+        with mysql_faults(self.origin), snapshots(self.connect, self._written, self.parallel, self.origin) as connections:
+            waiting = Waiting(self._ranges(connections[0]))
+
+            def part(connection: pymysql.Connection[Any]) -> Iterator[pa.RecordBatch]:
+                for keys in waiting:
+                    query = select(columns, f"{self._select} WHERE {keys}", condition)
+                    yield from batches(connection, query, columns, self.origin)
+
+            yield from side_by_side(connections, part)
+
+    def _ranges(self, connection: pymysql.Connection[Any]) -> Sequence[str]:
+        """Conditions on the key, in the snapshot of a connection."""
+        key = whole_number_key(connection, *self._named)
+        lowest, highest = asked(
+            connection, f"SELECT CAST(MIN({ticked(key)}) AS CHAR), CAST(MAX({ticked(key)}) AS CHAR) FROM {self._written}"
+        )[0]
+        bounds = None if lowest is None else (int(lowest), int(highest))
+        return key_ranges(ticked(key), bounds, self.parallel)
 
     def _batches(self, columns: Sequence[MySQLColumn], condition: str = "true", skip: int = 0) -> Iterator[pa.RecordBatch]:
-        import pyarrow as pa
-        from pymysql.cursors import SSCursor
-
-        schema = pa.schema([pa.field(c.name, arrow_type(c.type)) for c in columns])
         query = select(columns, self._select, condition) + (f" LIMIT {2**63} OFFSET {int(skip)}" if skip else "")
-        with mysql_faults(self.origin):
-            connection = self.connect(cursorclass=SSCursor, use_unicode=False)
-            try:
-                for setting in _SETTINGS:
-                    connection.query(setting)
-                cursor = connection.cursor()
-                cursor.execute(query)
-                lines: list[bytes] = []
-                size = 0
-                while rows := cursor.fetchmany(_ROWS):
-                    for (line,) in rows:
-                        if line is None:
-                            raise self._too_large()
-                        lines.append(line)
-                        size += len(line)
-                    if size >= _BLOCK:
-                        yield self._parsed(columns, lines, schema)
-                        lines, size = [], 0
-                if lines:
-                    yield self._parsed(columns, lines, schema)
-            finally:
-                _break_off(connection)
-
-    def _parsed(self, columns: Sequence[MySQLColumn], lines: Sequence[bytes], schema: pa.Schema) -> pa.RecordBatch:
-        import pyarrow as pa
-
-        try:
-            return parsed(columns, b"\n".join(lines) + b"\n", schema)
-        except pa.ArrowInvalid as error:
-            said = str(error).partition("\n")[0]
-            hint = (
-                "the server allows what is no value elsewhere: select it otherwise with `query`, such as NULLIF(day, '0000-00-00'), "
-                "or TIME_TO_SEC(t) for times beyond 24 hours"
-            )
-            raise NonRetryableError(f"{self.origin}: {said}", hint=hint) from error
-
-    def _too_large(self) -> NonRetryableError:
-        return NonRetryableError(
-            f"{self.origin}: a row is larger than the server's `max_allowed_packet`",
-            hint="raise it there, or leave a column out",
-        )
-
-
-def _break_off(connection: Any) -> None:
-    """Close a connection without first reading all rows that are left, as the driver would."""
-    if connection._result is not None:  # noqa: SLF001
-        connection._result.unbuffered_active = False  # noqa: SLF001
-    connection._force_close()  # noqa: SLF001
+        with mysql_faults(self.origin), snapshot(self.connect) as connection:
+            yield from batches(connection, query, columns, self.origin)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from headrace.business.connections import Answer, Profile
-from headrace.business.model.plugin import Plugin
-from headrace.infrastructure.connectors.tls import TlsOptions
+from headrace.infrastructure.connectors.database_connection import DatabaseConnection, ReachedDatabase, round_trip_ms
 from headrace.infrastructure.detours import led_to, system_of
 from headrace.infrastructure.postgresql.faults import explained, shown_url
 from headrace.security.secrets import Secret
@@ -18,8 +16,6 @@ from headrace.security.secrets import Secret
 if TYPE_CHECKING:
     import psycopg
 
-CONNECT_SECONDS = 15
-_QUESTIONS = 5
 _URL = "postgresql://user@host:port/database, with the password as ${secret:env/NAME}"
 _SSLMODE = {"off": "disable"}
 _RIGHTS = (
@@ -29,27 +25,14 @@ _RIGHTS = (
 )
 
 
-class PostgresConnection(TlsOptions):
+class PostgresConnection(DatabaseConnection):
     """A PostgreSQL database: by `url`, or by its parts."""
 
     kind: ClassVar[str] = "postgres"
 
     url: Secret | None = Field(None, description=_URL)
-    host: str | None = Field(None, description="Its name or address; a folder for a socket there")
     port: Annotated[int, Field(ge=1, le=65_535)] | None = Field(None, description="5432 unless said")
-    user: str | None = None
-    password: Secret | None = Field(None, description="As ${secret:env/NAME} or ${secret:file/NAME}")
     database: str | None = Field(None, description="As the user unless said")
-    connect_seconds: Annotated[int, Field(ge=1, le=600)] = Field(CONNECT_SECONDS, description="How long to wait for the server")
-
-    @model_validator(mode="after")
-    def _either(self) -> Self:
-        parts = [name for name in ("host", "port", "user", "password", "database") if getattr(self, name) is not None]
-        if self.url is not None and parts:
-            raise ValueError(f"give either `url` or its parts, not `url` and `{parts[0]}`")
-        if self.url is None and self.host is None:
-            raise ValueError("give `host`, or the whole address as `url`")
-        return self
 
     def shown(self) -> str:
         if self.url is not None:
@@ -58,7 +41,6 @@ class PostgresConnection(TlsOptions):
 
     @property
     def system(self) -> str:
-        """The server, by which all who reach it know it: without user, password and database."""
         return system_of(self.url.reveal()) if self.url is not None else f"postgres://{self.host}:{self.port or 5432}"
 
     def address(self, home: Path) -> str:
@@ -86,11 +68,7 @@ class PostgresConnection(TlsOptions):
             raise explained(self.shown(), error) from error
 
     def _asked(self, connection: psycopg.Connection[Any]) -> Answer:
-        trips = []
-        for _ in range(_QUESTIONS):
-            begun = time.perf_counter()
-            connection.execute("SELECT 1").fetchone()
-            trips.append((time.perf_counter() - begun) * 1000)
+        took = round_trip_ms(lambda: connection.execute("SELECT 1").fetchone())
         user, whole, version, standby, schemas, temporary, tables, schema = connection.execute(_RIGHTS).fetchall()[0]
         tls = connection.execute(
             "SELECT version || ' ' || cipher FROM pg_stat_ssl WHERE pid = pg_backend_pid() AND ssl"
@@ -102,12 +80,10 @@ class PostgresConnection(TlsOptions):
             "make temporary tables": temporary,
         }
         notes = ("it is a standby: nothing can be written here",) if standby else ()
-        return Answer(
-            f"{name} {version}", user, tls[0] if tls else None, bool(tls) and self.verifies, min(trips), rights, notes
-        )
+        return Answer(f"{name} {version}", user, tls[0] if tls else None, bool(tls) and self.verifies, took, rights, notes)
 
 
-class ReachedPostgres(Plugin):
+class ReachedPostgres(ReachedDatabase):
     """What reaches a PostgreSQL database: by its address, or by a connection."""
 
     url: Secret | None = Field(None, description=f"{_URL}; or give `connection`")
@@ -115,16 +91,10 @@ class ReachedPostgres(Plugin):
         None, description="The name of a connection of kind `postgres` in headrace.toml"
     )
 
-    @model_validator(mode="after")
-    def _one_way(self) -> Self:
-        if (self.url is None) == (self.connection is None):
-            raise ValueError("give either `connection` or `url`" + ("" if self.url is None else ", not both"))
-        return self
-
     @property
     def address(self) -> str:
         """As libpq reads it, secrets included. Do not keep it."""
-        return led_to(self._reached.address(self.connection.home if self.connection else Path()))
+        return led_to(self._reached.address(self.home))
 
     @property
     def system(self) -> str:

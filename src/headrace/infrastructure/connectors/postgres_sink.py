@@ -6,33 +6,32 @@ when a column is added do readers wait for the commit. Other writers wait.
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from headrace.business.inside import StagedTable
+from headrace.business.inside import HeldInside, StagedTable
 from headrace.business.model.schema import Schema
-from headrace.business.model.types import Enum, Json, String
-from headrace.business.ports import Checkpoint, Fence, Publication, Staged
+from headrace.business.model.types import DataType, Enum, Json, List, String, Struct
+from headrace.business.ports import Checkpoint, Publication, Staged
 from headrace.errors import NonRetryableError, RetryableError
-from headrace.infrastructure.connectors import fences, milestones, table_publication
-from headrace.infrastructure.connectors.ledger import checkpoints
+from headrace.infrastructure.connectors import milestones
 from headrace.infrastructure.connectors.postgres_connection import ReachedPostgres
 from headrace.infrastructure.connectors.postgres_source import PostgresSource
 from headrace.infrastructure.connectors.postgres_table import CopiedInto, InsertedInto, PostgresDatabase
-from headrace.infrastructure.connectors.publishing import TableOptions
+from headrace.infrastructure.connectors.server_sink import ServerSink
 from headrace.infrastructure.connectors.snapshots import copied_arrow
-from headrace.infrastructure.connectors.staged_rows import INCOMING, check_key, define_incoming, demand_key, reader, scalar
+from headrace.infrastructure.connectors.staged_rows import INCOMING, demand_key, incoming_rows, scalar
 from headrace.infrastructure.connectors.table_publication import LONGEST_NAME
+from headrace.infrastructure.duckdb_connection import Connection
 from headrace.infrastructure.postgresql.faults import explained, postgres_faults
 from headrace.infrastructure.postgresql.identity import identity_of
+from headrace.infrastructure.postgresql.types import takes
 from headrace.infrastructure.sql_text import quoted, quoted_list
 
 if TYPE_CHECKING:
-    import duckdb
     import psycopg
 
 #: For the transaction alone, so that a connection that a pool lends us goes back as it was. Whoever waited for another must see
@@ -46,13 +45,10 @@ _SETTINGS = {
 _UNSTORABLE = {"22021", "22P05"}
 
 
-class PostgresSink(ReachedPostgres, TableOptions):
+class PostgresSink(ReachedPostgres, ServerSink):
     """A table of a PostgreSQL database."""
 
     kind: ClassVar[str] = "postgres"
-
-    def target(self, project: Path) -> str:  # noqa: ARG002  a server is where it is
-        return f"postgres ({self.table})"
 
     def problems(self, schema: Schema) -> Iterable[str]:
         yield from self.table_problems(schema)
@@ -64,23 +60,6 @@ class PostgresSink(ReachedPostgres, TableOptions):
             if len(name.encode()) > LONGEST_NAME:
                 yield f"the name `{name}` has more than {LONGEST_NAME} bytes, and PostgreSQL would cut it; choose a shorter one"
 
-    def guarantee(self) -> str:
-        return "exactly once: rows and ledger change in one transaction, and readers see the state before it until it commits"
-
-    def ledger(self, project: Path) -> Sequence[Checkpoint]:
-        with postgres_faults(self.target(project)), self._connect() as connection:
-            db = PostgresDatabase(connection, self.table)
-            return checkpoints(db.ledger.read()) if db.columns() is not None else ()
-
-    def fence(self, project: Path, pipeline: str, fence: Fence) -> None:
-        shown = self.target(project)
-        with postgres_faults(shown), self._connect() as connection:
-            db = PostgresDatabase(connection, self.table)
-            db.alone()
-            fences.admit(db.fences, pipeline, fence, shown)
-            connection.commit()
-            milestones.reached("committed")
-
     def snapshot(self, project: Path, columns: Schema, folder: Path) -> Staged | None:
         with postgres_faults(self.target(project)), self._connect() as connection:
             db = PostgresDatabase(connection, self.table)
@@ -90,6 +69,15 @@ class PostgresSink(ReachedPostgres, TableOptions):
         names = quoted_list(c for c in columns.names if c in there) or 'NULL AS "no column"'
         rows = PostgresSource(url=self.url, connection=self.connection, query=f"SELECT {names} FROM {db.table}{self.in_force}")
         return copied_arrow(rows.scan(project), columns, folder)
+
+    def held_inside(self, columns: Schema) -> HeldInside | None:
+        with postgres_faults(self.target(Path())), self._connect() as connection:
+            db = PostgresDatabase(connection, self.table)
+            there, database = db.columns(), identity_of(connection)
+        if there is None or not all(_is_as_stored(there[c.name], c.type) for c in columns if c.name in there):
+            return None
+        cells = (quoted(c.name) if c.name in there else f"NULL AS {quoted(c.name)}" for c in columns)
+        return HeldInside(database, f"SELECT {', '.join(cells)} FROM {db.table}{self.in_force}", columns)
 
     def moved(self, place: str) -> PostgresSink:
         """In a schema of that name, with the old one in the table's own, since there may be two tables of one name."""
@@ -101,18 +89,12 @@ class PostgresSink(ReachedPostgres, TableOptions):
 
     def publish(self, project: Path, staged: Staged, checkpoint: Checkpoint) -> Publication:
         shown = self.target(project)
-        with tempfile.TemporaryDirectory(prefix="headrace-") as spill, reader(Path(spill)) as rows:
-            define_incoming(rows, staged)
-            if self.key:
-                check_key(rows, INCOMING, self.key)
+        with incoming_rows(staged, self.key) as rows:
             milestones.reached("about to publish")
             with _faults(shown, rows, staged.schema), self._connect() as connection:
                 db = CopiedInto(connection, self.table, staged.schema, rows)
                 db.prepare()
-                done = table_publication.publish(db, self, staged, checkpoint, shown)
-                connection.commit()
-                milestones.reached("committed")
-        return done
+                return self._publish_on(connection, db, staged, checkpoint, shown)
 
     def lies_in(self, database: str) -> bool:
         with postgres_faults(self.target(Path())), self._connect() as connection:
@@ -126,10 +108,13 @@ class PostgresSink(ReachedPostgres, TableOptions):
             if self.key:
                 demand_key(db.rows, staged.table, self.key)
             db.prepare()
-            done = table_publication.publish(db, self, staged, checkpoint, shown)
-            connection.commit()
-            milestones.reached("committed")
-        return done
+            return self._publish_on(connection, db, staged, checkpoint, shown)
+
+    def _faults(self, shown: str) -> AbstractContextManager[None]:
+        return postgres_faults(shown)
+
+    def _there(self, connection: psycopg.Connection[tuple[Any, ...]]) -> PostgresDatabase:
+        return PostgresDatabase(connection, self.table)
 
     def _connect(self) -> psycopg.Connection[tuple[Any, ...]]:
         """A connection whose transaction begins with its first statement, and is rolled back unless it is committed."""
@@ -144,8 +129,14 @@ class PostgresSink(ReachedPostgres, TableOptions):
         return connection
 
 
+def _is_as_stored(there: str, kind: DataType) -> bool:
+    """Whether a column of the type `there` holds values of `kind` as such, and not written as text or JSON."""
+    written = isinstance(kind, Struct) or (isinstance(kind, List) and not there.endswith("[]"))
+    return takes(there, kind) and not written
+
+
 @contextmanager
-def _faults(shown: str, rows: duckdb.DuckDBPyConnection, schema: Schema) -> Iterator[None]:
+def _faults(shown: str, rows: Connection, schema: Schema) -> Iterator[None]:
     """As `postgres_faults`, and names the column with a character that PostgreSQL cannot store."""
     import duckdb
     import psycopg
@@ -161,7 +152,7 @@ def _faults(shown: str, rows: duckdb.DuckDBPyConnection, schema: Schema) -> Iter
         raise explained(shown, error) from error
 
 
-def _refuse_nul(rows: duckdb.DuckDBPyConnection, schema: Schema) -> None:
+def _refuse_nul(rows: Connection, schema: Schema) -> None:
     """Looked for only after PostgreSQL refused, so that the many loads without such characters do not pay for it."""
     for column in schema:
         if isinstance(column.type, String | Enum | Json):

@@ -15,7 +15,7 @@ from headrace.business.model.schema import Column, Schema, did_you_mean
 from headrace.business.ports import Batch, Position
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.connectors.postgres_connection import ReachedPostgres
-from headrace.infrastructure.connectors.postgres_parallel import page_ranges, side_by_side
+from headrace.infrastructure.connectors.side_by_side import side_by_side
 from headrace.infrastructure.connectors.table_or_query import ONE_OF, bare, exactly_one
 from headrace.infrastructure.formats.arrow_union import needs_pyarrow
 from headrace.infrastructure.postgresql.columns import NUMERIC, PostgresColumn
@@ -158,3 +158,14 @@ def _named(connection: psycopg.Connection[tuple[Any, ...]], columns: Sequence[Po
     known = "SELECT oid::bigint, format_type(oid, NULL) FROM pg_type WHERE oid::bigint = ANY(%s) AND typtype <> 'e'"
     names: dict[int, str] = dict(connection.execute(known, (foreign,)).fetchall()) if foreign else {}
     yield from (replace(column, there=names.get(column.oid, "")) for column in columns)
+
+
+def page_ranges(pages: int, parts: int) -> Sequence[str]:
+    """Conditions that part a table of so many pages as evenly as can be. The last is open, and there is at least one."""
+    parts = max(1, min(parts, pages))
+    bounds = [pages * n // parts for n in range(parts)]
+    made = []
+    for number, low in enumerate(bounds):
+        upper = f" AND ctid < '({bounds[number + 1]},0)'" if number + 1 < parts else ""
+        made.append(f"ctid >= '({low},0)'{upper}")
+    return made

@@ -19,12 +19,12 @@ from headrace.infrastructure.connectors.history import instant
 from headrace.infrastructure.connectors.ledger_table import LedgerTable
 from headrace.infrastructure.connectors.merge_sql import History, Merge
 from headrace.infrastructure.connectors.staged_rows import INCOMING
+from headrace.infrastructure.duckdb_connection import Connection
 from headrace.infrastructure.postgresql.copying import copy_rows
 from headrace.infrastructure.postgresql.types import copy_cell, postgres_type, takes
 from headrace.infrastructure.sql_text import literal, quoted, quoted_list
 
 if TYPE_CHECKING:
-    import duckdb
     import psycopg
 
 
@@ -123,7 +123,7 @@ class PostgresTable(PostgresDatabase, ABC):
 class CopiedInto(PostgresTable):
     """Rows come by COPY from a connection of DuckDB that knows them as `INCOMING`."""
 
-    incoming: duckdb.DuckDBPyConnection
+    incoming: Connection
 
     def _fill(self, table: str) -> int:
         cells = ", ".join(map(copy_cell, self.staged))

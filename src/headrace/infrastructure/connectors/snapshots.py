@@ -5,22 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from headrace.business.model.schema import Column, Schema
 from headrace.business.model.types import DataType, Json, List, String, Struct
 from headrace.business.ports import ArrowScan, Staged
 from headrace.infrastructure.connectors.duckdb_types import duckdb_type
 from headrace.infrastructure.connectors.staged_rows import empty, reader, scalar
+from headrace.infrastructure.duckdb_connection import Connection
 from headrace.infrastructure.sql_text import literal, quoted
-
-if TYPE_CHECKING:
-    import duckdb
 
 _FILE = "held.parquet"
 
 
-def copied(con: duckdb.DuckDBPyConnection, query: str, wanted: Schema, folder: Path) -> Staged:
+def copied(con: Connection, query: str, wanted: Schema, folder: Path) -> Staged:
     """The rows of a query that has the wanted columns."""
     path = folder / _FILE
     rows = scalar(con, f"COPY ({query}) TO {literal(str(path))} (FORMAT parquet)")

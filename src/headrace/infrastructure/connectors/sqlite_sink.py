@@ -8,13 +8,12 @@ ISO 8601 (instants in UTC), lists, structs and JSON as JSON.
 from __future__ import annotations
 
 import sqlite3
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -30,11 +29,9 @@ from headrace.infrastructure.connectors.merge_sql import History, Merge
 from headrace.infrastructure.connectors.publishing import TableOptions, shown_path
 from headrace.infrastructure.connectors.snapshots import copied_arrow
 from headrace.infrastructure.connectors.sqlite_source import SQLiteSource
-from headrace.infrastructure.connectors.staged_rows import INCOMING, check_key, define_incoming, reader
+from headrace.infrastructure.connectors.staged_rows import INCOMING, incoming_rows
+from headrace.infrastructure.duckdb_connection import Connection
 from headrace.infrastructure.sql_text import literal, quoted, quoted_list
-
-if TYPE_CHECKING:
-    import duckdb
 
 BATCH = 20_000
 _LATER = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM}
@@ -86,10 +83,7 @@ class SQLiteSink(TableOptions):
         with self._reading(project) as db:
             if db and table_publication.needless(db, checkpoint, shown):
                 return Publication(shown, already=True)
-        with tempfile.TemporaryDirectory(prefix="headrace-") as spill, reader(Path(spill)) as rows:
-            define_incoming(rows, staged)
-            if self.key:
-                check_key(rows, INCOMING, self.key)
+        with incoming_rows(staged, self.key) as rows:
             _refuse_nan(rows, staged.schema)
             milestones.reached("about to publish")
             with self._writing(project) as con:
@@ -159,7 +153,7 @@ class _Database:
 class _Table(_Database):
     """The table in a transaction, and the staged rows on a connection of DuckDB."""
 
-    incoming: duckdb.DuckDBPyConnection
+    incoming: Connection
     schema: Schema
     key: Sequence[str]
     distinct: str = "IS NOT"
@@ -243,7 +237,7 @@ def _affinity(declared: str) -> str:
     return "REAL" if any(word in text for word in ("REAL", "FLOA", "DOUB")) else "NUMERIC"
 
 
-def _refuse_nan(rows: duckdb.DuckDBPyConnection, schema: Schema) -> None:
+def _refuse_nan(rows: Connection, schema: Schema) -> None:
     """SQLite would store NaN as null, without a word."""
     floats = [c.name for c in schema if isinstance(c.type, Float)]
     if not floats:

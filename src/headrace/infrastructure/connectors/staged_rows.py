@@ -8,16 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryDirectory
+from typing import Any
 
 from headrace.business.model.schema import Schema
 from headrace.business.ports import Staged
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.connectors.duckdb_types import duckdb_type
+from headrace.infrastructure.duckdb_connection import Connection, connect
 from headrace.infrastructure.sql_text import literal, quoted, quoted_list
-
-if TYPE_CHECKING:
-    import duckdb
 
 #: What a sink may hold in memory before DuckDB spills to disk.
 MEMORY = "1GB"
@@ -27,23 +26,30 @@ INCOMING = "incoming"
 
 
 @contextmanager
-def reader(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def reader(spill: Path) -> Iterator[Connection]:
     """A DuckDB in memory that loads nothing from the network and spills to `spill`."""
-    import duckdb
-
-    con = duckdb.connect(config={
-        "memory_limit": MEMORY, "temp_directory": str(spill), "autoinstall_known_extensions": False,
-        "autoload_known_extensions": False, "python_enable_replacements": False,
-    })  # fmt: skip
-    con.execute("SET TimeZone = 'UTC'")
-    con.execute("SET enable_progress_bar_print = false")  # standard output belongs to the command
-    try:
+    with connect(
+        memory_limit=MEMORY,
+        temp_directory=str(spill),
+        autoinstall_known_extensions=False,
+        autoload_known_extensions=False,
+        python_enable_replacements=False,
+    ) as con:
+        con.execute("SET TimeZone = 'UTC'")
         yield con
-    finally:
-        con.close()
 
 
-def define_incoming(con: duckdb.DuckDBPyConnection, staged: Staged) -> None:
+@contextmanager
+def incoming_rows(staged: Staged, key: Sequence[str]) -> Iterator[Connection]:
+    """A connection of DuckDB that knows the staged rows as `incoming`; the key is one, where there is to be one."""
+    with TemporaryDirectory(prefix="headrace-") as spill, reader(Path(spill)) as rows:
+        define_incoming(rows, staged)
+        if key:
+            check_key(rows, INCOMING, key)
+        yield rows
+
+
+def define_incoming(con: Connection, staged: Staged) -> None:
     """Make the staged rows known as `incoming`."""
     con.execute(f"CREATE OR REPLACE TEMP VIEW {INCOMING} AS {select_staged(staged)}")
 
@@ -72,7 +78,7 @@ def _exactly(path: str) -> str:
     return "".join(f"[{c}]" if c in "*?[" else c for c in path)
 
 
-def check_key(con: duckdb.DuckDBPyConnection, relation: str, key: Sequence[str]) -> None:
+def check_key(con: Connection, relation: str, key: Sequence[str]) -> None:
     """Of rows that DuckDB knows: see `demand_key`."""
     demand_key(lambda query: con.execute(query).fetchall(), relation, key)
 
@@ -98,7 +104,7 @@ def demand_key(rows: Callable[[str], Sequence[Sequence[Any]]], relation: str, ke
         )
 
 
-def scalar(con: duckdb.DuckDBPyConnection, query: str) -> int:
+def scalar(con: Connection, query: str) -> int:
     """The one number that a query gives."""
     rows = con.execute(query).fetchall()
     return int(rows[0][0]) if rows and rows[0][0] is not None else 0

@@ -13,7 +13,7 @@ from headrace.business.inside import StagedTable
 from headrace.business.model.schema import Schema
 from headrace.business.model.types import DataType
 from headrace.business.ports import Checkpoint, Publication, Staged
-from headrace.errors import NonRetryableError
+from headrace.errors import NonRetryableError, StagingLost
 from headrace.infrastructure.connectors import milestones
 from headrace.infrastructure.connectors.evolution import added_columns
 from headrace.infrastructure.connectors.fence_table import FenceTable
@@ -165,6 +165,9 @@ def _versions(db: TableDatabase, history: History, rows: int, target: str, *, cl
 
 def _complete(loaded: int, staged: Staged | StagedTable) -> int:
     if loaded != staged.rows:
+        if isinstance(staged, StagedTable):
+            hint = "run the pipeline again: the server was restarted, or somebody changed the table"
+            raise StagingLost(f"{staged.rows} rows were staged in {staged.table}, but {loaded} are there", hint=hint)
         raise NonRetryableError(f"{staged.rows} rows were staged, but {loaded} reached the table; nothing was published")
     return loaded
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: An Arrow file starts with this; an Arrow stream does not.
 _FILE_MAGIC = b"ARROW1"
+#: A file ends with the length of its footer and this once more.
+_TAIL = 4 + len(_FILE_MAGIC)
 
 
 class Arrow(Model):
@@ -33,6 +35,33 @@ def schema_of(file: InputFile) -> pa.Schema:
         return reader.schema
 
 
+def begins(path: str) -> bool:
+    """Whether the start of a file, which may be all that is here, tells its columns: so it is with a stream, and not with a file."""
+    needs_pyarrow("Arrow files")
+    import pyarrow as pa
+
+    with pa.OSFile(path, "rb") as source:
+        try:
+            return not _is_file(source) and pa.ipc.open_stream(source).schema is not None
+        except pa.ArrowException:
+            return False
+
+
+def has_footer(path: str) -> bool:
+    """Whether it is a file by its start, which tells its columns at its end, and no stream."""
+    with open(path, "rb") as source:  # noqa: PTH123 - a path may hold any character
+        return _is_file(source)
+
+
+def footer(path: str, size: int) -> tuple[int, int]:
+    """Where the footer of a file stands, by its last bytes; nothing where they are not those of a file."""
+    with open(path, "rb") as source:  # noqa: PTH123 - a path may hold any character
+        source.seek(max(0, size - _TAIL))
+        tail = source.read(_TAIL)
+    length = int.from_bytes(tail[:4], "little", signed=True) if tail[4:] == _FILE_MAGIC else 0
+    return min(size, max(0, size - _TAIL - length)), size
+
+
 def batches_of(file: InputFile) -> Iterator[pa.RecordBatch]:
     with _reader(file.path) as reader:
         if hasattr(reader, "num_record_batches"):
@@ -46,12 +75,18 @@ def _reader(path: str) -> Iterator[Any]:
     import pyarrow as pa
 
     try:
-        with pa.OSFile(path, "rb") as source:
-            is_file = source.read(len(_FILE_MAGIC)) == _FILE_MAGIC
-            source.seek(0)
-            with pa.ipc.open_file(source) if is_file else pa.ipc.open_stream(source) as reader:
-                yield reader
+        with (
+            pa.OSFile(path, "rb") as source,
+            pa.ipc.open_file(source) if _is_file(source) else pa.ipc.open_stream(source) as reader,
+        ):
+            yield reader
     except (pa.ArrowException, OSError) as error:
         raise NonRetryableError(
             f"`{path}` cannot be read as Arrow: {error}", hint="see that it is a whole Arrow file or stream"
         ) from error
+
+
+def _is_file(source: Any) -> bool:
+    start: bytes = source.read(len(_FILE_MAGIC))
+    source.seek(0)
+    return start == _FILE_MAGIC

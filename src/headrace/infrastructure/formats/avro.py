@@ -36,6 +36,16 @@ def schema_of(file: InputFile) -> pa.Schema:
         return arrow_schema(reader.writer_schema, file.path)
 
 
+def begins(path: str) -> bool:
+    """Whether the start of a file, which may be all that is here, tells its columns: its header does, if it is whole."""
+    needs_pyarrow("Avro files", "avro", "fastavro")
+    try:
+        with _reader(path) as reader:
+            return reader.writer_schema is not None
+    except NonRetryableError:
+        return False
+
+
 def batches_of(file: InputFile) -> Iterator[pa.RecordBatch]:
     import pyarrow as pa
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -17,6 +17,7 @@ from headrace.business.model.schema import Column, Schema
 from headrace.business.model.types import String
 from headrace.business.ports import InputFile, JsonScan, Tidied
 from headrace.errors import NonRetryableError
+from headrace.infrastructure.duckdb_connection import Connection, connect
 from headrace.infrastructure.formats.delimited import Encoding
 from headrace.infrastructure.formats.delimited_head import unique_names
 from headrace.infrastructure.formats.delimited_tidy import LONGEST
@@ -31,9 +32,6 @@ from headrace.infrastructure.formats.opening import (
     is_utf8,
 )
 from headrace.infrastructure.formats.rejects import Rejects
-
-if TYPE_CHECKING:
-    import duckdb
 
 #: Whether a line has a number with a point and more than 17 digits. A double does not hold it, and engines read such numbers
 #: as doubles.
@@ -143,11 +141,9 @@ def _keys_of(paths: Sequence[str]) -> tuple[dict[str, None], frozenset[str]]:
     keys: dict[str, None] = {}
     if not paths:
         return keys, frozenset()
-    import duckdb
 
     doubtful: set[str] = set()
-    with duckdb.connect() as con:
-        con.execute("SET enable_progress_bar_print = false")  # standard output belongs to the command
+    with connect() as con:
         for path in paths:
             for found, long_number in _key_lists(con, path):
                 if long_number or len({key.lower() for key in found}) < len(found):
@@ -156,7 +152,7 @@ def _keys_of(paths: Sequence[str]) -> tuple[dict[str, None], frozenset[str]]:
     return keys, frozenset(paths) - doubtful
 
 
-def _key_lists(con: duckdb.DuckDBPyConnection, path: str) -> Sequence[tuple[list[str], bool]]:
+def _key_lists(con: Connection, path: str) -> Sequence[tuple[list[str], bool]]:
     """Each list of keys that objects of the file have, the most frequent first."""
     escaped = "".join(f"[{char}]" if char in "*?[" else char for char in path)
     return con.execute(

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from headrace.business.model.contract import Model
 from headrace.business.model.types import DataType, Date, Decimal, Float, Integer, Timestamp
 from headrace.business.ports import InputFile, ParquetScan
 from headrace.errors import NonRetryableError
+from headrace.infrastructure.duckdb_connection import Connection, connect
 from headrace.infrastructure.foreign_types import ForeignColumn, describe, notes_of, schema_of
-
-if TYPE_CHECKING:
-    import duckdb
 
 
 class Parquet(Model):
@@ -21,10 +19,9 @@ class Parquet(Model):
     suffixes: ClassVar[tuple[str, ...]] = (".parquet", ".pq")
 
     def scan(self, files: Sequence[InputFile]) -> ParquetScan:
-        import duckdb
 
         seen: dict[str, tuple[DataType, str]] = {}
-        with duckdb.connect() as con:
+        with connect() as con:
             for file in files:
                 for column in _columns(con, [file.path]):
                     before, path = seen.setdefault(column.name, (column.type, file.path))
@@ -37,7 +34,7 @@ class Parquet(Model):
         return ParquetScan(schema_of(columns), tuple(files), notes=notes_of(columns))
 
 
-def _columns(con: duckdb.DuckDBPyConnection, paths: Iterable[str]) -> tuple[ForeignColumn, ...]:
+def _columns(con: Connection, paths: Iterable[str]) -> tuple[ForeignColumn, ...]:
     import duckdb
 
     escaped = ["".join(f"[{char}]" if char in "*?[" else char for char in path) for path in paths]

@@ -16,13 +16,15 @@ if TYPE_CHECKING:
     import duckdb
     import psycopg
 
+    from headrace.infrastructure.duckdb_connection import Connection
+
 BLOCK = 256 << 10
 PIPE_BYTES = 1 << 20
 _LOOK_EVERY = 0.01
 
 
 def copy_rows(
-    con: duckdb.DuckDBPyConnection,
+    con: Connection,
     query: str,
     names: Sequence[str],
     cursor: psycopg.Cursor[Any],
@@ -49,7 +51,7 @@ def copy_rows(
 
 
 @contextmanager
-def _printed(con: duckdb.DuckDBPyConnection, query: str, options: str, place: Path | None) -> Iterator[BinaryIO]:
+def _printed(con: Connection, query: str, options: str, place: Path | None) -> Iterator[BinaryIO]:
     """The rows of a query as CSV, while DuckDB prints them. An error of DuckDB is raised when all was read."""
     failed: list[duckdb.Error] = []
     with tempfile.TemporaryDirectory(prefix="headrace-", dir=place) as folder:
@@ -87,7 +89,7 @@ def _reading_end(path: Path) -> BinaryIO:
     return os.fdopen(handle, "rb", buffering=0)
 
 
-def _print(con: duckdb.DuckDBPyConnection, statement: str, writing_end: int, failed: list[duckdb.Error]) -> None:
+def _print(con: Connection, statement: str, writing_end: int, failed: list[duckdb.Error]) -> None:
     import duckdb
 
     try:

@@ -55,18 +55,24 @@ def batches(
     """The rows of a query that a condition is true of, without the first `skip`. Values that travel as text are text here
     (see `columns`). With the name of a `snapshot` they are those that another transaction sees."""
     import pyarrow as pa
-    from adbc_driver_postgresql import dbapi
+    from adbc_driver_manager import AdbcConnection, AdbcStatement, Error
+    from adbc_driver_postgresql import connect
 
     whole = select(columns, query, condition) + (f" OFFSET {int(skip)}" if skip else "")
     try:
-        with dbapi.connect(url) as connection, connection.cursor() as cursor:
+        # (The driver's own `dbapi` loads pandas and Polars wherever they are installed, which takes longer than many a run.)
+        with connect(url) as database, AdbcConnection(database) as connection, AdbcStatement(connection) as statement:
+            connection.set_autocommit(False)
             first, *rest = _SETTINGS
             for setting in (first, *([f"SET TRANSACTION SNAPSHOT {literal(snapshot)}"] if snapshot else []), *rest):
-                cursor.execute(setting)
-            cursor.execute(whole)
+                statement.set_sql_query(setting)
+                statement.execute_update()
+            statement.set_sql_query(whole)
+            stream, _ = statement.execute_query()
             failpoints.reached("source asked")
-            yield from cursor.fetch_record_batch()
-    except (dbapi.Error, pa.ArrowException, OSError) as error:
+            with pa.RecordBatchReader.from_stream(stream) as reader:
+                yield from reader
+    except (Error, pa.ArrowException, OSError) as error:
         raise _broke_off(error, shown) from error
 
 

@@ -11,6 +11,7 @@ from headrace.business.model.schema import Schema
 from headrace.business.model.types import String
 from headrace.business.ports import InputFile, ParquetScan
 from headrace.errors import UsageError
+from headrace.infrastructure.duckdb_connection import Connection, connect
 
 #: What spreadsheets take for a formula at the beginning of a cell (OWASP, CSV injection), and what looks as if it were escaped.
 _FORMULA = r"^'*[=+\-@\t\r]"
@@ -103,12 +104,8 @@ def write_texts(folder: Path, name: str, columns: Sequence[str], rows: Sequence[
         return _written(con, "SELECT * FROM given", columns, folder / f"{name}.parquet")
 
 
-def _connect() -> Any:
-    import duckdb
-
-    con = duckdb.connect(config={"autoinstall_known_extensions": False, "autoload_known_extensions": False})
-    con.execute("SET enable_progress_bar_print = false")  # standard output belongs to the command
-    return con
+def _connect() -> Connection:
+    return connect(autoinstall_known_extensions=False, autoload_known_extensions=False)
 
 
 def _be_there(path: Path) -> None:

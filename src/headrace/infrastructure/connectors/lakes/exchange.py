@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from headrace.business.model.schema import Schema
 from headrace.infrastructure.connectors.duckdb_types import duckdb_type
 from headrace.infrastructure.connectors.file_merge import LEAVING, Changes, FileMerge
+from headrace.infrastructure.duckdb_connection import Connection
 from headrace.infrastructure.sql_text import quoted, quoted_list
 from headrace.records import record
 
 if TYPE_CHECKING:
-    import duckdb
     import pyarrow as pa
 
 #: The column that says in which file of the table a row lies, where the table knows.
@@ -22,16 +22,18 @@ BATCH_ROWS = 50_000
 _ARRIVING = "arriving"
 
 
-def stream(con: duckdb.DuckDBPyConnection, query: str) -> pa.RecordBatchReader:
+def stream(con: Connection, query: str) -> pa.RecordBatchReader:
     """The rows of a query, a batch at a time. Until it is read to its end, the connection can do nothing else."""
-    return con.sql(query).to_arrow_reader(BATCH_ROWS)
+    import pyarrow as pa
+
+    return pa.RecordBatchReader.from_batches(*con.arrow_batches(query, BATCH_ROWS))
 
 
 @record
 class Exchange:
     """See above. `schema` is the table's, as it will be."""
 
-    con: duckdb.DuckDBPyConnection
+    con: Connection
     merge: FileMerge
     changes: Changes
 

@@ -6,7 +6,6 @@ DuckDB computes it, within little memory: the rows of the table go by once, and 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from headrace.business.model.schema import Schema
 from headrace.business.model.types import Date, Decimal, Integer, String
@@ -19,11 +18,9 @@ from headrace.infrastructure.connectors.lakes.exchange import FILE, Exchange, ce
 from headrace.infrastructure.connectors.lakes.lake import Commit, LakeTable, Within
 from headrace.infrastructure.connectors.publishing import PublishingOptions
 from headrace.infrastructure.connectors.staged_rows import INCOMING, scalar, select_staged
+from headrace.infrastructure.duckdb_connection import Connection
 from headrace.infrastructure.sql_text import quoted, quoted_list
 from headrace.records import record
-
-if TYPE_CHECKING:
-    import duckdb
 
 _ARRIVING, _FOUND = "arriving", "_headrace_found"
 
@@ -40,7 +37,7 @@ class Change:
 class Incoming:
     """Rows that come to a table whose schema will be `schema`."""
 
-    con: duckdb.DuckDBPyConnection
+    con: Connection
     options: PublishingOptions
     staged: Staged
     checkpoint: Checkpoint

@@ -8,12 +8,9 @@ there is one; who publishes reads the tokens beside it after it has found or mad
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from headrace.business.model.schema import Column, Schema
 from headrace.business.model.types import DataType
@@ -28,12 +25,10 @@ from headrace.infrastructure.connectors.lakes.lake import Commit, Conflict, Lake
 from headrace.infrastructure.connectors.lakes.remembered import Remembered
 from headrace.infrastructure.connectors.ledger import holds
 from headrace.infrastructure.connectors.publishing import PublishingOptions
-from headrace.infrastructure.connectors.staged_rows import INCOMING, check_key, define_incoming, reader
+from headrace.infrastructure.connectors.staged_rows import incoming_rows
+from headrace.infrastructure.duckdb_connection import Connection
 from headrace.resilience.backoff import RetryPolicy
 from headrace.resilience.retry import retrying
-
-if TYPE_CHECKING:
-    import duckdb
 
 T = TypeVar("T")
 
@@ -56,7 +51,11 @@ def publish(lake: Lake, options: PublishingOptions, staged: Staged, checkpoint: 
     """See `Publisher.publish`."""
     if _needless(lake, checkpoint, target):
         return Publication(target, already=True)
-    with _staged_rows(staged, options) as con:
+    with incoming_rows(staged, options.key) as con:
+        if options.key:
+            # Joins as they are written, what stands behind them in memory: of a stream nobody knows how long it is, and DuckDB would take a
+            # whole table for the shorter side.
+            con.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
         milestones.reached("about to publish")
         attempts = _Attempts(lake, options, staged, checkpoint, target, con)
         done = _persistently(attempts.publish)
@@ -109,18 +108,6 @@ def _admit_beside(lake: Lake, pipeline: str, token: Fence | None, target: str) -
         milestones.reached("fence written")
 
 
-@contextmanager
-def _staged_rows(staged: Staged, options: PublishingOptions) -> Iterator[duckdb.DuckDBPyConnection]:
-    with tempfile.TemporaryDirectory(prefix="headrace-") as spill, reader(Path(spill)) as con:
-        if options.key:
-            # Joins as they are written, what stands behind them in memory: of a stream nobody knows how long it is, and DuckDB would take a
-            # whole table for the shorter side.
-            con.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
-            define_incoming(con, staged)
-            check_key(con, INCOMING, options.key)
-        yield con
-
-
 class _Attempts:
     """One publication, until it comes in time."""
 
@@ -131,7 +118,7 @@ class _Attempts:
         staged: Staged,
         checkpoint: Checkpoint,
         target: str,
-        con: duckdb.DuckDBPyConnection,
+        con: Connection,
     ) -> None:
         self.lake, self.options, self.staged, self.checkpoint = lake, options, staged, checkpoint
         self.target, self.con = target, con

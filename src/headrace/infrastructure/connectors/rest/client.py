@@ -6,30 +6,30 @@ Credentials go to the host that the definition names, and to no other: neither a
 from __future__ import annotations
 
 import re
-import ssl
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import TypeVar
-from urllib.parse import parse_qsl, quote, urlencode, urljoin, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from headrace.errors import NonRetryableError, RetryableError
 from headrace.infrastructure.connectors.rest.authentication import sendable
-from headrace.infrastructure.connectors.rest.exchange import Broken, Exchange, Request, Response, TooLarge
+from headrace.infrastructure.connectors.rest.exchange import Broken, Exchange, Response, TooLarge
 from headrace.infrastructure.connectors.rest.pace import Pace
-from headrace.infrastructure.connectors.rest.reach import Reach, is_loopback, origin_of
-from headrace.infrastructure.connectors.rest.reaching import ReachOptions, parsed
+from headrace.infrastructure.connectors.rest.reaching import ReachOptions
 from headrace.infrastructure.connectors.rest.tokens import Tokens
-from headrace.infrastructure.patience import what_broke
-from headrace.infrastructure.posting import FAILURES
+from headrace.infrastructure.connectors.web.connections import Connections, Request
+from headrace.infrastructure.connectors.web.faults import telling
+from headrace.infrastructure.connectors.web.reach import Reach
+from headrace.infrastructure.connectors.web.trail import Trail
+from headrace.infrastructure.connectors.web.trust import trust
 from headrace.resilience.backoff import RetryPolicy
 from headrace.resilience.retry import retrying
 
 T = TypeVar("T")
 
-_REDIRECTS = 5
 _LONGEST_WAIT = 600.0
 #: Names of parameters whose values are not shown, whoever set them: servers repeat keys in the links that they give.
 _SECRETIVE = re.compile(r"token|key|secret|sig|pass|auth|credential", re.IGNORECASE)
@@ -53,7 +53,9 @@ class Client:
         oauth2 = options.auth.oauth2 if options.auth else None
         own = (urlsplit(url), *((urlsplit(oauth2.token_url),) if oauth2 else ()))
         self._own = own[0]
-        self._exchange = Exchange(options.timeout, largest, lambda: options.context(home), (reach or Reach(*own)).admit)
+        admit = (reach or Reach(*own)).admit
+        connections = Connections(options.timeout, options.timeout, lambda: trust(home, options.ca), admit)
+        self._exchange = Exchange(connections, largest)
         self._patience = _LONGEST_WAIT if policy.budget_seconds is None else policy.budget_seconds
         self._pace = Pace(options.rate, self._patience, self._wait)
         self._tokens = Tokens(oauth2, self._send) if oauth2 else None
@@ -69,7 +71,7 @@ class Client:
             response = self._answered(request, missing=missing)
             return None if response.answer.status == 404 else read(response)
 
-        return retrying(self._policy, attempt, wait=self._wait, told=lambda *_: None)
+        return retrying(self._policy, attempt, wait=self._wait, nested=True)
 
     def token(self) -> str | None:
         """The token by which we would be known now, where one is fetched."""
@@ -109,36 +111,11 @@ class Client:
 
     def _redirected(self, request: Request) -> tuple[str, Response]:
         """The answer behind all redirects, and where it came from."""
-        own = origin_of(request.parts) == origin_of(self._own)
-        for _ in range(_REDIRECTS + 1):
-            response = self._signed(request) if own else self._paced(_bare(request))
-            place = response.headers.get("location")
-            if response.answer.status not in (301, 302, 303, 307, 308) or not place:
-                return request.url, response
-            request = self._led(request, place, response.answer.status)
-            own = own and _same_host(request.url, self._own.geturl())
-        raise NonRetryableError(
-            f"{self.shown(request.url)}: it redirects more than {_REDIRECTS} times", hint="ask where it leads to in the end"
-        )
-
-    def _led(self, request: Request, place: str, status: int) -> Request:
-        url = urljoin(request.url, place).partition("#")[0]
-        try:
-            parts = parsed(url)
-        except ValueError:
-            raise NonRetryableError(f"{self.shown(request.url)} redirects to what is no address of http") from None
-        if request.parts.scheme == "https" and parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-            raise NonRetryableError(
-                f"{self.shown(request.url)} redirects from https to plain http: not followed", hint="ask its owner for https"
-            )
-        if status == 303 or (status in (301, 302) and request.method == "POST"):
-            return replace(request, url=url, method="GET", body=None)
-        if request.body is not None and not _same_host(url, request.url):
-            raise NonRetryableError(
-                f"{self.shown(request.url)} redirects what was posted to `{parts.hostname}`: not followed",
-                hint="write the address that it leads to",
-            )
-        return replace(request, url=url)
+        trail = Trail(request, self._own, self.shown)
+        while True:
+            response = self._signed(trail.request) if trail.is_home else self._paced(_bare(trail.request))
+            if not trail.leads_on(response.answer.status, response.headers.get("location")):
+                return trail.request.url, response
 
     def _signed(self, request: Request) -> Response:
         """The answer to a request with our credentials; a token that is refused is exchanged for another, once."""
@@ -177,21 +154,15 @@ class Client:
         said = self.shown(shown or request.url)
         if self._stopped.is_set():
             raise RetryableError(f"{said} was not asked: the reading was broken off")
-        try:
-            return self._seen(self._exchange.ask(replace(request, headers=_completed(request))))
-        except ssl.SSLCertVerificationError as error:
-            hint = "for a certificate of your own authority, name its certificate with `ca`"
-            raise NonRetryableError(f"{said}: {what_broke(error)}: {error.verify_message}", hint=hint) from None
-        except TooLarge:
-            raise NonRetryableError(
-                f"{said} answers with more than is taken at once", hint="ask for smaller pages, or raise `largest_page`"
-            ) from None
-        except Broken as error:
-            raise RetryableError(f"{said}: {error}") from None
-        except FAILURES as error:
-            if isinstance(error, ValueError):
-                raise NonRetryableError(f"{said} cannot be asked", hint="see that its host and parameters are right") from None
-            raise RetryableError(f"{said}: {what_broke(error)}") from None
+        with telling(said):
+            try:
+                return self._seen(self._exchange.ask(replace(request, headers=_completed(request))))
+            except TooLarge:
+                raise NonRetryableError(
+                    f"{said} answers with more than is taken at once", hint="ask for smaller pages, or raise `largest_page`"
+                ) from None
+            except Broken as error:
+                raise RetryableError(f"{said}: {error}") from None
 
     def _seen(self, response: Response) -> Response:
         self.tls = response.tls
@@ -242,9 +213,3 @@ def _completed(request: Request) -> dict[str, str]:
     if request.body is not None:
         ours["Content-Type"] = "application/json"
     return {**{name: value for name, value in ours.items() if name.lower() not in given}, **request.headers}
-
-
-def _same_host(a: str, b: str) -> bool:
-    """Whether credentials for `b` may go to `a`: the same origin, or its encrypted twin."""
-    one, other = origin_of(urlsplit(a)), origin_of(urlsplit(b))
-    return one == other or (one[1] == other[1] and (other[0], one[0]) == ("http", "https") and (other[2], one[2]) == (80, 443))

@@ -2,40 +2,19 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Self
-from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
 from headrace.business.model.plugin import Plugin
 from headrace.business.model.wording import Misworded
-from headrace.errors import NonRetryableError
 from headrace.infrastructure.connectors.rest.authentication import Authentication
 from headrace.infrastructure.connectors.rest.pace import Rate
-from headrace.infrastructure.connectors.rest.reach import is_loopback
+from headrace.infrastructure.connectors.web.urls import is_loopback, parsed
 from headrace.security.secrets import Secret
 
 _TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")
-
-
-def parsed(url: str) -> SplitResult:
-    """The parts of an address. Raises `Misworded` when it is none that can be asked."""
-    hint = "write `https://` or `http://`, a host and a path, with odd characters percent-encoded"
-    try:
-        parts = urlsplit(url)
-        fine = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        raise Misworded(f"`{url}` is not an address", hint) from None
-    if not fine or not url.isascii() or not url.isprintable() or " " in url:
-        raise Misworded(f"`{url}` is not an address that can be asked", hint)
-    if parts.username is not None or parts.password is not None:
-        raise Misworded("a login does not stand in an address", "write `auth: {basic: {user: ..., password: ...}}`")
-    if parts.fragment:
-        raise Misworded(f"`{url}` has a fragment, `#{parts.fragment}`, which no server sees", "take it out")
-    return parts
 
 
 def _address(url: str) -> str:
@@ -89,19 +68,6 @@ class ReachOptions(Plugin):
                     f"secrets would go to `{parts.hostname}` over plain http, where anybody on the way can read them",
                     "write `https://`, or say `plain_http: true`",
                 )
-
-    def context(self, home: Path) -> ssl.SSLContext:
-        """What TLS trusts. Raises `NonRetryableError` when the file of `ca` is of no use."""
-        if self.ca is None:
-            return ssl.create_default_context()
-        path = (home / self.ca).resolve()
-        try:
-            return ssl.create_default_context(cafile=str(path))
-        except (OSError, ssl.SSLError) as error:
-            raise NonRetryableError(
-                f"the file for `ca` is of no use: {path} ({error.strerror or 'not PEM'})",
-                hint="it holds certificates in PEM; its path is meant from the folder of the definition or of headrace.toml",
-            ) from None
 
 
 class WithUrl(ReachOptions):

@@ -11,7 +11,8 @@ from headrace.records import record
 #: Which kind of connection reaches a scheme, and what stands after it.
 SCHEMES: dict[str, tuple[str, str]] = {
     "s3": ("s3", "bucket"), "s3a": ("s3", "bucket"), "gs": ("gcs", "bucket"), "az": ("azure", "container"),
-    "http": ("http", "host"), "https": ("http", "host"), "sftp": ("sftp", "host"), "webhdfs": ("webhdfs", "host"),
+    "http": ("http", "host"), "https": ("http", "host"), "sftp": ("sftp", "host"), "hdfs": ("hdfs", "host"),
+    "webhdfs": ("webhdfs", "host"),
 }  # fmt: skip
 
 #: Parameters of web addresses that sign them, or let in whoever has them.
@@ -72,8 +73,6 @@ def is_address(path: str) -> bool:
 def parse(path: str) -> Address:
     """Raises `ValueError` that says what is wrong with it, without any secret that stands in it."""
     scheme = path.partition("://")[0].lower()
-    if scheme == "hdfs":
-        raise ValueError("`hdfs://` is not spoken: name the name node's web interface, webhdfs://HOST:PORT/...")
     if scheme not in SCHEMES:
         raise ValueError(f"there is no store `{scheme}://`; there are {', '.join(f'{s}://' for s in sorted(SCHEMES))}")
     kind, what = SCHEMES[scheme]

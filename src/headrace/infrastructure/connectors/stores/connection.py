@@ -16,7 +16,8 @@ from headrace.infrastructure.connectors.stores.store import Store
 
 _KINDS = {
     "s3": "object_connections:S3Connection", "gcs": "object_connections:GCSConnection", "azure": "object_connections:AzureConnection",
-    "http": "http_connection:HttpConnection", "sftp": "sftp_connection:SftpConnection", "webhdfs": "webhdfs_connection:WebHdfsConnection",
+    "http": "http_connection:HttpConnection", "sftp": "sftp_connection:SftpConnection", "hdfs": "hdfs_connection:HdfsConnection",
+    "webhdfs": "webhdfs_connection:WebHdfsConnection",
 }  # fmt: skip
 
 

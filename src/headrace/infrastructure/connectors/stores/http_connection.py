@@ -17,9 +17,11 @@ from headrace.infrastructure.connectors.rest.exchange import Request
 from headrace.infrastructure.connectors.rest.reaching import Address as Url
 from headrace.infrastructure.connectors.rest.reaching import ReachOptions
 from headrace.infrastructure.connectors.stores.addresses import Address
-from headrace.infrastructure.connectors.stores.connection import StoreConnection, certificates
-from headrace.infrastructure.connectors.stores.http_client import HttpClient, origin_of
+from headrace.infrastructure.connectors.stores.connection import StoreConnection
+from headrace.infrastructure.connectors.stores.http_client import HttpClient
 from headrace.infrastructure.connectors.stores.http_files import HttpFiles
+from headrace.infrastructure.connectors.web.trust import trust
+from headrace.infrastructure.connectors.web.urls import origin_of
 from headrace.resilience.backoff import RetryPolicy
 
 #: An answer that is only asked for to see that it comes.
@@ -67,7 +69,7 @@ class HttpConnection(StoreConnection, ReachOptions):
                 hint="name the connection of that server",
             )
         headers = self._headers(home) if self.base_url is not None else {}
-        client = HttpClient(self.timeout, origin_of(urlsplit(address.store)), headers, certificates(home, self.ca))
+        client = HttpClient(self.timeout, address.store, headers, lambda: trust(home, self.ca))
         return HttpFiles(address.store, client)
 
     def _headers(self, home: Path) -> dict[str, str]:

@@ -14,8 +14,9 @@ from http.client import HTTPResponse
 from typing import BinaryIO
 
 from headrace.errors import NonRetryableError
-from headrace.infrastructure.connectors.stores.http_client import HttpClient, read_all, refused, shown_url
+from headrace.infrastructure.connectors.stores.http_client import HttpClient, read_all, refused
 from headrace.infrastructure.connectors.stores.store import Stored, changed, cut
+from headrace.infrastructure.connectors.web.urls import shown_url
 
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 _BLOCK = 1 << 20
@@ -88,14 +89,13 @@ class HttpFiles:
     def _keep(self, key: str, response: HTTPResponse, version: str | None) -> Stored:
         with ExitStack() as unless_whole:
             kept = unless_whole.enter_context(tempfile.TemporaryFile())
-            digest, size = hashlib.sha256(), 0
+            digest, size, length = hashlib.sha256(), 0, response.length
             while block := response.read(_BLOCK):
                 kept.write(block)
                 digest.update(block)
                 size += len(block)
-            length = response.getheader("Content-Length")
-            if length is not None and int(length) != size:
-                raise cut(shown_url(self._url(key)), size, int(length))
+            if length is not None and length != size:
+                raise cut(shown_url(self._url(key)), size, length)
             unless_whole.pop_all()  # it is closed with this object
         self._kept[key] = kept
         return Stored(key, size, _modified(response), version or digest.hexdigest())

@@ -17,8 +17,9 @@ from headrace.business.connections import Answer
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.connectors.stores.addresses import Address
 from headrace.infrastructure.connectors.stores.connection import StoreConnection, certificates
-from headrace.infrastructure.connectors.stores.http_client import HttpClient, origin_of
+from headrace.infrastructure.connectors.stores.http_client import HttpClient
 from headrace.infrastructure.connectors.stores.object_store import ObjectStore
+from headrace.infrastructure.connectors.web.trust import trust
 from headrace.security.secrets import Secret
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ class S3Connection(ObjectConnection):
         url = (
             f"{parts.scheme}://{parts.netloc}/{address.place}" if styled else f"{parts.scheme}://{address.place}.{parts.netloc}"
         )
-        client = HttpClient(self.timeout, origin_of(parts), ca=certificates(home, self.ca))
+        client = HttpClient(self.timeout, url, context=lambda: trust(home, self.ca))
         return S3Uploads(url, Keys(access, secret, token, region), client)
 
 
@@ -153,7 +154,7 @@ class GCSConnection(ObjectConnection):
         None,
         description="The key of a service account, as JSON; by GOOGLE_APPLICATION_CREDENTIALS or the machine when left out",
     )
-    anonymous: bool = Field(False, description="Sign nothing, for public buckets")
+    anonymous: bool = Field(False, description="Sign nothing, to read public buckets")
 
     def open(self, home: Path, address: Address) -> ObjectStore:
         from obstore.store import GCSStore

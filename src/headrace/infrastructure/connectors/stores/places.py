@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 #: The kinds of stores that know conditional requests, all that can be published to, and how the addresses of these begin.
 CONDITIONAL = frozenset({"s3", "gcs", "azure"})
-WRITABLE = CONDITIONAL | {"sftp", "webhdfs"}
-PUBLISHED = ("s3://", "gs://", "az://", "sftp://", "webhdfs://")
+WRITABLE = CONDITIONAL | {"hdfs", "sftp", "webhdfs"}
+PUBLISHED = ("s3://", "gs://", "az://", "sftp://", "hdfs://", "webhdfs://")
 
 __all__ = [
     "CONDITIONAL",

@@ -1,7 +1,7 @@
 """Looks at files of a store as a source does at those of this machine: what their columns are, and how they will be fetched.
 
-Of delimited text the starts are fetched to look at, of Parquet the footers; of any other format, and of packed text, everything,
-because its columns may stand anywhere.
+Of delimited text and Avro the starts are fetched to look at, of Parquet the footers, of Arrow whichever tells its columns; of any other
+format, and of packed text, everything, because its columns may stand anywhere.
 """
 
 from __future__ import annotations
@@ -19,13 +19,15 @@ from headrace.infrastructure.connectors.stores.copies import Copies
 from headrace.infrastructure.connectors.stores.fetched import FetchedFolder
 from headrace.infrastructure.connectors.stores.listing import meant
 from headrace.infrastructure.connectors.stores.store import Store, Stored
-from headrace.infrastructure.formats import parquet_ranges
+from headrace.infrastructure.formats import arrow, avro, parquet_ranges
 from headrace.infrastructure.formats.opening import MAGIC, found_encoding, is_utf8
 
 #: Of the first files so much is looked at, to guess the types of columns; of the others what their headers may need.
 _SAMPLE, _SAMPLED, _HEAD = 2 << 20, 20, 256 << 10
 #: So long is nearly every footer.
 _FOOTER = 64 << 10
+#: So long is nearly every header of Avro, and nearly every schema before a stream of Arrow.
+_HEADER = 64 << 10
 #: So many files are planned.
 MOST_FILES = 200_000
 
@@ -66,6 +68,15 @@ def _look(copies: Copies, form: FormatName, options: Mapping[str, Any]) -> None:
     if form == "parquet":
         copies.bring({copy: parquet_ranges.ends(copy.stored.bytes, _FOOTER) for copy in copies.all})
         copies.bring({copy: [parquet_ranges.footer(copy.path, copy.stored.bytes)] for copy in copies.all})
+    elif form == "avro":
+        copies.starts(_HEADER)
+        copies.bring({copy: copy.whole for copy in copies.all if not avro.begins(str(copy.path))})
+    elif form == "arrow":
+        copies.starts(_HEADER)
+        files = {copy for copy in copies.all if arrow.has_footer(str(copy.path))}
+        copies.bring({copy: copy.whole for copy in copies.all if copy not in files and not arrow.begins(str(copy.path))})
+        copies.bring({copy: parquet_ranges.ends(copy.stored.bytes, _FOOTER) for copy in files})
+        copies.bring({copy: [arrow.footer(str(copy.path), copy.stored.bytes)] for copy in files})
     elif form in ("csv", "tsv") and _is_plain(options):
         copies.heads(lambda number: _SAMPLE if number < _SAMPLED else _HEAD)
         copies.bring({copy: copy.whole for copy in copies.all if not _may_be_cut(copy.path)})

@@ -18,7 +18,7 @@ from headrace.resilience.retry import retrying
 
 T = TypeVar("T")
 
-#: How a single call to a store is tried again, before the run's own retries begin.
+#: How a single call to a store is tried again. The attempts count among those of the run.
 PATIENCE = RetryPolicy(attempts=6, base_delay=0.2, max_delay=15.0, budget_seconds=90.0)
 
 
@@ -124,7 +124,7 @@ def patiently(call: Callable[[], T], policy: RetryPolicy = PATIENCE) -> T:
         except Changed as error:
             return error
 
-    done = retrying(policy, attempt, wait=time.sleep, told=lambda *_: None)
+    done = retrying(policy, attempt, wait=time.sleep, nested=True)
     if isinstance(done, Changed):
         raise done
     return done

@@ -5,16 +5,16 @@ from __future__ import annotations
 import time
 from pathlib import Path
 from typing import ClassVar, Self
-from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 
 from headrace.business.connections import Answer
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.connectors.stores.addresses import Address
-from headrace.infrastructure.connectors.stores.connection import StoreConnection, certificates
-from headrace.infrastructure.connectors.stores.http_client import HttpClient, origin_of
+from headrace.infrastructure.connectors.stores.connection import StoreConnection
+from headrace.infrastructure.connectors.stores.http_client import HttpClient
 from headrace.infrastructure.connectors.stores.webhdfs_store import WebHdfsStore
+from headrace.infrastructure.connectors.web.trust import trust
 from headrace.security.secrets import Secret
 
 
@@ -50,7 +50,7 @@ class WebHdfsConnection(StoreConnection):
             )
         url = f"{'https' if self.tls else 'http'}://{address.place}"
         who = {"delegation": self.token.reveal()} if self.token else {"user.name": self.user} if self.user else {}
-        client = HttpClient(self.timeout, origin_of(urlsplit(url)), ca=certificates(home, self.ca))
+        client = HttpClient(self.timeout, url, context=lambda: trust(home, self.ca))
         return WebHdfsStore(address.store, url, client, who)
 
     def reach(self, home: Path) -> Answer:

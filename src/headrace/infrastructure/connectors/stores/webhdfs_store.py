@@ -17,7 +17,8 @@ from urllib.parse import quote, urlencode
 
 from headrace.errors import NonRetryableError, RetryableError, RunError
 from headrace.infrastructure.connectors.stores import generations
-from headrace.infrastructure.connectors.stores.http_client import HttpClient, followed, read_all, refused
+from headrace.infrastructure.connectors.stores.hdfs_words import refusal
+from headrace.infrastructure.connectors.stores.http_client import HttpClient, read_all, refused
 from headrace.infrastructure.connectors.stores.store import (
     Loaded,
     Stored,
@@ -29,17 +30,11 @@ from headrace.infrastructure.connectors.stores.store import (
     patiently,
     unfinished,
 )
+from headrace.infrastructure.connectors.web.trail import led
+from headrace.infrastructure.connectors.web.urls import shown_url
 
 _LARGEST = 64 << 20
 _MISSING = "FileNotFoundException"
-#: What a name node says, by its exceptions, and what to do about it.
-_REFUSALS: dict[str, tuple[str, str]] = {
-    "AccessControlException": ("access is denied", "give this user the right, or name another `user` in the connection"),
-    "SecurityException": ("it does not know us", "see that `user` or `token` of the connection is right"),
-    "InvalidToken": ("the token is not accepted", "get a new one"),
-    "DSQuotaExceededException": ("there is no room left", "make room there"),
-}
-_PASSING = ("StandbyException", "SafeModeException", "RetriableException", "NotReplicatedYetException")
 
 
 @dataclass
@@ -136,9 +131,8 @@ class WebHdfsStore:
         """Put a file there by way of a hidden one: it is written where the name node says, then it gets its name."""
         new = hidden(key)
         where = self._done("PUT", new, "CREATE", overwrite="true", noredirect="true")["Location"]
-        with self.client.asking(
-            "PUT", followed(self.url, where), {"Content-Type": "application/octet-stream"}, body
-        ) as response:
+        there = led(self.url, where, shown_url)
+        with self.client.asking("PUT", there, {"Content-Type": "application/octet-stream"}, body) as response:
             if response.status != 201:
                 raise self._refused(response, key)
         if overwrite:
@@ -153,17 +147,26 @@ class WebHdfsStore:
         with self._asking(method, key, what, **more) as response:
             if response.status != 200:
                 raise self._refused(response, key)
-            answer = read_all(response, f"{self.shown}/{key}", _LARGEST)
-        return dict(json.loads(answer)) if answer else {}
+            return self._told(response, key)
 
     def _ask(self, key: str, what: str) -> dict[str, Any] | None:
         with self._asking("GET", key, what) as response:
             if response.status == 200:
-                return dict(json.loads(read_all(response, f"{self.shown}/{key}", _LARGEST)))
+                return self._told(response, key)
             error = self._refused(response, key)
         if isinstance(error, _Missing):
             return None
         raise error
+
+    def _told(self, response: HTTPResponse, key: str) -> dict[str, Any]:
+        name = f"{self.shown}/{key}"
+        answer = read_all(response, name, _LARGEST)
+        try:
+            return dict(json.loads(answer)) if answer else {}
+        except ValueError:
+            raise RetryableError(
+                f"`{name}`: the answer is no JSON", hint="see that the host and port are those of WebHDFS"
+            ) from None
 
     @contextmanager
     def _asking(self, method: str, key: str, what: str, **more: str) -> Iterator[HTTPResponse]:
@@ -179,12 +182,7 @@ class WebHdfsStore:
             return refused(response, name)
         if told == _MISSING:
             return _Missing(f"there is no file `{name}`")
-        if told in _REFUSALS:
-            what, hint = _REFUSALS[told]
-            return NonRetryableError(f"`{name}`: {what}", hint=hint)
-        if told in _PASSING:
-            return RetryableError(f"`{name}`: the server cannot serve now ({told})", hint="try again; see in which mode it is")
-        return refused(response, name)
+        return refusal(name, told) or refused(response, name)
 
 
 class _Missing(NonRetryableError):

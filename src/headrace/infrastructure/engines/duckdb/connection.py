@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,8 @@ from headrace.business.engine import Limits, Progress
 from headrace.business.model.types import String
 from headrace.business.processing.plan import Plan
 from headrace.errors import NonRetryableError, RetryableError
+from headrace.infrastructure import duckdb_connection
+from headrace.infrastructure.duckdb_connection import Connection
 from headrace.infrastructure.engines.duckdb.literals import exactly, identifier, literal
 from headrace.infrastructure.engines.duckdb.spare import Spare
 
@@ -20,7 +21,7 @@ from headrace.infrastructure.engines.duckdb.spare import Spare
 IN_MEMORY_BYTES = 1 << 30
 
 
-def connect(plan: Plan, workspace: Path, limits: Limits, spare: Spare) -> duckdb.DuckDBPyConnection:
+def connect(plan: Plan, workspace: Path, limits: Limits, spare: Spare) -> Connection:
     """A connection that may touch the inputs of the plan and its own workspace, and nothing else."""
     workspace.mkdir(parents=True, exist_ok=True)
     size = sum(f.bytes for s in plan.sources for f in getattr(s.scan, "files", ()))
@@ -48,43 +49,29 @@ def connect(plan: Plan, workspace: Path, limits: Limits, spare: Spare) -> duckdb
     return con
 
 
-def opened(database: str, limits: Limits) -> duckdb.DuckDBPyConnection:
+def opened(database: str, limits: Limits) -> Connection:
     """A connection within these limits, which is not shut in yet."""
-    config: dict[str, str | bool | int | float | list[str]] = {
-        "preserve_insertion_order": True,
-        "autoinstall_known_extensions": False,
-        "autoload_known_extensions": False,
-        "python_enable_replacements": False,
-    }
-    if limits.memory is not None:
-        config["memory_limit"] = limits.memory
-    if limits.threads is not None:
-        config["threads"] = limits.threads
-    con = duckdb.connect(database, config=config)
-    # DuckDB would draw a bar on standard output, which belongs to the command; how far it is can still be asked.
-    con.execute("SET enable_progress_bar_print = false")
-    return con
+    return duckdb_connection.connect(
+        database,
+        preserve_insertion_order=True,
+        autoinstall_known_extensions=False,
+        autoload_known_extensions=False,
+        python_enable_replacements=False,
+        **({} if limits.memory is None else {"memory_limit": limits.memory}),
+        **({} if limits.threads is None else {"threads": limits.threads}),
+    )
 
 
-def _lock(con: duckdb.DuckDBPyConnection) -> None:
+def _lock(con: Connection) -> None:
     """From here on no statement can reach a file outside of the plan, nor change that; whatever a definition makes us print."""
     con.execute("SET enable_external_access = false")
     con.execute("SET lock_configuration = true")
 
 
-def watched(con: duckdb.DuckDBPyConnection, statement: str, progress: Progress) -> int:
+def watched(con: Connection, statement: str, progress: Progress) -> int:
     """Run a long statement and tell now and then how far it is; the number of rows it wrote."""
-    done = threading.Event()
-
-    def watch() -> None:
-        while not done.wait(0.2):
-            share = con.query_progress()
-            progress(share / 100 if share > 0 else None)
-
-    watcher = threading.Thread(target=watch, name="headrace-progress", daemon=True)
-    watcher.start()
     try:
-        row = con.execute(statement).fetchone()
+        row = con.execute(statement, progress=lambda percent: progress(percent / 100 if percent > 0 else None)).fetchone()
     except duckdb.OutOfMemoryException as error:
         raise NonRetryableError(
             f"the run needs more memory than it may use: {first_line(error)}",
@@ -97,13 +84,10 @@ def watched(con: duckdb.DuckDBPyConnection, statement: str, progress: Progress) 
         ) from error
     except duckdb.InterruptException as error:
         raise KeyboardInterrupt from error
-    finally:
-        done.set()
-        watcher.join()
     return int(row[0]) if row else 0
 
 
-def fetch_rows(con: duckdb.DuckDBPyConnection, query: str, limit: int) -> list[dict[str, Any]]:
+def fetch_rows(con: Connection, query: str, limit: int) -> list[dict[str, Any]]:
     """Rows by column name. Instants come as aware times in UTC; DuckDB would want another library to give them."""
     described = con.execute(f"DESCRIBE {query}").fetchall()
     columns = [

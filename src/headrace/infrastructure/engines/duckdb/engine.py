@@ -13,11 +13,11 @@ from headrace.business.inside import StagedTable
 from headrace.business.model.types import DataType
 from headrace.business.ports import Scan, Staged
 from headrace.business.processing.plan import Plan
-from headrace.errors import Problem, RetryableError
+from headrace.errors import Problem, StagingLost
 from headrace.infrastructure.engines.duckdb.spare import Spare
 
 if TYPE_CHECKING:
-    import duckdb
+    from headrace.infrastructure.duckdb_connection import Connection
 
 
 class DuckDBEngine:
@@ -69,11 +69,11 @@ class DuckDBEngine:
 
     def verify(self, staged: Staged | StagedTable) -> None:
         if isinstance(staged, StagedTable):
-            raise RetryableError(f"`{staged.table}` lies in a database that this engine does not know")
+            raise StagingLost(f"`{staged.table}` lies in a database that this engine does not know")
         for path, digest in staged.digests.items():
             with path.open("rb") as file:
                 if hashlib.file_digest(file, "sha256").hexdigest() != digest.sha256:
-                    raise RetryableError(
+                    raise StagingLost(
                         f"`{path}` was damaged after it was staged; it is not published",
                         hint="run the pipeline again, and see whether disk and memory of this machine are sound",
                     )
@@ -83,7 +83,7 @@ class DuckDBEngine:
 
         return DuckDBSession(plan, workspace, project, self.limits, self._spare)
 
-    def _open(self) -> duckdb.DuckDBPyConnection:
+    def _open(self) -> Connection:
         from headrace.infrastructure.engines.duckdb.connection import opened
 
         return opened(":memory:", self.limits)

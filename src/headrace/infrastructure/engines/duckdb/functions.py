@@ -11,16 +11,14 @@ from headrace.business.model.schema import Schema
 from headrace.business.processing.relation import Function
 from headrace.business.processing.steps.user_function import UserFunction
 from headrace.errors import HeadraceError, NonRetryableError
+from headrace.infrastructure.duckdb_connection import Connection
 from headrace.infrastructure.engines.duckdb.literals import identifier
 from headrace.infrastructure.engines.duckdb.types import duckdb_type
 
 
-def call_function(
-    con: duckdb.DuckDBPyConnection, relation: Function, project: Path, queries: Sequence[str], table: str, step: str
-) -> None:
+def call_function(con: Connection, relation: Function, project: Path, queries: Sequence[str], table: str, step: str) -> None:
     """Give the inputs to the function as Arrow tables, and keep what it gives back as a table of the declared schema."""
-    con.complete()  # a count before it may have left its result half fetched
-    tables = [con.sql(query).to_arrow_table() for query in queries]
+    tables = [con.arrow_table(query) for query in queries]
     call = relation.call.at(project) if isinstance(relation.call, UserFunction) else relation.call
     try:
         made = call(*tables)

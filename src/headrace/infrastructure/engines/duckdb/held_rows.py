@@ -9,12 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from headrace.business.engine import Example, QuarantineTarget
 from headrace.business.model.types import String
 from headrace.business.processing.plan import PlannedSource
 from headrace.business.validation.compiled import UNREADABLE
+from headrace.infrastructure.duckdb_connection import Connection
 from headrace.infrastructure.engines.duckdb.literals import identifier, literal
 from headrace.infrastructure.engines.duckdb.reading import OpenScan
 
@@ -23,7 +22,7 @@ class HeldRows:
     """The rows of one dataset that broke rules. Whoever knows them fills `table`: `r, file, rank, reasons, raw, action, text, note`,
     where `rank` counts the accepted records of a file from 0, and `raw` are the cells as a JSON object."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, source: PlannedSource, scan: OpenScan, project: Path) -> None:
+    def __init__(self, con: Connection, source: PlannedSource, scan: OpenScan, project: Path) -> None:
         self.con, self.source, self.scan = con, source, scan
         self.table = identifier(f"held {source.name}")
         files = [_place(f.name, project) for f in getattr(source.scan, "files", ())]

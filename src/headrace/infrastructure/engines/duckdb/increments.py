@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import duckdb
-
 from headrace.business.model.types import Date, Float, String, Timestamp
 from headrace.business.ports import Scan
 from headrace.business.processing.expressions.ir import ColumnRef
 from headrace.business.processing.increments import ReadUpTo, demand_few
 from headrace.business.processing.plan import PlannedSource
 from headrace.errors import NonRetryableError
+from headrace.infrastructure.duckdb_connection import Connection
 from headrace.infrastructure.engines.duckdb.checked import Checked, stored
 from headrace.infrastructure.engines.duckdb.literals import identifier, literal
 from headrace.infrastructure.engines.duckdb.types import duckdb_type
@@ -25,9 +24,7 @@ class Increment:
     """One reading of one source. `left` is a condition on the checked table: the row is none of this run's. `position` is how far the
     source is read when the others are published."""
 
-    def __init__(
-        self, con: duckdb.DuckDBPyConnection, source: PlannedSource, cursor: str, checked: Checked, before: ReadUpTo
-    ) -> None:
+    def __init__(self, con: Connection, source: PlannedSource, cursor: str, checked: Checked, before: ReadUpTo) -> None:
         self.con, self.source, self.cursor, self.checked, self.before = con, source, cursor, checked, before
         self.column, self.kind = stored(cursor), source.schema[cursor].type
         self._demand_same_kind()

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-import duckdb
-
 from headrace.business.model.contract import OnViolation
 from headrace.business.processing.plan import PlannedSource
 from headrace.business.validation.compiled import KeyRule, ReferenceRule
+from headrace.infrastructure.duckdb_connection import Connection
 from headrace.infrastructure.engines.duckdb.checked import Checked, stored
 from headrace.infrastructure.engines.duckdb.literals import identifier
 
@@ -22,7 +21,7 @@ _HELD: tuple[OnViolation, ...] = ("fail", "quarantine", "drop")
 class Late:
     """The late findings of one dataset."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, source: PlannedSource, checked: Checked) -> None:
+    def __init__(self, con: Connection, source: PlannedSource, checked: Checked) -> None:
         self.con, self.source, self.checked = con, source, checked
         self.rules = tuple(source.contract.late)
         self.table = identifier(f"late {source.name}")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import duckdb
-
 from headrace.business.model.contract import OnViolation
 from headrace.business.model.types import String
 from headrace.business.processing.plan import PlannedSource
+from headrace.infrastructure.duckdb_connection import Connection
 from headrace.infrastructure.engines.duckdb.checked import Checked
 from headrace.infrastructure.engines.duckdb.held_rows import HeldRows
 from headrace.infrastructure.engines.duckdb.late import Late
@@ -20,7 +19,7 @@ class Quarantine(HeldRows):
     """The rows of a checked table that broke rules."""
 
     def __init__(
-        self, con: duckdb.DuckDBPyConnection, source: PlannedSource, checked: Checked, late: Late, scan: OpenScan, project: Path
+        self, con: Connection, source: PlannedSource, checked: Checked, late: Late, scan: OpenScan, project: Path
     ) -> None:
         super().__init__(con, source, scan, project)
         self.checked, self.late = checked, late

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-import duckdb
-
 from headrace.business.fetched import FetchedScan, Wanted
 from headrace.business.ports import (
     ArrowFileScan,
@@ -19,13 +17,14 @@ from headrace.business.ports import (
     Scan,
 )
 from headrace.errors import NonRetryableError
+from headrace.infrastructure.duckdb_connection import Connection
 from headrace.infrastructure.engines.duckdb.reading_open import DuckDBTable as DuckDBTable
 from headrace.infrastructure.engines.duckdb.reading_open import Landing as Landing
 from headrace.infrastructure.engines.duckdb.reading_open import OpenScan as OpenScan
 
 
 def open_scan(
-    con: duckdb.DuckDBPyConnection,
+    con: Connection,
     scan: Scan,
     name: str,
     *,

@@ -7,9 +7,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 from headrace.business.ports import DelimitedScan
+from headrace.infrastructure.duckdb_connection import Connection
 from headrace.infrastructure.engines.duckdb.literals import identifier, text
 from headrace.infrastructure.engines.duckdb.reading_census import Census
 from headrace.infrastructure.engines.duckdb.reading_rejects import Noted, noted, rejects, restore_texts
@@ -39,7 +38,7 @@ class DelimitedReading(TextReading):
 
     scan: DelimitedScan
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, scan: DelimitedScan, name: str, *, sample: bool = False) -> None:
+    def __init__(self, con: Connection, scan: DelimitedScan, name: str, *, sample: bool = False) -> None:
         self._made: list[_Group] = []
         super().__init__(con, scan, name, (scan.heads[file.path].plain or not file.bytes for file in scan.files), sample=sample)
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 
-import duckdb
-
 from headrace.business.fetched import FetchedScan, Wanted
+from headrace.infrastructure.duckdb_connection import Connection
 from headrace.infrastructure.engines.duckdb.literals import identifier
 from headrace.infrastructure.engines.duckdb.reading_json import JsonReading
 from headrace.infrastructure.engines.duckdb.reading_open import Landing
@@ -17,9 +16,7 @@ from headrace.infrastructure.engines.duckdb.reading_text import workplace
 class FetchedReading:
     """See `OpenScan`: the reading of the files that were fetched, which last as long as it."""
 
-    def __init__(
-        self, con: duckdb.DuckDBPyConnection, scan: FetchedScan, name: str, wanted: Wanted, *, sample: bool = False
-    ) -> None:
+    def __init__(self, con: Connection, scan: FetchedScan, name: str, wanted: Wanted, *, sample: bool = False) -> None:
         self.con, self.name = con, name
         self._folder = workplace(con)
         opened = False

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import duckdb
-
 from headrace.business.ports import JsonScan
+from headrace.infrastructure.duckdb_connection import Connection
 from headrace.infrastructure.engines.duckdb.literals import identifier, text
 from headrace.infrastructure.engines.duckdb.reading_census import Census
 from headrace.infrastructure.engines.duckdb.reading_text import Part, TextReading, Verdict, paths, union_all
@@ -22,7 +21,7 @@ class JsonReading(TextReading):
 
     scan: JsonScan
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, scan: JsonScan, name: str, *, sample: bool = False) -> None:
+    def __init__(self, con: Connection, scan: JsonScan, name: str, *, sample: bool = False) -> None:
         super().__init__(con, scan, name, (file.path in scan.plain or not file.bytes for file in scan.files), sample=sample)
 
     @property

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-import duckdb
-
 from headrace.business.ports import PROVENANCE
+from headrace.infrastructure.duckdb_connection import Connection
 from headrace.infrastructure.engines.duckdb.literals import identifier
 from headrace.records import record
 
@@ -30,7 +29,7 @@ class Landing(Protocol):
 class DuckDBTable:
     """A table on the connection that reads. `make` creates it from a relation, with `_file` under the name `file_column`."""
 
-    con: duckdb.DuckDBPyConnection
+    con: Connection
     table: str
     make: Callable[[str], object]
     file_column: str = PROVENANCE

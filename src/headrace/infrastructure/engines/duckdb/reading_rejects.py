@@ -11,8 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import duckdb
-
+from headrace.infrastructure.duckdb_connection import Connection
 from headrace.infrastructure.engines.duckdb.literals import identifier, text
 from headrace.records import record
 
@@ -48,7 +47,7 @@ class Noted:
         return self.kinds <= set(REASONS) and not self.cut and self.unclear <= _MOST_RESTORED
 
 
-def noted(con: duckdb.DuckDBPyConnection, table: str) -> dict[int, Noted]:
+def noted(con: Connection, table: str) -> dict[int, Noted]:
     """The rejects of each file that has any, by its number in the call that read it."""
     rows = con.execute(
         f"SELECT file_id, list(DISTINCT error_type::VARCHAR), count(DISTINCT line), count_if(strlen(csv_line) >= {_CUT}), "
@@ -57,7 +56,7 @@ def noted(con: duckdb.DuckDBPyConnection, table: str) -> dict[int, Noted]:
     return {file: Noted(table, file, frozenset(kinds), lines, cut, unclear) for file, kinds, lines, cut, unclear in rows}
 
 
-def restore_texts(con: duckdb.DuckDBPyConnection, found: Noted, file: str, into: Path) -> bool:
+def restore_texts(con: Connection, found: Noted, file: str, into: Path) -> bool:
     """Look up in the file what DuckDB may have changed, and write it to a file of JSON lines. False when it does not stand there."""
     if not found.unclear:
         return True

@@ -20,6 +20,7 @@ import duckdb
 
 from headrace.business.ports import DelimitedScan, InputFile, JsonScan, Tidied
 from headrace.errors import NonRetryableError, RetryableError, Unbalanced
+from headrace.infrastructure.duckdb_connection import Connection
 from headrace.infrastructure.engines.duckdb.literals import exactly, identifier, text
 from headrace.infrastructure.engines.duckdb.reading_census import Census, Counting
 from headrace.infrastructure.engines.duckdb.reading_open import Landing
@@ -58,7 +59,7 @@ class TextReading(ABC):
 
     def __init__(
         self,
-        con: duckdb.DuckDBPyConnection,
+        con: Connection,
         scan: DelimitedScan | JsonScan,
         name: str,
         trusted: Iterable[bool],
@@ -188,7 +189,7 @@ class TextReading(ABC):
         return int(self.con.execute(query).fetchall()[0][0])
 
 
-def workplace(con: duckdb.DuckDBPyConnection) -> Path:
+def workplace(con: Connection) -> Path:
     """A new folder for large temporary files. Where DuckDB spills is the place that was given for these."""
     folder = con.execute("SELECT current_setting('temp_directory')").fetchall()[0][0]
     place = Path(folder) if folder else None

@@ -12,6 +12,7 @@ import duckdb
 from headrace.business.model.schema import Schema
 from headrace.business.ports import PROVENANCE, ArrowFileScan, ArrowScan, DuckDBScan, InputFile, ParquetScan
 from headrace.errors import HeadraceError, NonRetryableError, RetryableError
+from headrace.infrastructure.duckdb_connection import Connection
 from headrace.infrastructure.engines.duckdb.literals import identifier, text
 from headrace.infrastructure.engines.duckdb.reading_open import Landing
 from headrace.infrastructure.engines.duckdb.reading_text import paths, record_numbers, unchanged
@@ -28,7 +29,7 @@ class TypedReading:
 
     def __init__(
         self,
-        con: duckdb.DuckDBPyConnection,
+        con: Connection,
         relation: str,
         files: tuple[InputFile, ...],
         table: str | None = None,
@@ -81,7 +82,7 @@ class TypedReading:
             self.con.execute(f"DROP TABLE IF EXISTS {self._table}")
 
 
-def open_parquet(con: duckdb.DuckDBPyConnection, scan: ParquetScan, read: Collection[str]) -> TypedReading:
+def open_parquet(con: Connection, scan: ParquetScan, read: Collection[str]) -> TypedReading:
     for file in scan.files:
         unchanged(file)
     files = paths(file.path for file in scan.files)
@@ -91,7 +92,7 @@ def open_parquet(con: duckdb.DuckDBPyConnection, scan: ParquetScan, read: Collec
     return TypedReading(con, relation, scan.files, columns=read)
 
 
-def open_duckdb(con: duckdb.DuckDBPyConnection, scan: DuckDBScan, name: str) -> TypedReading:
+def open_duckdb(con: Connection, scan: DuckDBScan, name: str) -> TypedReading:
     """The rows are taken at once: the file is let go again, so that the same run may publish into it."""
     attached, kept = identifier(f"source {name}"), identifier(f"arrived {name}")
     home = identifier(_text(con, "SELECT current_database()"))
@@ -119,7 +120,7 @@ def open_duckdb(con: duckdb.DuckDBPyConnection, scan: DuckDBScan, name: str) -> 
     return TypedReading(con, kept, (), kept)
 
 
-def open_arrow(con: duckdb.DuckDBPyConnection, scan: ArrowScan | ArrowFileScan, name: str) -> TypedReading:
+def open_arrow(con: Connection, scan: ArrowScan | ArrowFileScan, name: str) -> TypedReading:
     """The rows are taken at once, because to ask the source again might give others."""
     kept = identifier(f"arrived {name}")
     with streamed(con, scan, name) as arriving:
@@ -128,11 +129,11 @@ def open_arrow(con: duckdb.DuckDBPyConnection, scan: ArrowScan | ArrowFileScan, 
 
 
 @contextmanager
-def streamed(con: duckdb.DuckDBPyConnection, scan: ArrowScan | ArrowFileScan, name: str) -> Iterator[str]:
+def streamed(con: Connection, scan: ArrowScan | ArrowFileScan, name: str) -> Iterator[str]:
     """A relation of the rows as they arrive, which can be read once and only inside."""
     arriving = f"arriving {name}"
     batches = _Batches(scan)
-    reader = batches.reader()
+    reader = batches.reader(con)
     if reader is None:
         nothing = ", ".join(f"NULL::{duckdb_type(c.type)} AS {identifier(c.name)}" for c in scan.schema)
         yield f"(SELECT {nothing}, 0::INTEGER AS {PROVENANCE} WHERE false)"
@@ -162,7 +163,7 @@ class _Batches:
             (isinstance(scan, ArrowScan) and scan.origin) or ", ".join(f"`{f.name}`" for f in scan.files[:3]) or "the source"
         )
 
-    def reader(self) -> pa.RecordBatchReader | None:
+    def reader(self, con: Connection) -> pa.RecordBatchReader | None:
         """None when there is not one batch."""
         import pyarrow as pa
 
@@ -179,7 +180,7 @@ class _Batches:
                 self.failed = error
                 raise
 
-        return pa.RecordBatchReader.from_batches(first.schema, all_of_them())
+        return pa.RecordBatchReader.from_batches(first.schema, con.by_the_caller(all_of_them()))
 
     def _with_files(self) -> Iterator[pa.RecordBatch]:
         import pyarrow as pa
@@ -211,7 +212,7 @@ def _as_declared(column: ForeignColumn | None, name: str, kind: str, *, same: bo
     return f"{value if same else f'CAST({value} AS {kind})'} AS {identifier(name)}"
 
 
-def _text(con: duckdb.DuckDBPyConnection, query: str) -> str:
+def _text(con: Connection, query: str) -> str:
     return str(con.execute(query).fetchall()[0][0])
 
 

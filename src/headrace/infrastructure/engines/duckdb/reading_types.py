@@ -10,10 +10,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-import duckdb
-
 from headrace.business.model.types import Boolean, DataType, Date, Float, Integer, String, Timestamp
 from headrace.business.ports import ArrowFileScan, ArrowScan, DelimitedScan, JsonScan, Scan
+from headrace.infrastructure.duckdb_connection import Connection
 from headrace.infrastructure.engines.duckdb.casts import lenient
 from headrace.infrastructure.engines.duckdb.literals import identifier
 from headrace.infrastructure.engines.duckdb.reading import open_scan
@@ -41,7 +40,7 @@ _SAMPLE = '"inferred from"'
 _FROM = "inferring"
 
 
-def infer(con: duckdb.DuckDBPyConnection, scan: Scan, sample_rows: int = 20_000) -> dict[str, DataType]:
+def infer(con: Connection, scan: Scan, sample_rows: int = 20_000) -> dict[str, DataType]:
     """The proposed type of each column. A typed scan has its types already."""
     if not (scan.text or (isinstance(scan, ArrowScan | ArrowFileScan) and scan.all_text)):
         return {column.name: column.type for column in scan.schema}
@@ -61,7 +60,7 @@ def infer(con: duckdb.DuckDBPyConnection, scan: Scan, sample_rows: int = 20_000)
         opened.close()
 
 
-def _fitting(con: duckdb.DuckDBPyConnection, names: Sequence[str]) -> dict[str, DataType]:
+def _fitting(con: Connection, names: Sequence[str]) -> dict[str, DataType]:
     likely = _likely(con, names)
     verdicts = ", ".join(f"coalesce(bool_and({_fits(identifier(name), kind)}), false)" for name, kind in likely)
     row = con.execute(f"SELECT {verdicts} FROM {_SAMPLE}").fetchone() if likely else ()
@@ -72,7 +71,7 @@ def _fitting(con: duckdb.DuckDBPyConnection, names: Sequence[str]) -> dict[str, 
     return {name: found.get(name, String()) for name in names}
 
 
-def _likely(con: duckdb.DuckDBPyConnection, names: Sequence[str]) -> list[tuple[str, DataType]]:
+def _likely(con: Connection, names: Sequence[str]) -> list[tuple[str, DataType]]:
     """The types that the first rows do not rule out."""
     rows = con.execute(f"SELECT {', '.join(map(identifier, names))} FROM {_SAMPLE} LIMIT {_GLANCED}").fetchall()
     likely = []

@@ -11,16 +11,16 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import duckdb
+    from headrace.infrastructure.duckdb_connection import Connection
 
 
 class Spare:
     """At most one connection, made by `open`. Whoever takes it has it alone: it gives it back, or closes it."""
 
-    def __init__(self, open: Callable[[], duckdb.DuckDBPyConnection]) -> None:  # noqa: A002 - the word of the field
+    def __init__(self, open: Callable[[], Connection]) -> None:  # noqa: A002 - the word of the field
         self._open = open
         self._turn = threading.Lock()
-        self._there: duckdb.DuckDBPyConnection | None = None
+        self._there: Connection | None = None
 
     def prepare(self) -> None:
         """Have one opened, without waiting for it."""
@@ -35,12 +35,12 @@ class Spare:
         threading.Thread(target=make, name="headrace-engine", daemon=True).start()
         ready.wait()  # From here on whoever takes one waits for this, and opens none beside it.
 
-    def take(self) -> duckdb.DuckDBPyConnection:
+    def take(self) -> Connection:
         with self._turn:
             taken, self._there = self._there, None
         return taken if taken is not None else self._open()
 
-    def give_back(self, con: duckdb.DuckDBPyConnection) -> None:
+    def give_back(self, con: Connection) -> None:
         with self._turn:
             beside, self._there = self._there, con
         if beside is not None:

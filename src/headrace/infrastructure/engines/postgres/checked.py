@@ -66,6 +66,11 @@ class Checked:
     def any_bit(self) -> str:
         return f"({' OR '.join(f'{mask} <> 0' for mask in self.masks)})" if self.masks else "false"
 
+    def few(self) -> str:
+        """The same, for a planner that knows nothing of the table yet: it takes a range for rare, and would take "not zero" for nearly
+        all rows, sort both sides and join them, where it has but to look up a few."""
+        return f"({' OR '.join(f'{mask} BETWEEN 1 AND {2**63 - 1}' for mask in self.masks)})" if self.masks else "false"
+
     def breaks(self, actions: Collection[OnViolation]) -> str:
         """A condition: the row broke a rule with one of these consequences."""
         parts = []

@@ -7,21 +7,23 @@ long as what the run has made is still there.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from headrace.business.engine import Limits
-from headrace.errors import NonRetryableError, RetryableError, RunError
+from headrace.errors import NonRetryableError, RunError, StagingLost
 from headrace.infrastructure.engines.postgres.server import LEAST_VERSION, SETTINGS, prelude
 from headrace.infrastructure.postgresql.faults import explained, postgres_faults
 from headrace.infrastructure.postgresql.identity import identity_of
 from headrace.infrastructure.sql_text import literal
-from headrace.security.secrets import Secret
 from headrace.settings import PostgresSettings, in_bytes
 
 if TYPE_CHECKING:
     import psycopg
+
+#: Gives the address as libpq reads it, secrets included, each time it is needed. Nobody keeps what it gives.
+Address = Callable[[], str]
 
 CONNECT_SECONDS = 15
 SHOWN = "the engine postgres"
@@ -43,10 +45,10 @@ class Connection:
     """One connection at a time, to the same database."""
 
     def __init__(
-        self, url: Secret, settings: PostgresSettings, limits: Limits, about: str = "headrace", *, computes: bool = False
+        self, address: Address, settings: PostgresSettings, limits: Limits, about: str = "headrace", *, computes: bool = False
     ) -> None:
         """One that `computes` has the functions that printed SQL calls."""
-        self.url, self.settings, self.limits, self.about, self.computes = url, settings, limits, about, computes
+        self.address, self.settings, self.limits, self.about, self.computes = address, settings, limits, about, computes
         self.marker: str | None = None
         """A table with one row that the server loses exactly when it loses all that the run has made."""
         self.on_open: list[str] = []
@@ -113,7 +115,7 @@ class Connection:
 
         with postgres_faults(SHOWN), ExitStack() as undone:
             connection = psycopg.connect(
-                self.url.reveal(),
+                self.address(),
                 connect_timeout=CONNECT_SECONDS,
                 application_name=self.about[:63],
                 client_encoding="utf8",
@@ -161,7 +163,7 @@ class Connection:
             kept = False
         if not kept:
             self.close()
-            raise RetryableError(
+            raise StagingLost(
                 f"{SHOWN}: the server was restarted and has lost what the run had staged",
                 hint="run the pipeline again: nothing was published, and it begins from the start",
             )

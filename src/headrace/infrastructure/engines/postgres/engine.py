@@ -15,9 +15,8 @@ from headrace.business.inside import DatabaseScan, PublishesInside, StagedTable
 from headrace.business.model.types import DataType
 from headrace.business.ports import Publisher, Scan, Staged
 from headrace.business.processing.plan import Plan, PlannedSource
-from headrace.errors import Problem, RetryableError
-from headrace.infrastructure.engines.postgres.connection import Connection
-from headrace.security.secrets import Secret
+from headrace.errors import Problem, RetryableError, StagingLost
+from headrace.infrastructure.engines.postgres.connection import Address, Connection
 from headrace.settings import PostgresSettings
 
 
@@ -26,8 +25,8 @@ class PostgresEngine:
 
     name: ClassVar[str] = "postgres"
 
-    def __init__(self, url: Secret, settings: PostgresSettings, limits: Limits | None = None) -> None:
-        self.url, self.settings, self.limits = url, settings, limits or Limits()
+    def __init__(self, address: Address, settings: PostgresSettings, limits: Limits | None = None) -> None:
+        self.address, self.settings, self.limits = address, settings, limits or Limits()
 
     def prepare(self) -> None:
         """A connection is not worth opening ahead: it would be held where nothing may come of it."""
@@ -71,7 +70,7 @@ class PostgresEngine:
                 connection.rows(f"SELECT to_regclass('{staged.table.replace(chr(39), chr(39) * 2)}') IS NOT NULL")[0][0]
             )
             if not there or connection.rows(f"SELECT count(*) FROM {staged.table}")[0][0] != staged.rows:
-                raise RetryableError(
+                raise StagingLost(
                     f"`{staged.table}` is not there any more as it was staged; it is not published",
                     hint="run the pipeline again: the server was restarted, or somebody dropped the table",
                 )
@@ -83,7 +82,7 @@ class PostgresEngine:
 
     def _computing(self, plan: Plan, workspace: Path) -> Connection:
         about = f"headrace {plan.definition.pipeline} {workspace.name}"
-        return Connection(self.url, self.settings, self.limits, about, computes=True)
+        return Connection(self.address, self.settings, self.limits, about, computes=True)
 
     # Tables that outlive a session -----------------------------------------------------------------------------------
 
@@ -107,7 +106,7 @@ class PostgresEngine:
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
-        connection = Connection(self.url, self.settings, self.limits)
+        connection = Connection(self.address, self.settings, self.limits)
         try:
             yield connection
         finally:

@@ -50,19 +50,22 @@ def gather(
 
 
 def _broken(checked: Checked, late: Late, arrived: str | None) -> str:
-    first = f"(SELECT {FILE}, min({ROW}) AS first FROM {checked.table} GROUP BY {FILE})"
+    rank, first = f"c.{ROW} - 1", ""
+    if len(getattr(checked.source.scan, "files", ())) > 1:
+        rank = f"c.{ROW} - f.first"
+        first = f" JOIN (SELECT {FILE}, min({ROW}) AS first FROM {checked.table} GROUP BY {FILE}) AS f ON f.{FILE} = c.{FILE}"
     reasons = checked.reasons()
     if late.any:
         names = ", ".join(DIALECT.literal(rule.name, String()) for rule in late.rules)
         found = f"SELECT array_agg((ARRAY[{names}]::text[])[rule + 1] ORDER BY rule) FROM {late.table} AS l WHERE l.r = c.{ROW}"
         reasons = f"{reasons} || coalesce(({found}), ARRAY[]::text[])"
-    broke = f"{checked.any_bit()} OR {late.breaks(('fail', 'quarantine', 'drop', 'warn'))}"
+    broke = f"{checked.few()} OR {late.breaks(('fail', 'quarantine', 'drop', 'warn'))}"
     cells = "".join(f", {'a' if arrived else 'c'}.{quoted(raw(n))}" for n in checked.source.contract.raw_columns)
     beside = f" JOIN {arrived} AS a ON a.{ROW} = c.{ROW}" if arrived else ""
     return (
-        f"SELECT c.{ROW} AS r, c.{FILE}::bigint AS file, c.{ROW} - f.first AS rank, {reasons} AS reasons, "
+        f"SELECT c.{ROW} AS r, c.{FILE}::bigint AS file, {rank} AS rank, {reasons} AS reasons, "
         f"{_action(checked, late)} AS action"
-        f"{cells} FROM (SELECT * FROM {checked.table} WHERE {broke}) AS c JOIN {first} AS f ON f.{FILE} = c.{FILE}{beside}"
+        f"{cells} FROM (SELECT * FROM {checked.table} WHERE {broke}) AS c{first}{beside}"
     )
 
 

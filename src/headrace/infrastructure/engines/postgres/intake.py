@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from headrace.business.engine import Limits
 from headrace.business.fetched import Wanted
@@ -20,6 +19,7 @@ from headrace.business.ports import PROVENANCE, ArrowScan, FileScan, Scan
 from headrace.business.processing.plan import Plan
 from headrace.business.validation.compiled import raw
 from headrace.errors import NonRetryableError
+from headrace.infrastructure import duckdb_connection
 from headrace.infrastructure.engines.duckdb.connection import connect, opened
 from headrace.infrastructure.engines.duckdb.reading import OpenScan, open_scan
 from headrace.infrastructure.engines.duckdb.reading_typed import TypedReading, streamed
@@ -30,9 +30,6 @@ from headrace.infrastructure.postgresql import reading
 from headrace.infrastructure.postgresql.copying import copy_rows
 from headrace.infrastructure.postgresql.types import copy_cell
 from headrace.infrastructure.sql_text import quoted
-
-if TYPE_CHECKING:
-    import duckdb
 
 #: The number of a row among those of its scan, from 1 on.
 ROW = '"#rowid"'
@@ -52,7 +49,7 @@ class Intake:
         self._fetched = 0
 
     @cached_property
-    def con(self) -> duckdb.DuckDBPyConnection:
+    def con(self) -> duckdb_connection.Connection:
         return connect(self.plan, self.workspace, self.limits, Spare(lambda: opened(":memory:", self.limits)))
 
     def load(
@@ -94,15 +91,15 @@ class Intake:
     def _outside(self, query: str, schema: Schema) -> ArrowScan:
         with self.connection.faults():
             columns = reading.described(self.connection.raw, query, SHOWN)
-        url = self.connection.url.reveal()
-        return ArrowScan(schema, open=lambda: reading.batches(url, query, columns, SHOWN), origin=SHOWN)
+        address = self.connection.address
+        return ArrowScan(schema, open=lambda: reading.batches(address(), query, columns, SHOWN), origin=SHOWN)
 
 
 @dataclass
 class _RawTable:
     """Where the rows of a scan land, as they came."""
 
-    con: duckdb.DuckDBPyConnection
+    con: duckdb_connection.Connection
     connection: Connection
     table: str
     scan: Scan
@@ -128,7 +125,7 @@ class _RawTable:
 
 
 def _copied(
-    con: duckdb.DuckDBPyConnection, connection: Connection, relation: str, schema: Schema, table: str, folder: Path
+    con: duckdb_connection.Connection, connection: Connection, relation: str, schema: Schema, table: str, folder: Path
 ) -> int:
     """Make a table of a relation. It is not logged: what a crash empties is made anew from the source, and nothing else is kept in it."""
     import psycopg

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from headrace.infrastructure.engines.postgres.server_lists import LISTS
 from headrace.infrastructure.engines.postgres.server_numbers import NUMBERS
+from headrace.infrastructure.engines.postgres.server_plain import plain
 from headrace.infrastructure.engines.postgres.server_reading import reading
 from headrace.infrastructure.engines.postgres.server_texts import texts
 from headrace.infrastructure.engines.postgres.server_times import TIMES
@@ -28,4 +29,4 @@ SETTINGS: dict[str, str] = {
 def prelude(version: int) -> Sequence[str]:
     """The statements that make a session of a server of that major version ready for what is printed here."""
     settings = [f"SET {name} TO '{value}'" for name, value in SETTINGS.items()]
-    return [*settings, *NUMBERS, *texts(version), *TIMES, *LISTS, *reading(version)]
+    return [*settings, *NUMBERS, *texts(version), *TIMES, *LISTS, *plain(version), *reading(version)]

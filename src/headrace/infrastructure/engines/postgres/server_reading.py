@@ -47,7 +47,7 @@ def _float_reader(name: str, kind: str) -> str:
 #: What PostgreSQL takes for JSON and cannot take out of it: a NUL, and half of a pair that stands for one character.
 _UNHELD = r"""
         IF x ~ '\\u(0000|[dD][89a-fA-F])' THEN
-            shown := replace(x, '\\\\', '');
+            shown := replace(x, '\\', '');
             IF shown ~ '\\u0000' OR regexp_replace(shown, '\\u[dD][89abAB]..\\u[dD][c-fC-F]..', '', 'g') ~ '\\u[dD][89a-fA-F]' THEN RETURN NULL; END IF;
         END IF;"""
 

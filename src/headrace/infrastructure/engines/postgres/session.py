@@ -15,7 +15,7 @@ from typing import Any
 
 from headrace.business.engine import Ingested, Limits, Meeting, Progress, QuarantineTarget
 from headrace.business.fetched import Wanted
-from headrace.business.inside import DatabaseScan, StagedTable
+from headrace.business.inside import DatabaseScan, HeldInside, StagedTable
 from headrace.business.model.contract import OnViolation
 from headrace.business.model.schema import Schema
 from headrace.business.model.types import String
@@ -223,19 +223,26 @@ class PostgresSession(Working):
 
     def _met(self, dataset: str, meeting: Meeting) -> str:
         """The rows that come of a dataset, and those that a target holds."""
-        table = self.area.name("target", "held")
-        held_columns = meeting.held.schema
-        files = tuple(InputFile(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in meeting.held.files)
-        self.intake.load(ParquetScan(held_columns, files), table, table)
-        cells = ", ".join(f"{_identifier(raw(n))} AS {_identifier(n)}" for n in held_columns.names)
-        names = ", ".join(map(_identifier, held_columns.names))
-        held = f"SELECT {names} FROM (SELECT {cells} FROM {table}) AS held"
+        names = ", ".join(map(_identifier, meeting.held.schema.names))
+        held = f"SELECT {names} FROM ({self._held_by_target(meeting.held)}) AS held"
         if not meeting.joined:
             return held
         if meeting.key:
             same = " AND ".join(f"held.{_identifier(k)} = come.{_identifier(k)}" for k in meeting.key)
             held += f" WHERE NOT EXISTS (SELECT 1 FROM ({dataset}) AS come WHERE {same})"
         return f"SELECT {names} FROM ({dataset}) AS come UNION ALL {held}"
+
+    def _held_by_target(self, held: Staged | HeldInside) -> str:
+        """What a target holds, as a query: where it is, or copied from where it was."""
+        if isinstance(held, HeldInside):
+            cells = (
+                f"CAST({_identifier(c.name)} AS {DIALECT.type_name(c.type)}) AS {_identifier(c.name)}" for c in held.schema
+            )
+            return f"SELECT {', '.join(cells)} FROM ({held.query}) AS target"
+        table = self.area.name("target", "held")
+        files = tuple(InputFile(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in held.files)
+        self.intake.load(ParquetScan(held.schema, files), table, table)
+        return f"SELECT {', '.join(f'{_identifier(raw(n))} AS {_identifier(n)}' for n in held.schema.names)} FROM {table}"
 
     def rows(self, dataset: str, limit: int) -> Sequence[Mapping[str, Any]]:
         found = self._values(f"SELECT * FROM ({self._statement(dataset)}) AS shown LIMIT {int(limit)}")

@@ -20,6 +20,7 @@ from headrace.business.model.types import (
 )  # fmt: skip
 from headrace.business.processing.expressions.ir import CastFormat
 from headrace.business.processing.expressions.time_formats import has_offset, letters
+from headrace.business.validation.compiled import OURS
 from headrace.infrastructure.engines.postgres.calling import OWN
 from headrace.infrastructure.engines.postgres.json_casts import from_json
 from headrace.infrastructure.engines.postgres.literals import text
@@ -40,13 +41,15 @@ def from_text(value: str, target: DataType, written: CastFormat = CastFormat()) 
             return _integer(value, target)
         case Decimal():
             read = f"{OWN}read_decimal({value}, {10 ** (target.precision - target.scale)}, {target.scale})"
-            return _usually(value, target, _decimal(value, target), f"CAST({read} AS {postgres_type(target)})")
+            plain = f"{OWN}{'plain' if _is_cell(value) else 'like'}_decimal({value}, {target.precision}, {target.scale})"
+            return _usually(value, target, plain, f"CAST({read} AS {postgres_type(target)})")
         case Float():
             return f"{OWN}read_{'real' if target.bits == 32 else 'float'}({value})"
         case Date() if written.pattern is None:
-            return _usually(value, target, _like(value, _DAY), _moment(value, target, None))
-        case Timestamp(zone=False) if written.pattern is None:
-            return _usually(value, target, _like(value, f"{_DAY}[T ]{_CLOCK}"), _moment(value, target, None))
+            return _usually(value, target, f"{OWN}plain_date({value})", _moment(value, target, None))
+        case Timestamp() if written.pattern is None:
+            plain = f"{OWN}plain_{'instant' if target.zone else 'timestamp'}({value})"
+            return _usually(value, target, plain, _moment(value, target, None))
         case Date() | Time() | Timestamp():
             return _moment(value, target, written.pattern)
         case Enum():
@@ -57,27 +60,17 @@ def from_text(value: str, target: DataType, written: CastFormat = CastFormat()) 
             return from_json(f"{OWN}read_json({value})", target, from_text)
 
 
-#: A day that there is, in a year of our time, but for the last of February in leap years; and a time without fractions.
-_DAY = "[12][0-9]{3}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
-_CLOCK = "(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?"
-
-
 def _usually(value: str, target: DataType, usual: str, read: str) -> str:
     """A text in the usual notation is cast at once, any other is read with care: that takes a third or less of the time. Only of a
-    column, which costs nothing to look at again."""
+    column, which costs nothing to look at again. What is usual is for the functions of the session to say (see `server_plain`)."""
     is_column = value.startswith('"') and value.count('"') == 2
     return f"CASE WHEN {usual} THEN CAST({value} AS {postgres_type(target)}) ELSE {read} END" if is_column else read
 
 
-def _decimal(value: str, target: Decimal) -> str:
-    """As many digits behind the point as the type has, and not too many before it."""
-    behind = f"[.][0-9]{{{target.scale}}}" if target.scale else ""
-    longest = target.precision + bool(behind)
-    return f"octet_length({value}) <= {longest} AND {_like(value, f'-?[0-9]+{behind}')}"
-
-
-def _like(value: str, pattern: str) -> str:
-    return f'{value} COLLATE "C" ~ {text(f"^{pattern}$")}'
+def _is_cell(value: str) -> bool:
+    """Whether it is a cell as it came. Any other column may be a constant when all is put together; then the planner tries the casts of
+    numbers in advance, if it cannot know that their test says no."""
+    return value.startswith(f'"{OURS}') and value.count('"') == 2
 
 
 def _integer(value: str, target: Integer) -> str:
@@ -85,7 +78,10 @@ def _integer(value: str, target: Integer) -> str:
     if kind.startswith("numeric"):
         return f"CAST({OWN}read_whole({value}, {target.lowest}, {target.highest}) AS {kind})"
     read = f"{OWN}read_integer({value}, {_bound(target.lowest)}, {target.highest})"
-    return read if kind == "bigint" else f"CAST({read} AS {kind})"
+    careful = read if kind == "bigint" else f"CAST({read} AS {kind})"
+    if not _is_cell(value) or not target.signed or target.bits == 8:  # PostgreSQL has no type of these bounds
+        return careful
+    return _usually(value, target, f"{OWN}plain_whole({value}, {text(kind)})", careful)
 
 
 def _bound(value: int) -> str:

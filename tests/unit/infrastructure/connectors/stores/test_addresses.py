@@ -29,7 +29,6 @@ def test_an_address_has_a_store_and_a_key(written: str, store: str, key: str, ki
     ("written", "said"),
     [
         ("ftp://host/a.csv", "there is no store `ftp://`; there are az://, gs://"),
-        ("hdfs://node/a.csv", "name the name node's web interface, webhdfs://"),
         ("s3:///a.csv", "it names no bucket"),
         ("https:///a.csv", "it names no host"),
         ("s3://la ke/a.csv", "cannot be the name of a bucket"),

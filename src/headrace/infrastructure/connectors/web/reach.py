@@ -11,15 +11,6 @@ from urllib.parse import SplitResult
 
 from headrace.errors import NonRetryableError
 
-_PORTS = {"http": 80, "https": 443}
-
-Origin = tuple[str, str, int]
-
-
-def origin_of(url: SplitResult) -> Origin:
-    """Scheme, host and port (RFC 6454)."""
-    return url.scheme, (url.hostname or "").lower(), url.port or _PORTS.get(url.scheme, 0)
-
 
 def nearness(address: str) -> int:
     """0 for an address of the internet, 1 for one of a private network, 2 for this machine and its own link."""
@@ -28,16 +19,6 @@ def nearness(address: str) -> int:
     if ip.is_loopback or ip.is_link_local or ip.is_unspecified or ip.is_multicast:
         return 2
     return 0 if ip.is_global else 1
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine, as far as its name says."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class Reach:

@@ -1,7 +1,4 @@
-"""Reads a table of PostgreSQL over several connections at once: each a range of its pages, all within one exported snapshot.
-
-Rows come as they arrive, in no order. Not what is read of each row (see `postgres_columns`).
-"""
+"""Reads parts of something side by side, each in a thread of its own. Rows come as they arrive, in no order. Not what is read."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -18,27 +15,16 @@ if TYPE_CHECKING:
 _AHEAD = 2
 _PATIENCE = 0.2
 
-Reader = Callable[[str], Iterator["pa.RecordBatch"]]
+Part = TypeVar("Part")
 
 
-def page_ranges(pages: int, parts: int) -> Sequence[str]:
-    """Conditions that part a table of so many pages as evenly as can be. The last is open, and there is at least one."""
-    parts = max(1, min(parts, pages))
-    bounds = [pages * n // parts for n in range(parts)]
-    made = []
-    for number, low in enumerate(bounds):
-        upper = f" AND ctid < '({bounds[number + 1]},0)'" if number + 1 < parts else ""
-        made.append(f"ctid >= '({low},0)'{upper}")
-    return made
-
-
-def side_by_side(ranges: Sequence[str], read: Reader) -> Iterator[pa.RecordBatch]:
-    """The batches of all ranges, each read in a thread of its own. The first error ends all of them, and is raised here."""
-    handed = _Handed(_AHEAD * len(ranges))
-    with ThreadPoolExecutor(len(ranges), thread_name_prefix="headrace-read") as readers:
-        reading = [readers.submit(handed.over, number, read(part)) for number, part in enumerate(ranges)]
+def side_by_side(parts: Sequence[Part], read: Callable[[Part], Iterator[pa.RecordBatch]]) -> Iterator[pa.RecordBatch]:
+    """The batches of all parts, each read in a thread of its own. The first error ends all of them, and is raised here."""
+    handed = _Handed(_AHEAD * len(parts))
+    with ThreadPoolExecutor(len(parts), thread_name_prefix="headrace-read") as readers:
+        reading = [readers.submit(handed.over, number, read(part)) for number, part in enumerate(parts)]
         try:
-            left = len(ranges)
+            left = len(parts)
             while left:
                 thing = handed.ready.get()
                 if isinstance(thing, int):
@@ -58,7 +44,7 @@ class _Handed:
         self.stopping = threading.Event()
 
     def over(self, number: int, batches: Iterator[pa.RecordBatch]) -> None:
-        """Hand over one range. A generator closes its connection in the thread that opened it."""
+        """Hand over one part. A generator closes its connection in the thread that opened it."""
         try:
             for batch in batches:
                 self._put(batch)
