@@ -156,8 +156,6 @@ SINKS = [
     ("sqlite", {"path": "out.sqlite", "table": "orders"}, in_sqlite),
     ("duckdb", {"path": "out.duckdb", "table": "orders"}, in_duckdb),
     ("file", {"path": "out/"}, in_files),
-    ("delta", {"path": "t"}, in_delta),
-    ("iceberg", {"table": "n.orders", "warehouse": "lake"}, in_iceberg),
 ]
 
 
@@ -165,6 +163,18 @@ SINKS = [
 @pytest.mark.parametrize(("kind", "written", "look"), SINKS, ids=[kind for kind, _, _ in SINKS])
 def test_sinks(kind, written, look, mode, tmp_path):
     testing.publisher_conforms(made("sinks", kind, {**written, **mode}), tmp_path, look, crashes=2)
+
+
+@pytest.mark.parametrize(
+    ("kind", "written", "look"),
+    [
+        ("delta", {"path": "t", "mode": "merge", "key": ["id"]}, in_delta),
+        ("iceberg", {"table": "n.orders", "warehouse": "lake", "mode": "append"}, in_iceberg),
+    ],
+    ids=["delta", "iceberg"],
+)
+def test_sinks_of_lakes(kind, written, look, tmp_path):
+    testing.publisher_conforms(made("sinks", kind, written), tmp_path, look, crashes=1)
 
 
 def test_a_target_in_memory_is_a_sink_too(tmp_path):

@@ -357,6 +357,13 @@ WAYS = (
     "iceberg",
 )
 
+#: The same with their modes. All modes of a lake table take one of two ways of committing, so each is tried in one of them.
+WAYS_AND_MODES = [
+    *((way, mode) for way in WAYS if way not in ("delta", "iceberg") for mode in MODES),
+    ("delta", "merge"),
+    ("iceberg", "merge"),
+]
+
 
 def make_target(name: str, home: Path, url: str = "") -> Target:
     if name in FILES:

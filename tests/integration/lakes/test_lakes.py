@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
+import deltalake
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from tests.conformance.sinks.targets import checkpoint
+from deltalake.transaction import AddAction
+from tests.conformance.sinks.targets import checkpoint, stage
 from tests.integration.lakes.tables import SCHEMA, Lakes
+from tests.integration.seaweed_server import KEY, SECRET, SeaweedServer
 
 from headrace import bootstrap
 from headrace.business.model.schema import Column, Schema
-from headrace.business.model.types import Integer
+from headrace.business.model.types import Integer, Interval, String
 from headrace.business.ports import Fence
-from headrace.errors import LeaseLost, NonRetryableError
+from headrace.errors import LeaseLost, NonRetryableError, RetryableError
 from headrace.infrastructure.connectors import milestones
 from headrace.infrastructure.connectors.lakes import publication
+from headrace.infrastructure.connectors.lakes.delta_sink import DeltaSink
+from headrace.infrastructure.connectors.lakes.delta_source import DeltaSource
+from headrace.infrastructure.connectors.lakes.iceberg_connection import IcebergConnection
+from headrace.infrastructure.connectors.lakes.iceberg_sink import IcebergSink
+from headrace.infrastructure.connectors.lakes.iceberg_source import IcebergSource
 
 
 def test_every_mode_in_every_place(lakes: Lakes) -> None:
@@ -216,3 +228,76 @@ def test_a_pipeline_writes_and_another_reads(remote: Lakes) -> None:
     assert [run.state for run in (first, again, back)] == ["succeeded"] * 3
     assert sorted((remote.project / "back.csv").read_text().split()) == ["1,a", "2,b", "id,name"]
     assert [c.name != "" for c in remote.sink("append").ledger(remote.project)] == [True]
+
+
+@pytest.mark.parametrize("zone", ["UTC", None])
+def test_a_cursor_finds_rows_whose_statistics_others_cut_to_milliseconds(tmp_path: Path, zone: str | None) -> None:
+    """As Spark writes them: the greatest value in the log is smaller than the one in the file."""
+    schema = pa.schema([("at", pa.timestamp("us", zone))])
+    table = deltalake.DeltaTable.create(tmp_path / "t", schema)
+    pq.write_table(pa.table([pa.array([1_600_000_000_123_456], schema.field("at").type)], schema), tmp_path / "t" / "a.parquet")
+    cut = "2020-09-13T12:26:40.123" + ("Z" if zone else "")
+    stats = {"numRecords": 1, "minValues": {"at": cut}, "maxValues": {"at": cut}, "nullCount": {"at": 0}}
+    size = (tmp_path / "t" / "a.parquet").stat().st_size
+    table.create_write_transaction([AddAction("a.parquet", size, {}, 1, True, json.dumps(stats))], "append", schema)
+    scan = DeltaSource(path="t").scan(tmp_path)
+
+    def found(least: str) -> int:
+        asked = scan.by_cursor("at", least + ("+00" if zone else ""))
+        return sum(batch.num_rows for batch in asked.open())
+
+    assert [found(f"2020-09-13 12:26:40.{us}") for us in ("123400", "123456", "123457")] == [1, 1, 0]
+
+
+def test_a_table_that_others_made_keeps_its_types(local: Lakes) -> None:
+    """What is published into it is put into its columns, and a column that would lose something is refused by name."""
+    local.sink("append").publish(local.project, local.staged("a", [], SCHEMA), checkpoint("a"))
+    narrow = Schema.of(id=Integer(16), name=String())
+    local.sink("append").publish(local.project, local.staged("b", [(1, "a")], narrow), checkpoint("b"))
+    assert str(local.source().schema_of(local.project)["id"].type) == "int64"
+    wide = Schema.of(id=Integer(64, signed=False), name=String())
+    with pytest.raises(NonRetryableError, match="`id` is int64 there and uint64 here"):
+        local.sink("append").publish(local.project, local.staged("c", [(2, "b")], wide), checkpoint("c"))
+    assert local.rows() == [(1, "a")]
+
+
+def test_an_iceberg_table_is_read_by_its_metadata_alone(tmp_path: Path) -> None:
+    IcebergSink(table="n.t", warehouse="lake", mode="append").publish(
+        tmp_path, stage(tmp_path / "staged", [(1, "a")], SCHEMA), checkpoint("a")
+    )
+    newest = max((tmp_path / "lake" / "n" / "t" / "metadata").glob("*.metadata.json"))
+    scan = IcebergSource(path=str(newest.relative_to(tmp_path))).scan(tmp_path)
+    assert [batch.to_pylist() for batch in scan.open()] == [[{"id": 1, "name": "a"}]]
+    with pytest.raises(NonRetryableError, match="no Iceberg table that can be found without its catalog"):
+        IcebergSource(path="lake/n/t").scan(tmp_path)
+
+
+def test_what_a_table_remembers_is_demanded(tmp_path: Path) -> None:
+    sink = DeltaSink(path="t", mode="append")
+    sink.publish(tmp_path, stage(tmp_path / "staged", [(1, "a")], SCHEMA), checkpoint("a"))
+    for note in (tmp_path / "t" / "_headrace").iterdir():
+        note.unlink()
+    with pytest.raises(NonRetryableError, match="what it remembers of its publications is gone"):
+        sink.publish(tmp_path, stage(tmp_path / "again", [(1, "a")], SCHEMA), checkpoint("a"))
+
+
+def test_what_a_table_has_no_type_for_is_said_when_planning(local: Lakes) -> None:
+    odd = Schema.of(id=Integer(128), since=Interval())
+    assert [problem.partition(",")[0] for problem in local.sink("append").problems(odd)] == [
+        "`id` is int128",
+        "`since` is interval",
+    ]
+
+
+def test_a_connection_to_a_catalog_is_tried(seaweed_server: SeaweedServer, tmp_path: Path) -> None:
+    options = {"uri": seaweed_server.catalog, "warehouse": f"s3://{seaweed_server.new_table_bucket()}/"}
+    answer = IcebergConnection(**options, credential=f"{KEY}:{SECRET}").reach(tmp_path)
+    assert answer.rights == {"list namespaces": True}
+    with pytest.raises(NonRetryableError, match="does not let us in"):
+        IcebergConnection(**options, credential=f"{KEY}:wrong").reach(tmp_path)
+    with pytest.raises(RetryableError, match="the connection was refused"):
+        IcebergConnection(uri="http://127.0.0.1:9").reach(tmp_path)
+    assert (
+        IcebergConnection(uri="postgresql+psycopg://me:secret@db:5432/lake", warehouse="w").shown()
+        == "postgresql+psycopg://db:5432/lake"
+    )

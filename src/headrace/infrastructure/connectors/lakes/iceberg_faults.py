@@ -28,7 +28,7 @@ def iceberg_faults(shown: str) -> Iterator[None]:
     """Turn what pyiceberg raises into our errors."""
     import pyarrow as pa
     from pyiceberg import exceptions as of
-    from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+    from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
     try:
         yield
@@ -47,6 +47,8 @@ def iceberg_faults(shown: str) -> Iterator[None]:
             f"{shown}: the catalog does not let us in: {_said(error)}",
             hint="see that `credential` or `token` of the connection is right",
         ) from error
+    except IntegrityError as error:
+        raise Conflict(f"{shown}: somebody else has made the namespace or table meanwhile", hint="try again") from error
     except DBAPIError as error:
         raise RetryableError(
             f"{shown}: the catalog's database refused: {_said(error.orig or error)}",

@@ -8,11 +8,8 @@ there is one; who publishes reads the tokens beside it after it has found or mad
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import TypeVar
 
 from headrace.business.model.schema import Column, Schema
@@ -28,7 +25,7 @@ from headrace.infrastructure.connectors.lakes.lake import Commit, Conflict, Lake
 from headrace.infrastructure.connectors.lakes.remembered import Remembered
 from headrace.infrastructure.connectors.ledger import holds
 from headrace.infrastructure.connectors.publishing import PublishingOptions
-from headrace.infrastructure.connectors.staged_rows import INCOMING, check_key, define_incoming, reader
+from headrace.infrastructure.connectors.staged_rows import incoming_rows
 from headrace.infrastructure.duckdb_connection import Connection
 from headrace.resilience.backoff import RetryPolicy
 from headrace.resilience.retry import retrying
@@ -54,7 +51,11 @@ def publish(lake: Lake, options: PublishingOptions, staged: Staged, checkpoint: 
     """See `Publisher.publish`."""
     if _needless(lake, checkpoint, target):
         return Publication(target, already=True)
-    with _staged_rows(staged, options) as con:
+    with incoming_rows(staged, options.key) as con:
+        if options.key:
+            # Joins as they are written, what stands behind them in memory: of a stream nobody knows how long it is, and DuckDB would take a
+            # whole table for the shorter side.
+            con.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
         milestones.reached("about to publish")
         attempts = _Attempts(lake, options, staged, checkpoint, target, con)
         done = _persistently(attempts.publish)
@@ -105,18 +106,6 @@ def _admit_beside(lake: Lake, pipeline: str, token: Fence | None, target: str) -
     if token is not None and is_news(Remembered(tokens=lake.tokens_beside()), pipeline, token, target):
         lake.remember_beside(pipeline, token)
         milestones.reached("fence written")
-
-
-@contextmanager
-def _staged_rows(staged: Staged, options: PublishingOptions) -> Iterator[Connection]:
-    with tempfile.TemporaryDirectory(prefix="headrace-") as spill, reader(Path(spill)) as con:
-        if options.key:
-            # Joins as they are written, what stands behind them in memory: of a stream nobody knows how long it is, and DuckDB would take a
-            # whole table for the shorter side.
-            con.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
-            define_incoming(con, staged)
-            check_key(con, INCOMING, options.key)
-        yield con
 
 
 class _Attempts:
