@@ -20,6 +20,10 @@
     connection = "warehouse"                                 or its address as `url`
     schema = "headrace_staging"
 
+    [engines.snowflake]                                      the database in which `engine: snowflake` works (see `SnowflakeSettings`)
+    connection = "warehouse"
+    schema = "headrace_staging"
+
     [engines.spark]                                          where `engine: spark` works (see `engine_settings`)
     master = "spark://cluster:7077"
 
@@ -58,7 +62,7 @@ _KEYS = (
     "database_schema", "definitions", "lease_seconds", "attempts", "keep_days", "slots", "outbox", "connections", "engines",
 )  # fmt: skip
 #: What only the file holds, or the environment in its own way.
-_TABLES = ("outbox", "connections", "engines", "postgres", "spark")
+_TABLES = ("outbox", "connections", "engines", "postgres", "snowflake", "spark")
 _PATHS = ("temp_directory", "state", "definitions")
 _COUNTS = ("threads", "quarantine_days", "attempts", "keep_days")
 _SIZES = ("memory_limit", "temp_limit", "quarantine_max")
@@ -102,6 +106,18 @@ class PostgresSettings:
 
 
 @record
+class SnowflakeSettings:
+    """The database of `engine: snowflake`."""
+
+    connection: str
+    """The name of a connection of kind `snowflake`."""
+    schema: str = "headrace_staging"
+    """Where it stages; made when it is not there."""
+    statement_timeout: float | None = None
+    """How long one statement may take, in seconds; as the account says unless set."""
+
+
+@record
 class Settings:
     """What was set; None leaves the choice to the engine. Relative paths are meant from the project folder."""
 
@@ -122,6 +138,7 @@ class Settings:
     slots: Mapping[str, int] = field(default_factory=dict)
     outbox: tuple[Outlet, ...] = ()
     postgres: PostgresSettings | None = None
+    snowflake: SnowflakeSettings | None = None
     spark: SparkSettings = SparkSettings()
     connections: Mapping[str, WrittenProfile] = field(default_factory=dict)
 
@@ -271,13 +288,10 @@ _ENGINE_KEYS = ("url", "connection", "schema", "statement_timeout", "lock_timeou
 
 def _engines(value: Any, head: Location, problems: list[Problem]) -> dict[str, Any]:
     """The settings of each engine that has a table, with every problem."""
-    read = {"postgres": _postgres, "spark": spark_settings}
+    read = {"postgres": _postgres, "snowflake": _snowflake, "spark": spark_settings}
     if not isinstance(value, Mapping) or not set(value) <= set(read):
-        problems.append(
-            Problem(
-                "`engines` holds the settings of engines: `[engines.postgres]`, `[engines.spark]`, and no other", location=head
-            )
-        )
+        listed = ", ".join(f"`[engines.{name}]`" for name in read)
+        problems.append(Problem(f"`engines` holds the settings of engines: {listed}, and no other", location=head))
         return {}
     return {name: found for name, table in value.items() if (found := read[name](table, head, problems)) is not None}
 
@@ -307,6 +321,29 @@ def _postgres(table: Any, head: Location, problems: list[Problem]) -> PostgresSe
         Problem(f"`{k}` of the engine postgres must be {want}", location=head) for k, (ok, want) in checks.items() if not ok
     ]
     return PostgresSettings(**table) if len(problems) == before else None
+
+
+def _snowflake(table: Any, head: Location, problems: list[Problem]) -> SnowflakeSettings | None:
+    """The table `[engines.snowflake]`, with every problem."""
+    keys = ("connection", "schema", "statement_timeout")
+    if not isinstance(table, Mapping):
+        problems.append(Problem("`engines.snowflake` must be a table", location=head))
+        return None
+    checks = {
+        "connection": (_is_word(table.get("connection")), "the name of a connection of kind `snowflake`"),
+        "schema": (_is_word(table.get("schema", "headrace_staging")), "the name of a schema"),
+        "statement_timeout": (_seconds(table.get("statement_timeout", 1)) is not None, "a number of seconds, at least 1"),
+    }
+    found = [
+        Problem(f"unknown setting `{key}` of an engine", (), _meant(key, keys), location=head)
+        for key in table
+        if key not in keys
+    ]
+    found += [
+        Problem(f"`{k}` of the engine snowflake must be {want}", location=head) for k, (ok, want) in checks.items() if not ok
+    ]
+    problems += found
+    return None if found else SnowflakeSettings(**table)
 
 
 def _is_database(value: Any) -> bool:

@@ -77,6 +77,17 @@ def parts(**others: Any) -> dict[str, Any]:
     }
 
 
+def brief() -> dict[str, Any]:
+    """One source that breaks every rule, a step of SQL, one of Python: for places that were shown to print the same SQL."""
+    whole = parts()
+    return {
+        "sources": {name: whole["sources"][name] for name in ("orders", "customers")},
+        "steps": [step for step in whole["steps"] if step["name"] in ("priced", "few", "twice")],
+        "checks": whole["checks"][:1],
+        "sinks": [sink for sink in whole["sinks"] if sink["name"] in ("priced", "twice")],
+    }
+
+
 def shop(folder: Path, engine: str, settings: Mapping[str, Any] | None = None, **others: Any) -> Project:
     folder.mkdir(parents=True, exist_ok=True)
     if settings is not None:

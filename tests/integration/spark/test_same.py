@@ -11,7 +11,7 @@ import pytest
 from tests.integration.pushdown.both import Came, of
 from tests.integration.runs.project import Project
 from tests.integration.spark.cluster import Cluster, loopback
-from tests.integration.spark.shop import local, shop
+from tests.integration.spark.shop import brief, local, shop
 
 from headrace import bootstrap
 from headrace.application.queries.runs import all_runs
@@ -27,6 +27,12 @@ def meant(tmp_path_factory: pytest.TempPathFactory) -> Came:
 
 
 @pytest.fixture(scope="module")
+def briefly_meant(tmp_path_factory: pytest.TempPathFactory) -> Came:
+    project = shop(tmp_path_factory.mktemp("duckdb"), "duckdb", **brief())
+    return of(project, project.run())
+
+
+@pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     with Cluster.running(tmp_path_factory.mktemp("cluster")) as cluster:
         yield cluster
@@ -39,7 +45,7 @@ def test_in_this_process(tmp_path: Path, meant: Came) -> None:
     assert not list(tmp_path.rglob("spark-*")), "nothing is left of what was written on the way"
 
 
-def test_on_a_cluster(tmp_path: Path, meant: Came, cluster: Cluster) -> None:
+def test_on_a_cluster(tmp_path: Path, briefly_meant: Came, cluster: Cluster) -> None:
     settings = {
         "master": cluster.master,
         "staging": str(tmp_path / "shared"),
@@ -47,16 +53,16 @@ def test_on_a_cluster(tmp_path: Path, meant: Came, cluster: Cluster) -> None:
         "spark.cores.max": 2,
         **loopback(),
     }
-    project = in_its_own_process(shop(tmp_path / "project", "spark", settings))
-    assert of(project, all_runs(project.store)[0]) == meant
+    project = in_its_own_process(shop(tmp_path / "project", "spark", settings, **brief()))
+    assert of(project, all_runs(project.store)[0]) == briefly_meant
     assert "Registered app headrace" in cluster.log.read_text()
     assert list((tmp_path / "shared").iterdir()) == []
 
 
-def test_by_spark_connect(tmp_path: Path, meant: Came, cluster: Cluster) -> None:
+def test_by_spark_connect(tmp_path: Path, briefly_meant: Came, cluster: Cluster) -> None:
     settings = {"remote": cluster.remote, "spark.sql.adaptive.enabled": False}
-    project = in_its_own_process(shop(tmp_path, "spark", settings))
-    assert of(project, all_runs(project.store)[0]) == meant
+    project = in_its_own_process(shop(tmp_path, "spark", settings, **brief()))
+    assert of(project, all_runs(project.store)[0]) == briefly_meant
 
 
 def in_its_own_process(project: Project) -> Project:

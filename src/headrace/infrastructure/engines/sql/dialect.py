@@ -65,6 +65,8 @@ class Dialect:
     """The rows whose key is shared by no other, and of the others the first of each key."""
     row_hash: Callable[[Sequence[str], int, int | None], str] | None
     """See `RowHash`; None where no engine would give the same numbers."""
+    aliases_capture: bool = False
+    """Whether a name that a SELECT gives may be meant where a column of that name is read beside it."""
     frameless: Collection[str] = ()
     """Window functions to which a frame means nothing, and beside which the engine takes none, but always an order."""
     materializes: bool = True
