@@ -113,7 +113,8 @@ def test_a_value_that_does_not_fit_ends_the_run_in_our_words(tmp_path: Path) -> 
             {
                 "sources": {
                     "customers": {"file": {"path": "customers.csv"}, "contract": {"columns": {"name": {"type": "time"}}}}
-                }
+                },
+                "steps": [],
             },
             "`name` is time: Spark has no time of day",
         ),

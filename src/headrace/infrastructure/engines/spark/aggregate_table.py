@@ -121,7 +121,7 @@ def aggregate_problem(e: Aggregate, *, over: bool) -> str | None:
         return f"Spark has no `{e.function}` of distinct values; take it over the result of a step that makes them distinct"
     if e.function in ("arg_min", "arg_max", "mode", "min", "max", "any_value") and any(holds_json(arg.type) for arg in e.args):
         return "JSON has no order; take parts of it"
-    if (e.function in _OF_ORDER and isinstance(e.args[-1].type, List)) or any(
+    if (e.function in _OF_ORDER and any(isinstance(arg.type, List) for arg in e.args)) or any(
         isinstance(k.expression.type, List) for k in e.order_by
     ):
         return "Spark orders a list with a null in it before others; join the items to one text with `list_join`"

@@ -87,7 +87,7 @@ def _round(e: Call, args: Sequence[str]) -> str:
     if isinstance(kind, Integer):
         rounded = as_result(f"round(CAST({args[0]} AS DECIMAL(38, 0)), {places})", e)
         return rounded if kind.signed else _unsigned(rounded, kind)
-    if isinstance(kind, Decimal) and -places >= kind.precision - kind.scale:
+    if isinstance(kind, Decimal) and places < 0 and -places >= kind.precision - kind.scale:
         return _round_all(args[0], kind, places, e)
     return as_result(f"round({args[0]}, {places})", e)
 
