@@ -202,6 +202,27 @@ def test_rows_for_another_database_are_taken_out_once(tmp_path: Path, postgres: 
     assert len(asked(other, "SELECT * FROM t")) == 2
 
 
+def test_columns_that_nobody_asks_for_are_not_loaded(tmp_path: Path, postgres: str, postgres_server: PostgresServer) -> None:
+    """Unless a row may be held back: that is kept as it came. Lines that cannot be read are, whatever is loaded."""
+    filled(postgres_server.url(), f"ALTER DATABASE {postgres.rpartition('/')[2]} SET log_statement = 'all'")
+    loaded = []
+    for contract in ({}, {"contract": {"columns": {"a": {"in": ["q"]}}}}):
+        project = engine_of(tmp_path / str(len(loaded)), postgres)
+        project.text("in.csv", "a,b,c\np,x,y\nq,x,y\nq,x,y,z\n")
+        before = (postgres_server.folder / "log").stat().st_size
+        run = project.define(
+            engine="postgres", sources={"rows": {"file": {"path": "in.csv"}, **contract}}, steps=[{"select": ["b"]}],
+            sinks=[{"file": {"path": "out.parquet"}}],
+        ).run()  # fmt: skip
+        with (postgres_server.folder / "log").open() as log:
+            log.seek(before)
+            loaded.append(re.findall(r"COPY .*arrived.* \((.*)\) FROM STDIN", log.read()))
+        assert (run.read, run.written, run.quarantined) == (3, 2 - len(contract), 1 + len(contract))
+    assert loaded == [
+        ['"#rowid", "_file", "#:raw b"'], ['"#rowid", "_file", "#:raw a", "#:raw b", "#:raw c"'],
+    ]  # fmt: skip
+
+
 def test_the_plan_says_what_moves(tmp_path: Path, postgres: str, capsys: pytest.CaptureFixture[str]) -> None:
     filled(postgres)
     project = engine_of(tmp_path, postgres)

@@ -36,9 +36,9 @@ class Quarantine(HeldRows):
         reasons = self.checked.reasons()
         if self.late.any:
             names = ", ".join(literal(rule.name, String()) for rule in self.late.rules)
-            late = f'(SELECT "row", list([{names}][rule + 1] ORDER BY rule) AS late FROM {self.late.table} GROUP BY "row")'
+            late = f"(SELECT r, list([{names}][rule + 1] ORDER BY rule) AS late FROM {self.late.table} GROUP BY r)"
             reasons = f"list_concat({reasons}, coalesce(l.late, []))"
-            join = f'LEFT JOIN {late} AS l ON l."row" = c.rowid'
+            join = f"LEFT JOIN {late} AS l ON l.r = c.rowid"
         else:
             join = ""
         self.con.execute(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -186,8 +187,9 @@ class _Batches:
         import pyarrow as pa
 
         for index, batch in self._each():
-            number = pa.array([index], pa.int32()).take(pa.array([0] * batch.num_rows, pa.int32()))
-            yield batch.append_column(PROVENANCE, number)
+            # (To make an array of a list loads pandas, where it is installed.)
+            numbers = pa.py_buffer(array("i", [index]) * batch.num_rows)
+            yield batch.append_column(PROVENANCE, pa.Array.from_buffers(pa.int32(), batch.num_rows, [None, numbers]))
 
     def _each(self) -> Iterator[tuple[int, pa.RecordBatch]]:
         if isinstance(self.scan, ArrowFileScan):

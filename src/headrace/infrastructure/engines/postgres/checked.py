@@ -37,7 +37,7 @@ class Checked:
     def create(self, relation: str) -> str:
         """The statement that reads `relation`, whose columns are `ROW`, the file and the raw cells, and leaves the checked table."""
         printer = ExpressionPrinter()
-        cells = self.source.contract.cells
+        cells = [cell for cell in self.source.contract.cells if cell.source in self.source.columns_read]
         tidied = [f"{printer.sql(c.tidied)} AS {_identifier(tidy(c.column.name))}" for c in cells if c.tidied is not None]
         typed = [f"{printer.sql(cell.value)} AS {_identifier(cell.column.name)}" for cell in cells]
         masks = [f"{self._mask(i, printer)} AS {mask}" for i, mask in enumerate(self.masks)]

@@ -36,7 +36,7 @@ def gather(
     """Everything that broke a rule or could not be read. `arrived` is the table that has the cells of all rows as they came; without
     one the checked table has them."""
     held = HeldRows(intake.con, source, scan, project)
-    names = source.contract.raw_columns
+    names = _kept(source)
     columns = (Column(raw(name), source.scan.schema[name].type) for name in names)
     fetched = intake.fetch(_broken(checked, late, arrived), Schema((*_OWN, *columns)))
     cells = ", ".join(f"{literal(name)}, {quoted(raw(name))}" for name in names)
@@ -60,13 +60,18 @@ def _broken(checked: Checked, late: Late, arrived: str | None) -> str:
         found = f"SELECT array_agg((ARRAY[{names}]::text[])[rule + 1] ORDER BY rule) FROM {late.table} AS l WHERE l.r = c.{ROW}"
         reasons = f"{reasons} || coalesce(({found}), ARRAY[]::text[])"
     broke = f"{checked.few()} OR {late.breaks(('fail', 'quarantine', 'drop', 'warn'))}"
-    cells = "".join(f", {'a' if arrived else 'c'}.{quoted(raw(n))}" for n in checked.source.contract.raw_columns)
+    cells = "".join(f", {'a' if arrived else 'c'}.{quoted(raw(n))}" for n in _kept(checked.source))
     beside = f" JOIN {arrived} AS a ON a.{ROW} = c.{ROW}" if arrived else ""
     return (
         f"SELECT c.{ROW} AS r, c.{FILE}::bigint AS file, {rank} AS rank, {reasons} AS reasons, "
         f"{_action(checked, late)} AS action"
         f"{cells} FROM (SELECT * FROM {checked.table} WHERE {broke}) AS c{first}{beside}"
     )
+
+
+def _kept(source: PlannedSource) -> list[str]:
+    """The columns whose cells are there: all, but where no rule can hold a row back."""
+    return [name for name in source.contract.raw_columns if name in source.columns_read]
 
 
 def _action(checked: Checked, late: Late) -> str:

@@ -55,10 +55,12 @@ class Intake:
     def load(
         self, scan: Scan, name: str, table: str, columns: Collection[str] | None = None, wanted: Wanted | None = None
     ) -> OpenScan:
-        """Copy the rows of a scan into a new table: their number, the number of their file, and the cells as they came."""
+        """Copy the rows of a scan into a new table: their number, the number of their file, and the cells as they came, of these
+        columns or of all."""
         opening = open_scan(self.con, scan, name, columns=columns, wanted=wanted)
         self._scans.append(opening)
-        opening.load(_RawTable(self.con, self.connection, table, scan, self.workspace))
+        cells = Schema(tuple(c for c in scan.schema if columns is None or c.name in columns))
+        opening.load(_RawTable(self.con, self.connection, table, scan, cells, self.workspace))
         return opening
 
     def nothing_to_read(self) -> OpenScan:
@@ -103,15 +105,15 @@ class _RawTable:
     connection: Connection
     table: str
     scan: Scan
+    cells: Schema
     folder: Path
     arrived: int = 0
 
     def build(self, relation: str) -> None:
-        names = self.scan.schema.names
-        cells = ", ".join(f"{quoted(name)} AS {quoted(raw(name))}" for name in names)
-        numbered = f"(SELECT row_number() OVER () AS {ROW}, {PROVENANCE}, {cells} FROM {relation})"
+        cells = "".join(f", {quoted(name)} AS {quoted(raw(name))}" for name in self.cells.names)
+        numbered = f"(SELECT row_number() OVER () AS {ROW}, {PROVENANCE}{cells} FROM {relation})"
         own = (Column("#rowid", _BIG), Column(PROVENANCE, _BIG))
-        schema = Schema((*own, *(Column(raw(c.name), c.type) for c in self.scan.schema)))
+        schema = Schema((*own, *(Column(raw(c.name), c.type) for c in self.cells)))
         self.arrived = _copied(self.con, self.connection, numbered, schema, self.table, self.folder)
 
     def rows(self) -> Mapping[int, int]:

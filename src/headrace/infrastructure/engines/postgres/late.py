@@ -1,100 +1,33 @@
-"""The rules that need more than the row, in the database: keys, by one grouping, and references, by an anti join. Not the rules of
-one row.
-
-What they find is a table of (row, rule), empty when all is well, in which case nothing else is read.
-"""
+"""Keys and references as PostgreSQL finds them. Not what they mean (see `engines.sql.late`)."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
+from typing import Any
 
-from headrace.business.model.contract import OnViolation
 from headrace.business.processing.plan import PlannedSource
-from headrace.business.validation.compiled import KeyRule, ReferenceRule
 from headrace.infrastructure.engines.postgres.checked import Checked
 from headrace.infrastructure.engines.postgres.connection import Connection
 from headrace.infrastructure.engines.postgres.dialect import DIALECT
 from headrace.infrastructure.engines.postgres.intake import ROW
-
-#: What keeps a row from counting.
-_HELD: tuple[OnViolation, ...] = ("fail", "quarantine", "drop")
-
-_identifier = DIALECT.identifier
+from headrace.infrastructure.engines.sql.late import LateRules
 
 
-class Late:
+class Late(LateRules):
     """The late findings of one dataset."""
 
+    row = ROW
+    creating = "CREATE UNLOGGED TABLE"
+
     def __init__(self, connection: Connection, source: PlannedSource, checked: Checked, table: str) -> None:
-        self.connection, self.source, self.checked, self.table = connection, source, checked, table
-        self.rules = tuple(source.contract.late)
-        self.counts: dict[str, int] = {}
+        super().__init__(source, checked, table)
+        self.connection = connection
 
-    def find(self, good: Mapping[str, str], left: str = "false") -> None:
-        """Fill the table. `good` gives, by dataset, the relation of the good rows that references may point at. Rows of which `left`
-        is true count beside the others, but nothing is found of them: an earlier run has judged them."""
-        if not self.rules:
-            return
-        self.connection.run(f"CREATE UNLOGGED TABLE {self.table} (r bigint, rule integer)")
-        own: list[tuple[int, ReferenceRule]] = []
-        for number, rule in enumerate(self.rules):
-            if isinstance(rule, KeyRule):
-                self._add(number, self._repeated(rule))
-            elif rule.dataset == self.source.name:
-                own.append((number, rule))
-            else:
-                self._add(number, self._orphaned(number, rule, good[rule.dataset]))
-        # A row that is held back is nobody's parent any more, so its children follow, and theirs: a pass for each generation.
-        while sum(self._add(number, self._orphaned_here(number, rule)) for number, rule in own):
-            continue
-        if left != "false":
-            self._forget(left)
+    def run(self, statement: str) -> int:
+        return self.connection.run(statement)
 
-    def _forget(self, left: str) -> None:
-        self.connection.run(f"DELETE FROM {self.table} WHERE r IN (SELECT {ROW} FROM {self.checked.table} WHERE {left})")
-        remaining = self.connection.rows(f"SELECT rule, count(*) FROM {self.table} GROUP BY rule")
-        self.counts = {self.rules[number].name: int(count) for number, count in remaining}
+    def rows(self, query: str) -> Sequence[Sequence[Any]]:
+        return self.connection.rows(query)
 
-    def _add(self, number: int, query: str) -> int:
-        """Write down the rows of a query as having broken a rule; how many they are."""
-        found = self.connection.run(f"INSERT INTO {self.table} SELECT r, {number} FROM ({query}) AS found")
-        name = self.rules[number].name
-        self.counts[name] = self.counts.get(name, 0) + found
-        return found
-
-    @property
-    def any(self) -> bool:
-        return any(self.counts.values())
-
-    def breaks(self, actions: Collection[OnViolation]) -> str:
-        """A condition on the checked table: the row broke a late rule with one of these consequences."""
-        numbers = [str(i) for i, rule in enumerate(self.rules) if rule.action in actions and self.counts.get(rule.name)]
-        if not numbers:
-            return "false"
-        return f"{ROW} IN (SELECT r FROM {self.table} WHERE rule IN ({', '.join(numbers)}))"
-
-    def _repeated(self, rule: KeyRule) -> str:
-        columns = [_identifier(name) for name in rule.columns]
-        complete = " AND ".join(f"{c} IS NOT NULL" for c in columns)
-        same = " AND ".join(f"c.{c} = k.{c}" for c in columns)
-        listed = ", ".join(columns)
-        return (
-            f"SELECT c.{ROW} AS r FROM {self.checked.table} AS c JOIN (SELECT {listed} FROM {self.checked.table} "
-            f"WHERE {complete} GROUP BY {listed} HAVING count(*) > 1) AS k ON {same}"
-        )
-
-    def _orphaned_here(self, number: int, rule: ReferenceRule) -> str:
-        """As far as known now: among the rows of the dataset itself that nothing holds back."""
-        held = f"{self.checked.breaks(_HELD)} OR {self.breaks(_HELD)}"
-        return self._orphaned(number, rule, f"(SELECT * FROM {self.checked.table} WHERE NOT ({held}))")
-
-    def _orphaned(self, number: int, rule: ReferenceRule, parents: str) -> str:
-        mine: Sequence[str] = [_identifier(name) for name in rule.columns]
-        complete = " AND ".join(f"c.{c} IS NOT NULL" for c in mine)
-        if self.counts.get(rule.name):
-            complete += f" AND c.{ROW} NOT IN (SELECT r FROM {self.table} WHERE rule = {number})"
-        same = " AND ".join(f"c.{c} = p.{_identifier(p)}" for c, p in zip(mine, rule.parents, strict=True))
-        return (
-            f"SELECT c.{ROW} AS r FROM {self.checked.table} AS c WHERE {complete} "
-            f"AND NOT EXISTS (SELECT 1 FROM {parents} AS p WHERE {same})"
-        )
+    def column(self, name: str) -> str:
+        return DIALECT.identifier(name)

@@ -271,6 +271,8 @@ def numbered(source: PlannedSource) -> str:
     if not isinstance(scan, DatabaseScan):
         raise TypeError(f"{type(scan).__name__} is not in a database")
     cells = "".join(
-        f", CAST({_identifier(c.name)} AS {DIALECT.type_name(c.type)}) AS {_identifier(raw(c.name))}" for c in scan.schema
+        f", CAST({_identifier(c.name)} AS {DIALECT.type_name(c.type)}) AS {_identifier(raw(c.name))}"
+        for c in scan.schema
+        if c.name in source.columns_read
     )
     return f"(SELECT row_number() OVER () AS {ROW}, 0::bigint AS {PROVENANCE}{cells} FROM ({scan.query}\n) AS source)"

@@ -34,6 +34,6 @@ def _of_source(source: PlannedSource, identity: str) -> Sequence[Statement]:
     if at_home:
         return [Statement(f"read and judge {source.name} where it is", checked.create(numbered(source)))]
     arrived = _identifier(f"arrived {source.name}")
-    columns = ", ".join(map(_identifier, (raw(name) for name in source.scan.schema.names)))
-    loading = f'COPY {arrived} ("#rowid", "_file", {columns}) FROM STDIN (FORMAT csv, FREEZE)'
+    columns = "".join(f", {_identifier(raw(name))}" for name in source.scan.schema.names if name in source.columns_read)
+    loading = f'COPY {arrived} ("#rowid", "_file"{columns}) FROM STDIN (FORMAT csv, FREEZE)'
     return [Statement(f"load {source.name}", loading), Statement(f"judge {source.name}", checked.create(arrived))]
