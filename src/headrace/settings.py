@@ -20,6 +20,10 @@
     connection = "warehouse"                                 or its address as `url`
     schema = "headrace_staging"
 
+    [engines.snowflake]                                      the database in which `engine: snowflake` works (see `SnowflakeSettings`)
+    connection = "warehouse"
+    schema = "headrace_staging"
+
     [[outbox]]                                               who is told of events outside (see `Outlet`)
     webhook = "https://hooks.example.com/headrace"
     types = ["pipeline.*"]
@@ -54,7 +58,7 @@ _KEYS = (
     "database_schema", "definitions", "lease_seconds", "attempts", "keep_days", "slots", "outbox", "connections", "engines",
 )  # fmt: skip
 #: What only the file holds, or the environment in its own way.
-_TABLES = ("outbox", "connections", "engines", "postgres")
+_TABLES = ("outbox", "connections", "engines", "postgres", "snowflake")
 _PATHS = ("temp_directory", "state", "definitions")
 _COUNTS = ("threads", "quarantine_days", "attempts", "keep_days")
 _SIZES = ("memory_limit", "temp_limit", "quarantine_max")
@@ -98,6 +102,18 @@ class PostgresSettings:
 
 
 @record
+class SnowflakeSettings:
+    """The database of `engine: snowflake`."""
+
+    connection: str
+    """The name of a connection of kind `snowflake`."""
+    schema: str = "headrace_staging"
+    """Where it stages; made when it is not there."""
+    statement_timeout: float | None = None
+    """How long one statement may take, in seconds; as the account says unless set."""
+
+
+@record
 class Settings:
     """What was set; None leaves the choice to the engine. Relative paths are meant from the project folder."""
 
@@ -118,6 +134,7 @@ class Settings:
     slots: Mapping[str, int] = field(default_factory=dict)
     outbox: tuple[Outlet, ...] = ()
     postgres: PostgresSettings | None = None
+    snowflake: SnowflakeSettings | None = None
     connections: Mapping[str, WrittenProfile] = field(default_factory=dict)
 
 
@@ -162,7 +179,7 @@ def _file(file: Path, env: Mapping[str, str], problems: list[Problem]) -> dict[s
         if key == "outbox":
             found[key] = (_outlets(value, str(file), text, problems), where)
         elif key == "engines":
-            found["postgres"] = (_engines(value, where, problems), where)
+            found |= {engine: (chosen, where) for engine, chosen in _engines(value, where, problems).items()}
         elif key not in _KEYS:
             problems.append(Problem(f"unknown setting `{key}`", (), _meant(key, _KEYS), location=where))
         elif key != "connections":
@@ -264,12 +281,21 @@ def _slots(value: Any) -> dict[str, int] | None:
 _ENGINE_KEYS = ("url", "connection", "schema", "statement_timeout", "lock_timeout")
 
 
-def _engines(value: Any, head: Location, problems: list[Problem]) -> PostgresSettings | None:
+def _engines(value: Any, head: Location, problems: list[Problem]) -> dict[str, Any]:
+    """The settings of each engine that has a table, with every problem."""
+    read = {"postgres": _postgres, "snowflake": _snowflake}
+    if not isinstance(value, Mapping) or not set(value) <= set(read):
+        listed = ", ".join(f"`[engines.{name}]`" for name in read)
+        problems.append(Problem(f"`engines` holds the settings of engines: {listed}, and no other", location=head))
+        return {}
+    return {name: found for name, table in value.items() if (found := read[name](table, head, problems)) is not None}
+
+
+def _postgres(table: Any, head: Location, problems: list[Problem]) -> PostgresSettings | None:
     """The table `[engines.postgres]`, with every problem."""
     before = len(problems)
-    table = value.get("postgres") if isinstance(value, Mapping) else None
-    if not isinstance(table, Mapping) or set(value) != {"postgres"}:
-        problems.append(Problem("`engines` holds the settings of engines: `[engines.postgres]`, and no other", location=head))
+    if not isinstance(table, Mapping):
+        problems.append(Problem("`engines.postgres` must be a table", location=head))
         return None
     if ("url" in table) == ("connection" in table):
         said = "the engine postgres is given either the name of a `connection` or an address as `url`"
@@ -290,6 +316,29 @@ def _engines(value: Any, head: Location, problems: list[Problem]) -> PostgresSet
         Problem(f"`{k}` of the engine postgres must be {want}", location=head) for k, (ok, want) in checks.items() if not ok
     ]
     return PostgresSettings(**table) if len(problems) == before else None
+
+
+def _snowflake(table: Any, head: Location, problems: list[Problem]) -> SnowflakeSettings | None:
+    """The table `[engines.snowflake]`, with every problem."""
+    keys = ("connection", "schema", "statement_timeout")
+    if not isinstance(table, Mapping):
+        problems.append(Problem("`engines.snowflake` must be a table", location=head))
+        return None
+    checks = {
+        "connection": (_is_word(table.get("connection")), "the name of a connection of kind `snowflake`"),
+        "schema": (_is_word(table.get("schema", "headrace_staging")), "the name of a schema"),
+        "statement_timeout": (_seconds(table.get("statement_timeout", 1)) is not None, "a number of seconds, at least 1"),
+    }
+    found = [
+        Problem(f"unknown setting `{key}` of an engine", (), _meant(key, keys), location=head)
+        for key in table
+        if key not in keys
+    ]
+    found += [
+        Problem(f"`{k}` of the engine snowflake must be {want}", location=head) for k, (ok, want) in checks.items() if not ok
+    ]
+    problems += found
+    return None if found else SnowflakeSettings(**table)
 
 
 def _is_database(value: Any) -> bool:

@@ -9,6 +9,7 @@ import pytest
 from tests.integration.mysql_server import MySQLServer
 from tests.integration.postgres_server import PostgresServer
 from tests.integration.seaweed_server import SeaweedServer
+from tests.integration.snowflake_server import SnowflakeServer
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +23,13 @@ def postgres_server() -> Iterator[PostgresServer]:
 def seaweed_server() -> Iterator[SeaweedServer]:
     """The S3 server of this worker; started by the first test that asks for it."""
     with SeaweedServer.running() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def snowflake_server() -> Iterator[SnowflakeServer]:
+    """The server of this worker that speaks as Snowflake does; started by the first test that asks for it."""
+    with SnowflakeServer.running() as server:
         yield server
 
 

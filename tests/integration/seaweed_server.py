@@ -26,9 +26,9 @@ STARTUP_SECONDS = 90
 _STARTS = 3
 KEY, SECRET = "test-key", "test-secret"
 GUEST, GUEST_SECRET = "guest-key", "guest-secret"
-_PORTS = ("s3.port", "master.port", "volume.port", "filer.port", "admin.port")
+_PORTS = ("s3.port", "master.port", "volume.port", "filer.port", "admin.port", "s3.port.iceberg")
 #: What is not needed is left out: it would take ports that others may have, and tell its makers of us.
-_WITHOUT = ("-s3.port.iceberg=0", "-s3.port.lance=0", "-webdav=false", "-master.telemetry=false")
+_WITHOUT = ("-s3.port.lance=0", "-webdav=false", "-master.telemetry=false")
 
 
 @dataclass
@@ -80,7 +80,7 @@ class SeaweedServer:
         ]}))  # fmt: skip
         options = [*_WITHOUT, *(f"-{name}={port}" for name, port in self.ports.items())]
         command = [
-            str(Path(sysconfig.get_path("scripts")) / "weed"),
+            self._program,
             "mini",
             "-dir=.",
             "-ip=127.0.0.1",
@@ -113,6 +113,23 @@ class SeaweedServer:
         url = sign(self.client(made), "PUT", "", timedelta(minutes=5))
         with urllib.request.urlopen(urllib.request.Request(url, method="PUT", data=b""), timeout=30):
             return made
+
+    @property
+    def catalog(self) -> str:
+        """The address of its REST catalog of Iceberg tables."""
+        return f"http://127.0.0.1:{self.ports['s3.port.iceberg']}"
+
+    def new_table_bucket(self) -> str:
+        """A bucket for Iceberg tables, each of which is a catalog of its own."""
+        made = f"t{uuid.uuid4().hex[:12]}"
+        places = [f"-{name}=127.0.0.1:{self.ports[f'{name}.port']}" for name in ("master", "filer")]
+        words = f"s3tables.bucket -create -name {made} -account admin\nexit\n"
+        subprocess.run([self._program, "shell", *places], input=words.encode(), capture_output=True, check=True, timeout=60)
+        return made
+
+    @property
+    def _program(self) -> str:
+        return str(Path(sysconfig.get_path("scripts")) / "weed")
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + STARTUP_SECONDS

@@ -23,8 +23,8 @@ def clean(project: Path, *, pretend: bool = False) -> Sequence[Litter]:
     if state.is_dir():
         outstanding = {run.run_id for run in parts.site(project).queue.outstanding()}
         found += sweep_folder(state, outstanding, pretend=pretend)
-    if chosen.postgres is not None:
-        engine = parts.engine(chosen, "postgres", home)
+    for name, there in (("postgres", chosen.postgres), ("snowflake", chosen.snowflake)):
+        engine = None if there is None else parts.engine(chosen, name, home)
         if isinstance(engine, KeepsTables):
             found += engine.sweep(pretend=pretend)
     return found

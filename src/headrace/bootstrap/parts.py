@@ -69,6 +69,8 @@ def engine(chosen: Settings, name: str = "duckdb", home: Path = Path()) -> Engin
     limits = Limits(chosen.memory_limit, chosen.threads, chosen.temp_directory, chosen.temp_limit)
     if name == "postgres":
         return _postgres_engine(chosen, limits, home)
+    if name == "snowflake":
+        return _snowflake_engine(chosen, limits, home)
     from headrace.infrastructure.engines.duckdb.engine import DuckDBEngine
 
     return DuckDBEngine(limits)
@@ -88,6 +90,27 @@ def _postgres_engine(chosen: Settings, limits: Limits, home: Path) -> Engine:
         return PostgresEngine(lambda: led_to(named.connection.address(named.home)), chosen.postgres, limits)
     url = Secret(chosen.postgres.url or "", Vault.of(home))
     return PostgresEngine(lambda: led_to(url.reveal()), chosen.postgres, limits)
+
+
+def _snowflake_engine(chosen: Settings, limits: Limits, home: Path) -> Engine:
+    from headrace.errors import Problem
+    from headrace.infrastructure.connectors.snowflake_connection import SnowflakeConnection
+    from headrace.infrastructure.engines.snowflake.engine import SnowflakeEngine
+    from headrace.infrastructure.loading.connections import connections_of
+
+    if chosen.snowflake is None:
+        hint = (
+            'say in headrace.toml: [engines.snowflake] with connection = "NAME", and [connections.NAME] with kind = "snowflake"'
+        )
+        raise DefinitionError([Problem("the engine snowflake is not told in which database to work", ("engine",), hint)])
+    name = chosen.snowflake.connection
+    found = connections_of(home, catalog()).find(name)
+    if not isinstance(found.connection, SnowflakeConnection):
+        raise UsageError(
+            f"`connection` of [engines.snowflake] names `{name}`, which is of kind `{found.connection.kind}`",
+            hint="name one of kind `snowflake`",
+        )
+    return SnowflakeEngine(found.connection.reached(found.home), chosen.snowflake, limits)
 
 
 def state_folder(project: Path) -> Path:

@@ -93,7 +93,7 @@ def retrying(
             delay = attempts.after(error) if passes(error) else None
             if delay is None:
                 if nested:
-                    error.attempts = attempts.failed
+                    error.attempts = max(error.attempts, attempts.failed)
                 raise
         wait(delay)
 

@@ -128,6 +128,8 @@ def postgres_engine(url: str) -> Iterator[Postgres]:
 def readable(sql: str, kind: DataType, engine: Adapter) -> str:
     """The printed expression, so that whatever fetches it gives a value of Python that loses nothing."""
     if isinstance(kind, Timestamp) and kind.zone:
+        if engine.name == "snowflake":
+            return f"CAST(CAST({sql} AS TIMESTAMP_NTZ(6)) AS VARCHAR)"
         sql = f"({sql} AT TIME ZONE 'UTC')"
     if isinstance(kind, Interval | Json | Date | Timestamp):
         return f"CAST({sql} AS {'VARCHAR' if engine.name == 'duckdb' else 'text'})"
@@ -174,6 +176,6 @@ def values_of(schema: Schema, rows: Sequence[Row], engine: Adapter) -> str:
 
 def evaluate(engine: Adapter, expressions: Sequence[Expr], schema: Schema, rows: Sequence[Row]) -> list[list[str]]:
     """For each row what every expression gives there, all in one statement."""
-    items = ", ".join(readable(engine.expression(e), e.type, engine) for e in expressions)
+    items = ", ".join(f"{readable(engine.expression(e), e.type, engine)} AS c{i}" for i, e in enumerate(expressions))
     found = engine.fetch(f"SELECT {items} FROM {values_of(schema, rows, engine)} ORDER BY {engine.identifier('#')}")
     return [[shown(value, e.type) for value, e in zip(row, expressions, strict=True)] for row in found]

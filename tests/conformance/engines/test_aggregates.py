@@ -68,7 +68,7 @@ def columns(engine: Adapter, expressions: Sequence[Expr], kind: str, values: Seq
     """What each expression gives over the rows, all in one statement; `error` for one that ends it."""
     schema = Schema.of(a=KINDS[kind], k=Integer(32), i=Integer(32))
     rows = [{"a": value, "k": i % 3 - 1, "i": i} for i, value in enumerate(values)] or [{"a": None, "k": None, "i": 0}]
-    items = ", ".join(readable(engine.expression(e), e.type, engine) for e in expressions)
+    items = ", ".join(f"{readable(engine.expression(e), e.type, engine)} AS c{i}" for i, e in enumerate(expressions))
     only = "" if values else " WHERE false"
     try:
         found = engine.fetch(f"SELECT {items} FROM {values_of(schema, rows, engine)}{only}{order}")

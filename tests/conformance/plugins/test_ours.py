@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pytest
+from deltalake import DeltaTable
+from pyiceberg.catalog.sql import SqlCatalog
 
 from headrace import bootstrap, testing
 
@@ -133,6 +136,22 @@ def in_files(project: Path) -> list[Any]:
     )
 
 
+def in_delta(project: Path) -> list[Any]:
+    if not DeltaTable.is_deltatable(str(project / "t")):
+        return []
+    return sorted(tuple(row.values()) for row in pa.table(DeltaTable(project / "t").scan(["id", "name", "amount"])).to_pylist())
+
+
+def in_iceberg(project: Path) -> list[Any]:
+    if not (project / "lake" / "catalog.sqlite").exists():
+        return []
+    where = {"uri": f"sqlite:///{project}/lake/catalog.sqlite", "warehouse": f"file://{project}/lake"}
+    with closing(SqlCatalog("default", **where)) as catalog:
+        if not catalog.table_exists("n.orders"):
+            return []
+        return sorted(tuple(r.values()) for r in catalog.load_table("n.orders").scan().to_arrow().to_pylist())
+
+
 SINKS = [
     ("sqlite", {"path": "out.sqlite", "table": "orders"}, in_sqlite),
     ("duckdb", {"path": "out.duckdb", "table": "orders"}, in_duckdb),
@@ -144,6 +163,18 @@ SINKS = [
 @pytest.mark.parametrize(("kind", "written", "look"), SINKS, ids=[kind for kind, _, _ in SINKS])
 def test_sinks(kind, written, look, mode, tmp_path):
     testing.publisher_conforms(made("sinks", kind, {**written, **mode}), tmp_path, look, crashes=2)
+
+
+@pytest.mark.parametrize(
+    ("kind", "written", "look"),
+    [
+        ("delta", {"path": "t", "mode": "merge", "key": ["id"]}, in_delta),
+        ("iceberg", {"table": "n.orders", "warehouse": "lake", "mode": "append"}, in_iceberg),
+    ],
+    ids=["delta", "iceberg"],
+)
+def test_sinks_of_lakes(kind, written, look, tmp_path):
+    testing.publisher_conforms(made("sinks", kind, written), tmp_path, look, crashes=1)
 
 
 def test_a_target_in_memory_is_a_sink_too(tmp_path):

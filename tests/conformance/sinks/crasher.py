@@ -104,10 +104,11 @@ def _child(path: str, stop_at: int, pause_at: str) -> None:
 
 
 def _serve() -> None:
+    import deltalake  # noqa: F401
     import duckdb  # noqa: F401
     import psycopg  # noqa: F401
     import pyarrow.parquet  # noqa: F401
-    from tests.conformance.sinks import targets  # noqa: F401
+    from tests.conformance.sinks import lake_targets, targets  # noqa: F401
 
     for line in sys.stdin:
         path, stop_at, kill_after, pause_at = json.loads(line)

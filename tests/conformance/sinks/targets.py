@@ -326,10 +326,43 @@ FILES: dict[str, dict[str, Any]] = {
     "one_parquet": {"at": "out.parquet"},
     "one_csv": {"at": "out.csv.gz"},
 }
-NAMES = ("folder", "partitioned", "csv", "jsonl", "arrow", "one_csv", "duckdb", "sqlite", "postgres", "mysql", "store")
+NAMES = (
+    "folder",
+    "partitioned",
+    "csv",
+    "jsonl",
+    "arrow",
+    "one_csv",
+    "duckdb",
+    "sqlite",
+    "postgres",
+    "mysql",
+    "store",
+    "delta",
+    "iceberg",
+)
 
 #: One target for each way in which a state takes the place of another.
-WAYS = ("folder", "partitioned_csv", "one_parquet", "one_csv", "duckdb", "sqlite", "postgres", "mysql", "store")
+WAYS = (
+    "folder",
+    "partitioned_csv",
+    "one_parquet",
+    "one_csv",
+    "duckdb",
+    "sqlite",
+    "postgres",
+    "mysql",
+    "store",
+    "delta",
+    "iceberg",
+)
+
+#: The same with their modes. All modes of a lake table take one of two ways of committing, so each is tried in one of them.
+WAYS_AND_MODES = [
+    *((way, mode) for way in WAYS if way not in ("delta", "iceberg") for mode in MODES),
+    ("delta", "merge"),
+    ("iceberg", "merge"),
+]
 
 
 def make_target(name: str, home: Path, url: str = "") -> Target:
@@ -339,6 +372,10 @@ def make_target(name: str, home: Path, url: str = "") -> Target:
         from tests.conformance.sinks.store_target import StoreTarget
 
         return StoreTarget(home)
+    if name in ("delta", "iceberg"):
+        from tests.conformance.sinks.lake_targets import DeltaTarget, IcebergTarget
+
+        return DeltaTarget(home) if name == "delta" else IcebergTarget(home)
     if name == "mysql":
         from tests.conformance.sinks.mysql_target import MySQLTarget
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.conformance.sinks.crasher import CRASHED, Crasher
 from tests.conformance.sinks.store_target import StoreTarget
-from tests.conformance.sinks.targets import MODES, FileTarget, Row, Target, checkpoint, row, stage
+from tests.conformance.sinks.targets import WAYS_AND_MODES, FileTarget, Row, Target, checkpoint, row, stage
 
 from headrace.business.ports import Checkpoint, Staged
 
@@ -43,7 +43,7 @@ def check_and_mend(target: Target, mode: str, staged: Staged, done: Checkpoint, 
     assert held(target, mode, done.name)
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(("way", "mode"), WAYS_AND_MODES, indirect=["way"])
 def test_a_crash_between_any_two_steps(way: Target, crasher: Crasher, tmp_path: Path, mode: str) -> None:
     before, step, status = look(way), 0, CRASHED
     while status == CRASHED:
@@ -57,7 +57,7 @@ def test_a_crash_between_any_two_steps(way: Target, crasher: Crasher, tmp_path: 
     assert not litter(way)
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(("way", "mode"), WAYS_AND_MODES, indirect=["way"])
 def test_a_kill_at_any_moment(way: Target, crasher: Crasher, tmp_path: Path, mode: str) -> None:
     chance = random.Random(mode)
     first = stage(tmp_path / "first", rows_of_round(0))

@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from tests.conformance.sinks.crasher import LATER, Crasher
-from tests.conformance.sinks.targets import MODES, FileTarget, Row, Target, checkpoint, row, stage
+from tests.conformance.sinks.targets import WAYS_AND_MODES, FileTarget, Row, Target, checkpoint, row, stage
 from tests.conformance.sinks.test_crashes import job
 
 ROUNDS = 4
@@ -51,7 +51,7 @@ def by_manifest(target: FileTarget) -> list[Row]:
         return sorted(con.execute("SELECT name, count(*) FROM rows GROUP BY name").fetchall(), key=repr)
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(("way", "mode"), WAYS_AND_MODES, indirect=["way"])
 def test_a_reader_never_sees_a_part(way: Target, crasher: Crasher, tmp_path: Path, mode: str) -> None:
     found: list[list[Row]] = []
     wrong: list[BaseException] = []

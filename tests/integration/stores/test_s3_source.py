@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import io
+import random
 from pathlib import Path
 
 import duckdb
@@ -116,6 +118,50 @@ def test_of_delimited_text_only_the_start_is_looked_at(lake: Lake):
     assert scan.schema.names == ("id", "text")
     assert Path(scan.files[0].path).stat().st_size < len(data) / 2
     assert fetched(scan) == [data]
+
+
+@pytest.mark.parametrize("ending", ["gz", "bz2", "zst", "members.gz"])
+def test_of_packed_text_only_the_start_is_looked_at(lake: Lake, ending: str):
+    rng = random.Random(7)
+    lines = [b"%d,%016x\n" % (i, rng.getrandbits(64)) for i in range(400_000)]
+    text = b"id,text\n" + b"".join(lines)
+    packed = {
+        "gz": lambda: gzip.compress(text, 1),
+        "bz2": lambda: bz2.compress(text, 1),
+        "zst": lambda: pa.Codec("zstd").compress(text, asbytes=True),
+        "members.gz": lambda: b"".join(gzip.compress(text[at : at + 9_999], 1) for at in range(0, len(text), 9_999)),
+    }
+    data = packed[ending]()
+    lake.put(f"long.csv.{ending}", data)
+    scan = lake.scan(f"s3://{lake.bucket}/long.csv.{ending}", format="csv")
+    assert scan.schema.names == ("id", "text")
+    assert Path(scan.files[0].path).stat().st_size < len(data)
+    assert fetched(scan) == [data]
+
+
+def test_packed_text_that_cannot_be_cut_is_looked_at_whole(lake: Lake):
+    text = ("id,text\n" + "".join(f"{i},{i:030}\n" for i in range(100_000))).encode("utf-16")
+    for key, data in {"a.csv.gz": gzip.compress(text, 0), "b.csv.gz": gzip.compress(b"x" * 3_000_000, 0)}.items():
+        lake.put(key, data)
+        scan = lake.scan(f"s3://{lake.bucket}/{key}")
+        assert Path(scan.files[0].path).read_bytes() == data
+
+
+def test_a_run_reads_packed_text_and_avro_to_the_end(lake: Lake):
+    rng = random.Random(7)
+    rows = [{"id": i, "text": f"{rng.getrandbits(64):016x}"} for i in range(200_000)]
+    text = "id,text\n" + "".join(f"{row['id']},{row['text']}\n" for row in rows)
+    lake.put("in/t.csv.gz", gzip.compress(text.encode(), 1))
+    avro = io.BytesIO()
+    fields = [{"name": "id", "type": "long"}, {"name": "text", "type": "string"}]
+    fastavro.writer(avro, {"type": "record", "name": "r", "fields": fields}, rows, codec="deflate")
+    lake.put("in/t.avro", avro.getvalue())
+    for key in ("in/t.csv.gz", "in/t.avro"):
+        view = lake.run(
+            f"version: 1\npipeline: p\nsources: {{t: {{file: {{path: 's3://BUCKET/{key}', connection: lake}}}}}}\n"
+            f"checks: [{{row_count: {{min: 200000, max: 200000}}}}]\nsinks: [{{file: {{path: out/{key}-read/}}}}]\n"
+        )
+        assert view.state == "succeeded", key
 
 
 def test_of_avro_and_arrow_only_what_tells_the_columns_is_looked_at(lake: Lake):

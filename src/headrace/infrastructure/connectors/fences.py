@@ -16,10 +16,14 @@ from headrace.infrastructure.connectors import milestones
 FAR_BEHIND = 10_000
 
 
-class Fences(Protocol):
-    """The tokens that one target has seen. Whoever holds this keeps all others from changing them."""
+class Tokens(Protocol):
+    """The tokens that one target has seen."""
 
     def highest(self, pipeline: str, issuer: str) -> int | None: ...
+
+
+class Fences(Tokens, Protocol):
+    """Where they are kept. Whoever holds this keeps all others from changing them."""
 
     def remember(self, pipeline: str, fence: Fence) -> None:
         """Put this token in the place of the highest, and forget the counts of other runs of this pipeline that are far behind."""
@@ -39,7 +43,7 @@ def counts_of_runs(fence: Fence) -> str | None:
     return f"{database}/" if run else None
 
 
-def is_news(fences: Fences, pipeline: str, fence: Fence | None, target: str) -> bool:
+def is_news(fences: Tokens, pipeline: str, fence: Fence | None, target: str) -> bool:
     """Whether there is a token to remember. Raises when a higher one is known."""
     if fence is None:
         return False

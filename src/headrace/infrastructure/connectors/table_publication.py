@@ -90,7 +90,7 @@ def publish(
         db.ledger.clear()
     elif holds(db.ledger.read(), checkpoint):
         return Publication(target, already=True)
-    _shape(db, options, staged.schema, there, target)
+    shape(db, options, staged.schema, there, target)
     if db.defining_commits:
         _index(db, options, (*options.indexes, *([options.key] if options.key else ())))
     milestones.reached("table ready")
@@ -110,8 +110,8 @@ def needless(db: PublishedTable, checkpoint: Checkpoint, target: str) -> bool:
     return not is_news(db.fences, checkpoint.pipeline, checkpoint.fence, target) and held
 
 
-def _shape(db: TableDatabase, options: TableOptions, schema: Schema, there: Mapping[str, Any] | None, target: str) -> None:
-    """Create the table, or let it grow. What the rows do not fit is refused first."""
+def shape(db: TableDatabase, options: TableOptions, schema: Schema, there: Mapping[str, Any] | None, target: str) -> None:
+    """Create the table, or let it grow. What the rows do not fit is refused first; where all is as it should be nothing is run."""
     if there is None:
         wanted = (*schema, *history_columns(options, ()))
         columns = ", ".join(f"{quoted(c.name)} {db.type_of(c.type)}" for c in wanted)

@@ -37,7 +37,7 @@ def blocks(path: str, compression: Compression | None = None) -> Iterator[bytes]
     with _refusals(path)(lambda: open(path, "rb")) as raw:  # noqa: PTH123 - a path may hold any character
         read = _refusals(path)
         kind = compression or read(lambda: found_compression(raw))
-        stream = read(lambda: _decompressed(raw, kind))
+        stream = read(lambda: decompressed(raw, kind))
         while block := read(lambda: stream.read(BLOCK)):
             yield block
 
@@ -64,7 +64,7 @@ def _refusals(path: str) -> Callable[[Callable[[], Any]], Any]:
     return run
 
 
-def _decompressed(raw: BinaryIO, kind: Compression) -> Any:
+def decompressed(raw: BinaryIO, kind: Compression) -> Any:
     if kind == "gzip":
         import gzip
 

@@ -13,10 +13,14 @@ from headrace.business.processing.expressions.catalog import FUNCTIONS
 from headrace.business.processing.expressions.function import Function
 from headrace.business.processing.expressions.ir import Expr
 from headrace.business.processing.relation import Dataset, Relation
+from headrace.errors import HeadraceError
 from headrace.infrastructure.engines.duckdb import expressions as duckdb
 from headrace.infrastructure.engines.duckdb.types import duckdb_type
 from headrace.infrastructure.engines.postgres import problems as postgres
 from headrace.infrastructure.engines.postgres.types import postgres_type, type_problem
+from headrace.infrastructure.engines.snowflake import problems as snowflake
+from headrace.infrastructure.engines.snowflake import types as snowflake_types
+from headrace.infrastructure.loading import engine_proof
 from headrace.infrastructure.loading.engine_features import EXPRESSIONS, STEPS, TABLES, TYPES, Step
 from headrace.records import record
 
@@ -28,15 +32,23 @@ class _Engine:
     expression: Callable[[Expr], Sequence[str]]
     relation: Callable[[Relation], Sequence[str]]
     kept_as: Callable[[DataType], str]
+    refused: Callable[[DataType], str | None] = lambda _: None
+    """Why no column may be of a type, which is then no part of the tables that steps are asked about."""
 
 
 def _postgres_keeps(kind: DataType) -> str:
     return f"no: {type_problem(kind)}" if type_problem(kind) else f"`{postgres_type(kind)}`"
 
 
+def _snowflake_keeps(kind: DataType) -> str:
+    why = snowflake_types.type_problem(kind)
+    return f"no: {why}" if why else f"`{snowflake_types.snowflake_type(kind)}`"
+
+
 ENGINES: Mapping[str, _Engine] = {
     "duckdb": _Engine(duckdb.plan_problems, lambda _: (), lambda kind: f"`{duckdb_type(kind)}`"),
     "postgres": _Engine(postgres.plan_problems, postgres.relation_problems, _postgres_keeps),
+    "snowflake": _Engine(snowflake.plan_problems, snowflake.relation_problems, _snowflake_keeps, snowflake_types.type_problem),
 }
 
 _HEAD = """# Engines
@@ -46,12 +58,22 @@ that meaning, it refuses when the pipeline is planned: `headrace plan --engine p
 asked of the engines themselves; what it says yes to, the tests run on all of them and compare.
 
 `engine: postgres` needs PostgreSQL 14 or later, and a database in UTF-8.
+
+`engine: snowflake` has not been run on Snowflake: there is none to test on. What it prints is run on fakesnow, which makes DuckDB's SQL of
+it. That proves that the statements can be read and mean what Snowflake's manual says of them, not how Snowflake calculates. A *yes* in its
+column says so much and no more, but for what stands in this table, of which the manual alone speaks, or nobody:
+
 """
 
 
 def reference() -> str:
     """The page, in Markdown."""
-    parts = [_HEAD, "\n## Types\n\nWhat a column is kept as.\n\n", _table("type", ((kind, _kept(kind)) for kind in TYPES))]
+    parts = [
+        _HEAD,
+        engine_proof.table(),
+        "\n## Types\n\nWhat a column is kept as.\n\n",
+        _table("type", ((kind, _kept(kind)) for kind in TYPES)),
+    ]
     parts += ["\n## Steps\n\n", _table("step", ((name, answers_of_steps(steps)) for name, steps in STEPS.items()))]
     parts += [
         "\n## Expressions\n\n",
@@ -63,9 +85,9 @@ def reference() -> str:
     return "".join(parts)
 
 
-def relations(steps: Sequence[Step]) -> list[tuple[str, Relation]]:
+def relations(steps: Sequence[Step], tables: Mapping[str, Schema] = TABLES) -> list[tuple[str, Relation]]:
     """Steps that follow each other, as named relations."""
-    inputs: dict[str, Relation] = {name: Dataset(schema, name) for name, schema in TABLES.items()}
+    inputs: dict[str, Relation] = {name: Dataset(schema, name) for name, schema in tables.items()}
     inputs |= {"input": inputs["t"], "few": Dataset(Schema.of(k=Integer(32), s=String()), "few")}
     made = []
     for i, step in enumerate(steps):
@@ -87,10 +109,22 @@ def parsed(text: str) -> Expr:
 
 def answers_of_steps(steps: Sequence[Step]) -> Mapping[str, str]:
     """By engine: an empty text for yes, or why not."""
-    made = relations(steps)
-    return {
-        name: "; ".join(why for _, relation in made for why in engine.relation(relation)) for name, engine in ENGINES.items()
-    }
+    return {name: _of_steps(engine, steps) for name, engine in ENGINES.items()}
+
+
+def _of_steps(engine: _Engine, steps: Sequence[Step]) -> str:
+    made = relations(steps, tables_of(engine, steps))
+    return "; ".join(dict.fromkeys(why for _, relation in made for why in engine.relation(relation)))
+
+
+def tables_of(engine: _Engine, steps: Sequence[Step]) -> Mapping[str, Schema]:
+    """The tables, without columns that the engine refuses, unless the steps need them."""
+    kept = {name: Schema(tuple(c for c in schema if not engine.refused(c.type))) for name, schema in TABLES.items()}
+    try:
+        relations(steps, kept)
+    except (HeadraceError, ValueError):
+        return TABLES
+    return kept
 
 
 def answers_of(text: str) -> Mapping[str, str]:

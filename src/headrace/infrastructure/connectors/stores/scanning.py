@@ -1,7 +1,7 @@
 """Looks at files of a store as a source does at those of this machine: what their columns are, and how they will be fetched.
 
 Of delimited text and Avro the starts are fetched to look at, of Parquet the footers, of Arrow whichever tells its columns; of any other
-format, and of packed text, everything, because its columns may stand anywhere.
+format everything, because its columns may stand anywhere.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from headrace.business.ports import FileScan, Scan
 from headrace.errors import HeadraceError, NonRetryableError
 from headrace.infrastructure.connectors.file_formats import FormatName, format_of
 from headrace.infrastructure.connectors.stores.addresses import Address
-from headrace.infrastructure.connectors.stores.copies import Copies
+from headrace.infrastructure.connectors.stores.copies import Copies, Copy
 from headrace.infrastructure.connectors.stores.fetched import FetchedFolder
 from headrace.infrastructure.connectors.stores.listing import meant
 from headrace.infrastructure.connectors.stores.store import Store, Stored
 from headrace.infrastructure.formats import arrow, avro, parquet_ranges
-from headrace.infrastructure.formats.opening import MAGIC, found_encoding, is_utf8
+from headrace.infrastructure.formats.opening import Compression, found_compression, found_encoding, is_utf8
+from headrace.infrastructure.formats.packed_heads import packed_head
 
 #: Of the first files so much is looked at, to guess the types of columns; of the others what their headers may need.
 _SAMPLE, _SAMPLED, _HEAD = 2 << 20, 20, 256 << 10
@@ -77,21 +78,30 @@ def _look(copies: Copies, form: FormatName, options: Mapping[str, Any]) -> None:
         copies.bring({copy: copy.whole for copy in copies.all if copy not in files and not arrow.begins(str(copy.path))})
         copies.bring({copy: parquet_ranges.ends(copy.stored.bytes, _FOOTER) for copy in files})
         copies.bring({copy: [arrow.footer(str(copy.path), copy.stored.bytes)] for copy in files})
-    elif form in ("csv", "tsv") and _is_plain(options):
+    elif form in ("csv", "tsv") and _is_utf8(options):
         copies.heads(lambda number: _SAMPLE if number < _SAMPLED else _HEAD)
-        copies.bring({copy: copy.whole for copy in copies.all if not _may_be_cut(copy.path)})
+        copies.bring({copy: copy.whole for copy in copies.all if not _can_stand_alone(copy, options.get("compression"))})
     else:
         copies.bring({copy: copy.whole for copy in copies.all})
 
 
-def _is_plain(options: Mapping[str, Any]) -> bool:
+def _is_utf8(options: Mapping[str, Any]) -> bool:
     encoding = options.get("encoding")
-    return options.get("compression") in (None, "none") and (encoding is None or is_utf8(encoding))
+    return encoding is None or is_utf8(encoding)
 
 
-def _may_be_cut(path: Path) -> bool:
-    """Whether the start of a file can be read without the rest: not when it is packed, or no text of single bytes."""
-    with path.open("rb") as file:
-        start = file.read(4)
-    marked = found_encoding(start)
-    return not any(start.startswith(magic) for magic in MAGIC) and (marked is None or is_utf8(marked))
+def _can_stand_alone(copy: Copy, compression: Compression | None) -> bool:
+    """Whether what is here of a text can be looked at without the rest: not when it is no text of single bytes. A packed one is packed
+    anew, as far as it goes."""
+    if copy.here == copy.whole:
+        return True
+    with copy.path.open("rb") as file:
+        kind = compression or found_compression(file)
+        start = file.read()
+    if kind == "none":
+        marked = found_encoding(start[:4])
+        return marked is None or is_utf8(marked)
+    head = packed_head(start, kind)
+    if head is not None:
+        copy.stand_in(head)
+    return head is not None

@@ -118,3 +118,18 @@ def _in_scope(relation: Relation) -> Iterator[str]:
 
 def is_column(expression: Expr | None, name: str) -> bool:
     return isinstance(expression, ColumnRef) and not expression.outer and expression.name == name
+
+
+def shadowing(block: Block) -> tuple[str, ...]:
+    """The columns that a block makes under the name of one of its source, which something else in it reads."""
+    there = {name.lower() for name in _in_scope(block.source)}
+    conditions = [node.condition for node in block.source.walk() if isinstance(node, Join) and node.condition is not None]
+    around = {name.lower() for e in (*block.where, *(block.keys or ()), *block.having, *conditions) for name in e.columns()}
+    made = {name: {read.lower() for read in e.columns()} for name, e in block.columns or () if not is_column(e, name)}
+    every = [(name, {read.lower() for read in e.columns()}) for name, e in block.columns or ()]
+    return tuple(
+        name
+        for name in made
+        if name.lower() in there
+        and (name.lower() in around or any(name.lower() in reads for other, reads in every if other != name))
+    )

@@ -52,11 +52,11 @@ def dedupe_text(
     source = rows.text
     if rows.query:
         source = identifier(unused("rows", taken))
-        parts.append(f"{source} AS {'' if rows.kept else 'NOT '}MATERIALIZED {nested(rows.text)}")
+        parts.append(f"{source} AS {dialect.kept(rows.kept)}{nested(rows.text)}")
     repeated = known
     if repeated is None:
         repeated = identifier(unused("repeated", taken))
-        parts.append(f"{repeated} AS MATERIALIZED {nested(repeated_keys(source, key, identifier))}")
+        parts.append(f"{repeated} AS {dialect.kept(True)}{nested(repeated_keys(source, key, identifier))}")
     names = [identifier(name) for name in key]
     alone, chosen = dialect.dedupe(DedupeParts(source, names, order, _keys_of(repeated, key, identifier)))
     with_clause = f"WITH {', '.join(parts)}\n" if parts else ""

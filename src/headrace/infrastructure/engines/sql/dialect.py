@@ -65,3 +65,11 @@ class Dialect:
     """The rows whose key is shared by no other, and of the others the first of each key."""
     row_hash: Callable[[Sequence[str], int, int | None], str] | None
     """See `RowHash`; None where no engine would give the same numbers."""
+    aliases_capture: bool = False
+    """Whether a name that a SELECT gives may be meant where a column of that name is read beside it."""
+    materializes: bool = True
+    """Whether a CTE may say that it is to be kept, or not to be."""
+
+    def kept(self, whole: bool, /) -> str:
+        """What is said of a CTE that is read several times: to be kept as a whole, or computed again."""
+        return f"{'' if whole else 'NOT '}MATERIALIZED " if self.materializes else ""

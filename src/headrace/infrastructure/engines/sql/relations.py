@@ -28,7 +28,7 @@ from headrace.business.processing.relation import (
     Values,
     expressions,
 )
-from headrace.infrastructure.engines.sql.block import Block, RowHash, SourceColumn, is_column, outer_names
+from headrace.infrastructure.engines.sql.block import Block, RowHash, SourceColumn, is_column, outer_names, shadowing
 from headrace.infrastructure.engines.sql.columns import select_list
 from headrace.infrastructure.engines.sql.dedupe import Rows, dedupe_text, repeated_keys, unused
 from headrace.infrastructure.engines.sql.dialect import Dialect
@@ -74,6 +74,8 @@ class RelationPrinter:
         """The text of a block, as a CTE may hold it."""
         if block.bare and (whole := self._whole(block.source)):
             return whole
+        if self._dialect.aliases_capture and (names := shadowing(block)):
+            return self._renamed(block, names)
         order = list(block.order)
         if block.limit and order:
             order += _ties(block)
@@ -88,6 +90,25 @@ class RelationPrinter:
             order=[self._sort_key(key, block) for key in order],
             limit=_limit(block.limit),
         ).text()
+
+    def _renamed(self, block: Block, names: Sequence[str]) -> str:
+        """A block that makes these columns under other names first, so that nothing in it can mean them by mistake."""
+        taken = [*_names_below(block.source), *(name for name, _ in block.columns or ())]
+        other = {name: unused(f"made {name}", taken) for name in names}
+        columns = tuple((other.get(name, name), e) for name, e in block.columns or ())
+        order = tuple(
+            replace(key, expression=replace(e, name=other[e.name]))
+            if isinstance(e := key.expression, ColumnRef) and e.name in other
+            else key
+            for key in block.order
+        )
+        inner = self._named(self.body(replace(block, columns=columns, order=order)), [])
+        identifier = self._dialect.identifier
+        listed = [
+            identifier(name) if name not in other else f"{identifier(other[name])} AS {identifier(name)}"
+            for name, _ in block.columns or ()
+        ]
+        return Clauses(inner, listed).text()
 
     # FROM --------------------------------------------------------------------------------------------------------
 
@@ -265,6 +286,10 @@ class RelationPrinter:
     def _subquery(self, relation: Relation) -> str:
         text = self.query(relation)
         return f"\n{indented(text)}\n" if "\n" in text else text
+
+
+def _names_below(relation: Relation) -> set[str]:
+    return {name for node in relation.walk() for name in node.schema.names}
 
 
 def _limit(limit: Limit | None) -> str | None:

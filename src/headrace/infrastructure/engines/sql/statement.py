@@ -46,7 +46,7 @@ def with_clause(
         if name == final and name not in orders:
             ending = printer.query(relation)
             break
-        keep = "" if name not in again else "NOT MATERIALIZED " if name in light else "MATERIALIZED "
+        keep = "" if name not in again else dialect.kept(name not in light)
         body = printer.body(block if block.limit else replace(block, order=()))
         parts.append(f"{dialect.identifier(name)} AS {keep}{nested(body)}")
     else:

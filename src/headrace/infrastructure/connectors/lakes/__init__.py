@@ -1,0 +1,1 @@
+"""Tables of data lakes, Delta Lake and Apache Iceberg: how they are read and published to. What both share knows neither of them."""
