@@ -24,6 +24,9 @@
     connection = "warehouse"
     schema = "headrace_staging"
 
+    [engines.spark]                                          where `engine: spark` works (see `engine_settings`)
+    master = "spark://cluster:7077"
+
     [[outbox]]                                               who is told of events outside (see `Outlet`)
     webhook = "https://hooks.example.com/headrace"
     types = ["pipeline.*"]
@@ -45,6 +48,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any
 
+from headrace.engine_settings import SparkSettings, spark_settings
 from headrace.errors import DefinitionError, Location, Problem
 from headrace.profiles import WrittenProfile, written_profiles
 from headrace.records import record
@@ -58,7 +62,7 @@ _KEYS = (
     "database_schema", "definitions", "lease_seconds", "attempts", "keep_days", "slots", "outbox", "connections", "engines",
 )  # fmt: skip
 #: What only the file holds, or the environment in its own way.
-_TABLES = ("outbox", "connections", "engines", "postgres", "snowflake")
+_TABLES = ("outbox", "connections", "engines", "postgres", "snowflake", "spark")
 _PATHS = ("temp_directory", "state", "definitions")
 _COUNTS = ("threads", "quarantine_days", "attempts", "keep_days")
 _SIZES = ("memory_limit", "temp_limit", "quarantine_max")
@@ -135,6 +139,7 @@ class Settings:
     outbox: tuple[Outlet, ...] = ()
     postgres: PostgresSettings | None = None
     snowflake: SnowflakeSettings | None = None
+    spark: SparkSettings = SparkSettings()
     connections: Mapping[str, WrittenProfile] = field(default_factory=dict)
 
 
@@ -283,7 +288,7 @@ _ENGINE_KEYS = ("url", "connection", "schema", "statement_timeout", "lock_timeou
 
 def _engines(value: Any, head: Location, problems: list[Problem]) -> dict[str, Any]:
     """The settings of each engine that has a table, with every problem."""
-    read = {"postgres": _postgres, "snowflake": _snowflake}
+    read = {"postgres": _postgres, "snowflake": _snowflake, "spark": spark_settings}
     if not isinstance(value, Mapping) or not set(value) <= set(read):
         listed = ", ".join(f"`[engines.{name}]`" for name in read)
         problems.append(Problem(f"`engines` holds the settings of engines: {listed}, and no other", location=head))

@@ -18,6 +18,7 @@ BOUNDARIES = {
     "headrace/application/orchestrator/serving.py",  # a duty of a serving process: it is told, and the other duties go on
     "headrace/infrastructure/duckdb_connection.py",  # what a thread does for another: the error is raised where it is waited for
     "headrace/infrastructure/connectors/dlt_resource.py",  # a dlt resource: an error that names it, and tells whether it may pass
+    "headrace/infrastructure/engines/spark/functions.py",  # a user's function on an executor: an error that names it, and the step
     "headrace/infrastructure/connectors/python_source.py",  # a user's generator: an error that names the function
     "headrace/infrastructure/storage/delivering.py",  # a subscription's handler: the event is tried again, then put aside
     "headrace/infrastructure/engines/duckdb/functions.py",  # a user's function: an error that names the step and the function

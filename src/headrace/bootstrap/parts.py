@@ -71,6 +71,10 @@ def engine(chosen: Settings, name: str = "duckdb", home: Path = Path()) -> Engin
         return _postgres_engine(chosen, limits, home)
     if name == "snowflake":
         return _snowflake_engine(chosen, limits, home)
+    if name == "spark":
+        from headrace.infrastructure.engines.spark.engine import SparkEngine
+
+        return SparkEngine(chosen.spark, limits)
     from headrace.infrastructure.engines.duckdb.engine import DuckDBEngine
 
     return DuckDBEngine(limits)

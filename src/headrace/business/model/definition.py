@@ -19,7 +19,7 @@ from headrace.business.model.retry import Retry
 from headrace.business.model.shorthand import Shorthand
 from headrace.business.model.wording import Misworded
 
-EngineName = Literal["duckdb", "postgres", "snowflake"]
+EngineName = Literal["duckdb", "postgres", "snowflake", "spark"]
 
 
 class Incremental(Model):

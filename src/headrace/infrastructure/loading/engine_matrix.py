@@ -20,6 +20,8 @@ from headrace.infrastructure.engines.postgres import problems as postgres
 from headrace.infrastructure.engines.postgres.types import postgres_type, type_problem
 from headrace.infrastructure.engines.snowflake import problems as snowflake
 from headrace.infrastructure.engines.snowflake import types as snowflake_types
+from headrace.infrastructure.engines.spark import problems as spark
+from headrace.infrastructure.engines.spark import types as spark_types
 from headrace.infrastructure.loading import engine_proof
 from headrace.infrastructure.loading.engine_features import EXPRESSIONS, STEPS, TABLES, TYPES, Step
 from headrace.records import record
@@ -45,10 +47,16 @@ def _snowflake_keeps(kind: DataType) -> str:
     return f"no: {why}" if why else f"`{snowflake_types.snowflake_type(kind)}`"
 
 
+def _spark_keeps(kind: DataType) -> str:
+    why = spark_types.type_problem(kind)
+    return f"no: {why}" if why else f"`{spark_types.spark_type(kind).replace('`', '')}`"
+
+
 ENGINES: Mapping[str, _Engine] = {
     "duckdb": _Engine(duckdb.plan_problems, lambda _: (), lambda kind: f"`{duckdb_type(kind)}`"),
     "postgres": _Engine(postgres.plan_problems, postgres.relation_problems, _postgres_keeps),
     "snowflake": _Engine(snowflake.plan_problems, snowflake.relation_problems, _snowflake_keeps, snowflake_types.type_problem),
+    "spark": _Engine(spark.plan_problems, spark.relation_problems, _spark_keeps, spark_types.type_problem),
 }
 
 _HEAD = """# Engines
@@ -57,7 +65,8 @@ A definition means the same on every engine ([what expressions mean](../specs/se
 that meaning, it refuses when the pipeline is planned: `headrace plan --engine postgres` shows what it would run, or why not. This page is
 asked of the engines themselves; what it says yes to, the tests run on all of them and compare.
 
-`engine: postgres` needs PostgreSQL 14 or later, and a database in UTF-8.
+`engine: postgres` needs PostgreSQL 14 or later, and a database in UTF-8. `engine: spark` needs Spark 4, on a cluster, in this process or by
+Spark Connect ([how](../howto/spark.md)).
 
 `engine: snowflake` has not been run on Snowflake: there is none to test on. What it prints is run on fakesnow, which makes DuckDB's SQL of
 it. That proves that the statements can be read and mean what Snowflake's manual says of them, not how Snowflake calculates. A *yes* in its

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,8 @@ from headrace.infrastructure.engines.duckdb.spare import Spare
 IN_MEMORY_BYTES = 1 << 30
 
 
-def connect(plan: Plan, workspace: Path, limits: Limits, spare: Spare) -> Connection:
-    """A connection that may touch the inputs of the plan and its own workspace, and nothing else."""
+def connect(plan: Plan, workspace: Path, limits: Limits, spare: Spare, also: Sequence[Path] = ()) -> Connection:
+    """A connection that may touch the inputs of the plan, its own workspace and what is named `also`, and nothing else."""
     workspace.mkdir(parents=True, exist_ok=True)
     size = sum(f.bytes for s in plan.sources for f in getattr(s.scan, "files", ()))
     if size <= IN_MEMORY_BYTES and limits.memory is None:
@@ -42,7 +43,7 @@ def connect(plan: Plan, workspace: Path, limits: Limits, spare: Spare) -> Connec
     # A name with a wild card is read by a pattern that means it alone, and both have to be allowed.
     spelt = dict.fromkeys(spelling for path in allowed for spelling in (path, exactly(path)))
     con.execute(f"SET allowed_paths = [{', '.join(literal(path, String()) for path in spelt)}]")
-    own = (workspace, workspace.parent.parent, *([limits.temp_directory] if limits.temp_directory else []))
+    own = (workspace, workspace.parent.parent, *also, *([limits.temp_directory] if limits.temp_directory else []))
     folders = ", ".join(literal(str(folder.resolve()), String()) for folder in own)
     con.execute(f"SET allowed_directories = [{folders}]")
     _lock(con)

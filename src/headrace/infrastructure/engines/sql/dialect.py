@@ -67,6 +67,8 @@ class Dialect:
     """See `RowHash`; None where no engine would give the same numbers."""
     aliases_capture: bool = False
     """Whether a name that a SELECT gives may be meant where a column of that name is read beside it."""
+    frameless: Collection[str] = ()
+    """Window functions to which a frame means nothing, and beside which the engine takes none, but always an order."""
     materializes: bool = True
     """Whether a CTE may say that it is to be kept, or not to be."""
 

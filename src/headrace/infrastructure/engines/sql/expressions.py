@@ -95,9 +95,12 @@ class ExpressionPrinter:
         parts = []
         if e.partition_by:
             parts.append("PARTITION BY " + ", ".join(self.sql(part) for part in e.partition_by))
+        frameless = isinstance(e.call, Call) and e.call.function in self._dialect.frameless
         if e.order_by:
             parts.append(self.order_by(e.order_by))
-        if e.frame is not None:
+        elif frameless:
+            parts.append("ORDER BY NULL")
+        if e.frame is not None and not frameless:
             parts.append(self._frame(e.frame))
         return " ".join(parts)
 

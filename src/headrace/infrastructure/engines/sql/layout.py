@@ -50,7 +50,7 @@ def indented(text: str) -> str:
         lines.append(char)
         if quote:
             quote = "" if char == quote else quote
-        elif char in "'\"":
+        elif char in "'\"`":
             quote = char
         elif char == "\n":
             lines.append("  ")
@@ -65,7 +65,7 @@ def bare(text: str) -> str:
     for i, char in enumerate(text):
         if quote:
             quote = "" if char == quote else quote
-        elif char in "'\"":
+        elif char in "'\"`":
             quote = char
         else:
             depth += (char == "(") - (char == ")")
@@ -89,7 +89,7 @@ def _rows(items: Iterable[str]) -> list[str]:
     rows: list[str] = []
     room = False
     for item in items:
-        plain = item.startswith('"') and "\n" not in item
+        plain = item.startswith(('"', "`")) and "\n" not in item
         if plain and room and len(rows[-1]) + len(item) + 2 <= WIDTH:
             rows[-1] += f", {item}"
         else:

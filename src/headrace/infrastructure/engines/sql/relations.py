@@ -215,7 +215,7 @@ class RelationPrinter:
         rows = (", ".join(f"CAST({self._sql(e)} AS {t})" for e, t in zip(row, types, strict=True)) for row in values.tuples)
         names = ", ".join(self._dialect.identifier(column.name) for column in values.schema)
         tuples = ",\n".join(f"({row})" for row in rows)
-        return Clauses(f'(VALUES\n{indented(tuples)}\n) AS "values"({names})').text()
+        return Clauses(f"(VALUES\n{indented(tuples)}\n) AS {self._dialect.identifier('values')}({names})").text()
 
     def _unnest(self, unnest: Unnest) -> str:
         identifier = self._dialect.identifier

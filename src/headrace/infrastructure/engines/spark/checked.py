@@ -1,0 +1,76 @@
+"""The one scan that judges a dataset on the executors: typed values with a mask of broken rules per row. Not keys and references."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from headrace.business.model.contract import OnViolation
+from headrace.business.ports import PROVENANCE
+from headrace.business.processing.plan import PlannedSource
+from headrace.business.validation.compiled import Rule, tidy
+from headrace.infrastructure.engines.spark.expressions import ExpressionPrinter
+from headrace.infrastructure.engines.spark.intake import ROW
+from headrace.infrastructure.engines.spark.naming import identifier, text
+from headrace.infrastructure.engines.sql.tally import BITS
+
+FILE = identifier("#file")
+NUMBER = identifier(ROW)
+
+
+class Checked:
+    """The SQL around the checked rows of one source."""
+
+    def __init__(self, source: PlannedSource) -> None:
+        self.source = source
+        self.rules = source.contract.rules
+        self.kept = [cell.column.name for cell in source.contract.cells if cell.column.name in source.needed]
+        self.masks = [identifier(f"#{i}") for i in range((len(self.rules) + BITS - 1) // BITS)]
+
+    def query(self, relation: str) -> str:
+        """What judges the rows of `relation`, whose columns are the number, the file and the raw cells."""
+        printer = ExpressionPrinter()
+        cells = self.source.contract.cells
+        tidied = [f"{printer.sql(c.tidied)} AS {identifier(tidy(c.column.name))}" for c in cells if c.tidied is not None]
+        typed = [f"{printer.sql(cell.value)} AS {identifier(cell.column.name)}" for cell in cells]
+        masks = [f"{self._mask(i, printer)} AS {mask}" for i, mask in enumerate(self.masks)]
+        kept = [*map(identifier, self.kept), *self.masks, f"{identifier(PROVENANCE)} AS {FILE}", NUMBER]
+        return (
+            f"SELECT {_lines(kept)}\nFROM (\n"
+            f"SELECT {_lines(['*', *masks])}\nFROM (\n"
+            f"SELECT {_lines(['*', *typed])}\nFROM (\n"
+            f"SELECT {_lines(['*', *tidied])}\nFROM {relation}\n)))"
+        )
+
+    def _mask(self, number: int, printer: ExpressionPrinter) -> str:
+        rules = self.rules[number * BITS : (number + 1) * BITS]
+        return "\n       + ".join(
+            f"CASE WHEN {printer.sql(rule.violated)} THEN {1 << bit}L ELSE 0L END" for bit, rule in enumerate(rules)
+        )
+
+    def any_bit(self) -> str:
+        return f"({' OR '.join(f'{mask} <> 0' for mask in self.masks)})" if self.masks else "false"
+
+    def breaks(self, actions: Collection[OnViolation]) -> str:
+        """A condition: the row broke a rule with one of these consequences."""
+        parts = []
+        for number, mask in enumerate(self.masks):
+            rules = self.rules[number * BITS : (number + 1) * BITS]
+            bits = sum(1 << bit for bit, rule in enumerate(rules) if rule.action in actions)
+            if bits == (1 << len(rules)) - 1:
+                parts.append(f"{mask} <> 0")
+            elif bits:
+                parts.append(f"({mask} & {bits}L) <> 0")
+        return f"({' OR '.join(parts)})" if parts else "false"
+
+    def reasons(self) -> str:
+        """An array of the names of the rules that a row broke, in the order of the contract."""
+        names = [f"CASE WHEN {self._bit(rule)} THEN {text(rule.name)} END" for rule in self.rules]
+        return f"array_compact(CAST(array({', '.join(names)}) AS ARRAY<STRING>))"
+
+    def _bit(self, rule: Rule) -> str:
+        number, bit = divmod(self.rules.index(rule), BITS)
+        return f"({self.masks[number]} & {1 << bit}L) <> 0"
+
+
+def _lines(parts: list[str]) -> str:
+    return ",\n       ".join(parts)

@@ -1,0 +1,201 @@
+"""One run on Spark: bring rows to the executors, judge, prepare, stage, measure, count. Not the order of a run, which is the
+orchestrator's.
+
+Nothing is collected here but counts, samples and examples. What is kept between two statements is Parquet that executors write and read.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from headrace.business.engine import Ingested, Limits, Meeting, Progress, QuarantineTarget
+from headrace.business.fetched import Wanted
+from headrace.business.inside import HeldInside, StagedTable
+from headrace.business.ports import Staged
+from headrace.business.processing.expressions.ir import Expr
+from headrace.business.processing.increments import ReadUpTo
+from headrace.business.processing.plan import Plan, PlannedSource
+from headrace.business.processing.relation import Function
+from headrace.errors import NonRetryableError
+from headrace.infrastructure.engines.duckdb.held_rows import HeldRows
+from headrace.infrastructure.engines.duckdb.increments import narrowed
+from headrace.infrastructure.engines.duckdb.reading import OpenScan
+from headrace.infrastructure.engines.spark.area import Area, parts, read
+from headrace.infrastructure.engines.spark.checked import Checked
+from headrace.infrastructure.engines.spark.cluster import Cluster
+from headrace.infrastructure.engines.spark.dialect import DIALECT
+from headrace.infrastructure.engines.spark.expressions import ExpressionPrinter
+from headrace.infrastructure.engines.spark.functions import call_function
+from headrace.infrastructure.engines.spark.held import gather
+from headrace.infrastructure.engines.spark.intake import Intake
+from headrace.infrastructure.engines.spark.late import HELD, Late
+from headrace.infrastructure.engines.spark.naming import identifier
+from headrace.infrastructure.engines.spark.staging import settled
+from headrace.infrastructure.engines.spark.values import fetched, in_python
+from headrace.infrastructure.engines.sql.tally import Tally, rule_counts, tally
+from headrace.infrastructure.engines.sql.working import Working
+
+
+class SparkSession(Working):
+    """The rows of one run, in a folder that executors see as well."""
+
+    def __init__(self, plan: Plan, workspace: Path, project: Path, cluster: Cluster, limits: Limits) -> None:
+        super().__init__(DIALECT, plan)
+        workspace.mkdir(parents=True, exist_ok=True)
+        self.project, self.cluster = project, cluster
+        staging = cluster.settings.staging
+        self._shared = Path(staging) if staging else None
+        self.area = Area(cluster, self._shared or workspace)
+        self.intake = Intake(plan, workspace, limits, self.area.folder)
+        self._held: dict[str, HeldRows] = {}
+
+    # Ingest ----------------------------------------------------------------------------------------------------------
+
+    def ingest(self, source: PlannedSource, quarantine: QuarantineTarget, *, after: str | None, progress: Progress) -> Ingested:
+        progress(None)
+        if (own := source.scan.own_position) is not None:
+            own.start(after if source.remembers else None)
+        before = ReadUpTo() if source.remembers else ReadUpTo.of(after)
+        wanted = Wanted(before.floor, self.plan.definition.retry.policy)
+        source = replace(source, scan=narrowed(source, before))
+        arrived = self.area.path("arrived", source.name).with_suffix(".parquet")
+        scan = self.intake.load(source.scan, source.name, arrived, source.columns_read, wanted)
+        checked = Checked(source)
+        rows = read(self.area.write("checked", source.name, checked.query(read(arrived))))
+        late = Late(self.area, source, checked, rows)
+        late.find(self.tables)
+        self._serve(source, checked, late)
+        return self._account(source, checked, late, scan, read(arrived), quarantine)
+
+    def _serve(self, source: PlannedSource, checked: Checked, late: Late) -> None:
+        names = ", ".join(map(identifier, checked.kept)) or "NULL"
+        against = [c for c in (checked.breaks(HELD), late.breaks(HELD)) if c != "false"]
+        where = f" WHERE NOT ({' OR '.join(against)})" if against else ""
+        self.tables[source.name] = f"(SELECT {names} FROM {late.rows}{where})"
+
+    def _account(
+        self, source: PlannedSource, checked: Checked, late: Late, scan: OpenScan, arrived: str, target: QuarantineTarget
+    ) -> Ingested:
+        rejected = scan.rejected()
+        unreadable = int(self.intake.con.execute(f"SELECT count(*) FROM {rejected}").fetchall()[0][0]) if rejected else 0
+        counts = self._tally(checked, late)
+        examples: Sequence[Any] = ()
+        written = 0
+        if any(counts.rules) or late.any or unreadable:
+            held = gather(self.area, self.intake, source, checked, late, scan, arrived, self.project)
+            self._held[source.name] = held
+            written = held.write(target)
+            examples = held.examples()
+        own = source.scan.own_position
+        return Ingested(
+            dataset=source.name,
+            read=counts.rows + unreadable,
+            good=counts.good,
+            quarantined=counts.fates["quarantine"] + counts.fates["fail"] + unreadable,
+            dropped=counts.fates["drop"],
+            filtered=counts.before,
+            broken=counts.fates["fail"],
+            rules=rule_counts(source, counts.rules, late.counts, unreadable),
+            examples=examples,
+            quarantine=target.path if written else None,
+            files=getattr(source.scan, "files", ()),
+            bytes=scan.bytes_total,
+            cursor=own.reached() if source.remembers and own is not None else None,
+        )
+
+    def _tally(self, checked: Checked, late: Late) -> Tally:
+        groups = [*checked.masks, *(f"{late.breaks([action])} AS `#{action}`" for action in HELD)]
+        names = [*checked.masks, *(f"`#{action}`" for action in HELD)]
+        found = self.cluster.rows(
+            f"SELECT {', '.join(names)}, false, count(*) FROM (SELECT {', '.join(groups)} FROM {late.rows}) GROUP BY {', '.join(names)}"
+        )
+        return tally(checked.rules, len(checked.masks), found)
+
+    # Transform -------------------------------------------------------------------------------------------------------
+
+    def _keep(self, what: str, query: str, progress: Progress) -> str:
+        progress(None)
+        return read(self.area.write("kept", what, query))
+
+    def _values(self, query: str) -> Sequence[Sequence[Any]]:
+        return self.cluster.rows(query)
+
+    def _call(self, name: str, relation: Function) -> str:
+        return read(call_function(self.area, relation, self.project, [self._query(part) for part in relation.parts], name))
+
+    # Stage and measure -----------------------------------------------------------------------------------------------
+
+    def stage(self, dataset: str, folder: Path, progress: Progress) -> Staged:
+        progress(None)
+        schema = self.plan.schema(dataset)
+        columns = ", ".join(
+            f"CAST({identifier(c.name)} AS {DIALECT.type_name(c.type)}) AS {identifier(c.name)}" for c in schema
+        )
+        written = self.area.write("staged", dataset, f"SELECT {columns} FROM ({self._statement(dataset)}\n)")
+        self.tables[dataset] = read(written)
+        return settled(self.intake.con, parts(written), schema, folder)
+
+    def adopt(self, dataset: str, staged: Staged | StagedTable) -> None:
+        if isinstance(staged, StagedTable):
+            raise NonRetryableError(f"`{dataset}` lies in a database that this engine does not know")
+        self.tables[dataset] = self._seen(dataset, staged)
+
+    def _seen(self, about: str, staged: Staged) -> str:
+        """Staged files where executors see them, in Spark's types."""
+        files: Sequence[Path] = staged.files
+        if self._shared is not None:
+            folder = self.area.path("adopted", about)
+            folder.mkdir()
+            files = [Path(shutil.copy(file, folder / f"part-{i}.parquet")) for i, file in enumerate(files)]
+        columns = ", ".join(
+            f"CAST({identifier(c.name)} AS {DIALECT.type_name(c.type)}) AS {identifier(c.name)}" for c in staged.schema
+        )
+        if not files:
+            nothing = ", ".join(f"CAST(NULL AS {DIALECT.type_name(c.type)}) AS {identifier(c.name)}" for c in staged.schema)
+            return f"(SELECT {nothing} WHERE false)"
+        return f"(SELECT {columns} FROM {read(*files)})"
+
+    def measure(self, dataset: str, measures: Mapping[str, Expr], meeting: Meeting | None = None) -> Mapping[str, Any]:
+        if not measures:
+            return {}
+        printer = ExpressionPrinter(self._query)
+        columns = ", ".join(f"{fetched(printer.sql(e), e.type)} AS {identifier(name)}" for name, e in measures.items())
+        rows = self._statement(dataset)
+        (found,) = self._values(f"SELECT {columns} FROM ({self._met(rows, meeting) if meeting else rows}\n)")
+        return {name: in_python(value, e.type) for (name, e), value in zip(measures.items(), found, strict=True)}
+
+    def _met(self, dataset: str, meeting: Meeting) -> str:
+        """The rows that come of a dataset, and those that a target holds."""
+        if isinstance(meeting.held, HeldInside):
+            raise TypeError(f"{meeting.held.database} is no place that this engine knows")
+        names = ", ".join(map(identifier, meeting.held.schema.names))
+        held = f"SELECT {names} FROM {self._seen('target', meeting.held)} AS held"
+        if not meeting.joined:
+            return held
+        if meeting.key:
+            same = " AND ".join(f"held.{identifier(k)} = come.{identifier(k)}" for k in meeting.key)
+            held += f" LEFT ANTI JOIN ({dataset}) AS come ON {same}"
+        return f"SELECT {names} FROM ({dataset}\n) AS come UNION ALL {held}"
+
+    def rows(self, dataset: str, limit: int) -> Sequence[Mapping[str, Any]]:
+        schema = self.plan.schema(dataset)
+        columns = ", ".join(f"{fetched(identifier(c.name), c.type)} AS {identifier(c.name)}" for c in schema)
+        found = self._values(f"SELECT {columns} FROM ({self._statement(dataset)}\n) LIMIT {int(limit)}")
+        return [{c.name: in_python(value, c.type) for c, value in zip(schema, row, strict=True)} for row in found]
+
+    def held(self, dataset: str) -> Sequence[Mapping[str, Any]]:
+        return self._held[dataset].rows() if dataset in self._held else []
+
+    def interrupt(self) -> None:
+        self.cluster.interrupt()
+
+    def close(self) -> None:
+        with ExitStack() as closing:
+            closing.callback(self.area.close)
+            closing.callback(self.cluster.close)
+            closing.callback(self.intake.close)
