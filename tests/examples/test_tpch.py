@@ -22,6 +22,7 @@ from tests.conformance.select.test_tpch import QUERIES, TABLES
 from tests.examples.conftest import ROOT
 from tests.integration.conftest import postgres_server
 from tests.integration.runs.project import Project
+from tests.integration.spark.shop import local
 
 __all__ = ["postgres_server"]
 
@@ -61,7 +62,16 @@ def in_postgres(request: pytest.FixtureRequest, project: Path) -> Reads:
     return lambda table: {"postgres": {"url": url, "table": table}}
 
 
-ENGINES: Mapping[str, Callable[[pytest.FixtureRequest, Path], Reads]] = {"duckdb": on_files, "postgres": in_postgres}
+def on_spark(request: pytest.FixtureRequest, project: Path) -> Reads:
+    """The files where they are, read by Spark in this process."""
+    lines = (f"{json.dumps(name)} = {json.dumps(value)}\n" for name, value in local().items())
+    (project / "headrace.toml").write_text("[engines.spark]\n" + "".join(lines))
+    return on_files(request, project)
+
+
+ENGINES: Mapping[str, Callable[[pytest.FixtureRequest, Path], Reads]] = {
+    "duckdb": on_files, "postgres": in_postgres, "spark": on_spark,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="session")

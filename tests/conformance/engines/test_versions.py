@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import timedelta
 
 import psycopg
 import pytest
@@ -13,7 +14,7 @@ from tests.conformance.engines.test_casts import casts
 from tests.integration.postgres_server import PostgresServer
 
 from headrace.business.model.schema import Schema
-from headrace.business.model.types import String
+from headrace.business.model.types import Interval, String
 from headrace.business.processing.expressions.parse import parse_expression
 from headrace.business.validation.compiled import raw
 from headrace.infrastructure.engines.postgres.server import LEAST_VERSION
@@ -97,3 +98,10 @@ def test_a_constant_is_not_cast_in_advance(engines: Mapping[str, Adapter], oldes
             cast = engine.expression(parse_expression(f"try_cast(a as {kind})", schema))
             assert engine.fetch(f"SELECT {cast} FROM (SELECT 'none' AS a) AS s") == [(None,)]
             assert engine.fetch(f"SELECT {cast} FROM (SELECT '99999999999999999999' AS a) AS s") in ([(None,)], [(1e20,)])
+
+
+def test_spans_are_written_as_the_oldest_server_reads_them(oldest: Postgres) -> None:
+    """PostgreSQL 14 reads at most 2,147,483,647 of a unit, which are 36 minutes of microseconds."""
+    written = oldest.literal(timedelta(days=-2, hours=23, microseconds=5), Interval())
+    assert written == "CAST('-2 days 82800.000005 seconds' AS interval)"
+    assert oldest.fetch(f"SELECT {written}") == [(timedelta(days=-2, hours=23, microseconds=5),)]

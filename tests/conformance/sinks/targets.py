@@ -354,12 +354,11 @@ WAYS = (
     "mysql",
     "store",
     "delta",
-    "iceberg",
 )
 
-#: The same with their modes. All modes of a lake table take one of two ways of committing, so each is tried in one of them.
+#: The same with their modes. Lake tables share the way, and differ in how they commit: appends are tried where publications are fenced.
 WAYS_AND_MODES = [
-    *((way, mode) for way in WAYS if way not in ("delta", "iceberg") for mode in MODES),
+    *((way, mode) for way in WAYS if way != "delta" for mode in MODES),
     ("delta", "merge"),
     ("iceberg", "merge"),
 ]

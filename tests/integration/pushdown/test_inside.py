@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from tests.integration.postgres_server import PostgresServer
 from tests.integration.pushdown.both import by_both, engine_of
@@ -221,6 +223,19 @@ def test_columns_that_nobody_asks_for_are_not_loaded(tmp_path: Path, postgres: s
     assert loaded == [
         ['"#rowid", "_file", "#:raw b"'], ['"#rowid", "_file", "#:raw a", "#:raw b", "#:raw c"'],
     ]  # fmt: skip
+
+
+def test_a_column_that_postgres_cannot_keep_may_be_left_out_at_once(tmp_path: Path, postgres: str) -> None:
+    project = engine_of(tmp_path, postgres)
+    rows = {"id": [1, 2], "deep": [{"a": 1}, {"a": 2}], "deeper": [[[1], [2, 3]], None]}
+    pq.write_table(pa.table(rows), tmp_path / "in.parquet")
+    parts: dict[str, Any] = {"engine": "postgres", "sources": {"rows": {"file": {"path": "in.parquet"}}}}
+    steps = [{"select": ["id"]}, {"derive": {"twice": "id * 2"}}]
+    run = project.define(**parts, steps=steps, sinks=[{"file": {"path": "out.csv"}}]).run()
+    assert (run.read, run.written) == (2, 2)
+    project.define(**parts, steps=steps[1:], sinks=[{"file": {"path": "all/"}}])
+    with pytest.raises(DefinitionError, match=r"(?s)`deep` is .*no struct.*`deeper` is .*rectangle"):
+        project.run()
 
 
 def test_the_plan_says_what_moves(tmp_path: Path, postgres: str, capsys: pytest.CaptureFixture[str]) -> None:

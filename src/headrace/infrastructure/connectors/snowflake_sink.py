@@ -98,7 +98,7 @@ class SnowflakeSink(ReachedSnowflake, ServerSink):
         checkpoint: Checkpoint,
     ) -> Publication:
         shown, options = self.target(project), self._as_stored()
-        db = SnowflakeTable(connection, self.table, source, options)
+        db = SnowflakeTable(connection, self.table, source)
         if already := self._needless(connection, db, checkpoint, shown):
             return already
         there = db.columns()

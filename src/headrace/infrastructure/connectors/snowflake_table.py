@@ -19,7 +19,6 @@ from headrace.errors import NonRetryableError, RunError
 from headrace.infrastructure.connectors import fence_table, ledger_table
 from headrace.infrastructure.connectors.fence_table import FenceTable
 from headrace.infrastructure.connectors.ledger_table import LedgerTable
-from headrace.infrastructure.connectors.publishing import TableOptions
 from headrace.infrastructure.connectors.snowflake_merge_sql import SnowflakeHistory, SnowflakeMerge
 from headrace.infrastructure.duckdb_connection import Connection
 from headrace.infrastructure.snowflake.catalog import asked, columns_of, has_schema, is_there, parts_of
@@ -121,7 +120,6 @@ class SnowflakeTable(SnowflakeDatabase):
     """The table, and a table beside it with the rows that are to come into it."""
 
     incoming: Incoming
-    options: TableOptions
     distinct = "IS DISTINCT FROM"
     defining_commits = True
     merging = SnowflakeMerge

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from snowflake.connector import SnowflakeConnection
 
-#: Names of times that Snowflake keeps to the nanosecond.
+#: So many digits of a second are kept here; Snowflake keeps up to nine.
 _FINE = 6
 
 

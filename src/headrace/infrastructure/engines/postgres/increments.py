@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from headrace.business.model.types import Date, Float, String, Timestamp
+from headrace.business.model.types import Date, Float, Interval, String, Timestamp
 from headrace.business.processing.expressions.ir import Cast, ColumnRef
 from headrace.business.processing.increments import ReadUpTo, demand_few
 from headrace.business.processing.plan import PlannedSource
@@ -82,7 +82,7 @@ class Increment:
         if isinstance(lag, timedelta):
             if not lag:
                 return value
-            value = f"{value} - interval '{round(lag.total_seconds() * 1_000_000)} microseconds'"
+            value = f"{value} - {DIALECT.literal(lag, Interval())}"
         elif lag:
             value = f"{value} - {int(lag)}"
         return f"CAST({value} AS {DIALECT.type_name(self.kind)})"

@@ -35,8 +35,9 @@ def problems_of(plan: Plan) -> Iterator[Problem]:
 
 
 def _of_source(source: PlannedSource, path: Path) -> Iterator[Problem]:
-    contract, arriving = source.contract, source.scan.schema
-    for column in (*arriving, *source.schema):
+    contract = source.contract
+    arriving = Schema(tuple(c for c in source.scan.schema if c.name in source.columns_read))
+    for column in (*arriving, *(c for c in source.schema if c.name in source.needed)):
         if why := type_problem(column.type):
             yield Problem(f"`{column.name}` is {column.type}: {why}", path)
     ours = [*map(raw, arriving.names), *(tidy(cell.column.name) for cell in contract.cells if cell.tidied is not None)]
@@ -47,7 +48,8 @@ def _of_source(source: PlannedSource, path: Path) -> Iterator[Problem]:
     if len(ours) + len(contract.cells) + len(contract.rules) > MOST_COLUMNS:
         hint = "read fewer columns, or run the pipeline with `engine: duckdb`"
         yield Problem(f"{len(arriving):,} columns are more than PostgreSQL can judge at once", path, hint)
-    cells = [e for cell in contract.cells for e in (cell.tidied, cell.value) if e is not None]
+    read = [cell for cell in contract.cells if cell.source in source.columns_read]
+    cells = [e for cell in read for e in (cell.tidied, cell.value) if e is not None]
     yield from _of_expressions([*cells, *(rule.violated for rule in contract.rules)], path)
 
 

@@ -67,5 +67,5 @@ def _moment(value: date | time, kind: DataType) -> str:
 
 
 def _span(value: timedelta) -> str:
-    rest = value.seconds * 1_000_000 + value.microseconds
-    return f"CAST('{value.days} days {rest} microseconds' AS interval)"
+    """In seconds: PostgreSQL 14 reads no more than 2,147,483,647 microseconds."""
+    return f"CAST('{value.days} days {value.seconds}.{value.microseconds:06} seconds' AS interval)"

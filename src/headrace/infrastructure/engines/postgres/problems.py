@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from headrace.business.model.types import Binary, DataType, Json, List, Struct
 from headrace.business.processing.expressions.ir import Aggregate, Call, Cast, Constant, Expr, Window
-from headrace.business.processing.relation import Distinct, GroupBy, Relation, Sample, SetOperation, expressions
+from headrace.business.processing.relation import Dataset, Distinct, GroupBy, Relation, Sample, SetOperation, expressions
 from headrace.infrastructure.engines.postgres import regular_expressions
 from headrace.infrastructure.engines.postgres.aggregate_table import aggregate_problem
 from headrace.infrastructure.engines.postgres.calling import written
@@ -55,7 +55,8 @@ def name_problem(name: str) -> str | None:
 
 
 def _of_schema(relation: Relation) -> Iterator[str]:
-    for column in relation.schema:
+    """Of a dataset only what is read of it counts, which stands in the expressions above it."""
+    for column in () if isinstance(relation, Dataset) else relation.schema:
         if why := type_problem(column.type):
             yield f"column `{column.name}`: {why}"
         if why := name_problem(column.name):

@@ -6,10 +6,11 @@ No record is judged here. What cannot be read as a record at all is found as the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from headrace.business.engine import Limits
 from headrace.business.fetched import Wanted
@@ -28,6 +29,9 @@ from headrace.infrastructure.engines.snowflake.staging_area import StagingArea
 from headrace.infrastructure.snowflake.loading import columns_sql, load, loaded
 from headrace.infrastructure.snowflake.reading import batches
 from headrace.infrastructure.sql_text import quoted
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 #: The number of a row among those of its scan, from 1 on.
 ROW = '"#rowid"'
@@ -66,7 +70,7 @@ class Intake:
         self._fetched += 1
         connection = self.area.connection
 
-        def rows():  # type: ignore[no-untyped-def]
+        def rows() -> Iterator[pa.RecordBatch]:
             with connection.faults():
                 yield from batches(connection.raw, query, schema, SHOWN)
 
