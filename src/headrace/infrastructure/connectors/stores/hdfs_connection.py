@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -40,7 +41,7 @@ class HdfsConnection(StoreConnection):
                 f"`{address.store}` is not the host of this connection, which is {self.host}",
                 hint="name the connection of that host",
             )
-        return HdfsStore(address.store, Coroutines(self.timeout), partial(_client, address.store))
+        return HdfsStore(address.store, Coroutines(self.timeout), partial(_client, address.store, os.getpid()))
 
     def reach(self, home: Path) -> Answer:
         if not self.host:
@@ -51,7 +52,9 @@ class HdfsConnection(StoreConnection):
         return Answer("HDFS", None, None, verified=False, round_trip_ms=(time.perf_counter() - begun) * 1000)
 
 
-def _client(url: str) -> AsyncClient:
+@cache
+def _client(url: str, process: int) -> AsyncClient:  # noqa: ARG001 - what was forked has no threads of it
+    """Never let go: the garbage collector would wait for threads of the client, and they for the collector's thread."""
     from hdfs_native import AsyncClient
 
     with hdfs_faults(url):
