@@ -29,6 +29,8 @@ GUEST, GUEST_SECRET = "guest-key", "guest-secret"
 _PORTS = ("s3.port", "master.port", "volume.port", "filer.port", "admin.port", "s3.port.iceberg")
 #: What is not needed is left out: it would take ports that others may have, and tell its makers of us.
 _WITHOUT = ("-s3.port.lance=0", "-webdav=false", "-master.telemetry=false")
+#: Each bucket takes some; unless said, there are as many as the free disk would hold when they are full.
+_ROOM = "-volume.max=20000"
 
 
 @dataclass
@@ -78,7 +80,7 @@ class SeaweedServer:
             {"name": "test", "credentials": [{"accessKey": KEY, "secretKey": SECRET}], "actions": ["Admin", "Read", "Write", "List", "Tagging"]},
             {"name": "guest", "credentials": [{"accessKey": GUEST, "secretKey": GUEST_SECRET}], "actions": ["Read:open", "List:open"]},
         ]}))  # fmt: skip
-        options = [*_WITHOUT, *(f"-{name}={port}" for name, port in self.ports.items())]
+        options = [*_WITHOUT, _ROOM, *(f"-{name}={port}" for name, port in self.ports.items())]
         command = [
             self._program,
             "mini",

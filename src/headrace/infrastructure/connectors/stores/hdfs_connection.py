@@ -21,6 +21,8 @@ from headrace.infrastructure.connectors.stores.hdfs_store import HdfsStore
 if TYPE_CHECKING:
     from hdfs_native import AsyncClient
 
+#: What the client is told by the environment when it is made.
+_SAID = ("HADOOP_USER_NAME", "HADOOP_CONF_DIR")
 #: Calls are tried again by us, in view of the run's time; the client would do so for minutes, and fails in coroutines when it does.
 _ONCE = {"dfs.client.failover.max.attempts": "0"}
 
@@ -41,7 +43,9 @@ class HdfsConnection(StoreConnection):
                 f"`{address.store}` is not the host of this connection, which is {self.host}",
                 hint="name the connection of that host",
             )
-        return HdfsStore(address.store, Coroutines(self.timeout), partial(_client, address.store, os.getpid()))
+        return HdfsStore(
+            address.store, Coroutines(self.timeout), partial(_client, address.store, os.getpid(), *map(os.environ.get, _SAID))
+        )
 
     def reach(self, home: Path) -> Answer:
         if not self.host:
@@ -53,7 +57,7 @@ class HdfsConnection(StoreConnection):
 
 
 @cache
-def _client(url: str, process: int) -> AsyncClient:  # noqa: ARG001 - what was forked has no threads of it
+def _client(url: str, process: int, *said: str | None) -> AsyncClient:  # noqa: ARG001 - what is forked has no threads of it
     """Never let go: the garbage collector would wait for threads of the client, and they for the collector's thread."""
     from hdfs_native import AsyncClient
 
