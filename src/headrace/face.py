@@ -100,11 +100,17 @@ class Pipeline:
     project: str | Path = "."
     _parts: tuple[tuple[_Place, Any, Location], ...] = ()
 
-    def read(self, *, contract: Any = None, incremental: Mapping[str, Any] | None = None, **sources: Part) -> Pipeline:
-        """Read datasets, by name. A contract, or what is read of it each time, belongs to a single one."""
-        beside = {
-            key: _plain(value) for key, value in (("contract", contract), ("incremental", incremental)) if value is not None
-        }
+    def read(
+        self,
+        *,
+        contract: Any = None,
+        incremental: Mapping[str, Any] | None = None,
+        watermark: str | Mapping[str, Any] | None = None,
+        **sources: Part,
+    ) -> Pipeline:
+        """Read datasets, by name. A contract, what is read of it each time, or its event time belongs to a single one."""
+        given = {"contract": contract, "incremental": incremental, "watermark": watermark}
+        beside = {key: _plain(value) for key, value in given.items() if value is not None}
         if beside and len(sources) != 1:
             raise UsageError(
                 f"`{next(iter(beside))}` belongs to one source", hint="read each source that has one in a call of its own"
@@ -122,6 +128,11 @@ class Pipeline:
     def write(self, *sinks: Part, name: str | None = None, from_: str | None = None) -> Pipeline:
         """Publish the result, or the dataset `from_`."""
         return self._listed("sinks", sinks, {"name": name, "from": from_})
+
+    def stream(self, checkpoint: str | None = None, **options: Any) -> Pipeline:
+        """How a pipeline without end works: `stream("100 ms", state="shared")`. The last call counts."""
+        given = options if checkpoint is None else {"checkpoint": checkpoint, **options}
+        return self._with([(("stream",), given)])
 
     def schedule(self, cron: str | None = None, **options: Any) -> Pipeline:
         """Run it by itself: `schedule("0 6 * * *", timezone="Europe/Berlin")`, `schedule(every="15 minutes")`. The last call counts."""

@@ -17,6 +17,7 @@ from headrace.business.model.orchestration import Schedule, Trigger, schedule_op
 from headrace.business.model.plugin import Plugin
 from headrace.business.model.retry import Retry
 from headrace.business.model.shorthand import Shorthand
+from headrace.business.model.stream import StreamOptions, Watermark, stream_options, watermark_options
 from headrace.business.model.wording import Misworded
 
 EngineName = Literal["duckdb", "postgres", "snowflake", "spark"]
@@ -45,6 +46,7 @@ class SourceDefinition(Model):
     plugin: SerializeAsAny[Plugin]
     contract: Contract | None = None
     incremental: Incremental | None = None
+    watermark: Annotated[Watermark, Shorthand(watermark_options, of="column")] | None = None
 
 
 class StepDefinition(Model):
@@ -134,6 +136,9 @@ class Definition(Model):
     steps: tuple[StepDefinition, ...] = ()
     checks: tuple[CheckDefinition, ...] = ()
     sinks: tuple[SinkDefinition, ...] = ()
+    stream: Annotated[StreamOptions, Shorthand(stream_options, of="checkpoint")] | None = Field(
+        None, description="For a pipeline that does not end: its checkpoints and its state"
+    )
     schedule: Annotated[Schedule, Shorthand(schedule_options, of="cron")] | None = None
     triggers: tuple[Trigger, ...] = ()
     notify: tuple[Notification, ...] = ()

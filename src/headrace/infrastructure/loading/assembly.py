@@ -23,6 +23,7 @@ from headrace.business.model.definition import (
     parameter_options,
 )  # fmt: skip
 from headrace.business.model.schema import did_you_mean, suggest
+from headrace.business.model.stream import StreamOptions, Watermark, stream_options, watermark_options
 from headrace.errors import Path, Problem
 from headrace.infrastructure.catalog import Catalog
 from headrace.infrastructure.loading.contracts import ForeignContract, read_contract, read_contract_file
@@ -124,11 +125,16 @@ class _Assembly:
             "checks": [CheckDefinition(name=n, on=f, plugin=p.plugin) for p, n, f in checks if p.plugin],
             "sinks": [SinkDefinition(name=n, from_=f, plugin=p.plugin) for p, n, f in sinks if p.plugin],
             "tests": tests,
+            "stream": self._stream(),
             **read_orchestration(
                 self.data, {k: self._list(k) for k in ("triggers", "notify")}, self.declared, self.options, self.lost
             ),
         }
         return self.options.model(Definition, {key: parts.get(key, value) for key, value in self.data.items()}, ())
+
+    def _stream(self) -> StreamOptions | None:
+        written = self.data.get("stream")
+        return None if written is None else self.options.model(StreamOptions, written, ("stream",), stream_options)
 
     def _replaced(self, key: str) -> Any:
         return self.options.substitution.apply(self.data.get(key), (key,), sql=False)
@@ -148,7 +154,12 @@ class _Assembly:
         incremental = None
         if part.beside.get("incremental") is not None:
             incremental = self.options.model(Incremental, part.beside["incremental"], (*path, "incremental"))
-        return SourceDefinition(plugin=part.plugin, contract=contract, incremental=incremental) if part.plugin else None
+        watermark = None
+        if part.beside.get("watermark") is not None:
+            watermark = self.options.model(Watermark, part.beside["watermark"], (*path, "watermark"), watermark_options)
+        if part.plugin is None:
+            return None
+        return SourceDefinition(plugin=part.plugin, contract=contract, incremental=incremental, watermark=watermark)
 
     def _contract(self, source: str, part: Part) -> Contract | None:
         written, path = part.beside.get("contract"), (*part.path, "contract")

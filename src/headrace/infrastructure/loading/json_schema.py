@@ -14,6 +14,7 @@ from headrace.business.model.notifications import Notification
 from headrace.business.model.orchestration import Schedule, Trigger
 from headrace.business.model.plugin import Plugin
 from headrace.business.model.retry import Retry
+from headrace.business.model.stream import StreamOptions, Watermark
 from headrace.infrastructure.catalog import GROUPS, Catalog
 from headrace.infrastructure.loading.levels import PART
 
@@ -35,6 +36,8 @@ def definition_schema(catalog: Catalog) -> dict[str, Any]:
         Incremental,
         Parameter,
         Retry,
+        StreamOptions,
+        Watermark,
         TestDefinition,
         Schedule,
         Trigger,
@@ -100,6 +103,7 @@ def _orchestration(written: dict[Any, Any]) -> dict[str, Any]:
     """When it runs, and who is told."""
     number: dict[str, Any] = {"type": "integer", "minimum": 1}
     found = {
+        "stream": {"description": "How a pipeline without end works", "anyOf": [{"type": "string"}, written[StreamOptions]]},
         "schedule": {"description": "When it runs by itself", "anyOf": [{"type": "string"}, written[Schedule]]},
         "triggers": {"description": "What else starts it", "type": "array", "items": written[Trigger]},
         "notify": {"description": "Who is told of what happens", "type": "array", "items": written[Notification]},
@@ -120,6 +124,7 @@ def _part(group: str, plugins: dict[str, type[Plugin]], written: dict[Any, Any],
         "sources": {
             "contract": {"anyOf": [written[Contract], {"type": "string", "description": "A file that holds the contract"}]},
             "incremental": written[Incremental],
+            "watermark": {"anyOf": [{"type": "string"}, written[Watermark]]},
         },
         "steps": {"name": _NAME, "from": {"type": "string", "description": "The dataset it works on, if not the one before"}},
         "checks": {"name": _NAME, "on": {"type": "string", "description": "The dataset it looks at, if not the last"}},

@@ -17,7 +17,7 @@ from headrace.infrastructure.loading.shapes import keys_of
 
 #: What may stand beside the plugin's name in the parts of a definition.
 BESIDE: dict[str, tuple[str, ...]] = {
-    "sources": ("contract", "incremental"),
+    "sources": ("contract", "incremental", "watermark"),
     "steps": ("name", "from"),
     "checks": ("name", "on"),
     "sinks": ("name", "from"),

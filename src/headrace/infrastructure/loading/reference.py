@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from headrace.business.connections import Profile
-from headrace.business.model import contract, definition, notifications, orchestration, retry
+from headrace.business.model import contract, definition, notifications, orchestration, retry, stream
 from headrace.business.model.cron import Cron
 from headrace.business.model.durations import format_duration
 from headrace.business.model.plugin import Plugin
@@ -29,6 +29,7 @@ PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("`params:`, each", definition.Parameter),
     ("`sources:`, each", definition.SourceDefinition),
     ("`incremental:`", definition.Incremental),
+    ("`watermark:`", stream.Watermark),
     ("`contract:`", contract.Contract),
     ("`columns:` of a contract, each", contract.ColumnContract),
     ("`length:`", contract.Length),
@@ -38,6 +39,7 @@ PARTS: tuple[tuple[str, type[BaseModel]], ...] = (
     ("`steps:`, each", definition.StepDefinition),
     ("`checks:`, each", definition.CheckDefinition),
     ("`sinks:`, each", definition.SinkDefinition),
+    ("`stream:`", stream.StreamOptions),
     ("`schedule:`", orchestration.Schedule),
     ("`partition:` of a schedule", orchestration.Partition),
     ("`triggers:`, each", orchestration.Trigger),
@@ -56,6 +58,7 @@ MEANINGS: Mapping[str, str] = {
     "steps": "What happens to rows, one after the other", "checks": "The audit, before anything is published; of a test: outcomes by name",
     "sinks": "Where results go", "tests": "Rows that go in, and what must become of them: `headrace test`",
     "contract": "What the rows promise: here, or the path of a file, or of an ODCS document", "incremental": "What is read again",
+    "watermark": "When its rows happened, and how late they may come: for streams",
     "by": "file: files that no target has; cursor: rows that no run has read, by a column; source: as the source itself remembers",
     "columns": "By name; other columns are kept, see `on_drift`",
     "key": "Columns that together name a row", "rules": "Conditions over a whole row, and references",

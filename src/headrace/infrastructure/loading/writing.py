@@ -41,6 +41,8 @@ def document_of(definition: Definition) -> dict[str, Any]:
     head = {"version": definition.version, "pipeline": definition.pipeline}
     left_out = ("version", "pipeline", "sources", "steps", "checks", "sinks", "tests", *ORCHESTRATION)
     rest = _options(definition, leave_out=left_out)
+    if "stream" in rest:
+        rest["stream"] = _short(rest["stream"], "checkpoint")
     lists = {"steps": steps, "checks": _items(definition.checks, "on", []), "sinks": _items(definition.sinks, "from", [])}
     tests = [_options(test) for test in definition.tests]
     found = {**lists, **_orchestration(definition), "tests": tests}
@@ -87,6 +89,8 @@ def _beside(source: Any) -> dict[str, Any]:
         found["contract"] = _escaped(contract_document(source.contract))
     if source.incremental is not None:
         found["incremental"] = _options(source.incremental)
+    if source.watermark is not None:
+        found["watermark"] = _short(_options(source.watermark), "column")
     return found
 
 

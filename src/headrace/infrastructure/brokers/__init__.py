@@ -1,0 +1,1 @@
+"""Sources and sinks of messages, each after its broker."""
