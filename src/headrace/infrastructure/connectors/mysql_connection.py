@@ -10,8 +10,9 @@ from pydantic import Field
 
 from headrace.business.connections import Answer, Profile
 from headrace.errors import NonRetryableError
-from headrace.infrastructure.connectors.database_connection import DatabaseConnection, ReachedDatabase, round_trip_ms
+from headrace.infrastructure.connectors.database_connection import DatabaseConnection, ReachedDatabase
 from headrace.infrastructure.connectors.mysql_faults import mysql_faults
+from headrace.infrastructure.round_trips import round_trip_ms
 from headrace.security.secrets import Secret
 
 if TYPE_CHECKING:
