@@ -15,7 +15,7 @@ _CHUNK = 1 << 18
 #: Of a connection that does not come about, or breaks: what it looks like, what to do, and whether it passes.
 _BREAKS: tuple[tuple[str, str, bool], ...] = (
     (r"Name or service not known|nodename nor servname|Temporary failure in name", "see that `host` is spelt right and known here", True),
-    (r"ame mismatch|doesn't match|address mismatch", "name the host as its certificate does, or verify no more than `tls: verify-ca`", False),
+    (r"ame mismatch|doesn't match|address mismatch", "name the host as its certificate does, or verify only by `tls: verify-ca`", False),
     (r"CERTIFICATE_VERIFY_FAILED|certificate verify failed", "give in `ca` the certificate of whoever vouches for the server", False),
     (r"WRONG_VERSION_NUMBER|UNEXPECTED_EOF|record layer failure", "see that this port speaks TLS, or do not demand it", False),
     (r"alert|certificate required|bad certificate", "give in `cert` and `key` a certificate that the server accepts", False),

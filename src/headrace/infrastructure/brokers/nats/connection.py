@@ -56,23 +56,13 @@ class NatsConnection(BrokerConnection):
         try:
             with wire_faults(self.shown()):
                 took = round_trip_ms(protocol.ping)
-                info = protocol.info
-                notes = () if info.get("jetstream") else ("the server has no JetStream: start it with `-js`",)
+                info, encryption = protocol.info, protocol.encryption
         finally:
             protocol.close()
-        rights = {"jetstream": bool(info.get("jetstream"))}
-        return Answer(
-            f"NATS {info.get('version')}",
-            self.address.user,
-            protocol.encryption,
-            self._is_verified(protocol),
-            took,
-            rights,
-            notes,
-        )
-
-    def _is_verified(self, protocol: NatsProtocol) -> bool:
-        return self.verifies and protocol.encryption is not None
+        there = bool(info.get("jetstream"))
+        notes = () if there else ("the server has no JetStream: start it with `-js`",)
+        verified = self.verifies and encryption is not None
+        return Answer(f"NATS {info.get('version')}", self.address.user, encryption, verified, took, {"jetstream": there}, notes)
 
     def _connected(self, address: Address, home: Path) -> NatsProtocol:
         shown = f"nats://{address}"
@@ -121,6 +111,10 @@ class ReachedNats(ReachedBroker):
     connection: Profile[NatsConnection] | None = Field(
         None, description="The name of a connection of kind `nats` in headrace.toml"
     )
+
+    @property
+    def system(self) -> str:
+        return self.reached.shown()
 
     @property
     def reached(self) -> NatsConnection:

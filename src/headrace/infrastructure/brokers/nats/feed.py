@@ -79,9 +79,9 @@ class NatsFeed:
             came = stream.protocol.receive((0.0 if settled else _SETTLE_SECONDS) if there else left)
             if not came and (there or left == 0.0):
                 return
-            for one in came:
-                if lane := self._by_sid.get(one.sid):
-                    lane.take(one)
+            for sid, deliveries in came.items():
+                if sid in self._by_sid:
+                    self._by_sid[sid].take(deliveries)
             for lane in self._lanes:
                 lane.ask_for_more(stream)
 

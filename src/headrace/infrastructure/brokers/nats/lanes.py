@@ -15,11 +15,11 @@ from typing import Any
 from headrace.business.ports import Position
 from headrace.business.streams.messages import Messages, Start
 from headrace.errors import NonRetryableError, RetryableError
-from headrace.infrastructure.brokers.nats.deliveries import is_repeated, messages_of, sequence_of
+from headrace.infrastructure.brokers.nats.deliveries import Deliveries
 from headrace.infrastructure.brokers.nats.jetstream import FORGOTTEN_SECONDS, NANOSECONDS, JetStream, instant
-from headrace.infrastructure.brokers.nats.protocol import Received
 
-_ENDED_EMPTY, _ENDED_IN_TIME = 404, 408
+#: What the server says when a pull brought nothing, or not all that was asked for.
+_ENDED = (b"404", b"408")
 
 
 class Lane(ABC):
@@ -30,7 +30,7 @@ class Lane(ABC):
 
     def __init__(self, name: str, batch: int) -> None:
         self.name, self._batch = name, batch
-        self.arrived: deque[Received] = deque()
+        self.arrived = Deliveries()
         self.disordered = False
         """Whether messages are among what arrived that the server hands out again, in any order."""
         self._underway = 0
@@ -56,25 +56,25 @@ class Lane(ABC):
             stream.pull(self._consumer, self._inbox, self._batch - waiting)
             self._underway += self._batch - waiting
 
-    def take(self, one: Received) -> None:
+    def take(self, came: Deliveries) -> None:
         """Something came by its subscription."""
-        if (status := one.status) is None:
-            self.arrived.append(one)
-            self._underway -= 1
-        elif status in (_ENDED_EMPTY, _ENDED_IN_TIME):
-            self._underway = max(0, self._underway - _unfilled(one, self._underway))
-        else:
-            raise RetryableError(f"the NATS server ends the pull: {one.said or status}", hint="it is asked again")
+        statuses = came.statuses()
+        if statuses:
+            came = came.pick([n for n in range(len(came)) if n not in statuses])
+        self._underway -= len(came)
+        self.arrived.extend(came)
+        for status in statuses.values():
+            if not status.startswith(_ENDED):
+                said = status.split(b"\r\n", 1)[0].decode()
+                raise RetryableError(f"the NATS server ends the pull: {said}", hint="it is asked again")
+            self._underway = max(0, self._underway - _unfilled(status, self._underway))
 
     def give(self, most: int) -> Messages | None:
         """Some of what came."""
-        if not self.arrived or most <= 0:
-            return None
-        got = [self.arrived.popleft() for _ in range(min(most, len(self.arrived)))]
-        return self._given(got)
+        return self._given(self.arrived.take(most)) if self.arrived else None
 
     @abstractmethod
-    def _given(self, got: Sequence[Received]) -> Messages: ...
+    def _given(self, got: Deliveries) -> Messages: ...
 
     @abstractmethod
     def acknowledge(self, stream: JetStream, position: Position) -> None: ...
@@ -97,6 +97,10 @@ class OwnLane(Lane):
     def find_start(self, shown: str, stream: JetStream) -> None:
         """Settle where it begins. Raises `NonRetryableError` when the stream has dropped what stands behind the position."""
         standing = stream.standing()
+        if standing.retention == "workqueue":
+            raise NonRetryableError(
+                f"{shown} is a work queue, which keeps only what nobody acknowledged", hint="name a `consumer` to read it by"
+            )
         if self._after is None:
             if self._start == "latest":
                 self._after = standing.last
@@ -113,7 +117,7 @@ class OwnLane(Lane):
             )
 
     def _ready(self, stream: JetStream) -> str:
-        self.arrived.clear()
+        self.arrived = Deliveries()
         self._read = 0
         name = f"headrace-{uuid.uuid4().hex[:16]}"
         config = {
@@ -130,10 +134,11 @@ class OwnLane(Lane):
             return {"deliver_policy": "by_start_time", "opt_start_time": instant(self._start)}
         return {"deliver_policy": "all"}
 
-    def _given(self, got: Sequence[Received]) -> Messages:
+    def _given(self, got: Deliveries) -> Messages:
         self._read += len(got)
-        self._after = sequence_of(got[-1])
-        return messages_of(self.name, got)
+        given = got.messages(self.name)
+        self._after = int(given.last)
+        return given
 
     def acknowledge(self, stream: JetStream, position: Position) -> None:
         """Nothing: the position is all there is to know."""
@@ -153,7 +158,7 @@ class SharedLane(Lane):
         super().__init__(consumer, batch)
         self._subjects, self._start, self._ack_seconds = subjects, start, ack_seconds
         self._count = self._acknowledged = 0
-        self._given_out: deque[Received] = deque()
+        self._given_out: deque[bytes] = deque()
 
     def _ready(self, stream: JetStream) -> str:
         there = stream.consumer(self.name)
@@ -192,25 +197,27 @@ class SharedLane(Lane):
         ack = {"ack_policy": "explicit", "ack_wait": round(self._ack_seconds * NANOSECONDS), "max_ack_pending": -1}
         return {"durable_name": self.name, "max_deliver": -1, **ack, **begin}
 
-    def take(self, one: Received) -> None:
-        super().take(one)
-        self.disordered = self.disordered or is_repeated(one)
+    def take(self, came: Deliveries) -> None:
+        super().take(came)
+        self.disordered = self.arrived.repeated()
 
     def give(self, most: int) -> Messages | None:
         if self.disordered:
-            self.arrived, self.disordered = deque(sorted(self.arrived, key=sequence_of)), False
+            sequences = self.arrived.sequences()
+            self.arrived = self.arrived.pick(sorted(range(len(sequences)), key=sequences.__getitem__))
+            self.disordered = False
         return super().give(most)
 
-    def _given(self, got: Sequence[Received]) -> Messages:
+    def _given(self, got: Deliveries) -> Messages:
         self._count += len(got)
-        self._given_out.extend(got)
-        return messages_of(self.name, got, str(self._count))
+        self._given_out.extend(got.replies)
+        return got.messages(self.name, str(self._count))
 
     def acknowledge(self, stream: JetStream, position: Position) -> None:
         done = min(int(position), self._count) - self._acknowledged
         if done <= 0:
             return
-        replies = [self._given_out.popleft().reply for _ in range(done)]
+        replies = [self._given_out.popleft() for _ in range(done)]
         self._acknowledged += done
         stream.protocol.send(b"".join(b"PUB %b 4\r\n+ACK\r\n" % reply for reply in replies[:-1]))
         stream.protocol.ask(replies[-1].decode(), b"+ACK")
@@ -221,15 +228,16 @@ class SharedLane(Lane):
 
     def leave(self, stream: JetStream) -> None:
         """Give back what was not acknowledged, so that it comes again at once."""
-        self.arrived.extend(one for one in stream.protocol.unsubscribe(self._sid) if one.sid == self._sid and one.status is None)
-        back = [one.reply for one in (*self._given_out, *self.arrived)]
+        last = stream.protocol.unsubscribe(self._sid)
+        statuses = last.statuses()
+        back = [*self._given_out, *self.arrived.replies, *(reply for n, reply in enumerate(last.replies) if n not in statuses)]
         stream.protocol.send(b"".join(b"PUB %b 4\r\n-NAK\r\n" % reply for reply in back))
         stream.protocol.ping()
 
 
-def _unfilled(ended: Received, underway: int) -> int:
+def _unfilled(status: bytes, underway: int) -> int:
     """How many of the messages that were asked for do not come any more."""
-    for line in (ended.headers or b"").split(b"\r\n"):
+    for line in status.split(b"\r\n"):
         name, _, value = line.partition(b":")
         if name.lower() == b"nats-pending-messages":
             return int(value)

@@ -9,36 +9,16 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from headrace.errors import NonRetryableError, RetryableError, RunError
+from headrace.infrastructure.brokers.nats.deliveries import Deliveries
 from headrace.infrastructure.brokers.wire import Wire
 
-_NO_RESPONDERS = 503
-
-
-class Received(NamedTuple):
-    """A message as it came."""
-
-    sid: bytes
-    """Of the subscription that it came by."""
-    subject: bytes
-    reply: bytes
-    headers: bytes | None
-    payload: bytes
-
-    @property
-    def status(self) -> int | None:
-        """What the server says by headers alone: 404 and 408 end a pull, 503 that nobody answers. None for a message of people."""
-        if self.headers is None or self.payload or not self.headers.startswith(b"NATS/1.0 "):
-            return None
-        return int(self.headers[9:12])
-
-    @property
-    def said(self) -> str:
-        """The words behind the status."""
-        return (self.headers or b"")[12:].split(b"\r\n", 1)[0].decode().strip()
+_NO_RESPONDERS = b"503"
+_ANSWERS = b"1"
+_NOTHING = Deliveries()
 
 
 class NatsProtocol:
@@ -48,7 +28,7 @@ class NatsProtocol:
         self.info, self._wire, self._shown, self._rest, self._seconds = info, wire, shown, rest, seconds
         self._inbox = f"_INBOX.{uuid.uuid4().hex}"
         self._asked, self._subscribed = 0, 1
-        self._pending: list[Received] = []
+        self._came: dict[bytes, Deliveries] = {}
         self._alive = False
 
     def begin(self, credentials: dict[str, Any]) -> None:
@@ -78,11 +58,11 @@ class NatsProtocol:
         self._wire.send(b"SUB %b %b\r\n" % (inbox.encode(), sid))
         return sid, inbox
 
-    def unsubscribe(self, sid: bytes) -> Sequence[Received]:
+    def unsubscribe(self, sid: bytes) -> Deliveries:
         """End a subscription. What came by it in the end."""
         self._wire.send(b"UNSUB %b\r\n" % sid)
         self.ping()
-        return self.receive(0)
+        return self._came.pop(sid, Deliveries())
 
     def send(self, data: bytes) -> None:
         self._wire.send(data)
@@ -92,32 +72,28 @@ class NatsProtocol:
         self._asked += 1
         inbox = f"{self._inbox}.{self._asked}"
         self._wire.send(published(subject, question if isinstance(question, bytes) else json.dumps(question).encode(), inbox))
-        wanted, found = inbox.encode(), []
-
-        def came() -> bool:
-            found.extend(one for one in self._pending if one.subject == wanted)
-            return bool(found)
-
-        self._until(came)
-        self._pending = [one for one in self._pending if one.subject != wanted]
-        if found[0].status == _NO_RESPONDERS:
+        wanted = inbox.encode()
+        self._until(lambda: wanted in self._came.get(_ANSWERS, _NOTHING).subjects)
+        answer = self._came.pop(_ANSWERS)
+        number = answer.subjects.index(wanted)
+        if answer.statuses().get(number, b"").startswith(_NO_RESPONDERS):
             raise NonRetryableError(
                 f"{self._shown}: the server has no JetStream, or none for this user",
                 hint="start it with `-js`, or turn JetStream on for the account of the user",
             )
-        return json.loads(found[0].payload or b"null")
+        return json.loads(answer.payloads[number] or b"null")
 
-    def receive(self, wait_seconds: float) -> Sequence[Received]:
-        """What has come, as soon as there is something."""
-        if not self._pending:
+    def receive(self, wait_seconds: float) -> Mapping[bytes, Deliveries]:
+        """What has come by subscriptions, as soon as there is something."""
+        if not self._came:
             self._read(wait_seconds)
-        came, self._pending = self._pending, []
+        came, self._came = self._came, {}
         return came
 
     def close(self) -> None:
         self._wire.close()
 
-    def _until(self, done: Any) -> None:
+    def _until(self, done: Callable[[], bool]) -> None:
         deadline = time.monotonic() + self._seconds
         while not done():
             left = deadline - time.monotonic()
@@ -132,25 +108,27 @@ class NatsProtocol:
 
     def _taken(self, data: bytes) -> bytes:
         """Take in all that is whole; what is left of the data."""
-        at, find, keep = 0, data.find, self._pending.append
+        at, find, length = 0, data.find, len(data)
         while (end := find(b"\r\n", at)) >= 0:
             words = data[at:end].split()
+            start = end + 2
             match words[0] if words else b"":
                 case b"MSG":
-                    head, size = 0, int(words[-1])
+                    head, count = start, 5
                 case b"HMSG":
-                    head, size = int(words[-2]), int(words[-1])
+                    head, count = start + int(words[-2]), 6
                 case _:
                     self._spoken_to(data[at:end])
-                    at = end + 2
+                    at = start
                     continue
-            start = end + 2
-            stop = start + size
-            if stop + 2 > len(data):
+            stop = start + int(words[-1])
+            if stop + 2 > length:
                 break
-            reply = words[3] if len(words) > (5 if head else 4) else b""
-            headers = data[start : start + head] if head else None
-            keep(Received(words[2], words[1], reply, headers, data[start + head : stop]))
+            came = self._came.get(words[2]) or self._came.setdefault(words[2], Deliveries())
+            came.subjects.append(words[1])
+            came.replies.append(words[3] if len(words) == count else b"")
+            came.headers.append(data[start:head] if head > start else None)
+            came.payloads.append(data[head:stop])
             at = stop + 2
         return data[at:]
 
@@ -186,14 +164,6 @@ def published(subject: str, payload: bytes, reply: str = "", headers: bytes | No
     if headers is None:
         return b"PUB %b %d\r\n%b\r\n" % (to, len(payload), payload)
     return b"HPUB %b %d %d\r\n%b%b\r\n" % (to, len(headers), len(headers) + len(payload), headers, payload)
-
-
-def header_lines(headers: bytes) -> Iterator[tuple[str, bytes]]:
-    """Names and values, in order."""
-    for line in headers.split(b"\r\n")[1:]:
-        name, colon, value = line.partition(b":")
-        if colon:
-            yield name.decode("utf-8", "replace"), value.strip()
 
 
 def refused(shown: str, said: str) -> RunError:

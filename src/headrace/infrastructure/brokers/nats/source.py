@@ -20,6 +20,14 @@ from headrace.infrastructure.brokers.nats.lanes import Lane, OwnLane, SharedLane
 Subjects = Annotated[tuple[str, ...], BeforeValidator(lambda written: (written,) if isinstance(written, str) else written)]
 _NAME = r"^[^\s.*>/\\]+$"
 
+_UNSYNCED = (
+    "NATS acknowledges what is published before it is on disk, and a server that dies may lose up to two minutes of it, unless its "
+    "`sync_interval` is `always`; replicas on several servers make that rare."
+)
+_TWICE = (
+    "What is not behind a checkpoint after {:g} seconds, or when a worker dies, is handed out again, and may be there twice."
+)
+
 
 class NatsSource(ReachedNats, MessageOptions):
     """A stream of NATS JetStream."""
@@ -56,17 +64,10 @@ class NatsSource(ReachedNats, MessageOptions):
         return self.consumer is None
 
     def durability(self) -> Sequence[str]:
-        told = [
-            "NATS acknowledges what is published before it is on disk, and a server that dies may lose up to two minutes of it, unless "
-            + "its `sync_interval` is `always`; replicas on several servers make that rare.",
-            "What a stream's limits drop before it is read is lost"
-            + (": where all subjects are read, that is noticed and stops the pipeline." if self.replayable else "."),
-        ]
+        noticed = ": where all subjects are read, that is noticed and stops the pipeline" if self.replayable else ""
+        told = [_UNSYNCED, f"What a stream's limits drop before it is read is lost{noticed}."]
         if not self.replayable:
-            told.append(
-                f"What is not behind a checkpoint after {self.ack_seconds:g} seconds, or when a worker dies, is handed out again, and "
-                + "may be there twice."
-            )
+            told.append(_TWICE.format(self.ack_seconds))
         return told
 
     def feed(self, project: Path, sharing: Sharing, after: Mapping[str, Position], start: Start | None = None) -> Feed:  # noqa: ARG002
@@ -88,7 +89,7 @@ class NatsSource(ReachedNats, MessageOptions):
     def _lanes(self, sharing: Sharing, after: Mapping[str, Position], start: Start) -> Sequence[Lane]:
         if self.consumer is not None:
             return [SharedLane(self.consumer, self.subjects, self.fetch, start, self.ack_seconds)]
-        parts = {subject: subject for subject in self.subjects} or {self.stream: None}
+        parts: dict[str, str | None] = {subject: subject for subject in self.subjects} or {self.stream: None}
         return [
             OwnLane(name, subject, self.fetch, _sequence(after.get(name)), start)
             for number, (name, subject) in enumerate(parts.items())
