@@ -88,7 +88,9 @@ class StreamRun:
             self._open(opened)
             self._recover()
             for intake in self.intakes:
-                self.around.attempted(f"reaching {intake.name}", partial(intake.open, self._sharing(), self._start))
+                self.around.attempted(
+                    f"reaching {intake.name}", partial(intake.open, self._sharing(), self._start, self.options)
+                )
                 opened.callback(intake.feed.close)
             self._record()
             while not self.around.stopping() and not all(intake.feed.exhausted for intake in self.intakes):
@@ -188,9 +190,7 @@ class StreamRun:
 
     def _take(self, intake: Intake) -> None:
         wait = self.options.wait.total_seconds() / len(self.intakes)
-        polled = self.around.attempted(
-            f"reading {intake.name}", lambda: list(intake.poll(self.options.rows, wait)), system_of(intake.source)
-        )
+        polled = self.around.attempted(f"reading {intake.name}", lambda: list(intake.poll(wait)), system_of(intake.source))
         for taken in polled:
             self._work_in(intake, taken)
 
