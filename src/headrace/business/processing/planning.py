@@ -13,6 +13,7 @@ from headrace.business.model.definition import Definition, Incremental, SourceDe
 from headrace.business.model.schema import Schema, did_you_mean
 from headrace.business.model.types import DataType, Date, Decimal, Float, Integer, String, Timestamp
 from headrace.business.ports import Check, Comparing, Publisher, Step
+from headrace.business.processing.event_time import event_time
 from headrace.business.processing.increments import Newest
 from headrace.business.processing.plan import Plan, PlannedCheck, PlannedSink, PlannedSource, PlannedStep, Resolved
 from headrace.business.processing.pruning import needed_columns
@@ -43,6 +44,8 @@ class _Planner:
         self.schemas: dict[str, Schema] = {}
         self.unknown: set[str] = set()
         """Datasets whose schema could not be found out, so that what rests on them is not blamed."""
+        self.times: dict[str, str | None] = {}
+        """Of each dataset the column that says when its rows happened."""
         self.latest: dict[str, str] = {}
         """Under the name of a source, the last of the unnamed steps that worked on it: they change the dataset, not name a new one."""
         self.planned_steps: list[PlannedStep] = []
@@ -55,6 +58,7 @@ class _Planner:
             self.compiled[name], problems = self._compile(name, source.contract or Contract(), alone)
             self._add(problems, ("sources", name, "contract"))
             self.schemas[name] = self.compiled[name].schema
+            self.times[name] = source.watermark.column if source.watermark is not None else None
             self._cursor(name, source)
         self.unknown |= set(self.definition.sources) - set(self.resolved)
 
@@ -139,7 +143,7 @@ class _Planner:
             self._go_on_without(step, source)
             return
         self.planned_steps.append(PlannedStep(step.name, plugin.kind, relation))
-        self.schemas[step.name] = relation.schema
+        self.schemas[step.name], self.times[step.name] = relation.schema, event_time(relation)
         if re.fullmatch(rf"{re.escape(plugin.kind)}(_\d+)?", step.name):
             changed = next((name for name, last in self.latest.items() if last == source), source)
             self.latest[str(changed)] = step.name
@@ -155,8 +159,8 @@ class _Planner:
         inputs: dict[str, Relation] = {}
         for name in self.schemas:
             latest = self.latest.get(name, name)
-            inputs[name] = Dataset(self.schemas[latest], latest)
-        inputs["input"] = Dataset(self.schemas[source], source)
+            inputs[name] = Dataset(self.schemas[latest], latest, self.times.get(latest))
+        inputs["input"] = Dataset(self.schemas[source], source, self.times.get(source))
         try:
             return step.apply(inputs)
         except DefinitionError as error:
