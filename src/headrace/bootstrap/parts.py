@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -191,15 +191,19 @@ def site(
     home: Path | None = None,
     bus: EventBus | None = None,
     patient: bool = False,
+    watch: Callable[[Any], None] | None = None,
 ) -> Site:
     """Where the runs of a project take place. `home` has the settings and the state, where that is not the project's own; `bus` is
     one that a caller listens on already."""
     from headrace.application.orchestrator.keeping import Keeping
-    from headrace.application.orchestrator.site import Site, silent
+    from headrace.application.orchestrator.site import Site, silent, unwatched
+    from headrace.bootstrap.streaming import stream_run
     from headrace.bus.bus import EventBus
+    from headrace.infrastructure.loading.connections import connections_of
     from headrace.infrastructure.storage.breaker_table import DatabaseBreakers
     from headrace.infrastructure.storage.event_log import EventLog
     from headrace.infrastructure.storage.held_rows import ParquetHeldRows, write_texts
+    from headrace.infrastructure.storage.pause_list import DatabasePauses
     from headrace.infrastructure.storage.run_queue import DatabaseRunQueue
     from headrace.infrastructure.storage.worker_registry import DatabaseWorkers
     from headrace.infrastructure.storage.workspaces import Workspaces
@@ -227,7 +231,10 @@ def site(
         write_texts=write_texts,
         workspaces=Workspaces(state / "runs"),
         breakers=DatabaseBreakers(store),
+        stream=partial(stream_run, state, lambda name: connections_of(home, catalog()).find(name)),
+        pauses=DatabasePauses(store),
         busy=busy or silent,
+        watch=watch or unwatched,
         keeping=Keeping(
             state / "quarantine",
             chosen.quarantine_days,

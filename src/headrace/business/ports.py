@@ -107,6 +107,8 @@ class Scan:
     disordered: frozenset[str] = field(default=frozenset(), kw_only=True)
     """Columns that come as text because no type of ours holds their values, and whose text does not sort as they do."""
     text: ClassVar[bool] = False
+    bounded: ClassVar[bool] = True
+    """Whether it comes to an end."""
 
 
 @record

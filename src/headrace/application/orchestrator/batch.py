@@ -21,6 +21,7 @@ from headrace.business.movable import Movable
 from headrace.business.ports import Publisher
 from headrace.business.processing.plan import Plan
 from headrace.business.processing.planning import build_plan
+from headrace.business.streams import planning as streaming
 from headrace.errors import DefinitionError, RetryableError
 from headrace.records import record
 
@@ -56,9 +57,9 @@ def prepare(site: Site, definition: Definition, file: Path | None = None, attemp
         if wrong := [*looked.problems, *error.problems]:
             raise DefinitionError([*wrong, *away]) from error
         raise looked.away[0] from None  # without it there is no plan, and nothing else is wrong
-    if refused := tuple(engine.problems(plan)):
+    if refused := (*streaming.problems(plan), *engine.problems(plan)):
         raise DefinitionError(refused)
-    noted = replace(plan, notes=(*plan.notes, *engine.notes(plan)))
+    noted = replace(plan, notes=(*plan.notes, *streaming.notes(plan), *engine.notes(plan)))
     return Prepared(definition, file, looked.resolved, noted)
 
 

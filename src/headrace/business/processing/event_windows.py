@@ -17,39 +17,39 @@ from headrace.business.processing.steps.projection import as_they_are, project
 #: What the column is called that says whether the window of a row is closed, where rows are given out before it is.
 CLOSED = "window_closed"
 
-_WHOLE = Integer(64)
+WHOLE = Integer(64)
 #: The first microsecond of the year 1, and the last of the year 9999.
 _FIRST, _LAST = -62_135_596_800_000_000, 253_402_300_799_999_999
 
 #: Columns on the way. Names that begin so are not those of data.
-_TIME, _WINDOW, _OFFSET, _BEFORE, _SESSION, _BEGIN, _END = (
+_TIME, WINDOW, _OFFSET, _BEFORE, SESSION, BEGIN, END = (
     f"#:{name}" for name in ("time", "window", "offset", "before", "session", "begin", "end")
 )
-_Named = tuple[tuple[str, Expr], ...]
+Named = tuple[tuple[str, Expr], ...]
 
 
 def in_batch(groups: Groups, span: Span, of: Schema) -> Relation:
     """The rows of all windows, with the columns of `of`."""
     timed = with_columns(groups.rows, {_TIME: span.time})
-    timed = Filter(timed.schema, timed, negate(is_null(_whole(_TIME))))
+    timed = Filter(timed.schema, timed, negate(is_null(whole(_TIME))))
     return (_sessions if span.kind == "session" else _windows)(groups, span, timed, of)
 
 
 def microseconds(time: Expr) -> Expr:
     """A moment in microseconds since 1970."""
-    return _whole_call("epoch_us", time)
+    return _call("epoch_us", time)
 
 
 def window_start(time: Expr, every: int) -> Expr:
     """The start of the last window that begins at or before a time."""
     step = number(every)
-    return subtract(time, _whole_call("modulo", add(_whole_call("modulo", time, step), step), step))
+    return subtract(time, _call("modulo", add(_call("modulo", time, step), step), step))
 
 
-def bounds(span: Span, start: Expr, end: Expr) -> _Named:
+def bounds(span: Span, start: Expr, end: Expr) -> Named:
     """The columns of the bounds, of those in microseconds."""
-    return ((span.start, _moment(_whole_call("greatest", start, number(_FIRST)), span.zone)),
-            (span.end, _moment(_whole_call("least", end, number(_LAST)), span.zone)))  # fmt: skip
+    return ((span.start, _moment(_call("greatest", start, number(_FIRST)), span.zone)),
+            (span.end, _moment(_call("least", end, number(_LAST)), span.zone)))  # fmt: skip
 
 
 def windowed_schema(groups: Groups, span: Span, grouped: Schema) -> Schema:
@@ -59,7 +59,7 @@ def windowed_schema(groups: Groups, span: Span, grouped: Schema) -> Schema:
     return Schema((*times, *grouped, *closed))
 
 
-def result(below: Relation, groups: Groups, begin_end: _Named, of: Schema, *, closed: bool = True) -> Project:
+def result(below: Relation, groups: Groups, begin_end: Named, of: Schema, *, closed: bool = True) -> Project:
     """The columns of the result, of the bounds and what was grouped."""
     names = [name for name, _ in (*groups.keys, *groups.measures)]
     marked = ((CLOSED, constant(closed, Boolean())),) if CLOSED in of else ()
@@ -71,62 +71,65 @@ def with_columns(below: Relation, more: dict[str, Expr]) -> Project:
 
 
 def number(value: int) -> Expr:
-    return constant(value, _WHOLE)
+    return constant(value, WHOLE)
 
 
 def add(left: Expr, right: Expr) -> Expr:
-    return _whole_call("add", left, right)
+    return _call("add", left, right)
 
 
 def subtract(left: Expr, right: Expr) -> Expr:
-    return _whole_call("subtract", left, right)
+    return _call("subtract", left, right)
 
 
 # How -----------------------------------------------------------------------------------------------------------------
 
 
 def _windows(groups: Groups, span: Span, timed: Relation, of: Schema) -> Relation:
-    assigned = with_columns(timed, {_WINDOW: window_start(_whole(_TIME), span.every)})
+    assigned = with_columns(timed, {WINDOW: window_start(whole(_TIME), span.every)})
     if span.every < span.length:
-        assigned = _overlapping(assigned, span)
-    grouped = _grouped(assigned, ((_WINDOW, _whole(_WINDOW)), *groups.keys), groups.measures)
-    start = _whole(_WINDOW)
+        assigned = overlapping(assigned, span, whole(_TIME))
+    grouped = grouped_by(assigned, ((WINDOW, whole(WINDOW)), *groups.keys), groups.measures)
+    start = whole(WINDOW)
     return result(grouped, groups, bounds(span, start, add(start, number(span.length))), of)
 
 
-def _overlapping(assigned: Relation, span: Span) -> Project:
-    """A row for each window that a row is in: those that begin so many steps before the last one."""
+def overlapping(assigned: Relation, span: Span, time: Expr) -> Project:
+    """A row for each window that a row is in: those that begin so many steps before the last one, which is in `WINDOW`."""
     steps = -(-span.length // span.every)
-    back = Values(Schema((Column(_OFFSET, _WHOLE, nullable=False),)), tuple((number(n * span.every),) for n in range(steps)))
+    back = Values(Schema((Column(_OFFSET, WHOLE, nullable=False),)), tuple((number(n * span.every),) for n in range(steps)))
     crossed = Join(Schema((*assigned.schema, *back.schema)), assigned, back, "cross", None)
     columns = as_they_are(assigned.schema)
-    columns[_WINDOW] = subtract(_whole(_WINDOW), _whole(_OFFSET))
+    columns[WINDOW] = subtract(whole(WINDOW), whole(_OFFSET))
     each = project(crossed, columns)
-    inside = test("greater", add(_whole(_WINDOW), number(span.length)), _whole(_TIME))
+    inside = test("greater", add(whole(WINDOW), number(span.length)), time)
     return project(Filter(each.schema, each, inside), as_they_are(each.schema))
 
 
 def _sessions(groups: Groups, span: Span, timed: Relation, of: Schema) -> Relation:
-    """A session begins with a row that has none of its keys shortly before it; how many have begun numbers them."""
-    names = {f"#:key {i}": e for i, (_, e) in enumerate(groups.keys)}
-    keyed = with_columns(timed, names)
-    partition = tuple(column(name, e.type) for name, e in names.items())
-    order = (SortKey(_whole(_TIME)),)
-    before = Window(_WHOLE, Call(_WHOLE, "lag", (_whole(_TIME),)), partition, order)
-    seen = with_columns(keyed, {_BEFORE: before})
-    silent = test("greater_or_equal", subtract(_whole(_TIME), _whole(_BEFORE)), number(span.length))
-    begins = Case(_WHOLE, ((any_of([is_null(_whole(_BEFORE)), silent]), number(1)),), number(0))
-    marked = with_columns(seen, {_SESSION: begins})
-    # Rows of the same moment are peers: a frame of rows would cut between them wherever they happen to lie.
-    so_far = Window(_WHOLE, Aggregate(_WHOLE, "sum", (_whole(_SESSION),)), partition, order, Frame("range"))
-    numbered = with_columns(marked, {_SESSION: so_far})
-    ends: _Named = ((_BEGIN, Aggregate(_WHOLE, "min", (_whole(_TIME),))), (_END, Aggregate(_WHOLE, "max", (_whole(_TIME),))))
+    keyed = with_columns(timed, {f"#:key {i}": e for i, (_, e) in enumerate(groups.keys)})
     keys = tuple((name, column(f"#:key {i}", e.type)) for i, (name, e) in enumerate(groups.keys))
-    grouped = _grouped(numbered, ((_SESSION, _whole(_SESSION)), *keys), (*groups.measures, *ends))
-    return result(grouped, groups, bounds(span, _whole(_BEGIN), add(_whole(_END), number(span.length))), of)
+    numbered = in_sessions(keyed, tuple(e for _, e in keys), whole(_TIME), whole(_TIME), span.length)
+    ends: Named = ((BEGIN, Aggregate(WHOLE, "min", (whole(_TIME),))), (END, Aggregate(WHOLE, "max", (whole(_TIME),))))
+    grouped = grouped_by(numbered, ((SESSION, whole(SESSION)), *keys), (*groups.measures, *ends))
+    return result(grouped, groups, bounds(span, whole(BEGIN), add(whole(END), number(span.length))), of)
 
 
-def _grouped(below: Relation, keys: _Named, measures: _Named) -> GroupBy:
+def in_sessions(below: Relation, keys: tuple[Expr, ...], begin: Expr, end: Expr, silence: int) -> Relation:
+    """Numbers the sessions of each key in `SESSION`: one begins where nothing of its key was for so long. What is there may be rows, or
+    sessions themselves, from a `begin` to an `end`."""
+    order = (SortKey(begin),)
+    earlier = Frame("rows", end=("preceding", number(1)))
+    seen = with_columns(below, {_BEFORE: Window(WHOLE, Aggregate(WHOLE, "max", (end,)), keys, order, earlier)})
+    silent = test("greater_or_equal", subtract(begin, whole(_BEFORE)), number(silence))
+    begins = Case(WHOLE, ((any_of([is_null(whole(_BEFORE)), silent]), number(1)),), number(0))
+    marked = with_columns(seen, {SESSION: begins})
+    # What begins at the same moment are peers: a frame of rows would cut between them wherever they happen to lie.
+    so_far = Window(WHOLE, Aggregate(WHOLE, "sum", (whole(SESSION),)), keys, order, Frame("range"))
+    return with_columns(marked, {SESSION: so_far})
+
+
+def grouped_by(below: Relation, keys: Named, measures: Named) -> GroupBy:
     return GroupBy(columns_of((*keys, *measures), below.schema), below, keys, measures)
 
 
@@ -135,9 +138,9 @@ def _moment(microseconds: Expr, zone: bool) -> Expr:  # noqa: FBT001 - of what i
     return Call(Timestamp(zone=True), "at_time_zone", (plain, constant("UTC", String()))) if zone else plain
 
 
-def _whole(name: str) -> Expr:
-    return column(name, _WHOLE)
+def whole(name: str) -> Expr:
+    return column(name, WHOLE)
 
 
-def _whole_call(function: str, *args: Expr) -> Expr:
-    return Call(_WHOLE, function, args)
+def _call(function: str, *args: Expr) -> Expr:
+    return Call(WHOLE, function, args)

@@ -12,12 +12,13 @@ from headrace.business.model.contract import Contract
 from headrace.business.model.definition import Definition, Incremental, SourceDefinition, StepDefinition
 from headrace.business.model.schema import Schema, did_you_mean
 from headrace.business.model.types import DataType, Date, Decimal, Float, Integer, String, Timestamp
-from headrace.business.ports import Check, Comparing, Publisher, Step
+from headrace.business.ports import Check, Comparing, Step
 from headrace.business.processing.event_time import event_time
 from headrace.business.processing.increments import Newest
 from headrace.business.processing.plan import Plan, PlannedCheck, PlannedSink, PlannedSource, PlannedStep, Resolved
 from headrace.business.processing.pruning import needed_columns
 from headrace.business.processing.relation import Dataset, Relation
+from headrace.business.target import Target
 from headrace.business.validation.comparing import compared_with
 from headrace.business.validation.compiled import Cell, CompiledContract
 from headrace.business.validation.contracts import compile_contract
@@ -209,6 +210,7 @@ class _Planner:
     def sinks(self) -> None:
         for i, definition in enumerate(self.definition.sinks):
             sink: Any = definition.plugin
+            publisher: Any = sink
             kind = sink.kind
             dataset = self._meant(definition.from_) or self._last()
             path: Path = ("sinks", i)
@@ -219,7 +221,7 @@ class _Planner:
                     Problem(f"there is no dataset `{dataset}`", (*path, "from"), did_you_mean(dataset, self.schemas))
                 )
                 continue
-            if not isinstance(sink, Publisher):
+            if not isinstance(sink, Target):
                 self.problems.append(Problem(f"`{kind}` cannot publish a staged result", (*path, kind)))
                 continue
             for column in self.schemas[dataset]:
@@ -232,7 +234,7 @@ class _Planner:
                 self.problems.append(Problem(message, (*path, kind)))
             closing = getattr(sink, "deleted", "keep") == "close"
             self._mode(getattr(sink, "mode", "replace"), (*path, kind, "mode"), closing=closing)
-            self.planned_sinks.append(PlannedSink(definition.name, kind, dataset, sink))
+            self.planned_sinks.append(PlannedSink(definition.name, kind, dataset, publisher))
 
     def _mode(self, mode: str, path: Path, *, closing: bool) -> None:
         """A target that is built anew, or that takes what is missing for deleted, cannot be fed by increments; and one that is added to
@@ -301,7 +303,8 @@ class _Planner:
         """Rows of a source whose state cannot be told from an earlier one are new to an appending target each time."""
         appending = [sink.name for sink in self.planned_sinks if getattr(sink.publisher, "mode", "replace") == "append"]
         for name, source in self.definition.sources.items():
-            if appending and source.incremental is None and not getattr(self.resolved[name].scan, "files", ()):
+            scan = self.resolved[name].scan
+            if appending and source.incremental is None and scan.bounded and not getattr(scan, "files", ()):
                 yield f"{name}: each run appends its rows to {', '.join(appending)} again; say `incremental:` with a cursor, or merge"
 
     def _referred(self, name: str) -> frozenset[str]:
