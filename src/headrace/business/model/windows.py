@@ -19,6 +19,10 @@ Emit = Literal["close", "change", "both"]
 MOST_WINDOWS = 1000
 
 
+#: What is put behind the name of a step for the dataset of the rows that came too late for it.
+LATE = ".late"
+
+
 class EventWindow(Model):
     """How rows are put into windows of time. Windows begin at multiples of their length from the start of 1970 in UTC, and a row at the
     end of one is in the next."""
@@ -27,7 +31,8 @@ class EventWindow(Model):
     sliding: Some | None = Field(None, description="The length of windows that overlap")
     every: Some | None = Field(None, description="How far apart sliding windows begin")
     session: Some | None = Field(
-        None, description="The length of the silence that ends a window, which begins with a row and is as long as there are more"
+        None,
+        description="The length of the silence that ends a window, which begins with a row and is as long as there are more",
     )
     on: str | None = Field(
         None, description="The column with the time, a timestamp or a date: that of the source's watermark, unless said"

@@ -1,7 +1,7 @@
 """Windows of event time as relations that every engine has: which windows a row is in, and what comes of each. Not what a stream does.
 
-Windows are counted in microseconds since the start of 1970 in UTC, as integers, so that their bounds are exact. Bounds beyond the years 1 to
-9999 are cut to these.
+Windows are counted in microseconds since the start of 1970 in UTC, as integers, so that their bounds are exact. Bounds beyond the
+years 1 to 9999 are cut to these.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ WHOLE = Integer(64)
 _FIRST, _LAST = -62_135_596_800_000_000, 253_402_300_799_999_999
 
 #: Columns on the way. Names that begin so are not those of data.
-_TIME, WINDOW, _OFFSET, _BEFORE, SESSION, BEGIN, END = (
+TIME, WINDOW, _OFFSET, _BEFORE, SESSION, BEGIN, END = (
     f"#:{name}" for name in ("time", "window", "offset", "before", "session", "begin", "end")
 )
 Named = tuple[tuple[str, Expr], ...]
@@ -30,9 +30,13 @@ Named = tuple[tuple[str, Expr], ...]
 
 def in_batch(groups: Groups, span: Span, of: Schema) -> Relation:
     """The rows of all windows, with the columns of `of`."""
-    timed = with_columns(groups.rows, {_TIME: span.time})
-    timed = Filter(timed.schema, timed, negate(is_null(whole(_TIME))))
-    return (_sessions if span.kind == "session" else _windows)(groups, span, timed, of)
+    return (_sessions if span.kind == "session" else _windows)(groups, span, timed(groups.rows, span), of)
+
+
+def timed(rows: Relation, span: Span) -> Relation:
+    """The rows that have a time, which is in `TIME`."""
+    all_rows = with_columns(rows, {TIME: span.time})
+    return Filter(all_rows.schema, all_rows, negate(is_null(whole(TIME))))
 
 
 def microseconds(time: Expr) -> Expr:
@@ -85,10 +89,10 @@ def subtract(left: Expr, right: Expr) -> Expr:
 # How -----------------------------------------------------------------------------------------------------------------
 
 
-def _windows(groups: Groups, span: Span, timed: Relation, of: Schema) -> Relation:
-    assigned = with_columns(timed, {WINDOW: window_start(whole(_TIME), span.every)})
+def _windows(groups: Groups, span: Span, rows: Relation, of: Schema) -> Relation:
+    assigned = with_columns(rows, {WINDOW: window_start(whole(TIME), span.every)})
     if span.every < span.length:
-        assigned = overlapping(assigned, span, whole(_TIME))
+        assigned = overlapping(assigned, span, whole(TIME))
     grouped = grouped_by(assigned, ((WINDOW, whole(WINDOW)), *groups.keys), groups.measures)
     start = whole(WINDOW)
     return result(grouped, groups, bounds(span, start, add(start, number(span.length))), of)
@@ -106,11 +110,11 @@ def overlapping(assigned: Relation, span: Span, time: Expr) -> Project:
     return project(Filter(each.schema, each, inside), as_they_are(each.schema))
 
 
-def _sessions(groups: Groups, span: Span, timed: Relation, of: Schema) -> Relation:
-    keyed = with_columns(timed, {f"#:key {i}": e for i, (_, e) in enumerate(groups.keys)})
+def _sessions(groups: Groups, span: Span, rows: Relation, of: Schema) -> Relation:
+    keyed = with_columns(rows, {f"#:key {i}": e for i, (_, e) in enumerate(groups.keys)})
     keys = tuple((name, column(f"#:key {i}", e.type)) for i, (name, e) in enumerate(groups.keys))
-    numbered = in_sessions(keyed, tuple(e for _, e in keys), whole(_TIME), whole(_TIME), span.length)
-    ends: Named = ((BEGIN, Aggregate(WHOLE, "min", (whole(_TIME),))), (END, Aggregate(WHOLE, "max", (whole(_TIME),))))
+    numbered = in_sessions(keyed, tuple(e for _, e in keys), whole(TIME), whole(TIME), span.length)
+    ends: Named = ((BEGIN, Aggregate(WHOLE, "min", (whole(TIME),))), (END, Aggregate(WHOLE, "max", (whole(TIME),))))
     grouped = grouped_by(numbered, ((SESSION, whole(SESSION)), *keys), (*groups.measures, *ends))
     return result(grouped, groups, bounds(span, whole(BEGIN), add(whole(END), number(span.length))), of)
 
@@ -133,7 +137,7 @@ def grouped_by(below: Relation, keys: Named, measures: Named) -> GroupBy:
     return GroupBy(columns_of((*keys, *measures), below.schema), below, keys, measures)
 
 
-def _moment(microseconds: Expr, zone: bool) -> Expr:  # noqa: FBT001 - of what it says
+def _moment(microseconds: Expr, zone: bool) -> Expr:
     plain = Call(Timestamp(), "from_epoch_us", (microseconds,))
     return Call(Timestamp(zone=True), "at_time_zone", (plain, constant("UTC", String()))) if zone else plain
 

@@ -44,11 +44,18 @@ class Groups:
 
 
 @record
+class LateRows:
+    """The rows that came too late for a step. In a batch no row is late."""
+
+    step: str
+
+
+@record
 class Stateful(Relation):
     """What `input` gives in a batch, and what a stream computes by parts of `meaning`."""
 
     input: Relation
-    meaning: Groups
+    meaning: Groups | LateRows
 
     @property
     def rows(self) -> Rows:

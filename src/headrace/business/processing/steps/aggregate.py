@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -30,9 +30,10 @@ class AggregateStep(Plugin):
     """Gives one row for each group of equal values (nulls are equal here), with measures over its rows; one row in all
     when there is no `by`.
 
-    With a `window`, rows are grouped by time as well, and the result begins with the columns `window_start` and `window_end`: a window holds
-    the rows from its start on and before its end. Rows without a time are in no window. A stream gives out a window when the watermark
-    has passed its end, and `lateness` more; rows that come for closed windows alone are in the dataset `<name of the step>.late`.
+    With a `window`, rows are grouped by time as well, and the result begins with the columns `window_start` and `window_end`: a
+    window holds the rows from its start on and before its end. Rows without a time are in no window. A stream gives out a window when
+    the watermark has passed its end, and `lateness` more; rows that come for closed windows alone are in the dataset
+    `<name of the step>.late`.
     With `emit: change` it gives out every group that has changed at each checkpoint, with `both` also when the window closes,
     which the column `window_closed` says. Without a window a stream needs `emit: change`: there is no end to wait for.
 
@@ -97,7 +98,9 @@ class AggregateStep(Plugin):
             return None
         name = window.on or (below.time if isinstance(below, Dataset) else None)
         if name is None:
-            findings.add("say which column has the time", "window", hint="for example `on: at`, or give the source a `watermark`")
+            findings.add(
+                "say which column has the time", "window", hint="for example `on: at`, or give the source a `watermark`"
+            )
             return None
         on = findings.column(below.schema, name, "window", "on")
         if on is None:
@@ -106,7 +109,9 @@ class AggregateStep(Plugin):
             hint = "choose a timestamp or a date, or cast it before"
             findings.add(f"`{on.name}` is of type {on.type}, which is no time", "window", "on", hint=hint)
         length = window.tumbling or window.sliding or window.session or timedelta()
-        kind = "tumbling" if window.tumbling else "sliding" if window.sliding else "session"
+        kind: Literal["tumbling", "sliding", "session"] = (
+            "tumbling" if window.tumbling else "sliding" if window.sliding else "session"
+        )
         zone = isinstance(on.type, Timestamp) and on.type.zone
         every = window.every or length
         return Span(kind, microseconds(ref(on)), _whole(length), _whole(every), window.start, window.end, zone)
