@@ -197,6 +197,7 @@ ASKS_CLUSTERS = {("headrace/infrastructure/engines/spark/starting.py", "socket")
 #: Brokers of messages, and what else stands on their servers.
 MESSAGES = {
     ("headrace/infrastructure/brokers/redis_feed.py", "redis"),
+    ("headrace/infrastructure/brokers/wire.py", "socket"),
     ("headrace/infrastructure/redis/connection.py", "redis"),
     ("headrace/infrastructure/redis/faults.py", "redis"),
 }

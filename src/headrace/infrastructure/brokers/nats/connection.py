@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -68,14 +69,13 @@ class NatsConnection(BrokerConnection):
         shown = f"nats://{address}"
         with wire_faults(shown):
             wire = Wire(address.host, address.port, self.connect_seconds)
-            try:
+            with ExitStack() as opened:
+                opened.callback(wire.close)
                 info, rest = greeted(wire, self.connect_seconds)
                 self._encrypt(wire, info, home, shown)
                 protocol = NatsProtocol(wire, shown, info, rest, self.connect_seconds)
                 protocol.begin(self._identity(address, info, home))
-            except BaseException:
-                wire.close()
-                raise
+                opened.pop_all()
             return protocol
 
     def _encrypt(self, wire: Wire, info: Mapping[str, Any], home: Path, shown: str) -> None:
