@@ -142,11 +142,12 @@ def run(
     priority: int | None = None,
     busy: Busy | None = None,
     listen: Listener | None = None,
+    watch: Callable[[Any], None] | None = None,
 ) -> RunView:
     """Run a pipeline to its end, and give what became of it. Raises what ended it."""
     from headrace.application.orchestrator.batch import Wish, run_all
 
-    where = site(loaded.project, busy, listen)
+    where = site(loaded.project, busy, listen, watch=watch)
     wish = Wish({**(params or {}), **loaded.params}, kept(loaded), force, full_refresh, priority, user())
     return run_all(where, loaded.definition, partial(prepare, loaded, where), wish)
 

@@ -10,6 +10,7 @@ Each law raises `AssertionError` with a sentence on what was broken. Install `he
 
 from __future__ import annotations
 
+from headrace.testing.brokers import BROKER_LAWS, BrokerUnderTest
 from headrace.testing.checks import check_conforms
 from headrace.testing.sinks import publisher_conforms
 from headrace.testing.sources import (
@@ -24,6 +25,8 @@ from headrace.testing.stand_ins import MemoryPublisher, RowsSource, run_plugins,
 from headrace.testing.steps import step_conforms
 
 __all__ = [
+    "BROKER_LAWS",
+    "BrokerUnderTest",
     "MemoryPublisher",
     "RowsSource",
     "check_conforms",

@@ -12,6 +12,7 @@ from headrace.application.cli.arguments import definition_file, parameters
 from headrace.application.cli.composed import settle
 from headrace.application.cli.console import duration, paint, say, say_json, warn
 from headrace.application.cli.event_lines import in_words
+from headrace.application.cli.stream_board import board
 from headrace.application.cli.summary import summary
 from headrace.application.cli.system import System
 from headrace.application.orchestrator.batch import Wish, request_for
@@ -39,7 +40,7 @@ def run_file(system: System, file: Path, param: Sequence[str] | None, wanted: Wa
     settle()
     begun = new_run_id()
     try:
-        with system.alone(), live(quiet or as_json) as (busy, listen):
+        with system.alone(), live(quiet or as_json) as (busy, listen), board(quiet or as_json) as watch:
             run = system.run(
                 loaded,
                 params=given,
@@ -48,6 +49,7 @@ def run_file(system: System, file: Path, param: Sequence[str] | None, wanted: Wa
                 priority=wanted.priority,
                 busy=busy,
                 listen=listen,
+                watch=watch,
             )
     except DefinitionError:
         raise

@@ -18,6 +18,7 @@ from headrace.application.orchestrator.sources import Attempted
 from headrace.application.queries.quarantine import Held
 from headrace.application.queries.records import Records
 from headrace.application.queries.runs import RunView
+from headrace.application.streams.progress import Progress
 from headrace.bus.chain import Verified
 from headrace.bus.store import Envelope
 from headrace.bus.subscriptions import DeadLetter, Standing
@@ -95,6 +96,7 @@ class System(Protocol):
         priority: int | None = None,
         busy: Busy | None = None,
         listen: Callable[[Envelope], None] | None = None,
+        watch: Callable[[Progress], None] | None = None,
     ) -> RunView: ...
 
     def alone(self) -> AbstractContextManager[None]: ...

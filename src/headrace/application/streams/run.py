@@ -70,6 +70,7 @@ class StreamRun:
         self._held: dict[str, list[tuple[str, pa.Table]]] = defaultdict(list)
         self._dead: dict[str, list[DeadLetter]] = defaultdict(list)
         self._changed = False
+        self._horizon: int | None = None
         self._epoch_at = self._looked_at = self._recorded_at = self._refreshed_at = time.monotonic()
         self._rows_then = 0
         self._begun = time.monotonic()
@@ -88,6 +89,7 @@ class StreamRun:
             for intake in self.intakes:
                 self.around.attempted(f"reaching {intake.name}", partial(intake.open, self._sharing(), self.start))
                 opened.callback(intake.feed.close)
+            self._record()
             while not self.around.stopping() and not all(intake.feed.exhausted for intake in self.intakes):
                 self._turn()
             self._take_checkpoint()
@@ -219,8 +221,10 @@ class StreamRun:
 
     def _advance(self) -> None:
         horizons = [intake.advance() for intake in self.intakes if intake.watermarks is not None]
-        if horizons and None not in horizons:
-            self.session.advance(min(h for h in horizons if h is not None))
+        known = [horizon for horizon in horizons if horizon is not None]
+        if known and len(known) == len(horizons) and min(known) != self._horizon:
+            self._horizon = min(known)
+            self.session.advance(self._horizon)
 
     def _refresh(self) -> None:
         every = self.options.refresh

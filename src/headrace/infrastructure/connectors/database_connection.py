@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from headrace.business.connections import Profile
 from headrace.business.model.plugin import Plugin
-from headrace.infrastructure.connectors.tls import TlsOptions
+from headrace.infrastructure.tls import TlsOptions
 from headrace.security.secrets import Secret
 
 CONNECT_SECONDS = 15

@@ -1,4 +1,4 @@
-"""What all connections to databases say of TLS: how much of it is demanded, and by which certificates. Not how a driver is told."""
+"""What connections to servers say of TLS: how much of it is demanded, and by which certificates. Not how a driver is told."""
 
 from __future__ import annotations
 

@@ -1,0 +1,25 @@
+"""Our sources of messages keep the laws that the public kit has for everyone's, on servers that run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.conformance.brokers.under_test import RedisUnderTest
+from tests.integration.valkey_server import ValkeyServer
+
+from headrace import testing
+from headrace.testing.brokers import Law
+
+
+@pytest.fixture(scope="module")
+def valkey() -> Iterator[ValkeyServer]:
+    server = ValkeyServer().start()
+    yield server
+    server.remove()
+
+
+@pytest.mark.parametrize("law", testing.BROKER_LAWS)
+def test_redis(valkey: ValkeyServer, law: Law, tmp_path: Path) -> None:
+    law(RedisUnderTest(valkey), tmp_path)
