@@ -140,6 +140,7 @@ def run(
     full_refresh: bool = False,
     force: bool = False,
     priority: int | None = None,
+    start: str | None = None,
     busy: Busy | None = None,
     listen: Listener | None = None,
     watch: Callable[[Any], None] | None = None,
@@ -148,7 +149,7 @@ def run(
     from headrace.application.orchestrator.batch import Wish, run_all
 
     where = site(loaded.project, busy, listen, watch=watch)
-    wish = Wish({**(params or {}), **loaded.params}, kept(loaded), force, full_refresh, priority, user())
+    wish = Wish({**(params or {}), **loaded.params}, kept(loaded), force, full_refresh, priority, user(), start)
     return run_all(where, loaded.definition, partial(prepare, loaded, where), wish)
 
 

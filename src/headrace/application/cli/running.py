@@ -32,6 +32,8 @@ class Wanted:
     full_refresh: bool = False
     force: bool = False
     priority: int | None = None
+    start: str | None = None
+    """Where a stream is to begin anew."""
 
 
 def run_file(system: System, file: Path, param: Sequence[str] | None, wanted: Wanted, *, quiet: bool, as_json: bool) -> None:
@@ -47,6 +49,7 @@ def run_file(system: System, file: Path, param: Sequence[str] | None, wanted: Wa
                 full_refresh=wanted.full_refresh,
                 force=wanted.force,
                 priority=wanted.priority,
+                start=wanted.start,
                 busy=busy,
                 listen=listen,
                 watch=watch,
@@ -74,7 +77,13 @@ def submit_file(system: System, file: Path, param: Sequence[str] | None, wanted:
     loaded = system.load(definition_file(file), given)
     site = system.site(loaded.project)
     wish = Wish(
-        {**given, **loaded.params}, system.kept(loaded), wanted.force, wanted.full_refresh, wanted.priority, system.user()
+        {**given, **loaded.params},
+        system.kept(loaded),
+        wanted.force,
+        wanted.full_refresh,
+        wanted.priority,
+        system.user(),
+        wanted.start,
     )
     request = request_for(site, loaded.definition, wish)
     site.queue.submit(request)

@@ -9,11 +9,11 @@ import typer
 
 from headrace.application.cli.composed import system
 from headrace.application.cli.groups import group
-from headrace.application.cli.run_commands import AsJson, Project
+from headrace.application.cli.run_commands import AsJson, Detach, Project, Quiet
 
 Stream = Annotated[str, typer.Argument(help="The name of the pipeline.", metavar="STREAM")]
 
-streams = group("Streams: list, show, pause, resume, stop.", unsaid="list")
+streams = group("Streams: list, show, pause, resume, stop, replay.", unsaid="list")
 
 
 @streams.command("list")
@@ -46,6 +46,28 @@ def streams_resume(stream: Stream, project: Project = Path()) -> None:
     from headrace.application.cli.scheduling import resume_pipeline
 
     resume_pipeline(system(), project, stream)
+
+
+@streams.command("replay")
+def streams_replay(
+    start: Annotated[
+        str, typer.Option("--from", help="`earliest`, `latest`, a time such as `2024-05-01T12:00:00Z`, or `epoch 12`.")
+    ],
+    file: Annotated[Path, typer.Argument(help="The definition of the pipeline.", show_default=True)] = Path("pipeline.yaml"),
+    param: Annotated[
+        list[str] | None, typer.Option("--param", "-p", help="A parameter, as name=value; may be repeated.")
+    ] = None,
+    detach: Detach = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run a stream from another place than where it was: with an empty state, or with that of an epoch that is kept."""
+    from headrace.application.cli.running import Wanted, run_file, submit_file
+    from headrace.business.streams.beginning import parse_start
+
+    parse_start(start)
+    carry_out = submit_file if detach else run_file
+    carry_out(system(), file, param, Wanted(start=start), quiet=quiet, as_json=as_json)
 
 
 @streams.command("stop")

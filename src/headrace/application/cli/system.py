@@ -94,6 +94,7 @@ class System(Protocol):
         full_refresh: bool = False,
         force: bool = False,
         priority: int | None = None,
+        start: str | None = None,
         busy: Busy | None = None,
         listen: Callable[[Envelope], None] | None = None,
         watch: Callable[[Progress], None] | None = None,

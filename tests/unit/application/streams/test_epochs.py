@@ -142,3 +142,10 @@ def test_sinks_that_are_too_far_apart_are_told():
     behind.epoch, behind.rows = 1, [1]
     with pytest.raises(NonRetryableError, match="from epoch 1 to 3"):
         stream(store, [ahead, behind], [[1], [2], [3]])
+
+
+def test_a_sink_that_is_new_takes_part_from_the_next_epoch_on():
+    store, old, new = Store(), Outlet(), Outlet()
+    stream(store, [old], [[1], [2]])
+    stream(store, [old, new], [[1], [2], [3]])
+    assert (old.rows, new.rows) == ([1, 2, 3], [3])
