@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +11,10 @@ from headrace.errors import DefinitionError, HeadraceError, Location, UsageError
 
 if TYPE_CHECKING:
     from headrace.application.orchestrator.carrying import Prepared
+    from headrace.application.orchestrator.keeping import Keeping
+    from headrace.application.orchestrator.order import Order
     from headrace.application.orchestrator.queue import KeptDefinition, Worker
-    from headrace.application.orchestrator.site import Busy, Site
+    from headrace.application.orchestrator.site import Busy, Endless, Site
     from headrace.application.orchestrator.sources import Attempted
     from headrace.application.queries.records import Records
     from headrace.bus.bus import EventBus
@@ -195,11 +197,8 @@ def site(
 ) -> Site:
     """Where the runs of a project take place. `home` has the settings and the state, where that is not the project's own; `bus` is
     one that a caller listens on already."""
-    from headrace.application.orchestrator.keeping import Keeping
     from headrace.application.orchestrator.site import Site, silent, unwatched
-    from headrace.bootstrap.streaming import stream_run
     from headrace.bus.bus import EventBus
-    from headrace.infrastructure.loading.connections import connections_of
     from headrace.infrastructure.storage.breaker_table import DatabaseBreakers
     from headrace.infrastructure.storage.event_log import EventLog
     from headrace.infrastructure.storage.held_rows import ParquetHeldRows, write_texts
@@ -207,7 +206,6 @@ def site(
     from headrace.infrastructure.storage.run_queue import DatabaseRunQueue
     from headrace.infrastructure.storage.worker_registry import DatabaseWorkers
     from headrace.infrastructure.storage.workspaces import Workspaces
-    from headrace.settings import in_bytes
 
     home = home or state_home(project)
     chosen, state = settings(home), state_folder(home)
@@ -231,16 +229,27 @@ def site(
         write_texts=write_texts,
         workspaces=Workspaces(state / "runs"),
         breakers=DatabaseBreakers(store),
-        stream=partial(stream_run, state, lambda name: connections_of(home, catalog()).find(name)),
+        stream=_streams(state, home),
         pauses=DatabasePauses(store),
         busy=busy or silent,
         watch=watch or unwatched,
-        keeping=Keeping(
-            state / "quarantine",
-            chosen.quarantine_days,
-            in_bytes(chosen.quarantine_max) if chosen.quarantine_max else None,
-        ),
+        keeping=_quarantine(chosen, state),
     )
+
+
+def _streams(state: Path, home: Path) -> Callable[[Order, Engine, Any], Endless]:
+    from headrace.bootstrap.streaming import streams_in
+    from headrace.infrastructure.loading.connections import connections_of
+
+    return streams_in(state, lambda name: connections_of(home, catalog()).find(name))
+
+
+def _quarantine(chosen: Settings, state: Path) -> Keeping:
+    from headrace.application.orchestrator.keeping import Keeping
+    from headrace.settings import in_bytes
+
+    most = in_bytes(chosen.quarantine_max) if chosen.quarantine_max else None
+    return Keeping(state / "quarantine", chosen.quarantine_days, most)
 
 
 def this_worker(project: Path) -> Worker:

@@ -20,13 +20,15 @@ if TYPE_CHECKING:
     from headrace.business.streams.state import Outlet, StateStore
 
 
-def stream_run(
-    state: Path, profile: Callable[[str], Profile[Any]], order: Order, engine: Engine, around: AroundStream
-) -> StreamRun:
-    """A run of a stream of a project that keeps its state in this folder, or behind a connection of that name."""
-    from headrace.application.streams.run import StreamRun
+def streams_in(state: Path, profile: Callable[[str], Profile[Any]]) -> Callable[[Order, Engine, AroundStream], StreamRun]:
+    """Makes the runs of streams that keep their state in this folder, or behind the connection of that name."""
 
-    return StreamRun(order, engine, around, Keeping(state, profile))
+    def made(order: Order, engine: Engine, around: AroundStream) -> StreamRun:
+        from headrace.application.streams.run import StreamRun
+
+        return StreamRun(order, engine, around, Keeping(state, profile))
+
+    return made
 
 
 class Keeping:

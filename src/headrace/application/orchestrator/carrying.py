@@ -32,6 +32,7 @@ from headrace.business.inside import StagedTable
 from headrace.business.model.definition import Definition
 from headrace.business.ports import Fence, Fenced
 from headrace.business.processing.plan import Plan, PlannedSink, Resolved
+from headrace.business.streams.beginning import Anew
 from headrace.errors import (
     CircuitBreakerOpenError,
     HeadraceError,
@@ -67,6 +68,8 @@ class Assignment:
     force: bool = False
     work: Work | None = None
     identity: Mapping[str, Any] | None = None
+    start: Anew | None = None
+    """Where a stream is to begin anew, instead of going on."""
     before: tuple[Event, ...] = ()
     """What has to be on record before anything is done."""
 
@@ -217,6 +220,7 @@ class _Carrier:
             definition=str(self.prepared.file) if self.prepared.file else None,
             trigger=self.lease.request.trigger,
             attempt=self.lease.attempt,
+            start=self.assignment.start,
         )
         self.stream = self.site.stream(order, engine, self)
         self.interruptions.hold()

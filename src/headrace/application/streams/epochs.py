@@ -52,24 +52,41 @@ class Epochs:
         self._since_whole = 0
         self._first = True
 
-    def recover(self) -> tuple[Saved, ...]:
+    def recover(self, *, lenient: bool = False) -> tuple[Saved, ...]:
         """The epochs that make the state that counts, oldest first; none for a stream that has just begun.
 
-        Raises `NonRetryableError` when the sinks have more than the store knows how to go on from.
+        Raises `NonRetryableError` when the sinks have more than the store knows how to go on from; unless `lenient`, because nobody
+        wants to go on from there.
         """
         self.attempt("opening the state", lambda: self.store.open(self.fence))
         there = list(self.attempt("looking for epochs", self.store.epochs))
         known = {s.name: self._committed(s) for s in self.sinks}
-        counted = [epoch for epoch in known.values() if epoch is not None]
+        joining = self._joining(known, there)
+        counted = [epoch for name, epoch in known.items() if epoch is not None and name not in joining]
         last = there[-1] if there else 0
         self.number = min(counted) if counted else max(last - 1, 0)
+        if lenient and (self.number not in there or len(set(counted)) > 1):
+            self.number = max([last, *counted])
+            return ()
         if self.number and self.number not in there:
             raise self._lost(known)
         # Sinks that cannot say what they have come first: where one that can has an epoch, they have it, too.
         self.sinks = tuple(sorted(self.sinks, key=lambda sink: known[sink.name] is not None))
         if counted and max(counted) > self.number:
             self._finish(max(counted), there)
-        return tuple(_without_output(s) for s in self.store.load(self.number)) if self.number else ()
+        return self.kept(self.number) if self.number else ()
+
+    def kept(self, epoch: int) -> tuple[Saved, ...]:
+        """What makes the state of an epoch, oldest first. Raises `NonRetryableError` when it is not kept any more."""
+        return tuple(_without_output(saved) for saved in self.store.load(epoch))
+
+    def _joining(self, known: Mapping[str, int | None], there: list[int]) -> frozenset[str]:
+        """Sinks that the definition did not have when the last epoch that counts was saved: they take part from the next on."""
+        last = max((epoch for epoch in known.values() if epoch is not None), default=0)
+        if last not in there:
+            return frozenset()
+        before = self.store.load(last)[-1].facts.get("sinks", ())
+        return frozenset(name for name, epoch in known.items() if epoch == 0 and name not in before)
 
     def _committed(self, sink: OpenSink) -> int | None:
         return self.attempt(f"asking {sink.name}", lambda: sink.outlet.committed(self.fence), sink.system)
@@ -106,7 +123,7 @@ class Epochs:
         weight = sum(map(len, parts.values()))
         if len(self.sinks) > 1:
             parts |= {_OUTPUT + name: _written(table) for name, table in output.items()}
-        saved = Saved(epoch, facts, parts, whole)
+        saved = Saved(epoch, {**facts, "sinks": [sink.name for sink in self.sinks]}, parts, whole)
         self.attempt("saving the state", lambda: self.store.save(saved))
         self.reached("stream saved")
         published = self._commit(epoch, output)

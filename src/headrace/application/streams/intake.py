@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headrace.business.model.stream import Watermark
+from headrace.application.streams.ahead import Ahead
+from headrace.business.model.stream import StreamOptions, Watermark
 from headrace.business.ports import Position
 from headrace.business.processing.plan import PlannedSource
 from headrace.business.streams.engine import Arrived
-from headrace.business.streams.messages import DeadLetter, Decoded, Feed, Messages, MessageSource, Sharing, Start, facts
+from headrace.business.streams.messages import DeadLetter, Decoded, Messages, MessageSource, Sharing, Start, facts
 from headrace.business.streams.watermarks import Watermarks, Woken
 from headrace.records import record
 
@@ -34,7 +35,7 @@ class Taken:
 class Intake:
     """One source of messages, open. `positions` is how far each partition was given out."""
 
-    feed: Feed
+    feed: Ahead
 
     def __init__(self, planned: PlannedSource, plugin: Any, watermark: Watermark | None, project: Path) -> None:
         self.name, self.planned, self.project = planned.name, planned, project
@@ -62,16 +63,15 @@ class Intake:
             "watermarks": self.watermarks.saved() if self.watermarks else None,
         }
 
-    def open(self, sharing: Sharing, start: Start | None = None) -> None:
-        self.feed = self.source.feed(self.project, sharing, self.positions, start)
-        begun = time.monotonic()
-        self._heard = dict.fromkeys(self.feed.partitions(), begun)
+    def open(self, sharing: Sharing, start: Start | None, options: StreamOptions) -> None:
+        feed = self.source.feed(self.project, sharing, self.positions, start)
+        self._heard = dict.fromkeys(feed.partitions(), time.monotonic())
+        self.feed = Ahead(feed, self._reader, options.rows, options.wait.total_seconds())
 
-    def poll(self, most: int, wait_seconds: float) -> Iterator[Taken]:
+    def poll(self, wait_seconds: float) -> Iterator[Taken]:
         """What has come since the last time, partition by partition."""
-        for messages in self.feed.poll(most, wait_seconds):
-            if len(messages):
-                yield self._taken(messages)
+        for messages, decoded in self.feed.take(wait_seconds):
+            yield self._taken(messages, decoded)
 
     def advance(self) -> int | None:
         """The horizon of this source now; None where it has none."""
@@ -90,11 +90,10 @@ class Intake:
             if self.idle_after is not None and now - heard > self.idle_after:
                 self._idle.add(partition)
 
-    def _taken(self, messages: Messages) -> Taken:
+    def _taken(self, messages: Messages, decoded: Decoded) -> Taken:
         partition = messages.partition
         woken = self._wake(messages) if partition in self._idle else None
         self._heard[partition] = time.monotonic()
-        decoded = self._reader.read(messages)
         own = self.watermarks.own(partition) if self.watermarks else None
         horizon = self.watermarks.horizon if self.watermarks else None
         positions = messages.positions if decoded.origins is None else messages.positions.take(decoded.origins)

@@ -21,10 +21,12 @@ from headrace.application.streams.epochs import Epochs, OpenSink
 from headrace.application.streams.intake import Intake, Taken
 from headrace.application.streams.keeping import StreamKeeping
 from headrace.application.streams.progress import Progress, validated
+from headrace.application.streams.recovery import take_up
 from headrace.bus.events import DataStoredEvent, PipelineStartedEvent
 from headrace.bus.streams import PartitionWokeEvent, StreamProgressedEvent, StreamRecoveredEvent
 from headrace.business.engine import QuarantineTarget
 from headrace.business.model.stream import StreamOptions
+from headrace.business.streams.beginning import parse_start
 from headrace.business.streams.engine import Streams, StreamSession
 from headrace.business.streams.messages import DeadLetter, MessageSource, Sharing, Start
 from headrace.errors import ContractBroken
@@ -58,10 +60,9 @@ class StreamRun:
     session: StreamSession
     epochs: Epochs
 
-    def __init__(
-        self, order: Order, engine: Any, around: AroundStream, keeping: StreamKeeping, start: Start | None = None
-    ) -> None:
-        self.order, self.around, self.keeping, self.start = order, around, keeping, start
+    def __init__(self, order: Order, engine: Any, around: AroundStream, keeping: StreamKeeping) -> None:
+        self.order, self.around, self.keeping = order, around, keeping
+        self._lasting: dict[str, Any] = {}
         self.engine = cast("Streams", engine)
         self.plan = order.plan
         self.name = order.plan.definition.pipeline
@@ -70,6 +71,7 @@ class StreamRun:
         self._held: dict[str, list[tuple[str, pa.Table]]] = defaultdict(list)
         self._dead: dict[str, list[DeadLetter]] = defaultdict(list)
         self._changed = False
+        self._horizon: int | None = None
         self._epoch_at = self._looked_at = self._recorded_at = self._refreshed_at = time.monotonic()
         self._rows_then = 0
         self._begun = time.monotonic()
@@ -86,8 +88,11 @@ class StreamRun:
             self._open(opened)
             self._recover()
             for intake in self.intakes:
-                self.around.attempted(f"reaching {intake.name}", partial(intake.open, self._sharing(), self.start))
+                self.around.attempted(
+                    f"reaching {intake.name}", partial(intake.open, self._sharing(), self._start, self.options)
+                )
                 opened.callback(intake.feed.close)
+            self._record()
             while not self.around.stopping() and not all(intake.feed.exhausted for intake in self.intakes):
                 self._turn()
             self._take_checkpoint()
@@ -139,17 +144,18 @@ class StreamRun:
         opened.callback(self.epochs.close)
 
     def _recover(self) -> None:
-        saved = self.epochs.recover()
+        facts = take_up(self.epochs, self.session, self.intakes, self.order.start, self.order.run_id)
+        self._lasting = {key: facts[key] for key in ("start", "begun_anew") if key in facts}
         self.progress.epoch = self.epochs.number
         for intake in self.intakes:
             self.keeping.let_go(self.order.quarantine / intake.name, self.epochs.number)
-        if not saved:
-            return
-        self.session.restore(saved)
-        for intake in self.intakes:
-            if intake.name in saved[-1].facts["sources"]:
-                intake.restore(saved[-1].facts["sources"][intake.name])
-        self.around.tell(StreamRecoveredEvent(self.order.run_id, self.name, self.epochs.number, self._positions()))
+        if facts:
+            self.around.tell(StreamRecoveredEvent(self.order.run_id, self.name, self.epochs.number, self._positions()))
+
+    @property
+    def _start(self) -> Start | None:
+        """Where partitions begin of which no position is known, when somebody has said so."""
+        return parse_start(self._lasting["start"]).start if "start" in self._lasting else None
 
     def _sharing(self) -> Sharing:
         return Sharing(self.name)
@@ -161,6 +167,7 @@ class StreamRun:
         return {
             "pipeline": self.name,
             "fingerprint": self.plan.fingerprint,
+            **self._lasting,
             "sources": {intake.name: intake.saved() for intake in self.intakes},
         }
 
@@ -183,9 +190,7 @@ class StreamRun:
 
     def _take(self, intake: Intake) -> None:
         wait = self.options.wait.total_seconds() / len(self.intakes)
-        polled = self.around.attempted(
-            f"reading {intake.name}", lambda: list(intake.poll(self.options.rows, wait)), system_of(intake.source)
-        )
+        polled = self.around.attempted(f"reading {intake.name}", lambda: list(intake.poll(wait)), system_of(intake.source))
         for taken in polled:
             self._work_in(intake, taken)
 
@@ -219,8 +224,10 @@ class StreamRun:
 
     def _advance(self) -> None:
         horizons = [intake.advance() for intake in self.intakes if intake.watermarks is not None]
-        if horizons and None not in horizons:
-            self.session.advance(min(h for h in horizons if h is not None))
+        known = [horizon for horizon in horizons if horizon is not None]
+        if known and len(known) == len(horizons) and min(known) != self._horizon:
+            self._horizon = min(known)
+            self.session.advance(self._horizon)
 
     def _refresh(self) -> None:
         every = self.options.refresh
