@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.conformance.brokers.under_test import KafkaUnderTest, RedisUnderTest
+from tests.conformance.brokers.under_test import KafkaUnderTest, RedisUnderTest, TailUnderTest
 from tests.integration.tansu_server import TansuServer
 from tests.integration.valkey_server import ValkeyServer
 
@@ -36,3 +36,8 @@ def tansu() -> Iterator[TansuServer]:
 @pytest.mark.parametrize("law", testing.BROKER_LAWS)
 def test_kafka_protocol_by_tansu(tansu: TansuServer, law: Law, tmp_path: Path) -> None:
     law(KafkaUnderTest(tansu), tmp_path)
+
+
+@pytest.mark.parametrize("law", testing.BROKER_LAWS)
+def test_tail(law: Law, tmp_path: Path) -> None:
+    law(TailUnderTest(tmp_path), tmp_path)

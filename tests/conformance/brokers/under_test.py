@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from itertools import count
+from pathlib import Path
 
 import redis
 from confluent_kafka import Producer
@@ -15,6 +16,7 @@ from tests.integration.valkey_server import ValkeyServer
 
 from headrace.infrastructure.brokers.kafka_source import KafkaSource
 from headrace.infrastructure.brokers.redis_source import RedisSource
+from headrace.infrastructure.brokers.tail_source import TailSource
 from headrace.security.secrets import Secret
 
 _NUMBERS = count()
@@ -107,3 +109,31 @@ class KafkaUnderTest:
     def _create(self, topic: str, partitions: int) -> None:
         admin = AdminClient({"bootstrap.servers": self.server.servers, "logger": SILENT})
         admin.create_topics([NewTopic(topic, partitions, 1)])[topic].result(60)
+
+
+class TailUnderTest:
+    """Two files that grow. Lines carry what has no line end in it, and nothing beside it."""
+
+    carries = frozenset({"large"})
+    can = frozenset({"share"})
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.partitions = folder, ("a.log", "b.log")
+        self.source = TailSource.model_validate({"path": self.partitions, "format": UNREAD})
+
+    def publish(
+        self,
+        partition: str,
+        payloads: Sequence[bytes | None],
+        key: bytes | None = None,
+        headers: Mapping[str, bytes] | None = None,
+    ) -> None:
+        with (self.folder / partition).open("ab", buffering=0) as file:
+            for payload in payloads:
+                file.write((payload or b"") + b"\n")
+
+    def grow(self) -> str:
+        raise AssertionError("the files are those that the options name")
+
+    def restart(self) -> None:
+        raise AssertionError("there is no server")
