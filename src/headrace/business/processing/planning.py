@@ -12,8 +12,11 @@ from headrace.business.model.contract import Contract
 from headrace.business.model.definition import Definition, Incremental, SourceDefinition, StepDefinition
 from headrace.business.model.schema import Schema, did_you_mean
 from headrace.business.model.types import DataType, Date, Decimal, Float, Integer, String, Timestamp
+from headrace.business.model.windows import LATE
 from headrace.business.ports import Check, Comparing, Step
+from headrace.business.processing.event_time import event_time
 from headrace.business.processing.increments import Newest
+from headrace.business.processing.late_rows import late_rows
 from headrace.business.processing.plan import Plan, PlannedCheck, PlannedSink, PlannedSource, PlannedStep, Resolved
 from headrace.business.processing.pruning import needed_columns
 from headrace.business.processing.relation import Dataset, Relation
@@ -44,9 +47,13 @@ class _Planner:
         self.schemas: dict[str, Schema] = {}
         self.unknown: set[str] = set()
         """Datasets whose schema could not be found out, so that what rests on them is not blamed."""
+        self.times: dict[str, str | None] = {}
+        """Of each dataset the column that says when its rows happened."""
         self.latest: dict[str, str] = {}
         """Under the name of a source, the last of the unnamed steps that worked on it: they change the dataset, not name a new one."""
         self.planned_steps: list[PlannedStep] = []
+        self.late: dict[str, PlannedStep] = {}
+        """The datasets of rows that come too late for a step, which are planned when something reads them."""
         self.planned_checks: list[PlannedCheck] = []
         self.planned_sinks: list[PlannedSink] = []
 
@@ -56,6 +63,7 @@ class _Planner:
             self.compiled[name], problems = self._compile(name, source.contract or Contract(), alone)
             self._add(problems, ("sources", name, "contract"))
             self.schemas[name] = self.compiled[name].schema
+            self.times[name] = source.watermark.column if source.watermark is not None else None
             self._cursor(name, source)
         self.unknown |= set(self.definition.sources) - set(self.resolved)
 
@@ -140,7 +148,10 @@ class _Planner:
             self._go_on_without(step, source)
             return
         self.planned_steps.append(PlannedStep(step.name, plugin.kind, relation))
-        self.schemas[step.name] = relation.schema
+        self.schemas[step.name], self.times[step.name] = relation.schema, event_time(relation)
+        if (late := late_rows(step.name, relation)) is not None:
+            self.late[late.name] = late
+            self.schemas[late.name] = late.schema
         if re.fullmatch(rf"{re.escape(plugin.kind)}(_\d+)?", step.name):
             changed = next((name for name, last in self.latest.items() if last == source), source)
             self.latest[str(changed)] = step.name
@@ -156,8 +167,8 @@ class _Planner:
         inputs: dict[str, Relation] = {}
         for name in self.schemas:
             latest = self.latest.get(name, name)
-            inputs[name] = Dataset(self.schemas[latest], latest)
-        inputs["input"] = Dataset(self.schemas[source], source)
+            inputs[name] = Dataset(self.schemas[latest], latest, self.times.get(latest))
+        inputs["input"] = Dataset(self.schemas[source], source, self.times.get(source))
         try:
             return step.apply(inputs)
         except DefinitionError as error:
@@ -265,6 +276,7 @@ class _Planner:
         self.problems += [Problem(p.message, (*path, *p.path), p.hint, p.offset, p.on_key, p.location) for p in problems]
 
     def plan(self) -> Plan:
+        self._plan_late_rows()
         needed = needed_columns(self.planned_steps, self.planned_checks, self.planned_sinks, self.definition.last, self.schemas)
         sources = tuple(
             PlannedSource(
@@ -291,6 +303,15 @@ class _Planner:
             tuple(notes),
         )
 
+    def _plan_late_rows(self) -> None:
+        """Put those that are read behind the steps that they were late for."""
+        read = {name for step in self.planned_steps for name in step.relation.datasets()}
+        read |= {check.dataset for check in self.planned_checks} | {sink.dataset for sink in self.planned_sinks}
+        for name, late in self.late.items():
+            if name in read:
+                of = next(i for i, step in enumerate(self.planned_steps) if name == step.name + LATE)
+                self.planned_steps.insert(of + 1, late)
+
     def _remembers(self, name: str) -> bool:
         incremental = self.definition.sources[name].incremental
         return incremental is not None and incremental.by == "source"
@@ -315,7 +336,8 @@ class _Planner:
         }
         cursor = _incremental(self.definition.sources[name])[0]
         by_cursor = {cursor, *(self._identity(name) or self.schemas[name].names)} if cursor else set()
-        return frozenset(own | foreign | by_cursor)
+        time = {column for column in (self.times[name],) if column in self.schemas[name]}
+        return frozenset(own | foreign | by_cursor | time)
 
     def _identity(self, name: str) -> tuple[str, ...]:
         """What tells the rows of a source that is read by cursor apart: its key, with the cursor, which a change moves."""
