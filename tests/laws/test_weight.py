@@ -200,6 +200,7 @@ _BROKERS = "headrace/infrastructure/brokers"
 MESSAGES = {
     *((f"{_BROKERS}/kafka_{room}.py", "confluent_kafka") for room in ("connection", "faults", "feed", "records", "source")),
     (f"{_BROKERS}/redis_feed.py", "redis"),
+    (f"{_BROKERS}/wire.py", "socket"),
     *((f"headrace/infrastructure/redis/{room}.py", "redis") for room in ("connection", "faults")),
 }
 
