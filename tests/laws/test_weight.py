@@ -31,6 +31,7 @@ HEAVY = {
 #: Modules that can open a connection by themselves. The product's only ways out are the systems that a definition names.
 NETWORK = {
     "aiohttp",
+    "confluent_kafka",
     "ftplib",
     "http",
     "httpx",
@@ -193,6 +194,16 @@ STANDS_BETWEEN = {("headrace/infrastructure/relay.py", "socket")}
 #: Whether anybody is at the address of a cluster, which its own client would go on asking for a minute.
 ASKS_CLUSTERS = {("headrace/infrastructure/engines/spark/starting.py", "socket")}
 
+_BROKERS = "headrace/infrastructure/brokers"
+
+#: Brokers of messages, and what else stands on their servers.
+MESSAGES = {
+    *((f"{_BROKERS}/kafka_{room}.py", "confluent_kafka") for room in ("connection", "faults", "feed", "records", "source")),
+    (f"{_BROKERS}/redis_feed.py", "redis"),
+    (f"{_BROKERS}/wire.py", "socket"),
+    *((f"headrace/infrastructure/redis/{room}.py", "redis") for room in ("connection", "faults")),
+}
+
 
 def test_no_room_can_phone_home(rooms):
     imported = {
@@ -202,7 +213,7 @@ def test_no_room_can_phone_home(rooms):
         for alias in _imports(node)
         if alias.split(".")[0] in NETWORK and alias != "urllib.parse"
     }
-    assert imported == OUTBOX | TELLS_PEOPLE | READS_FILES | STANDS_BETWEEN | ASKS | ASKS_CLUSTERS
+    assert imported == OUTBOX | TELLS_PEOPLE | READS_FILES | STANDS_BETWEEN | ASKS | ASKS_CLUSTERS | MESSAGES
 
 
 def _imports(node: ast.AST) -> list[str]:

@@ -140,14 +140,16 @@ def run(
     full_refresh: bool = False,
     force: bool = False,
     priority: int | None = None,
+    start: str | None = None,
     busy: Busy | None = None,
     listen: Listener | None = None,
+    watch: Callable[[Any], None] | None = None,
 ) -> RunView:
     """Run a pipeline to its end, and give what became of it. Raises what ended it."""
     from headrace.application.orchestrator.batch import Wish, run_all
 
-    where = site(loaded.project, busy, listen)
-    wish = Wish({**(params or {}), **loaded.params}, kept(loaded), force, full_refresh, priority, user())
+    where = site(loaded.project, busy, listen, watch=watch)
+    wish = Wish({**(params or {}), **loaded.params}, kept(loaded), force, full_refresh, priority, user(), start)
     return run_all(where, loaded.definition, partial(prepare, loaded, where), wish)
 
 

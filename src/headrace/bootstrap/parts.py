@@ -11,8 +11,10 @@ from headrace.errors import DefinitionError, HeadraceError, Location, UsageError
 
 if TYPE_CHECKING:
     from headrace.application.orchestrator.carrying import Prepared
+    from headrace.application.orchestrator.keeping import Keeping
+    from headrace.application.orchestrator.order import Order
     from headrace.application.orchestrator.queue import KeptDefinition, Worker
-    from headrace.application.orchestrator.site import Busy, Site
+    from headrace.application.orchestrator.site import Busy, Endless, Site
     from headrace.application.orchestrator.sources import Attempted
     from headrace.application.queries.records import Records
     from headrace.bus.bus import EventBus
@@ -191,19 +193,19 @@ def site(
     home: Path | None = None,
     bus: EventBus | None = None,
     patient: bool = False,
+    watch: Callable[[Any], None] | None = None,
 ) -> Site:
     """Where the runs of a project take place. `home` has the settings and the state, where that is not the project's own; `bus` is
     one that a caller listens on already."""
-    from headrace.application.orchestrator.keeping import Keeping
-    from headrace.application.orchestrator.site import Site, silent
+    from headrace.application.orchestrator.site import Site, silent, unwatched
     from headrace.bus.bus import EventBus
     from headrace.infrastructure.storage.breaker_table import DatabaseBreakers
     from headrace.infrastructure.storage.event_log import EventLog
     from headrace.infrastructure.storage.held_rows import ParquetHeldRows, write_texts
+    from headrace.infrastructure.storage.pause_list import DatabasePauses
     from headrace.infrastructure.storage.run_queue import DatabaseRunQueue
     from headrace.infrastructure.storage.worker_registry import DatabaseWorkers
     from headrace.infrastructure.storage.workspaces import Workspaces
-    from headrace.settings import in_bytes
 
     home = home or state_home(project)
     chosen, state = settings(home), state_folder(home)
@@ -227,13 +229,27 @@ def site(
         write_texts=write_texts,
         workspaces=Workspaces(state / "runs"),
         breakers=DatabaseBreakers(store),
+        stream=_streams(state, home),
+        pauses=DatabasePauses(store),
         busy=busy or silent,
-        keeping=Keeping(
-            state / "quarantine",
-            chosen.quarantine_days,
-            in_bytes(chosen.quarantine_max) if chosen.quarantine_max else None,
-        ),
+        watch=watch or unwatched,
+        keeping=_quarantine(chosen, state),
     )
+
+
+def _streams(state: Path, home: Path) -> Callable[[Order, Engine, Any], Endless]:
+    from headrace.bootstrap.streaming import streams_in
+    from headrace.infrastructure.loading.connections import connections_of
+
+    return streams_in(state, lambda name: connections_of(home, catalog()).find(name))
+
+
+def _quarantine(chosen: Settings, state: Path) -> Keeping:
+    from headrace.application.orchestrator.keeping import Keeping
+    from headrace.settings import in_bytes
+
+    most = in_bytes(chosen.quarantine_max) if chosen.quarantine_max else None
+    return Keeping(state / "quarantine", chosen.quarantine_days, most)
 
 
 def this_worker(project: Path) -> Worker:

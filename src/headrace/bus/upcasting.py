@@ -14,6 +14,7 @@ from headrace.bus import events
 from headrace.bus.events import Event
 from headrace.bus.lifecycle import LIFECYCLE
 from headrace.bus.store import Envelope
+from headrace.bus.streams import STREAMS
 
 #: Makes data of the next version.
 Lift = Callable[[Mapping[str, Any]], Mapping[str, Any]]
@@ -23,7 +24,7 @@ LIFTS: dict[str, Sequence[Lift]] = {}
 
 KNOWN: Mapping[str, type[Event]] = {
     kind.written.partition("/")[0]: kind
-    for kind in (*LIFECYCLE, *vars(events).values())
+    for kind in (*LIFECYCLE, *STREAMS, *vars(events).values())
     if isinstance(kind, type) and issubclass(kind, Event) and kind is not Event
 }
 """The typed events by kind."""

@@ -7,7 +7,7 @@ their validation, the JSON Schema and the reference pages. Making one does no I/
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import field
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from headrace.business.model.schema import Column, Schema
 from headrace.business.own_position import OwnPosition
 from headrace.business.processing.expressions.ir import Expr
 from headrace.business.processing.relation import Relation
+from headrace.business.target import Target
 from headrace.records import record
 
 if TYPE_CHECKING:
@@ -107,6 +108,8 @@ class Scan:
     disordered: frozenset[str] = field(default=frozenset(), kw_only=True)
     """Columns that come as text because no type of ours holds their values, and whose text does not sort as they do."""
     text: ClassVar[bool] = False
+    bounded: ClassVar[bool] = True
+    """Whether it comes to an end."""
 
 
 @record
@@ -388,17 +391,9 @@ class Publication:
 
 
 @runtime_checkable
-class Publisher(Protocol):
+class Publisher(Target, Protocol):
     """A sink that takes a staged result as a whole. Its ledger of checkpoints lives with the target and changes in the same
     atomic act as the rows, so that a reader never sees a partial table and nothing is ever published twice."""
-
-    def target(self, project: Path) -> str:
-        """Where it goes, in words for people, without secrets."""
-        ...
-
-    def problems(self, schema: Schema) -> Iterable[str]:
-        """What keeps this schema from being published here; asked while planning."""
-        ...
 
     def guarantee(self) -> str:
         """What a reader can count on, and why, in one sentence."""

@@ -91,7 +91,7 @@ class Connection:
 
         return reader.schema, batches()
 
-    def register(self, name: str, rows: pa.Table | pa.RecordBatchReader) -> None:
+    def register(self, name: str, rows: Any) -> None:
         self._send(lambda: self._con.register(name, rows))
 
     def unregister(self, name: str) -> None:

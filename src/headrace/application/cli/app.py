@@ -12,6 +12,7 @@ from headrace.application.cli.connection_commands import connection
 from headrace.application.cli.log_commands import events, subscriptions
 from headrace.application.cli.run_commands import AsJson, Detach, Project, Quiet, breakers, runs, workers
 from headrace.application.cli.schedule_commands import backfill, schedule
+from headrace.application.cli.stream_commands import streams
 
 DEFAULT_FILE = Path("pipeline.yaml")
 
@@ -40,6 +41,7 @@ app.add_typer(backfill, name="backfill")
 app.add_typer(workers, name="workers")
 app.add_typer(breakers, name="breakers")
 app.add_typer(connection, name="connection")
+app.add_typer(streams, name="streams")
 
 File = Annotated[Path, typer.Argument(help="The definition of the pipeline.", show_default=True)]
 Params = Annotated[list[str] | None, typer.Option("--param", "-p", help="A parameter, as name=value; may be repeated.")]

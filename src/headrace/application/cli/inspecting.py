@@ -16,8 +16,9 @@ from headrace.application.orchestrator.sources import SourceAway
 from headrace.business.model.definition import Definition, EngineName, Loaded
 from headrace.business.model.durations import format_duration
 from headrace.business.model.schema import did_you_mean
-from headrace.business.processing.plan import Plan, PlannedSource
+from headrace.business.processing.plan import Plan, PlannedSink, PlannedSource
 from headrace.business.scheduling.schedule import Tick, next_ticks
+from headrace.business.streams.planning import guarantee as stream_guarantee
 from headrace.errors import DefinitionError, UsageError
 
 
@@ -122,7 +123,7 @@ def _as_data(plan: Plan, project: Path, statements: list[dict[str, str]]) -> dic
         },
         "checks": [{"check": c.name, "kind": c.kind, "on": c.dataset, "on_fail": c.check.on_fail} for c in plan.checks],
         "sinks": [
-            {"sink": s.name, "from": s.dataset, "target": s.publisher.target(project), "guarantee": s.publisher.guarantee()}
+            {"sink": s.name, "from": s.dataset, "target": s.publisher.target(project), "guarantee": _guarantee(plan, s)}
             for s in plan.sinks
         ],
         "next_ticks": _ticks_as_data(plan.definition, datetime.now(UTC)),
@@ -151,10 +152,14 @@ def _lines(plan: Plan, project: Path) -> Iterator[str]:
         yield from ("", paint("Publishes", "bold"))
     for sink in plan.sinks:
         yield f"  {paint(sink.name, 'bold')} ({sink.kind}) ← {sink.dataset}: {sink.publisher.target(project)}"
-        yield f"      {sink.publisher.guarantee()}"
+        yield f"      {_guarantee(plan, sink)}"
     yield from _schedule_lines(plan.definition, datetime.now(UTC))
     for note in plan.notes:
         yield paint(f"  note: {note}", "yellow")
+
+
+def _guarantee(plan: Plan, sink: PlannedSink) -> str:
+    return stream_guarantee(sink.publisher) if plan.endless else sink.publisher.guarantee()
 
 
 def _source_lines(source: PlannedSource) -> Iterator[str]:

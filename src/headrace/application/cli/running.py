@@ -12,6 +12,7 @@ from headrace.application.cli.arguments import definition_file, parameters
 from headrace.application.cli.composed import settle
 from headrace.application.cli.console import duration, paint, say, say_json, warn
 from headrace.application.cli.event_lines import in_words
+from headrace.application.cli.stream_board import board
 from headrace.application.cli.summary import summary
 from headrace.application.cli.system import System
 from headrace.application.orchestrator.batch import Wish, request_for
@@ -31,6 +32,8 @@ class Wanted:
     full_refresh: bool = False
     force: bool = False
     priority: int | None = None
+    start: str | None = None
+    """Where a stream is to begin anew."""
 
 
 def run_file(system: System, file: Path, param: Sequence[str] | None, wanted: Wanted, *, quiet: bool, as_json: bool) -> None:
@@ -39,15 +42,17 @@ def run_file(system: System, file: Path, param: Sequence[str] | None, wanted: Wa
     settle()
     begun = new_run_id()
     try:
-        with system.alone(), live(quiet or as_json) as (busy, listen):
+        with system.alone(), live(quiet or as_json) as (busy, listen), board(quiet or as_json) as watch:
             run = system.run(
                 loaded,
                 params=given,
                 full_refresh=wanted.full_refresh,
                 force=wanted.force,
                 priority=wanted.priority,
+                start=wanted.start,
                 busy=busy,
                 listen=listen,
+                watch=watch,
             )
     except DefinitionError:
         raise
@@ -72,7 +77,13 @@ def submit_file(system: System, file: Path, param: Sequence[str] | None, wanted:
     loaded = system.load(definition_file(file), given)
     site = system.site(loaded.project)
     wish = Wish(
-        {**given, **loaded.params}, system.kept(loaded), wanted.force, wanted.full_refresh, wanted.priority, system.user()
+        {**given, **loaded.params},
+        system.kept(loaded),
+        wanted.force,
+        wanted.full_refresh,
+        wanted.priority,
+        system.user(),
+        wanted.start,
     )
     request = request_for(site, loaded.definition, wish)
     site.queue.submit(request)

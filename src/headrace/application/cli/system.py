@@ -18,6 +18,7 @@ from headrace.application.orchestrator.sources import Attempted
 from headrace.application.queries.quarantine import Held
 from headrace.application.queries.records import Records
 from headrace.application.queries.runs import RunView
+from headrace.application.streams.progress import Progress
 from headrace.bus.chain import Verified
 from headrace.bus.store import Envelope
 from headrace.bus.subscriptions import DeadLetter, Standing
@@ -93,8 +94,10 @@ class System(Protocol):
         full_refresh: bool = False,
         force: bool = False,
         priority: int | None = None,
+        start: str | None = None,
         busy: Busy | None = None,
         listen: Callable[[Envelope], None] | None = None,
+        watch: Callable[[Progress], None] | None = None,
     ) -> RunView: ...
 
     def alone(self) -> AbstractContextManager[None]: ...

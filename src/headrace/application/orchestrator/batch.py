@@ -21,7 +21,9 @@ from headrace.business.movable import Movable
 from headrace.business.ports import Publisher
 from headrace.business.processing.plan import Plan
 from headrace.business.processing.planning import build_plan
-from headrace.errors import DefinitionError, RetryableError
+from headrace.business.streams import planning as streaming
+from headrace.business.streams.beginning import parse_start
+from headrace.errors import DefinitionError, RetryableError, UsageError
 from headrace.records import record
 
 
@@ -36,6 +38,8 @@ class Wish:
     priority: int | None = None
     """None: as the definition says."""
     by: str = ""
+    start: str | None = None
+    """Where a stream is to begin anew (see `business.streams.beginning`), instead of going on."""
     place: str | None = None
     """Where the targets in databases are to be instead of where they are, so that a run can be tried (see `Movable`)."""
 
@@ -56,9 +60,9 @@ def prepare(site: Site, definition: Definition, file: Path | None = None, attemp
         if wrong := [*looked.problems, *error.problems]:
             raise DefinitionError([*wrong, *away]) from error
         raise looked.away[0] from None  # without it there is no plan, and nothing else is wrong
-    if refused := tuple(engine.problems(plan)):
+    if refused := (*streaming.problems(plan), *engine.problems(plan)):
         raise DefinitionError(refused)
-    noted = replace(plan, notes=(*plan.notes, *engine.notes(plan)))
+    noted = replace(plan, notes=(*plan.notes, *streaming.notes(plan), *engine.notes(plan)))
     return Prepared(definition, file, looked.resolved, noted)
 
 
@@ -113,12 +117,25 @@ def _carried(
 
 def assigned(prepared: Prepared, wish: Wish) -> tuple[Prepared, Assignment]:
     """What a wish comes to."""
+    if prepared.plan.endless:
+        return prepared, _flowing(prepared.plan, wish)
+    if wish.start is not None:
+        raise UsageError(
+            "this pipeline is no stream, so it has no place to begin at", hint="`headrace run --full-refresh` reads all anew"
+        )
     if wish.place is not None:
         prepared = replace(prepared, plan=_elsewhere(prepared.plan, wish.place))
     if wish.full_refresh:
         anew = replace(prepared, plan=_rebuilding(prepared.plan))
         return anew, Assignment(wish.params, force=True, work=Work({}, {}, anew.plan.sinks))
     return prepared, Assignment(wish.params, force=wish.force)
+
+
+def _flowing(plan: Plan, wish: Wish) -> Assignment:
+    if wish.full_refresh or wish.force:
+        hint = f"`headrace streams replay FILE --from earliest` lets {plan.definition.pipeline} begin anew"
+        raise UsageError("a stream goes on where it was, and is not rebuilt", hint=hint)
+    return Assignment(wish.params, start=parse_start(wish.start) if wish.start is not None else None)
 
 
 def request_for(site: Site, definition: Definition, wish: Wish, run_id: str | None = None) -> RunRequest:
@@ -129,7 +146,7 @@ def request_for(site: Site, definition: Definition, wish: Wish, run_id: str | No
         str(site.project.resolve()),
         definition=wish.kept,
         params=wish.params,
-        options={"force": wish.force, "full_refresh": wish.full_refresh},
+        options={"force": wish.force, "full_refresh": wish.full_refresh, **({"start": wish.start} if wish.start else {})},
         priority=definition.priority if wish.priority is None else wish.priority,
         slots=definition.slots,
         concurrency=definition.concurrency,
@@ -147,6 +164,7 @@ def wish_of(request: RunRequest) -> Wish:
         options.get("force", False),
         options.get("full_refresh", False),
         request.priority,
+        start=options.get("start"),
         place=options.get("place"),
     )
 

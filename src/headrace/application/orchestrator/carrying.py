@@ -15,14 +15,14 @@ from headrace.application.orchestrator import failpoints
 from headrace.application.orchestrator.breakers import RECOVERY, Postponed, guarded, system_of
 from headrace.application.orchestrator.increments import Work, narrowed, outstanding
 from headrace.application.orchestrator.interruptions import Interruptions
-from headrace.application.orchestrator.lease import LeaseKeeper
+from headrace.application.orchestrator.lease import LOOK_EVERY, LeaseKeeper
 from headrace.application.orchestrator.order import Order
 from headrace.application.orchestrator.queue import Lease
 from headrace.application.orchestrator.readiness import EVER, Ready, from_note
 from headrace.application.orchestrator.reopening import overtaken_by
 from headrace.application.orchestrator.run import BatchRun
 from headrace.application.orchestrator.settling import settle_runs
-from headrace.application.orchestrator.site import Site, new_run_id
+from headrace.application.orchestrator.site import Endless, Site, new_run_id
 from headrace.application.orchestrator.sources import Attempted
 from headrace.application.queries.runs import RunView, fold
 from headrace.bus.events import DataStoredEvent, Event, PipelineCancelledEvent, PipelineCompletedEvent, PipelineFailedEvent
@@ -32,6 +32,7 @@ from headrace.business.inside import StagedTable
 from headrace.business.model.definition import Definition
 from headrace.business.ports import Fence, Fenced
 from headrace.business.processing.plan import Plan, PlannedSink, Resolved
+from headrace.business.streams.beginning import Anew
 from headrace.errors import (
     CircuitBreakerOpenError,
     HeadraceError,
@@ -67,6 +68,8 @@ class Assignment:
     force: bool = False
     work: Work | None = None
     identity: Mapping[str, Any] | None = None
+    start: Anew | None = None
+    """Where a stream is to begin anew, instead of going on."""
     before: tuple[Event, ...] = ()
     """What has to be on record before anything is done."""
 
@@ -103,6 +106,9 @@ class _Carrier:
         self.records, self.hash_file, self.busy = site.records, site.hash_file, site.busy
         self.fence = Fence(_issuer(lease), lease.token)
         self.batch: BatchRun | None = None
+        self.stream: Endless | None = None
+        self._paused_at = float("-inf")
+        self._paused = False
         self.lost_once = False
         self.keeper = LeaseKeeper(site.queue, lease, self._way_to_interrupt())
         self.pipeline = lease.request.pipeline
@@ -164,6 +170,8 @@ class _Carrier:
             self._fence_off()
             self._forget_what_was_overtaken()
         engine = self.site.engine(prepared.definition.engine)
+        if prepared.plan.endless:
+            return False, self._flow(engine)
         ready = self._lying_ready(engine)
         if ready is None:
             work = self.assignment.work or self._outstanding()
@@ -197,6 +205,28 @@ class _Carrier:
             self.tell(*self.assignment.before)
         self.batch = BatchRun(order, engine, self)
         return work.more, self.batch.execute(ready)
+
+    def _flow(self, engine: Engine) -> bool:
+        """Carry out a stream until it is told to stop. From here on Ctrl-C asks for that, and raises nothing."""
+        plan = self.prepared.plan
+        order = Order(
+            run_id=self.lease.run_id,
+            plan=plan,
+            project=self.site.project,
+            workspace=self.site.workspaces.open(self.lease.run_id),
+            quarantine=self.site.quarantine(self.pipeline),
+            work=Work({}, {}, plan.sinks),
+            params=self.assignment.params,
+            definition=str(self.prepared.file) if self.prepared.file else None,
+            trigger=self.lease.request.trigger,
+            attempt=self.lease.attempt,
+            start=self.assignment.start,
+        )
+        self.stream = self.site.stream(order, engine, self)
+        self.interruptions.hold()
+        done = self.stream.execute()
+        self.interruptions.heeded()
+        return done
 
     def _lying_ready(self, engine: Engine) -> Ready | None:
         """What an earlier attempt has staged, if all of it is still there."""
@@ -266,7 +296,12 @@ class _Carrier:
         """In the main thread as Ctrl-C would; elsewhere the engine's statement is stopped, and the next event is not told."""
         if self.interruptions.heard_here:
             return self.interruptions.demand
-        return lambda: self.batch.interrupt() if self.batch is not None else None
+        return self._interrupt
+
+    def _interrupt(self) -> None:
+        work = self.batch or self.stream
+        if work is not None:
+            work.interrupt()
 
     def _interrupted(self) -> None:
         """By hand, by somebody's wish, by its timeout; or because it is no longer ours, of which nothing may be said."""
@@ -313,12 +348,28 @@ class _Carrier:
             self._tell(*events)
 
     def _look(self) -> None:
+        if self.stream is not None:
+            self.stopping()
+            return
         self.interruptions.look()
         self.keeper.look()
 
     def _tell(self, *events: Event) -> None:
         self.site.queue.append(self.lease, events)
         self.reached(events[-1].written.partition("/")[0])
+
+    def stopping(self) -> bool:
+        if self.keeper.stopped == "lost":
+            raise KeyboardInterrupt
+        return self.interruptions.asked or bool(self.keeper.stopped)
+
+    def paused(self) -> bool:
+        if time.monotonic() - self._paused_at > LOOK_EVERY:
+            self._paused, self._paused_at = self.pipeline in self.site.pauses.paused(), time.monotonic()
+        return self._paused
+
+    def progressed(self, progress: Any) -> None:
+        self.site.watch(progress)
 
     def keep(self, ready: Ready) -> None:
         self.site.workspaces.note(self.lease.run_id, ready.to_note(self.prepared.plan))
@@ -334,7 +385,15 @@ class _Carrier:
         if system is not None:
             operation = partial(guarded, self.site.breakers, system, operation, partial(self._hold_off, step))
         told = partial(self._told_of_retry, step)
-        return retrying(policy, operation, wait=self.keeper.wait, told=told, passes=_passes)
+        return retrying(policy, operation, wait=self._wait, told=told, passes=_passes)
+
+    def _wait(self, seconds: float) -> None:
+        """Until the next attempt. A stream that is to stop does not wait for what may never come back: it ends as it is."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            if self.stream is not None and self.interruptions.asked:
+                raise KeyboardInterrupt
+            self.keeper.wait(min(left, LOOK_EVERY))
 
     def _told_of_retry(self, step: str, attempt: int, delay: float, error: RetryableError) -> None:
         kind = type(error).__name__

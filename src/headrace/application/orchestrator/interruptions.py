@@ -62,6 +62,10 @@ class Interruptions:
             self._pending = False
             raise KeyboardInterrupt
 
+    def heeded(self) -> None:
+        """What was asked for is done: the work has come to a clean end, and nothing is raised for it any more."""
+        self._pending = False
+
     def look(self) -> None:
         """Raises `KeyboardInterrupt` when the work is to stop."""
         if self.asked:

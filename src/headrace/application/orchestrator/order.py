@@ -15,6 +15,7 @@ from headrace.application.queries.records import Records
 from headrace.bus.events import Event
 from headrace.business.ports import Fence
 from headrace.business.processing.plan import Plan, PlannedSink
+from headrace.business.streams.beginning import Anew
 from headrace.records import record
 
 T = TypeVar("T")
@@ -40,6 +41,8 @@ class Order:
     keeping: Keeping | None = None
     stored: frozenset[str] = frozenset()
     """The sinks of which is on record that an earlier attempt has published to them."""
+    start: Anew | None = None
+    """Where a stream is to begin anew, instead of going on."""
     since: datetime | None = None
     """From when on an earlier attempt may have published without a word about it; None for a first attempt."""
 

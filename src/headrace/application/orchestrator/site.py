@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from headrace.application.orchestrator.breakers import Breakers
 from headrace.application.orchestrator.increments import HashFile
 from headrace.application.orchestrator.keeping import Keeping
+from headrace.application.orchestrator.order import Order
+from headrace.application.orchestrator.pauses import Pauses
 from headrace.application.orchestrator.queue import KnownWorker, RunQueue, Worker
 from headrace.application.orchestrator.replay import HeldRows
 from headrace.application.queries.records import Records
@@ -39,6 +41,18 @@ class Workspaces(Protocol):
     def tidy(self, outstanding: Collection[str], pipeline: str | None = None) -> None: ...
 
 
+class Endless(Protocol):
+    """A run that has no end of its own."""
+
+    def execute(self) -> bool:
+        """Work until told to stop; whether anything was done."""
+        ...
+
+    def interrupt(self) -> None:
+        """Stop the statement that the engine is at, from another thread."""
+        ...
+
+
 class Workers(Protocol):
     """Who carries runs out."""
 
@@ -53,6 +67,10 @@ class Workers(Protocol):
 
 def silent(_what: str, _share: float | None) -> None:
     """For runs that nobody watches."""
+
+
+def unwatched(_progress: Any) -> None:
+    """For streams that nobody watches."""
 
 
 @record
@@ -74,9 +92,14 @@ class Site:
     hash_file: HashFile
     held: HeldRows
     write_texts: WriteTexts
+    stream: Callable[[Order, Engine, Any], Endless]
+    """A run of a stream: what is asked, the engine, and what it needs of the one who carries it out."""
+    pauses: Pauses
     workspaces: Workspaces
     breakers: Breakers
     busy: Busy = silent
+    watch: Callable[[Any], None] = unwatched
+    """Shown how a stream stands, about once a second."""
     keeping: Keeping | None = None
     postpones: bool = False
     """Whether a run that has to wait is given back to the queue; otherwise it is waited here, in sight of whoever began it."""

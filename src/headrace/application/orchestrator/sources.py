@@ -10,9 +10,12 @@ from typing import Any, Protocol, TypeVar
 from headrace.application.orchestrator.breakers import system_of
 from headrace.application.orchestrator.increments import inside
 from headrace.business.engine import Engine
+from headrace.business.model.contract import Contract
 from headrace.business.model.definition import Definition, SourceDefinition
 from headrace.business.ports import ArrowScan, Scan, Scannable, Source
 from headrace.business.processing.plan import Resolved
+from headrace.business.streams.messages import MessageSource
+from headrace.business.streams.scanning import message_scan
 from headrace.errors import DefinitionError, HeadraceError, NonRetryableError, Problem, RetryableError
 from headrace.records import record
 from headrace.resilience.backoff import RetryPolicy
@@ -74,6 +77,8 @@ def look_at_sources(definition: Definition, project: Path, engine: Engine, attem
 
 def _look(name: str, source: SourceDefinition, project: Path, engine: Engine) -> Resolved:
     plugin: Any = source.plugin
+    if isinstance(plugin, MessageSource):
+        return Resolved(message_scan(plugin, source.contract or Contract(), name, project), {}, name)
     scan = plugin.scan(project) if isinstance(plugin, Scannable) else _batches(plugin, project)
     if len(scan.schema) > MOST_COLUMNS:
         raise NonRetryableError(

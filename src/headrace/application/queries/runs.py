@@ -45,6 +45,8 @@ class RunView:
     checks: list[Mapping[str, Any]] = field(default_factory=list)
     sinks: dict[str, dict[str, Any]] = field(default_factory=dict)
     retries: list[Mapping[str, Any]] = field(default_factory=list)
+    stream: Mapping[str, Any] = field(default_factory=dict)
+    """Of a stream: how it stood when it was last looked at (see `StreamProgressedEvent`)."""
     error: Mapping[str, Any] | None = None
     events: int = 0
     """How many events it has."""
@@ -99,6 +101,8 @@ def apply(run: RunView, event: Envelope) -> None:
             run.checks = [c for c in run.checks if c["check"] != data["check"]] + [data]
         case "data.stored":
             run.sinks[data["sink"]] = data
+        case "stream.progressed":
+            run.stream = {**data, "at": event.at.isoformat()}
         case "pipeline.overtaken":
             for found in (run.sources, run.steps, run.staged, run.checks):
                 found.clear()

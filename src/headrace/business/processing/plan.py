@@ -144,6 +144,11 @@ class Plan:
     sinks: tuple[PlannedSink, ...]
     notes: tuple[str, ...] = ()
 
+    @property
+    def endless(self) -> bool:
+        """Whether it is a stream: a source of it has no end."""
+        return any(not source.scan.bounded for source in self.sources)
+
     def schema(self, dataset: str) -> Schema:
         return next(part.schema for part in self.parts if part.name == dataset)
 

@@ -12,11 +12,15 @@ from headrace.business.model.contract import Contract
 from headrace.business.model.definition import Definition, Incremental, SourceDefinition, StepDefinition
 from headrace.business.model.schema import Schema, did_you_mean
 from headrace.business.model.types import DataType, Date, Decimal, Float, Integer, String, Timestamp
-from headrace.business.ports import Check, Comparing, Publisher, Step
+from headrace.business.model.windows import LATE
+from headrace.business.ports import Check, Comparing, Step
+from headrace.business.processing.event_time import event_time
 from headrace.business.processing.increments import Newest
+from headrace.business.processing.late_rows import late_rows
 from headrace.business.processing.plan import Plan, PlannedCheck, PlannedSink, PlannedSource, PlannedStep, Resolved
 from headrace.business.processing.pruning import needed_columns
 from headrace.business.processing.relation import Dataset, Relation
+from headrace.business.target import Target
 from headrace.business.validation.comparing import compared_with
 from headrace.business.validation.compiled import Cell, CompiledContract
 from headrace.business.validation.contracts import compile_contract
@@ -43,9 +47,13 @@ class _Planner:
         self.schemas: dict[str, Schema] = {}
         self.unknown: set[str] = set()
         """Datasets whose schema could not be found out, so that what rests on them is not blamed."""
+        self.times: dict[str, str | None] = {}
+        """Of each dataset the column that says when its rows happened."""
         self.latest: dict[str, str] = {}
         """Under the name of a source, the last of the unnamed steps that worked on it: they change the dataset, not name a new one."""
         self.planned_steps: list[PlannedStep] = []
+        self.late: dict[str, PlannedStep] = {}
+        """The datasets of rows that come too late for a step, which are planned when something reads them."""
         self.planned_checks: list[PlannedCheck] = []
         self.planned_sinks: list[PlannedSink] = []
 
@@ -55,6 +63,7 @@ class _Planner:
             self.compiled[name], problems = self._compile(name, source.contract or Contract(), alone)
             self._add(problems, ("sources", name, "contract"))
             self.schemas[name] = self.compiled[name].schema
+            self.times[name] = source.watermark.column if source.watermark is not None else None
             self._cursor(name, source)
         self.unknown |= set(self.definition.sources) - set(self.resolved)
 
@@ -139,7 +148,10 @@ class _Planner:
             self._go_on_without(step, source)
             return
         self.planned_steps.append(PlannedStep(step.name, plugin.kind, relation))
-        self.schemas[step.name] = relation.schema
+        self.schemas[step.name], self.times[step.name] = relation.schema, event_time(relation)
+        if (late := late_rows(step.name, relation)) is not None:
+            self.late[late.name] = late
+            self.schemas[late.name] = late.schema
         if re.fullmatch(rf"{re.escape(plugin.kind)}(_\d+)?", step.name):
             changed = next((name for name, last in self.latest.items() if last == source), source)
             self.latest[str(changed)] = step.name
@@ -155,8 +167,8 @@ class _Planner:
         inputs: dict[str, Relation] = {}
         for name in self.schemas:
             latest = self.latest.get(name, name)
-            inputs[name] = Dataset(self.schemas[latest], latest)
-        inputs["input"] = Dataset(self.schemas[source], source)
+            inputs[name] = Dataset(self.schemas[latest], latest, self.times.get(latest))
+        inputs["input"] = Dataset(self.schemas[source], source, self.times.get(source))
         try:
             return step.apply(inputs)
         except DefinitionError as error:
@@ -205,6 +217,7 @@ class _Planner:
     def sinks(self) -> None:
         for i, definition in enumerate(self.definition.sinks):
             sink: Any = definition.plugin
+            publisher: Any = sink
             kind = sink.kind
             dataset = self._meant(definition.from_) or self._last()
             path: Path = ("sinks", i)
@@ -215,7 +228,7 @@ class _Planner:
                     Problem(f"there is no dataset `{dataset}`", (*path, "from"), did_you_mean(dataset, self.schemas))
                 )
                 continue
-            if not isinstance(sink, Publisher):
+            if not isinstance(sink, Target):
                 self.problems.append(Problem(f"`{kind}` cannot publish a staged result", (*path, kind)))
                 continue
             for column in self.schemas[dataset]:
@@ -228,7 +241,7 @@ class _Planner:
                 self.problems.append(Problem(message, (*path, kind)))
             closing = getattr(sink, "deleted", "keep") == "close"
             self._mode(getattr(sink, "mode", "replace"), (*path, kind, "mode"), closing=closing)
-            self.planned_sinks.append(PlannedSink(definition.name, kind, dataset, sink))
+            self.planned_sinks.append(PlannedSink(definition.name, kind, dataset, publisher))
 
     def _mode(self, mode: str, path: Path, *, closing: bool) -> None:
         """A target that is built anew, or that takes what is missing for deleted, cannot be fed by increments; and one that is added to
@@ -263,6 +276,7 @@ class _Planner:
         self.problems += [Problem(p.message, (*path, *p.path), p.hint, p.offset, p.on_key, p.location) for p in problems]
 
     def plan(self) -> Plan:
+        self._plan_late_rows()
         needed = needed_columns(self.planned_steps, self.planned_checks, self.planned_sinks, self.definition.last, self.schemas)
         sources = tuple(
             PlannedSource(
@@ -289,6 +303,15 @@ class _Planner:
             tuple(notes),
         )
 
+    def _plan_late_rows(self) -> None:
+        """Put those that are read behind the steps that they were late for."""
+        read = {name for step in self.planned_steps for name in step.relation.datasets()}
+        read |= {check.dataset for check in self.planned_checks} | {sink.dataset for sink in self.planned_sinks}
+        for name, late in self.late.items():
+            if name in read:
+                of = next(i for i, step in enumerate(self.planned_steps) if name == step.name + LATE)
+                self.planned_steps.insert(of + 1, late)
+
     def _remembers(self, name: str) -> bool:
         incremental = self.definition.sources[name].incremental
         return incremental is not None and incremental.by == "source"
@@ -297,7 +320,8 @@ class _Planner:
         """Rows of a source whose state cannot be told from an earlier one are new to an appending target each time."""
         appending = [sink.name for sink in self.planned_sinks if getattr(sink.publisher, "mode", "replace") == "append"]
         for name, source in self.definition.sources.items():
-            if appending and source.incremental is None and not getattr(self.resolved[name].scan, "files", ()):
+            scan = self.resolved[name].scan
+            if appending and source.incremental is None and scan.bounded and not getattr(scan, "files", ()):
                 yield f"{name}: each run appends its rows to {', '.join(appending)} again; say `incremental:` with a cursor, or merge"
 
     def _referred(self, name: str) -> frozenset[str]:
@@ -312,7 +336,8 @@ class _Planner:
         }
         cursor = _incremental(self.definition.sources[name])[0]
         by_cursor = {cursor, *(self._identity(name) or self.schemas[name].names)} if cursor else set()
-        return frozenset(own | foreign | by_cursor)
+        time = {column for column in (self.times[name],) if column is not None and column in self.schemas[name]}
+        return frozenset(own | foreign | by_cursor | time)
 
     def _identity(self, name: str) -> tuple[str, ...]:
         """What tells the rows of a source that is read by cursor apart: its key, with the cursor, which a change moves."""

@@ -24,6 +24,8 @@ class Dataset(Relation):
     """A named dataset: the good rows of a source, or the result of a step."""
 
     name: str
+    time: str | None = None
+    """The column that says when a row happened, where the source has a watermark and the column was passed on."""
 
     @property
     def rows(self) -> Rows:

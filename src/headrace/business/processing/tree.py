@@ -99,7 +99,7 @@ def subqueries(relation: Relation) -> Iterator[Relation]:
 
 
 #: Types of fields, as they are written, that hold no expression.
-_PLAIN = {"DataType", "Schema", "str", "bool", "int", "int | None", "float | None", "CastFormat"}
+_PLAIN = {"DataType", "Schema", "str", "str | None", "bool", "int", "int | None", "float | None", "CastFormat"}
 
 
 @cache

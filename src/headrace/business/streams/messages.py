@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Start = Literal["earliest", "latest"] | datetime
 
 #: What is known of a message beside what it holds, and can be had as a column.
-Fact = Literal["key", "published_at", "headers", "partition", "position"]
+Fact = Literal["key", "key_bytes", "published_at", "headers", "partition", "position"]
 
 
 @record
@@ -125,10 +125,10 @@ class MessageSource(Protocol):
 class MessageScan(Scan):
     """What comes of a source of messages, for the plan: the columns that the format finds in them, then the facts asked for.
 
-    Where the format is text, all columns are text, to be cast with a verdict for each cell, as those of a file of that format are.
+    Where the format is text, its columns are text, to be cast with a verdict for each cell, as those of a file of that format are.
     """
 
-    all_text: bool = False
+    bounded: ClassVar[bool] = False
     origin: str = ""
 
 
@@ -211,19 +211,37 @@ class DeadLetter:
 
 
 def facts(messages: Messages, fact: Fact) -> Any:
-    """One fact about each message, as an array; a null where the source does not know."""
+    """One fact about each message, as an array; a null where the source does not know. As text, a key that is no UTF-8 is null, too."""
     import pyarrow as pa
 
     match fact:
         case "key":
+            return pa.nulls(len(messages), pa.string()) if messages.keys is None else _as_text(messages.keys)
+        case "key_bytes":
             return pa.nulls(len(messages), pa.binary()) if messages.keys is None else messages.keys
         case "published_at":
             kind = pa.timestamp("us", "UTC")
             return pa.nulls(len(messages), kind) if messages.published_at is None else messages.published_at
         case "headers":
-            kind = pa.map_(pa.string(), pa.binary())
-            return pa.nulls(len(messages), kind) if messages.headers is None else messages.headers
+            kind = pa.list_(pa.struct([("key", pa.string()), ("value", pa.binary())]))
+            return pa.nulls(len(messages), kind) if messages.headers is None else messages.headers.cast(kind)
         case "partition":
             return pa.repeat(messages.partition, len(messages))
         case "position":
             return messages.positions.cast(pa.string())
+
+
+def _as_text(keys: Any) -> Any:
+    import pyarrow as pa
+
+    try:
+        return keys.cast(pa.string())
+    except pa.ArrowInvalid:
+        return pa.array([_decoded(key.as_py()) for key in keys], pa.string())
+
+
+def _decoded(key: bytes | None) -> str | None:
+    try:
+        return None if key is None else key.decode()
+    except UnicodeDecodeError:
+        return None

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from headrace.business.model.schema import Schema
 from headrace.business.ports import Fence, Publication
+from headrace.business.target import Target
 from headrace.records import record
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class Outlet(Protocol):
 
 
 @runtime_checkable
-class StreamSink(Protocol):
+class StreamSink(Target, Protocol):
     """A sink that takes the output of a stream in a way of its own. Any other publisher takes each epoch as a publication."""
 
     def outlet(self, project: Path, stream: str, schema: Schema) -> Outlet:

@@ -5,7 +5,8 @@ and counts only until another publication changes that state; so a target goes b
 
 It stays small. Each input file is kept once, with the newest checkpoint that read it, and each cursor likewise; a checkpoint
 that no longer counts keeps nothing but these, and is gone when it has none. So it grows with the appended publications and the
-distinct files they read. Where runs go on beside each other, the names of the newest that no longer count are kept too: a run that
+distinct files they read. The epochs of a stream only grow, so the last one stands for all before it, in every mode, and is the only one
+of its stream that is kept. Where runs go on beside each other, the names of the newest that no longer count are kept too: a run that
 died before it could tell of its publication must find it, whoever has published meanwhile. Not where the ledger is stored: a
 manifest holds it for files, a table for databases.
 """
@@ -27,6 +28,8 @@ Mode = Literal["append", "replace", "merge", "scd2"]
 REMEMBERED = 300
 #: How such a name is written.
 _WAS = "was "
+#: How the name of an epoch begins.
+_EPOCH = "epoch "
 
 
 @record
@@ -40,8 +43,22 @@ class Entry:
 Ledger = tuple[Entry, ...]
 
 
+def epoch_name(stream: str, epoch: int) -> str:
+    """The name of the checkpoint that is an epoch of a stream."""
+    return f"{_EPOCH}{epoch:d} of {stream}"
+
+
+def epoch_of(checkpoint: Checkpoint) -> int | None:
+    """Which epoch of its stream a checkpoint is; None for one that is no epoch."""
+    number = checkpoint.name.removeprefix(_EPOCH).partition(" of ")[0]
+    return int(number) if checkpoint.name.startswith(_EPOCH) and number.isdecimal() else None
+
+
 def holds(ledger: Iterable[Entry], checkpoint: Checkpoint) -> bool:
-    return any(e.checkpoint.name == checkpoint.name for e in ledger)
+    epoch = epoch_of(checkpoint)
+    if epoch is None:
+        return any(e.checkpoint.name == checkpoint.name for e in ledger)
+    return any((epoch_of(e.checkpoint) or 0) >= epoch for e in ledger if e.checkpoint.pipeline == checkpoint.pipeline)
 
 
 def checkpoints(ledger: Iterable[Entry]) -> Sequence[Checkpoint]:
@@ -71,7 +88,7 @@ def _remainder(entry: Entry, newest: Entry) -> Entry | None:
     old, new = entry.checkpoint, newest.checkpoint
     name, was = old.name, old.was
     if name and _superseded(entry, newest):
-        beside = new.fence is not None and counts_of_runs(new.fence)
+        beside = new.fence is not None and epoch_of(old) is None and counts_of_runs(new.fence)
         name, was = "", name if beside else ""
     inputs, cursors = old.inputs, old.cursors
     if old.pipeline == new.pipeline:
@@ -88,6 +105,8 @@ def _left(entry: Entry, **changed: Any) -> Entry | None:
 
 
 def _superseded(entry: Entry, newest: Entry) -> bool:
+    if epoch_of(entry.checkpoint) is not None:
+        return entry.checkpoint.pipeline == newest.checkpoint.pipeline and epoch_of(newest.checkpoint) is not None
     if entry.mode == "append":
         return False
     return entry.mode == "replace" or newest.mode == "replace" or entry.checkpoint.pipeline == newest.checkpoint.pipeline

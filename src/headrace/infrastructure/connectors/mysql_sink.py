@@ -6,50 +6,35 @@ nothing has changed that readers or ledgers see; then one transaction deletes, i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from datetime import UTC
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from headrace.business.model.schema import Schema
-from headrace.business.model.types import DataType, Decimal, Float
+from headrace.business.model.types import Decimal
 from headrace.business.ports import Checkpoint, Publication, Staged
-from headrace.errors import NonRetryableError, RetryableError
-from headrace.infrastructure.connectors import fence_table, ledger_table, milestones
-from headrace.infrastructure.connectors.fence_table import FenceTable
-from headrace.infrastructure.connectors.ledger_table import LedgerTable
+from headrace.business.streams.state import Outlet
+from headrace.infrastructure.connectors import milestones
 from headrace.infrastructure.connectors.mysql_columns import ticked
-from headrace.infrastructure.connectors.mysql_connection import ReachedMySQL, asked
+from headrace.infrastructure.connectors.mysql_connection import ReachedMySQL
 from headrace.infrastructure.connectors.mysql_faults import mysql_faults
-from headrace.infrastructure.connectors.mysql_merge_sql import MySQLHistory, MySQLMerge
 from headrace.infrastructure.connectors.mysql_source import MySQLSource
-from headrace.infrastructure.connectors.mysql_types import MOST_SCALE, TEXT, is_text, literal_cell, mysql_type, takes
+from headrace.infrastructure.connectors.mysql_table import (
+    LONGEST_NAME,
+    SETTINGS,
+    MySQLDatabase,
+    MySQLTable,
+    refuse_what_is_no_number,
+)
+from headrace.infrastructure.connectors.mysql_types import MOST_SCALE
 from headrace.infrastructure.connectors.server_sink import ServerSink
 from headrace.infrastructure.connectors.snapshots import copied_arrow
-from headrace.infrastructure.connectors.staged_rows import INCOMING, incoming_rows, scalar
-from headrace.infrastructure.duckdb_connection import Connection
-from headrace.infrastructure.sql_text import literal, quoted, quoted_list
+from headrace.infrastructure.connectors.staged_rows import incoming_rows
 
 if TYPE_CHECKING:
     import pymysql
-
-LOCK_SECONDS = 60
-_LONGEST_NAME = 64
-#: The modes of our own sessions: names and texts are written as everywhere else, and what does not fit is refused, not cut.
-_MODES = "ANSI_QUOTES,NO_BACKSLASH_ESCAPES,STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION"
-#: Whoever waited for another must see what that one wrote in its ledger and its fences, and not the state before.
-_SETTINGS = (
-    f"SET SESSION sql_mode = '{_MODES}', SESSION time_zone = '+00:00'",
-    f"SET SESSION innodb_lock_wait_timeout = {LOCK_SECONDS}, SESSION lock_wait_timeout = {LOCK_SECONDS}",
-    "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-)
-#: The length of a statement that inserts rows, at most, and how many rows are printed at a time. A key on text has so many characters.
-_STATEMENT = 1 << 20
-_ROWS = 5_000
-_KEY_CHARACTERS = 191
 
 
 class MySQLSink(ReachedMySQL, ServerSink):
@@ -64,8 +49,8 @@ class MySQLSink(ReachedMySQL, ServerSink):
         if self.table.count(".") > 1:
             yield f"`{self.table}` is not the name of a table: write `table` or `database.table`"
         for name in (*self.table.split("."), *schema.names, *self.history):
-            if len(name) > _LONGEST_NAME or name != name.rstrip(" "):
-                yield f"`{name}` cannot be a name in MySQL: it has more than {_LONGEST_NAME} characters, or ends in a space"
+            if len(name) > LONGEST_NAME or name != name.rstrip(" "):
+                yield f"`{name}` cannot be a name in MySQL: it has more than {LONGEST_NAME} characters, or ends in a space"
         for column in schema:
             if isinstance(column.type, Decimal) and column.type.scale > MOST_SCALE:
                 yield f"`{column.name}` is {column.type}, and MySQL has at most {MOST_SCALE} digits behind the point; cast it"
@@ -85,13 +70,20 @@ class MySQLSink(ReachedMySQL, ServerSink):
     def publish(self, project: Path, staged: Staged, checkpoint: Checkpoint) -> Publication:
         shown = self.target(project)
         with incoming_rows(staged, self.key) as rows:
-            _refuse_what_is_no_number(rows, staged.schema)
+            refuse_what_is_no_number(rows, staged.schema)
             milestones.reached("about to publish")
             with self._faults(shown), self._connect() as connection:
-                db = _Table(connection, self.table, shown, rows, staged.schema, self.key)
+                db = MySQLTable(connection, self.table, shown, rows, staged.schema, self.key)
                 db.alone()
                 db.prepare()
                 return self._publish_on(connection, db, staged, checkpoint, shown)
+
+    def outlet(self, project: Path, stream: str, schema: Schema) -> Outlet:
+        from headrace.infrastructure.connectors.streams.mysql_outlet import OpenMySQL
+        from headrace.infrastructure.connectors.streams.table_outlet import TableOutlet
+
+        shown = self.target(project)
+        return TableOutlet(self, stream, schema, shown, OpenMySQL(self._connect, self, schema, shown))
 
     def _faults(self, shown: str) -> AbstractContextManager[None]:
         return mysql_faults(shown)
@@ -99,161 +91,9 @@ class MySQLSink(ReachedMySQL, ServerSink):
     @contextmanager
     def _connect(self) -> Iterator[pymysql.Connection[Any]]:
         with self.connect() as connection:
-            for setting in _SETTINGS:
+            for setting in SETTINGS:
                 connection.query(setting)
             yield connection
 
-    def _there(self, connection: pymysql.Connection[Any]) -> _Database:
-        return _Database(connection, self.table, self.target(Path()))
-
-
-@dataclass
-class _Database:
-    """The table with its ledger and fences on a connection."""
-
-    connection: pymysql.Connection[Any]
-    table_name: str
-    shown: str
-
-    def __post_init__(self) -> None:
-        database, _, self.bare = self.table_name.rpartition(".")
-        self.database = database or str(asked(self.connection, "SELECT coalesce(database(), '')")[0][0])
-        if not self.database:
-            raise NonRetryableError(
-                f"{self.shown}: no database is named", hint="name it in the address, or write `database.table`"
-            )
-        self.table = self._beside(self.bare)
-        self.ledger = LedgerTable(self, self._beside(ledger_table.NAME), self.bare, TEXT)
-        self.fences = FenceTable(self, self._beside(fence_table.NAME), self.bare, TEXT)
-
-    def alone(self) -> None:
-        """Be the only one who publishes to this database until the connection is closed."""
-        name = literal(f"headrace {self.database}"[:_LONGEST_NAME])
-        if self.rows(f"SELECT GET_LOCK({name}, {LOCK_SECONDS})")[0][0] != 1:
-            raise RetryableError(f"{self.shown}: another publication is under way", hint="run again when it is done")
-
-    def run(self, statement: str) -> int:
-        with self.connection.cursor() as cursor:
-            cursor.execute(statement)
-            return max(0, int(cursor.rowcount))
-
-    def rows(self, query: str) -> Sequence[Sequence[Any]]:
-        return asked(self.connection, query)
-
-    def has(self, table: str) -> bool:
-        return self._columns_of(table) is not None
-
-    def columns(self) -> Mapping[str, str] | None:
-        return self._columns_of(self.bare)
-
-    def _columns_of(self, table: str) -> Mapping[str, str] | None:
-        where = f"table_schema = {literal(self.database)} AND table_name = {literal(table)}"
-        found = self.rows(
-            f"SELECT column_name, column_type FROM information_schema.columns WHERE {where} ORDER BY ordinal_position"
-        )
-        return {str(name): str(kind) for name, kind in found} or None
-
-    def _beside(self, table: str) -> str:
-        return f"{quoted(self.database)}.{quoted(table)}"
-
-
-@dataclass
-class _Table(_Database):
-    """The table in a transaction, and the staged rows on a connection of DuckDB."""
-
-    incoming: Connection
-    schema: Schema
-    key: Sequence[str]
-    distinct: str = ""
-    defining_commits: bool = True
-
-    def prepare(self) -> None:
-        """Make sure of what the publication stands on."""
-        self.ledger.create()
-        where = f"table_schema = {literal(self.database)} AND table_name = {literal(self.bare)}"
-        engines = self.rows(f"SELECT engine FROM information_schema.tables WHERE {where}")
-        if engines and str(engines[0][0]).lower() != "innodb":
-            hint = f"ALTER TABLE {self.bare} ENGINE = InnoDB"
-            raise NonRetryableError(f"{self.shown}: tables of the engine {engines[0][0]} know no transactions", hint=hint)
-
-    def merging(self, target: str, incoming: str, columns: Sequence[str], key: Sequence[str], distinct: str) -> MySQLMerge:
-        return MySQLMerge(target, incoming, columns, key, distinct, self._texts)
-
-    def versioning(
-        self, target: str, incoming: str, columns: Sequence[str], key: Sequence[str], distinct: str, at: str,
-        valid_from: str, valid_to: str, is_current: str,
-    ) -> MySQLHistory:  # fmt: skip
-        return MySQLHistory(target, incoming, columns, key, distinct, at, valid_from, valid_to, is_current, self._texts)
-
-    @property
-    def _texts(self) -> frozenset[str]:
-        return frozenset(c.name for c in self.schema if is_text(c.type))
-
-    def accepts(self, there: str, kind: DataType) -> bool:
-        return takes(there, kind)
-
-    def type_of(self, kind: DataType) -> str:
-        return mysql_type(kind)
-
-    def instant(self, checkpoint: Checkpoint) -> str:
-        return literal(checkpoint.at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f"))
-
-    def load(self) -> int:
-        return self._fill(self.table)
-
-    def stage(self) -> str:
-        columns = ", ".join(f"{quoted(c.name)} {self.type_of(c.type)}" for c in self.schema)
-        incoming = self._beside(INCOMING)
-        self.run(f"CREATE TEMPORARY TABLE {incoming} ({columns}, KEY ({self._indexed(self.key)})) ENGINE = InnoDB")
-        self._fill(incoming)
-        return incoming
-
-    def create_index(self, name: str, columns: Iterable[str]) -> None:
-        columns = tuple(columns)
-        where = (
-            f"table_schema = {literal(self.database)} AND table_name = {literal(self.bare)} AND index_name = {literal(name)}"
-        )
-        if not self.rows(f"SELECT 1 FROM information_schema.statistics WHERE {where} LIMIT 1"):
-            self.run(f"CREATE INDEX {quoted(name)} ON {self.table} ({self._indexed(columns)})")
-
-    def _indexed(self, columns: Sequence[str]) -> str:
-        """Columns of an index; of long ones only the beginning can be in it."""
-        there = self._columns_of(self.bare) or {}
-        kinds = {c.name: mysql_type(c.type) for c in self.schema} | dict(there)
-        long = {name for name, kind in kinds.items() if any(word in kind.lower() for word in ("text", "blob", "json"))}
-        share = max(1, _KEY_CHARACTERS * 4 // max(1, 4 * len(columns)))
-        return ", ".join(quoted(c) + (f"({share})" if c in long else "") for c in columns)
-
-    def _fill(self, table: str) -> int:
-        """Insert the staged rows, many with each statement."""
-        cells = " || ',' || ".join(map(literal_cell, self.schema))
-        self.incoming.execute(f"SELECT '(' || {cells} || ')' FROM {INCOMING}")
-        head = f"INSERT INTO {table} ({quoted_list(self.schema.names)}) VALUES "
-        count = 0
-        while printed := self.incoming.fetchmany(_ROWS):
-            values: list[str] = []
-            size = 0
-            for (row,) in printed:
-                values.append(row)
-                size += len(row)
-                if size >= _STATEMENT:
-                    count += self._insert(head, values)
-                    values, size = [], 0
-            if values:
-                count += self._insert(head, values)
-        return count
-
-    def _insert(self, head: str, values: Sequence[str]) -> int:
-        return int(self.connection.query(head + ",".join(values)))
-
-
-def _refuse_what_is_no_number(rows: Connection, schema: Schema) -> None:
-    """MySQL has no NaN and no infinity."""
-    for column in schema:
-        if isinstance(column.type, Float):
-            name = quoted(column.name)
-            if count := scalar(rows, f"SELECT count(*) FROM {INCOMING} WHERE NOT isfinite({name})"):
-                hint = f"make it null before: `derive: {{{column.name}: case when is_finite({column.name}) then {column.name} end}}`"
-                raise NonRetryableError(
-                    f"`{column.name}` is NaN or infinite in {count:,} rows, which MySQL cannot store", hint=hint
-                )
+    def _there(self, connection: pymysql.Connection[Any]) -> MySQLDatabase:
+        return MySQLDatabase(connection, self.table, self.target(Path()))

@@ -16,6 +16,7 @@ from headrace.business.inside import HeldInside, StagedTable
 from headrace.business.model.schema import Schema
 from headrace.business.model.types import DataType, Enum, Json, List, String, Struct
 from headrace.business.ports import Checkpoint, Publication, Staged
+from headrace.business.streams.state import Outlet
 from headrace.errors import NonRetryableError, RetryableError
 from headrace.infrastructure.connectors import milestones
 from headrace.infrastructure.connectors.postgres_connection import ReachedPostgres
@@ -95,6 +96,13 @@ class PostgresSink(ReachedPostgres, ServerSink):
                 db = CopiedInto(connection, self.table, staged.schema, rows)
                 db.prepare()
                 return self._publish_on(connection, db, staged, checkpoint, shown)
+
+    def outlet(self, project: Path, stream: str, schema: Schema) -> Outlet:
+        from headrace.infrastructure.connectors.streams.postgres_outlet import OpenPostgres
+        from headrace.infrastructure.connectors.streams.table_outlet import TableOutlet
+
+        shown = self.target(project)
+        return TableOutlet(self, stream, schema, shown, OpenPostgres(self.address, self.table, schema, self.key, shown))
 
     def lies_in(self, database: str) -> bool:
         with postgres_faults(self.target(Path())), self._connect() as connection:

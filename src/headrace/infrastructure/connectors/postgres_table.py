@@ -66,6 +66,14 @@ class PostgresDatabase:
         )
         return {str(name): str(kind) for name, kind in found}
 
+    def types_of(self, table: str) -> Mapping[str, tuple[str, str]]:
+        """The type and the category of the type of each column."""
+        found = self.rows(
+            "SELECT attname, format_type(atttypid, atttypmod), typcategory::text FROM pg_attribute JOIN pg_type t ON t.oid = atttypid "
+            f"WHERE attrelid = {literal(table)}::regclass AND attnum > 0 AND NOT attisdropped"
+        )
+        return {str(name): (str(kind), str(category)) for name, kind, category in found}
+
     def _beside(self, table: str) -> str:
         return f"{quoted(self.schema)}.{quoted(table)}"
 
@@ -142,24 +150,16 @@ class InsertedInto(PostgresTable):
 
     def stage(self) -> str:
         """Where the types are the same, the staged table itself will do."""
-        here, there = self._types(self.source.table), self._types(self.table)
+        here, there = self.types_of(self.source.table), self.types_of(self.table)
         if all(here[name][0] == there[name][0] for name in self.staged.names):
             self.run(f"ANALYZE {self.source.table}")
             return self.source.table
         return super().stage()
 
     def _fill(self, table: str) -> int:
-        there = self._types(self.table)
+        there = self.types_of(self.table)
         cells = ", ".join(_cell(quoted(c.name), c.type, *there[c.name]) for c in self.staged)
         return self.run(f"INSERT INTO {table} ({quoted_list(self.staged.names)}) SELECT {cells} FROM {self.source.table}")
-
-    def _types(self, table: str) -> Mapping[str, tuple[str, str]]:
-        """The type and the category of the type of each column."""
-        found = self.rows(
-            "SELECT attname, format_type(atttypid, atttypmod), typcategory::text FROM pg_attribute JOIN pg_type t ON t.oid = atttypid "
-            f"WHERE attrelid = {literal(table)}::regclass AND attnum > 0 AND NOT attisdropped"
-        )
-        return {str(name): (str(kind), str(category)) for name, kind, category in found}
 
 
 def _cell(value: str, kind: DataType, there: str, category: str) -> str:

@@ -39,6 +39,9 @@ class ServerSink(TableOptions):
     def guarantee(self) -> str:
         return "exactly once: rows and ledger change in one transaction, and readers see the state before it until it commits"
 
+    def stream_guarantee(self) -> str:
+        return "exactly once: the rows of a checkpoint and its number change in one transaction, by which one that comes again is known"
+
     def ledger(self, project: Path) -> Sequence[Checkpoint]:
         with self._faults(self.target(project)), self._connect() as connection:
             db = self._there(connection)

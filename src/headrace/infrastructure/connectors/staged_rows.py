@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from headrace.business.model.schema import Schema
 from headrace.business.ports import Staged
@@ -18,11 +18,15 @@ from headrace.infrastructure.connectors.duckdb_types import duckdb_type
 from headrace.infrastructure.duckdb_connection import Connection, connect
 from headrace.infrastructure.sql_text import literal, quoted, quoted_list
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 #: What a sink may hold in memory before DuckDB spills to disk.
 MEMORY = "1GB"
 
 #: The name under which the staged rows are found.
 INCOMING = "incoming"
+_ARRIVED = "arrived"
 
 
 @contextmanager
@@ -55,8 +59,18 @@ def define_incoming(con: Connection, staged: Staged) -> None:
 
 
 def select_staged(staged: Staged) -> str:
-    columns = ", ".join(f"CAST({quoted(c.name)} AS {duckdb_type(c.type)}) AS {quoted(c.name)}" for c in staged.schema)
-    return f"SELECT {columns} FROM {parquet(staged.files)}" if staged.files else empty(staged.schema)
+    return _typed(staged.schema, parquet(staged.files)) if staged.files else empty(staged.schema)
+
+
+def define_arrived(con: Connection, rows: pa.Table, schema: Schema) -> None:
+    """Make rows of Arrow known as `incoming`, as long as the connection lives."""
+    con.register(_ARRIVED, rows)
+    con.execute(f"CREATE OR REPLACE TEMP VIEW {INCOMING} AS {_typed(schema, _ARRIVED)}")
+
+
+def _typed(schema: Schema, relation: str) -> str:
+    columns = ", ".join(f"CAST({quoted(c.name)} AS {duckdb_type(c.type)}) AS {quoted(c.name)}" for c in schema)
+    return f"SELECT {columns} FROM {relation}"
 
 
 def empty(schema: Schema) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from headrace.business.inside import StagedTable
@@ -139,19 +140,22 @@ def _bring_in(
     _complete(int(db.rows(f"SELECT count(*) FROM {incoming}")[0][0]), staged)
     names = staged.schema.names
     if options.mode == "merge":
-        return _merge(db, db.merging(db.table, incoming, names, options.key, db.distinct), staged.rows, target)
+        merge = db.merging(db.table, incoming, names, options.key, db.distinct)
+        done = merged(db, merge, target)
+        return replace(done, unchanged=staged.rows - done.inserted - done.updated)
     history = db.versioning(db.table, incoming, names, options.key, db.distinct, db.instant(checkpoint), *options.history)
     if db.rows(history.count_later())[0][0]:
         raise too_late(target, checkpoint.at)
     return _versions(db, history, staged.rows, target, close=options.deleted == "close")
 
 
-def _merge(db: TableDatabase, merge: Merge, rows: int, target: str) -> Publication:
+def merged(db: TableDatabase, merge: Merge, target: str) -> Publication:
+    """Update the rows that differ, and insert those whose keys are new."""
     updated = int(db.rows(merge.count_changed())[0][0])
     if updated and (statement := merge.update_changed()):
         db.run(statement)
     inserted = db.run(merge.insert_new())
-    return Publication(target, inserted, updated, 0, rows - inserted - updated)
+    return Publication(target, inserted, updated)
 
 
 def _versions(db: TableDatabase, history: History, rows: int, target: str, *, close: bool) -> Publication:

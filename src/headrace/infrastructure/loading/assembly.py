@@ -27,7 +27,7 @@ from headrace.business.model.stream import StreamOptions, Watermark, stream_opti
 from headrace.errors import Path, Problem
 from headrace.infrastructure.catalog import Catalog
 from headrace.infrastructure.loading.contracts import ForeignContract, read_contract, read_contract_file
-from headrace.infrastructure.loading.names import completed, foreign_references, name_problem, unknown_dataset
+from headrace.infrastructure.loading.names import completed, foreign_references, is_known, name_problem, unknown_dataset
 from headrace.infrastructure.loading.options import Options, Profiles
 from headrace.infrastructure.loading.orchestration import read_orchestration
 from headrace.infrastructure.loading.parameters import values_of
@@ -183,7 +183,7 @@ class _Assembly:
         inputs = []
         for n, part in enumerate(parts):
             source = self._word(part, "from")
-            if source is not None and source not in (before := [*sources, *names[:n]]) and "sources" not in self.lost:
+            if source is not None and not is_known(source, before := [*sources, *names[:n]]) and "sources" not in self.lost:
                 self._add(unknown_dataset(source, (*part.path, "from"), before, names[n:]))
             inputs.append(source)
         return list(zip(parts, names, inputs, strict=True))
@@ -193,7 +193,7 @@ class _Assembly:
         parts, names = self._named(group, {})
         wanted = [self._word(part, key) for part in parts]
         for part, dataset in zip(parts, wanted, strict=True):
-            if dataset is not None and dataset not in datasets and not self.lost & {"sources", "steps"}:
+            if dataset is not None and not is_known(dataset, datasets) and not self.lost & {"sources", "steps"}:
                 self._add(unknown_dataset(dataset, (*part.path, key), datasets))
         return list(zip(parts, names, wanted, strict=True))
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from headrace.business.model.contract import Contract
 from headrace.business.model.schema import did_you_mean
+from headrace.business.model.windows import LATE
 from headrace.errors import Path, Problem
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,62}")
@@ -48,6 +49,11 @@ def name_problem(name: str, path: Path, taken: dict[str, Path], *, on_key: bool 
         )
     taken[name.lower()] = path
     return None
+
+
+def is_known(name: str, datasets: Sequence[str]) -> bool:
+    """Whether a dataset of that name may be there. Which steps have late rows is known when they are planned."""
+    return name.removesuffix(LATE) in datasets
 
 
 def unknown_dataset(name: str, path: Path, before: Sequence[str], later: Sequence[str] = ()) -> Problem:

@@ -251,7 +251,7 @@ def pages() -> Mapping[str, str]:
     import typer
 
     from headrace.application.cli.app import app
-    from headrace.bus import events, lifecycle
+    from headrace.bus import events, lifecycle, streams
     from headrace.infrastructure.loading import engine_matrix
 
     ours = distribution("headrace").entry_points
@@ -259,7 +259,7 @@ def pages() -> Mapping[str, str]:
         group: [e.load() for e in ours if e.group == f"headrace.{group}"] for group in ("sources", "sinks", "connections")
     }
     inside = [e for e in vars(events).values() if isinstance(e, type) and issubclass(e, events.Event) and e is not events.Event]
-    told = [*lifecycle.LIFECYCLE, *inside]
+    told = [*lifecycle.LIFECYCLE, *inside, *streams.STREAMS]
     return {
         "definition.md": definition_page(plugins["sources"], plugins["sinks"], plugins["connections"]),
         "cli.md": cli_page(typer.main.get_command(app)),

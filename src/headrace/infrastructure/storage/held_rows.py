@@ -161,7 +161,9 @@ def _path(name: str) -> str:
 
 
 def _rows(file: Path) -> str:
-    return f"read_parquet({_text(file)}, hive_partitioning = false)"
+    """The rows of a file; of a folder, which a stream leaves, those of all its files."""
+    files = f"[{', '.join(_text(part) for part in sorted(file.glob('*.parquet')))}]" if file.is_dir() else _text(file)
+    return f"read_parquet({files}, hive_partitioning = false)"
 
 
 def _text(path: Path) -> str:

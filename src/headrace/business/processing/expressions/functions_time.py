@@ -77,6 +77,7 @@ FUNCTIONS = (
     _time("epoch(value: moment) -> float64", "Seconds since the start of 1970 in UTC.", "epoch(timestamp '1970-01-02 00:00:00.5')", "86400.5"),
     _time("epoch_ms(value: moment) -> int64", "Whole milliseconds since the start of 1970 in UTC, rounded down.", "epoch_ms(timestamp '1970-01-01 00:00:01')", "1000"),
     _time("epoch_us(value: moment) -> int64", "Microseconds since the start of 1970 in UTC.", "epoch_us(timestamp '1970-01-01 00:00:01')", "1000000"),
+    _time("from_epoch_us(count: int64) -> timestamp", "The timestamp so many microseconds after the start of 1970; null outside the years 1 to 9999.", "from_epoch_us(1500000)", "timestamp '1970-01-01 00:00:01.5'", nulls="null when the argument is null or too large"),
     _time("to_timestamp(seconds: float64) -> timestamptz", "The instant so many seconds after the start of 1970 in UTC; null outside the years 1 to 9999.", "to_timestamp(1.5)", "timestamptz '1970-01-01 00:00:01.5Z'", nulls="null when the argument is null or too large"),
     _interval("years", "timestamp '2021-01-31 00:00:00'"),
     _interval("months", "timestamp '2020-02-29 00:00:00'"),

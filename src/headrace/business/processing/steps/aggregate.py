@@ -1,17 +1,23 @@
-"""The step `aggregate`: one row for each group of rows."""
+"""The step `aggregate`: one row for each group of rows, or for each group and window of time."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import ClassVar
+from datetime import timedelta
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from headrace.business.model.durations import Duration
 from headrace.business.model.plugin import Plugin
 from headrace.business.model.schema import Schema, did_you_mean
+from headrace.business.model.types import Date, Timestamp
+from headrace.business.model.windows import Emit, EventWindow
 from headrace.business.processing.expressions.ir import Aggregate, ColumnRef, Expr
-from headrace.business.processing.relation import GroupBy, Relation, columns_of
+from headrace.business.processing.relation import Dataset, GroupBy, Relation, columns_of
+from headrace.business.processing.stateful import Groups, Span, Stateful
+from headrace.business.processing.steps.event_windows import CLOSED, in_batch, microseconds, windowed_schema
 from headrace.business.processing.steps.findings import Findings
 from headrace.business.processing.steps.options import Expression, Name, Names
 from headrace.business.processing.steps.projection import ref
@@ -24,11 +30,21 @@ class AggregateStep(Plugin):
     """Gives one row for each group of equal values (nulls are equal here), with measures over its rows; one row in all
     when there is no `by`.
 
+    With a `window`, rows are grouped by time as well, and the result begins with the columns `window_start` and `window_end`: a
+    window holds the rows from its start on and before its end. Rows without a time are in no window. A stream gives out a window when
+    the watermark has passed its end, and `lateness` more; rows that come for closed windows alone are in the dataset
+    `<name of the step>.late`.
+    With `emit: change` it gives out every group that has changed at each checkpoint, with `both` also when the window closes,
+    which the column `window_closed` says. Without a window a stream needs `emit: change`: there is no end to wait for.
+
     ```yaml
     - aggregate:
         by: [carrier, origin]
         measures: {flights: count(*), late: count(*) filter (where dep_delay > 15), mean_delay: avg(dep_delay)}
     - aggregate: {by: {month: "date_trunc('month', time_hour)"}, measures: {miles: sum(distance)}}
+    - aggregate: {window: {tumbling: 10 minutes, on: time_hour}, by: [origin], measures: {flights: count(*)}}
+    - aggregate: {window: {sliding: 1 hour, every: 10 minutes, on: time_hour}, measures: {flights: count(*)}, lateness: 30 seconds}
+    - aggregate: {window: {session: 2 hours, on: time_hour}, by: [tailnum], measures: {flights: count(*)}, emit: both}
     ```
     """
 
@@ -37,6 +53,13 @@ class AggregateStep(Plugin):
     by: Mapping[Name, Expression] | Names = Field((), description="The columns that make a group, or expressions by name")
     measures: Mapping[Name, Expression] = Field(
         default_factory=dict, description="By name, an expression with aggregates such as `sum(distance)`"
+    )
+    window: EventWindow | None = Field(None, description="Windows of event time, each a group of its own")
+    lateness: Duration = Field(
+        timedelta(), description="In a stream: how much longer than the watermark says rows of a window are waited for"
+    )
+    emit: Emit | None = Field(
+        None, description="In a stream, when rows are given out: on `close` of the window, on `change`, or `both`"
     )
 
     def apply(self, inputs: Mapping[str, Relation]) -> Relation:
@@ -47,9 +70,51 @@ class AggregateStep(Plugin):
             )
         keys = self._keys(below.schema, findings)
         measures = read_measures(self.measures, below.schema, keys, findings, "measures")
-        findings.distinct(((name, ("measures", name)) for name in self.measures), taken=keys)
+        span = self._span(below, findings)
+        added = [] if span is None else [span.start, span.end, *([CLOSED] if self.emit == "both" else [])]
+        findings.distinct(((name, ("measures", name)) for name in self.measures), taken=[*added, *keys])
+        findings.distinct(((name, ("window",)) for name in added), taken=keys)
+        self._demand_sense(findings)
         findings.settle()
-        return group(below, keys, measures)
+        plain = group(below, keys, measures)
+        if span is None and self.emit is None:
+            return plain
+        groups = Groups(below, plain.keys, plain.measures, span, self.emit or "close", _whole(self.lateness))
+        if span is None:
+            return Stateful(plain.schema, plain, groups)
+        schema = windowed_schema(groups, span, plain.schema)
+        return Stateful(schema, in_batch(groups, span, schema), groups)
+
+    def _demand_sense(self, findings: Findings) -> None:
+        if self.window is None and self.lateness:
+            findings.add("without a window nothing is late", "lateness", hint="say `window: {tumbling: ...}`, or leave it out")
+        if self.window is None and self.emit in ("close", "both"):
+            hint = "say `emit: change`, or give it a `window`"
+            findings.add(f"`emit: {self.emit}` needs a window that closes", "emit", hint=hint)
+
+    def _span(self, below: Relation, findings: Findings) -> Span | None:
+        window = self.window
+        if window is None:
+            return None
+        name = window.on or (below.time if isinstance(below, Dataset) else None)
+        if name is None:
+            findings.add(
+                "say which column has the time", "window", hint="for example `on: at`, or give the source a `watermark`"
+            )
+            return None
+        on = findings.column(below.schema, name, "window", "on")
+        if on is None:
+            return None
+        if not isinstance(on.type, Timestamp | Date):
+            hint = "choose a timestamp or a date, or cast it before"
+            findings.add(f"`{on.name}` is of type {on.type}, which is no time", "window", "on", hint=hint)
+        length = window.tumbling or window.sliding or window.session or timedelta()
+        kind: Literal["tumbling", "sliding", "session"] = (
+            "tumbling" if window.tumbling else "sliding" if window.sliding else "session"
+        )
+        zone = isinstance(on.type, Timestamp) and on.type.zone
+        every = window.every or length
+        return Span(kind, microseconds(ref(on)), _whole(length), _whole(every), window.start, window.end, zone)
 
     def _keys(self, schema: Schema, findings: Findings) -> dict[str, Expr]:
         if not isinstance(self.by, Mapping):
@@ -86,6 +151,10 @@ def group(below: Relation, keys: Mapping[str, Expr], measures: Mapping[str, Expr
     return GroupBy(
         Schema(tuple(replace(c, nullable=False) if c.name in never_null else c for c in schema)), below, pairs, measured
     )
+
+
+def _whole(length: timedelta) -> int:
+    return length // timedelta(microseconds=1)
 
 
 def _bare(expression: Expr) -> Iterator[str]:

@@ -6,7 +6,7 @@ as text is kept only for rows that broke something. A mask has a bit for each ru
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from headrace.business.model.contract import OnViolation
 from headrace.business.model.types import String
@@ -31,21 +31,25 @@ class Checked:
 
     def create(self, relation: str) -> str:
         """The statement that reads `relation` once and leaves the checked table."""
+        columns = [f"{identifier(n)} AS {stored(n)}" if n.lower() == "rowid" else stored(n) for n in self.kept]
+        return f"CREATE TABLE {self.table} AS\n" + self.judged(relation, [*columns, '"_file" AS "#file"'], ["_file"])
+
+    def judged(self, relation: str, columns: Sequence[str], beside: Sequence[str] = ()) -> str:
+        """The query of these columns of the rows of `relation`, with masks, and the text of those that broke something. What is to be
+        passed on from there is named `beside` the columns of the data."""
         printer = ExpressionPrinter()
         cells = self.source.contract.cells
         arriving = [f"{identifier(name)} AS {identifier(raw(name))}" for name in self.source.contract.raw_columns]
         tidied = [f"{printer.sql(c.tidied)} AS {identifier(tidy(c.column.name))}" for c in cells if c.tidied is not None]
         typed = [f"{printer.sql(cell.value)} AS {identifier(cell.column.name)}" for cell in cells]
         masks = [f"{self._mask(i, printer)} AS {mask}" for i, mask in enumerate(self.masks)]
-        columns = [f"{identifier(n)} AS {stored(n)}" if n.lower() == "rowid" else stored(n) for n in self.kept]
-        kept = [*columns, *self.masks, f'{self._raw_text()} AS "#raw"', '"_file" AS "#file"']
+        verdicts = [*self.masks, f'{self._raw_text()} AS "#raw"']
         return (
-            f"CREATE TABLE {self.table} AS\n"
-            f"SELECT {_lines(kept)}\nFROM (\n"
+            f"SELECT {_lines([*columns, *verdicts])}\nFROM (\n"
             f"SELECT {_lines(['*', *masks])}\nFROM (\n"
             f"SELECT {_lines(['*', *typed])}\nFROM (\n"
             f"SELECT {_lines(['*', *tidied])}\nFROM (\n"
-            f"SELECT {_lines([*arriving, '_file'])}\nFROM {relation}\n))))"
+            f"SELECT {_lines([*arriving, *beside])}\nFROM {relation}\n))))"
         )
 
     def _mask(self, number: int, printer: ExpressionPrinter) -> str:
@@ -72,12 +76,17 @@ class Checked:
         parts = []
         for number, mask in enumerate(self.masks):
             rules = self.rules[number * BITS : (number + 1) * BITS]
-            bits = sum(1 << bit for bit, rule in enumerate(rules) if rule.action in actions)
+            bits = self.bits(number, actions)
             if bits == (1 << len(rules)) - 1:
                 parts.append(f"{mask} <> 0")
             elif bits:
                 parts.append(f"({mask} & {bits}) <> 0")
         return f"({' OR '.join(parts)})" if parts else "false"
+
+    def bits(self, number: int, actions: Collection[OnViolation]) -> int:
+        """The bits of a mask that stand for rules with one of these consequences."""
+        rules = self.rules[number * BITS : (number + 1) * BITS]
+        return sum(1 << bit for bit, rule in enumerate(rules) if rule.action in actions)
 
     def reasons(self) -> str:
         """A list of the names of the rules that a row broke, in the order of the contract."""

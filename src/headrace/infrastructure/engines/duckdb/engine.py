@@ -13,6 +13,7 @@ from headrace.business.inside import StagedTable
 from headrace.business.model.types import DataType
 from headrace.business.ports import Scan, Staged
 from headrace.business.processing.plan import Plan
+from headrace.business.streams.engine import StreamSession
 from headrace.errors import Problem, StagingLost
 from headrace.infrastructure.engines.duckdb.spare import Spare
 
@@ -82,6 +83,11 @@ class DuckDBEngine:
         from headrace.infrastructure.engines.duckdb.session import DuckDBSession
 
         return DuckDBSession(plan, workspace, project, self.limits, self._spare)
+
+    def stream(self, plan: Plan, workspace: Path, project: Path) -> StreamSession:
+        from headrace.infrastructure.engines.duckdb.stream import DuckDBStream
+
+        return DuckDBStream(plan, workspace, project, self.limits, self._spare)
 
     def _open(self) -> Connection:
         from headrace.infrastructure.engines.duckdb.connection import opened

@@ -295,6 +295,7 @@ TABLE: dict[str, Lowering] = {
     "strptime": _strptime, "strftime": "strftime({0}, {1})", "at_time_zone": _at_time_zone,
     "epoch": _on_utc("epoch({0})"), "epoch_us": "epoch_us({0})",
     "epoch_ms": "(epoch_us({0}) // 1000 - CASE WHEN epoch_us({0}) % 1000 < 0 THEN 1 ELSE 0 END)",
+    "from_epoch_us": "CASE WHEN {0} BETWEEN -62135596800000000 AND 253402300799999999 THEN make_timestamp({0}) END",
     "to_timestamp": "CASE WHEN {0} BETWEEN -62135596800 AND 253402300799.999999 THEN to_timestamp({0}) END",
     **{f"to_{unit}": _calendar(unit) for unit in ("years", "months", "weeks", "days")},
     **{f"to_{unit}": f"to_{unit}({{0}})" for unit in ("hours", "minutes", "seconds")},

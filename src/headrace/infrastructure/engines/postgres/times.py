@@ -114,6 +114,8 @@ TIMES: dict[str, Lowering] = {
     "strptime": _strptime, "strftime": _strftime, "at_time_zone": _at_time_zone,
     "epoch": _on_clock("CAST(extract(epoch FROM {}) AS double precision)"), "epoch_us": _on_clock(_MICROSECONDS),
     "epoch_ms": _on_clock("CAST(floor(extract(epoch FROM {}) * 1000) AS bigint)"),
+    "from_epoch_us": "CASE WHEN {0} BETWEEN -62135596800000000 AND 253402300799999999 THEN timestamp '1970-01-01 00:00:00' "
+    "+ {0} / 1000000 * interval '1 second' + {0} % 1000000 * interval '1 microsecond' END",
     "to_timestamp": "CASE WHEN {0} BETWEEN -62135596800 AND 253402300799.999999 THEN to_timestamp({0}) END",
     **{f"to_{unit}": f"make_interval({unit} => CAST({{0}} AS integer))" for unit in ("years", "months", "weeks", "days")},
     **{f"to_{unit}s": f"(CAST({{0}} AS double precision) * interval '1 {unit}')" for unit in ("hour", "minute", "second")},

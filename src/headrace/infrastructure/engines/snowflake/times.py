@@ -58,5 +58,6 @@ TIMES: dict[str, Lowering] = {
     "last_day": "LAST_DAY(CAST({0} AS DATE))",
     "epoch": lambda e, args: f"(CAST({_microseconds(e, args)} AS FLOAT) / 1000000)",
     "epoch_us": lambda e, args: as_result(_microseconds(e, args), e),
+    "from_epoch_us": "CASE WHEN {0} BETWEEN -62135596800000000 AND 253402300799999999 THEN TO_TIMESTAMP_NTZ({0}, 6) END",
     "epoch_ms": lambda e, args: as_result(f"FLOOR({_microseconds(e, args)} * CAST('0.001' AS NUMBER(3, 3)))", e),
 }  # fmt: skip

@@ -153,6 +153,8 @@ TIMES: dict[str, Lowering] = {
     "epoch": _on_clock("(CAST(unix_micros(CAST({} AS TIMESTAMP)) AS DOUBLE) / 1000000D)"),
     "epoch_us": _on_clock("unix_micros(CAST({} AS TIMESTAMP))"),
     "epoch_ms": _on_clock("CAST(floor(unix_micros(CAST({} AS TIMESTAMP)) / 1000BD) AS BIGINT)"),
+    "from_epoch_us":
+        "CASE WHEN {0} BETWEEN -62135596800000000 AND 253402300799999999 THEN CAST(timestamp_micros({0}) AS TIMESTAMP_NTZ) END",
     "to_timestamp":
         "CASE WHEN {0} BETWEEN -62135596800 AND 253402300799.999999D THEN timestamp_micros(CAST(rint({0} * 1000000D) AS BIGINT)) END",
     "to_years": _interval(0), "to_months": _interval(1), "to_weeks": _interval(2), "to_days": _interval(3),

@@ -24,6 +24,7 @@ from headrace.business.processing.relation import (
     Sample,
     Sort,
 )
+from headrace.business.processing.stateful import Stateful
 from headrace.infrastructure.engines.sql.block import Block, Columns, RowHash, SourceColumn, captures, is_column
 
 
@@ -165,4 +166,5 @@ _CLAUSES: Mapping[type[Relation], Callable[[Block, Any], Block | None]] = {
     Distinct: _distinct,
     Sort: _sort,
     Limit: _limit,
+    Stateful: lambda below, _: below,  # a batch has all rows at hand
 }

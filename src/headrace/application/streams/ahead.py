@@ -1,0 +1,91 @@
+"""Reads ahead of the work: a thread that polls a feed and reads rows out of messages while those before are worked in. Bounded."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Mapping, Sequence
+
+from headrace.business.ports import Position
+from headrace.business.streams.messages import Decoded, Feed, MessageReader, Messages
+from headrace.errors import HeadraceError
+
+#: How many polls may lie ready.
+DEPTH = 2
+
+Read = tuple[Messages, Decoded]
+
+
+class Ahead:
+    """A feed that is read ahead. What a poll raises is raised by `take`, in its place between what was polled before and after it."""
+
+    def __init__(self, feed: Feed, reader: MessageReader, most: int, wait_seconds: float) -> None:
+        self.feed, self.reader, self.most, self.wait_seconds = feed, reader, most, wait_seconds
+        self._ready: queue.Queue[Sequence[Read] | BaseException] = queue.Queue(DEPTH)
+        self._turn = threading.Lock()
+        self._closed = threading.Event()
+        self._go_on = threading.Event()
+        self._go_on.set()
+        self._drained = False
+        self._thread = threading.Thread(target=self._read_on, name="headrace-intake", daemon=True)
+        self._thread.start()
+
+    def take(self, wait_seconds: float) -> Sequence[Read]:
+        """What was read since the last time, or nothing after a wait. Raises what reading raised; to take again tries again."""
+        self._go_on.set()
+        try:
+            found = self._ready.get(timeout=max(wait_seconds, 0.001))
+        except queue.Empty:
+            return ()
+        if isinstance(found, BaseException):
+            raise found
+        return found
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether nothing can come any more, and all that came was taken."""
+        return self._drained and self._ready.empty()
+
+    def partitions(self) -> Sequence[str]:
+        with self._turn:
+            return self.feed.partitions()
+
+    def lag(self) -> Mapping[str, int | None]:
+        with self._turn:
+            return self.feed.lag()
+
+    def acknowledge(self, positions: Mapping[str, Position]) -> None:
+        with self._turn:
+            self.feed.acknowledge(positions)
+
+    def close(self) -> None:
+        self._closed.set()
+        self._go_on.set()
+        while self._thread.is_alive():
+            self._make_room()
+            self._thread.join(0.01)
+        self.feed.close()
+
+    def _read_on(self) -> None:
+        while not self._closed.is_set():
+            try:
+                with self._turn:
+                    polled = self.feed.poll(self.most, self.wait_seconds)
+                    ended = not polled and self.feed.exhausted
+                found = [(messages, self.reader.read(messages)) for messages in polled if len(messages)]
+            except BaseException as error:  # noqa: BLE001 - whoever takes raises it
+                self._go_on.clear()
+                self._ready.put(error)
+                if not isinstance(error, HeadraceError):
+                    return
+                self._go_on.wait()
+                continue
+            if found:
+                self._ready.put(found)
+            if ended:
+                self._drained = True
+                return
+
+    def _make_room(self) -> None:
+        while not self._ready.empty():
+            self._ready.get_nowait()

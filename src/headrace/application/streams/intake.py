@@ -1,0 +1,140 @@
+"""Takes messages in: polls a feed, reads rows out of them, and puts facts about the message beside each row. Not what rows mean."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from headrace.application.streams.ahead import Ahead
+from headrace.business.model.stream import StreamOptions, Watermark
+from headrace.business.ports import Position
+from headrace.business.processing.plan import PlannedSource
+from headrace.business.streams.engine import Arrived
+from headrace.business.streams.messages import DeadLetter, Decoded, Messages, MessageSource, Sharing, Start, facts
+from headrace.business.streams.watermarks import Watermarks, Woken
+from headrace.records import record
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@record
+class Taken:
+    """The rows of some messages of one partition, those that could not be read, and what was heard of the partition."""
+
+    arrived: Arrived
+    messages: int
+    bytes: int
+    last: Position
+    dead: tuple[DeadLetter, ...] = ()
+    woken: Woken | None = None
+
+
+class Intake:
+    """One source of messages, open. `positions` is how far each partition was given out."""
+
+    feed: Ahead
+
+    def __init__(self, planned: PlannedSource, plugin: Any, watermark: Watermark | None, project: Path) -> None:
+        self.name, self.planned, self.project = planned.name, planned, project
+        self.source: MessageSource = plugin
+        self.positions: dict[str, Position] = {}
+        self.idle_after = watermark.idle.total_seconds() if watermark and watermark.idle else None
+        self.watermarks = Watermarks(_micros(watermark)) if watermark else None
+        self._facts: Mapping[str, Any] = dict(plugin.columns)
+        self._columns = [c.name for c in planned.scan.schema if c.name not in self._facts]
+        self._reader = plugin.format.reader(planned.scan.schema.select(self._columns), project)
+        self._heard: dict[str, float] = {}
+        self._idle: set[str] = set()
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Go on where an epoch was saved."""
+        self.positions = {partition: Position(p) for partition, p in saved["positions"].items()}
+        self._idle = set(saved.get("idle", ()))
+        if self.watermarks is not None and saved.get("watermarks"):
+            self.watermarks = Watermarks(self.watermarks.delay, saved["watermarks"])
+
+    def saved(self) -> dict[str, Any]:
+        return {
+            "positions": dict(self.positions),
+            "idle": sorted(self._idle),
+            "watermarks": self.watermarks.saved() if self.watermarks else None,
+        }
+
+    def open(self, sharing: Sharing, start: Start | None, options: StreamOptions) -> None:
+        feed = self.source.feed(self.project, sharing, self.positions, start)
+        self._heard = dict.fromkeys(feed.partitions(), time.monotonic())
+        self.feed = Ahead(feed, self._reader, options.rows, options.wait.total_seconds())
+
+    def poll(self, wait_seconds: float) -> Iterator[Taken]:
+        """What has come since the last time, partition by partition."""
+        for messages, decoded in self.feed.take(wait_seconds):
+            yield self._taken(messages, decoded)
+
+    def advance(self) -> int | None:
+        """The horizon of this source now; None where it has none."""
+        if self.watermarks is None:
+            return None
+        if self.feed.exhausted:
+            return self.watermarks.end()
+        partitions = self.feed.partitions()
+        self._fall_idle(partitions)
+        return self.watermarks.advance(partitions, self._idle)
+
+    def _fall_idle(self, partitions: Any) -> None:
+        now = time.monotonic()
+        for partition in partitions:
+            heard = self._heard.setdefault(partition, now)
+            if self.idle_after is not None and now - heard > self.idle_after:
+                self._idle.add(partition)
+
+    def _taken(self, messages: Messages, decoded: Decoded) -> Taken:
+        partition = messages.partition
+        woken = self._wake(messages) if partition in self._idle else None
+        self._heard[partition] = time.monotonic()
+        own = self.watermarks.own(partition) if self.watermarks else None
+        horizon = self.watermarks.horizon if self.watermarks else None
+        positions = messages.positions if decoded.origins is None else messages.positions.take(decoded.origins)
+        rows = self._with_facts(messages, decoded)
+        arrived = Arrived(self.name, partition, rows, positions, own, horizon)
+        self.positions[partition] = messages.last
+        dead = tuple(_dead(messages, found.message, found.reason, found.detail) for found in decoded.unreadable)
+        return Taken(arrived, len(messages), messages.payloads.nbytes, messages.last, dead, woken)
+
+    def _wake(self, messages: Messages) -> Woken | None:
+        self._idle.discard(messages.partition)
+        if self.watermarks is None or self.watermarks.horizon is None:
+            return None
+        return Woken(messages.partition, str(messages.positions[0].as_py()), self.watermarks.horizon)
+
+    def _with_facts(self, messages: Messages, decoded: Decoded) -> pa.RecordBatch:
+        import pyarrow as pa
+
+        if not self._facts:
+            return decoded.rows
+        found = dict(zip(decoded.rows.schema.names, decoded.rows.columns, strict=True))
+        for name, fact in self._facts.items():
+            values = facts(messages, fact)
+            found[name] = values if decoded.origins is None else values.take(decoded.origins)
+        names = self.planned.scan.schema.names
+        return pa.RecordBatch.from_arrays([found[name] for name in names], names=list(names))
+
+
+def _micros(watermark: Watermark) -> int:
+    return round(watermark.delay.total_seconds() * 1_000_000)
+
+
+def _dead(messages: Messages, number: int, reason: str, detail: str) -> DeadLetter:
+    headers = messages.headers[number].as_py() if messages.headers is not None else None
+    return DeadLetter(
+        messages.partition,
+        str(messages.positions[number].as_py()),
+        reason,
+        detail,
+        messages.payloads[number].as_py(),
+        messages.keys[number].as_py() if messages.keys is not None else None,
+        dict(headers or {}),
+        messages.published_at[number].as_py() if messages.published_at is not None else None,
+    )

@@ -1,0 +1,308 @@
+"""A run without end: takes messages in, works them in, and goes from epoch to epoch until it is told to stop, or nothing can come.
+
+Everything between two epochs may be lost at any moment, and comes again. Not what rows mean (the engine), nor how an epoch is made
+durable (`epochs`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from headrace.application.orchestrator.breakers import system_of
+from headrace.application.orchestrator.graph import describe
+from headrace.application.orchestrator.order import Order, Surroundings
+from headrace.application.streams.epochs import Epochs, OpenSink
+from headrace.application.streams.intake import Intake, Taken
+from headrace.application.streams.keeping import StreamKeeping
+from headrace.application.streams.progress import Progress, validated
+from headrace.application.streams.recovery import take_up
+from headrace.bus.events import DataStoredEvent, PipelineStartedEvent
+from headrace.bus.streams import PartitionWokeEvent, StreamProgressedEvent, StreamRecoveredEvent
+from headrace.business.engine import QuarantineTarget
+from headrace.business.model.stream import StreamOptions
+from headrace.business.processing.plan import PlannedSink
+from headrace.business.streams.beginning import parse_start
+from headrace.business.streams.engine import Streams, StreamSession
+from headrace.business.streams.messages import DeadLetter, MessageSource, Sharing, Start
+from headrace.errors import ContractBroken
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+#: How often numbers are looked at that cost a question, and how often they go on record, in seconds.
+LOOK_EVERY, RECORD_EVERY = 1.0, 10.0
+
+
+class AroundStream(Surroundings, Protocol):
+    """What a stream needs of the one who carries it out, beside what every run needs."""
+
+    def stopping(self) -> bool:
+        """Whether it is to come to a clean end. Raises `LeaseLost` when it is somebody else's."""
+        ...
+
+    def paused(self) -> bool:
+        """Whether nothing more is to be taken in for now."""
+        ...
+
+    def progressed(self, progress: Progress) -> None:
+        """Show people how it stands."""
+        ...
+
+
+class StreamRun:
+    """One run of a stream. `execute` returns when it has come to a clean end."""
+
+    session: StreamSession
+    epochs: Epochs
+
+    def __init__(self, order: Order, engine: Any, around: AroundStream, keeping: StreamKeeping) -> None:
+        self.order, self.around, self.keeping = order, around, keeping
+        self._lasting: dict[str, Any] = {}
+        self.engine = cast("Streams", engine)
+        self.plan = order.plan
+        self.name = order.plan.definition.pipeline
+        self.options = order.plan.definition.stream or StreamOptions()
+        self.progress = Progress(self.name)
+        self._held: dict[str, list[tuple[str, pa.Table]]] = defaultdict(list)
+        self._dead: dict[str, list[DeadLetter]] = defaultdict(list)
+        self._changed = False
+        self._horizon: int | None = None
+        self._epoch_at = self._looked_at = self._recorded_at = self._refreshed_at = time.monotonic()
+        self._rows_then = 0
+        self._begun = time.monotonic()
+
+    def interrupt(self) -> None:
+        """Stop the statement that the engine is at, from another thread."""
+        if hasattr(self, "session"):
+            self.session.interrupt()
+
+    def execute(self) -> bool:
+        """Go on where the last epoch that counts has ended. Whether anything was done."""
+        self._tell_start()
+        with ExitStack() as opened:
+            self._open(opened)
+            self._recover()
+            for intake in self.intakes:
+                self.around.attempted(
+                    f"reaching {intake.name}", partial(intake.open, self._sharing(), self._start, self.options)
+                )
+                opened.callback(intake.feed.close)
+            self._record()
+            while not self.around.stopping() and not all(intake.feed.exhausted for intake in self.intakes):
+                self._turn()
+            self._take_checkpoint()
+            self.epochs.settle(self._facts())
+            self._look()
+            self._record()
+        return self.epochs.number > 0
+
+    # Opening ---------------------------------------------------------------------------------------------------------
+
+    def _tell_start(self) -> None:
+        self.around.tell(
+            PipelineStartedEvent(
+                self.order.run_id,
+                pipeline=self.name,
+                fingerprint=self.plan.fingerprint,
+                params=self.order.params,
+                definition=self.order.definition,
+                graph=describe(self.plan),
+                trigger=self.order.trigger,
+            )
+        )
+
+    def _open(self, opened: ExitStack) -> None:
+        definition, project = self.plan.definition, self.order.project
+        self.intakes = tuple(
+            Intake(source, plugin, definition.sources[source.name].watermark, project)
+            for source in self.plan.sources
+            if isinstance(plugin := definition.sources[source.name].plugin, MessageSource)
+        )
+        opening = partial(self.engine.stream, self.plan, self.order.workspace, project)
+        self.session = self.around.attempted("opening the engine", opening)
+        opened.callback(self.session.close)
+        sinks = tuple(
+            OpenSink(
+                sink.name,
+                sink.dataset,
+                self.around.attempted(
+                    f"opening {sink.name}",
+                    partial(self.keeping.outlet, sink.publisher, project, self.name, self.plan.schema(sink.dataset)),
+                    system_of(sink.publisher),
+                ),
+                system_of(sink.publisher),
+            )
+            for sink in self.plan.sinks
+        )
+        store = self.around.attempted("opening the state", partial(self.keeping.state, self.name, self.options.state))
+        self.epochs = Epochs(store, sinks, self.around.fence, self.around.attempted, self.around.reached)
+        opened.callback(self.epochs.close)
+
+    def _recover(self) -> None:
+        facts = take_up(self.epochs, self.session, self.intakes, self.order.start, self.order.run_id)
+        self._lasting = {key: facts[key] for key in ("start", "begun_anew") if key in facts}
+        self.progress.epoch = self.epochs.number
+        for intake in self.intakes:
+            self.keeping.let_go(self.order.quarantine / intake.name, self.epochs.number)
+        if facts:
+            self.around.tell(StreamRecoveredEvent(self.order.run_id, self.name, self.epochs.number, self._positions()))
+
+    @property
+    def _start(self) -> Start | None:
+        """Where partitions begin of which no position is known, when somebody has said so."""
+        return parse_start(self._lasting["start"]).start if "start" in self._lasting else None
+
+    def _sharing(self) -> Sharing:
+        return Sharing(self.name)
+
+    def _positions(self) -> dict[str, Mapping[str, str]]:
+        return {intake.name: dict(intake.positions) for intake in self.intakes}
+
+    def _facts(self) -> Mapping[str, Any]:
+        return {
+            "pipeline": self.name,
+            "fingerprint": self.plan.fingerprint,
+            **self._lasting,
+            "sources": {intake.name: intake.saved() for intake in self.intakes},
+        }
+
+    # Working ---------------------------------------------------------------------------------------------------------
+
+    def _turn(self) -> None:
+        """One micro-batch of each source, and a checkpoint when it is time."""
+        self._refresh()
+        self.progress.paused = self.around.paused()
+        if self.progress.paused:
+            time.sleep(self.options.wait.total_seconds() or 0.01)
+        else:
+            for intake in self.intakes:
+                self._take(intake)
+        self._advance()
+        if time.monotonic() - self._epoch_at >= self.options.checkpoint.total_seconds():
+            self._take_checkpoint()
+        if time.monotonic() - self._looked_at >= LOOK_EVERY:
+            self._look()
+
+    def _take(self, intake: Intake) -> None:
+        wait = self.options.wait.total_seconds() / len(self.intakes)
+        polled = self.around.attempted(f"reading {intake.name}", lambda: list(intake.poll(wait)), system_of(intake.source))
+        for taken in polled:
+            self._work_in(intake, taken)
+
+    def _work_in(self, intake: Intake, taken: Taken) -> None:
+        self._changed = True
+        count = self.progress.source(intake.name)
+        count.messages += taken.messages
+        count.bytes += taken.bytes
+        count.dead += len(taken.dead)
+        self._dead[intake.name] += taken.dead
+        if taken.woken is not None:
+            woken = taken.woken
+            self.around.tell(PartitionWokeEvent(self.order.run_id, intake.name, woken.partition, woken.position, woken.horizon))
+        if not taken.arrived.rows.num_rows:
+            return
+        judged = self.session.take(taken.arrived)
+        count.add(intake.name, judged)
+        if judged.held is not None:
+            self._held[intake.name].append((taken.arrived.partition, judged.held))
+            self._stop_if_broken(intake.name, judged.rules)
+        if intake.watermarks is not None:
+            intake.watermarks.observe(taken.arrived.partition, judged.highest)
+
+    def _stop_if_broken(self, source: str, rules: Any) -> None:
+        broken = [f"{rule.rule} ({rule.rows} rows)" for rule in rules if rule.action == "fail" and rule.rows]
+        if broken:
+            raise ContractBroken(
+                f"dataset `{source}` breaks what must not be broken: {', '.join(broken)}",
+                hint="nothing of these messages counts yet; mend the rule or its `on_violation`, and the stream goes on with them",
+            )
+
+    def _advance(self) -> None:
+        horizons = [intake.advance() for intake in self.intakes if intake.watermarks is not None]
+        known = [horizon for horizon in horizons if horizon is not None]
+        if known and len(known) == len(horizons) and min(known) != self._horizon:
+            self._horizon = min(known)
+            self.session.advance(self._horizon)
+
+    def _refresh(self) -> None:
+        every = self.options.refresh
+        if every is not None and time.monotonic() - self._refreshed_at >= every.total_seconds():
+            self.session.refresh()
+            self._refreshed_at = time.monotonic()
+
+    # Checkpoints -----------------------------------------------------------------------------------------------------
+
+    def _take_checkpoint(self) -> None:
+        begun = time.monotonic()
+        self._advance()
+        output = self.session.drain()
+        if self._changed or any(table.num_rows for table in output.values()):
+            self._keep_what_was_not_taken(self.epochs.number + 1)
+            published = self.epochs.checkpoint(
+                self._facts(), lambda whole: self.session.changes(whole=whole), output, self._acknowledge
+            )
+            for sink in self.plan.sinks:
+                self.progress.sink(sink.name).add(output[sink.dataset].num_rows, published[sink.name])
+            self.epochs.forget(self.options.epochs)
+            self._changed = False
+            self.progress.epoch = self.epochs.number
+            self.progress.checkpoint_seconds = time.monotonic() - begun
+        self._epoch_at = time.monotonic()
+
+    def _keep_what_was_not_taken(self, epoch: int) -> None:
+        for name, held in self._held.items():
+            source = next(s for s in self.plan.sources if s.name == name)
+            target = QuarantineTarget(self._quarantine(name), self.name, self.order.run_id)
+            self.keeping.hold(source, target, epoch, held)
+        for name, letters in self._dead.items():
+            if letters:
+                self.keeping.bury(self.name, name, epoch, letters)
+        self._held.clear()
+        self._dead.clear()
+
+    def _quarantine(self, source: str) -> Path:
+        return self.order.quarantine / source / f"{self.order.run_id}.parquet"
+
+    def _acknowledge(self) -> None:
+        for intake in self.intakes:
+            intake.feed.acknowledge(dict(intake.positions))
+
+    # Being seen ------------------------------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        now, read = time.monotonic(), sum(count.read for count in self.progress.sources.values())
+        self.progress.rate = (read - self._rows_then) / max(now - self._looked_at, 1e-6)
+        self._rows_then, self._looked_at = read, now
+        self.progress.checkpoint_age_seconds = now - self._epoch_at
+        self.progress.state = self.session.measures()
+        for intake in self.intakes:
+            self.progress.lag[intake.name] = dict(
+                self.around.attempted(f"asking how far {intake.name} is", intake.feed.lag, system_of(intake.source))
+            )
+            horizon = intake.watermarks.horizon if intake.watermarks else None
+            if horizon is not None:
+                self.progress.delay_seconds[intake.name] = round(time.time() - horizon / 1_000_000, 3)
+        self.around.progressed(self.progress)
+        if now - self._recorded_at >= RECORD_EVERY:
+            self._record()
+
+    def _stored(self, sink: PlannedSink) -> DataStoredEvent:
+        target = sink.publisher.target(self.order.project)
+        checkpoint, count = f"epoch {self.epochs.number}", asdict(self.progress.sink(sink.name))
+        return DataStoredEvent(self.order.run_id, sink.name, sink.kind, sink.dataset, target, checkpoint, **count)
+
+    def _record(self) -> None:
+        self._recorded_at = time.monotonic()
+        run_id, seconds = self.order.run_id, round(time.monotonic() - self._begun, 3)
+        judged = (
+            validated(run_id, name, count, self._quarantine(name), seconds) for name, count in self.progress.sources.items()
+        )
+        stored = (self._stored(sink) for sink in self.plan.sinks)
+        self.around.tell(*judged, *stored, StreamProgressedEvent(run_id, **self.progress.as_data()))

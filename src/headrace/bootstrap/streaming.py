@@ -1,0 +1,64 @@
+"""Composes what streams need: where they keep state, output, and what could not be taken in. Not what they do with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from headrace.application.orchestrator.order import Order
+    from headrace.application.streams.run import AroundStream, StreamRun
+    from headrace.business.connections import Profile
+    from headrace.business.engine import Engine, QuarantineTarget
+    from headrace.business.model.schema import Schema
+    from headrace.business.ports import Publisher
+    from headrace.business.processing.plan import PlannedSource
+    from headrace.business.streams.messages import DeadLetter
+    from headrace.business.streams.state import Outlet, StateStore
+
+
+def streams_in(state: Path, profile: Callable[[str], Profile[Any]]) -> Callable[[Order, Engine, AroundStream], StreamRun]:
+    """Makes the runs of streams that keep their state in this folder, or behind the connection of that name."""
+
+    def made(order: Order, engine: Engine, around: AroundStream) -> StreamRun:
+        from headrace.application.streams.run import StreamRun
+
+        return StreamRun(order, engine, around, Keeping(state, profile))
+
+    return made
+
+
+class Keeping:
+    """What the streams of one project keep (see the port `StreamKeeping`)."""
+
+    def __init__(self, folder: Path, profile: Callable[[str], Profile[Any]]) -> None:
+        self.folder, self.profile = folder, profile
+
+    def state(self, stream: str, connection: str | None) -> StateStore:
+        from headrace.infrastructure.storage.state_stores import state_store
+
+        found = None if connection is None else self.profile(connection)
+        return state_store(stream, found, self.folder / "streams")
+
+    def outlet(self, publisher: Publisher, project: Path, stream: str, schema: Schema) -> Outlet:
+        from headrace.infrastructure.connectors.publication_outlet import outlet_of
+
+        return outlet_of(publisher, project, stream, schema)
+
+    def hold(self, source: PlannedSource, target: QuarantineTarget, epoch: int, held: Sequence[tuple[str, pa.Table]]) -> None:
+        from headrace.infrastructure.storage.held_in_streams import hold
+
+        hold(source, target, epoch, held)
+
+    def let_go(self, quarantine: Path, epoch: int) -> None:
+        from headrace.infrastructure.storage.held_in_streams import let_go
+
+        let_go(quarantine, epoch)
+
+    def bury(self, stream: str, source: str, epoch: int, letters: Sequence[DeadLetter]) -> None:
+        from headrace.infrastructure.storage.dead_letters import ParquetDeadLetters
+
+        ParquetDeadLetters(self.folder / "dead letters" / stream / source).save(epoch, letters)

@@ -1,0 +1,66 @@
+"""Relations that need more than the row at hand, as a stream has to know them: by their parts. What they mean in a batch stands beside, in
+nodes that every engine has. Not how state is kept.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from headrace.business.model.windows import Emit
+from headrace.business.processing.expressions.ir import Expr
+from headrace.business.processing.relation import Relation, Rows
+from headrace.records import record
+
+
+@record
+class Span:
+    """The windows of time that rows are in, in microseconds since the start of 1970."""
+
+    kind: Literal["tumbling", "sliding", "session"]
+    time: Expr
+    """When a row happened, in columns of the rows: int64, null for a row that is in no window."""
+    length: int
+    """Of a window; of a session, the silence that ends it."""
+    every: int
+    """How far apart windows begin: as far as they are long, unless they slide."""
+    start: str
+    end: str
+    """What the columns of the bounds are called."""
+    zone: bool
+    """Whether the bounds are instants, as the times are."""
+
+
+@record
+class Groups:
+    """Rows in groups of equal keys (nulls are equal), each in windows of time if there are any."""
+
+    rows: Relation
+    keys: tuple[tuple[str, Expr], ...]
+    measures: tuple[tuple[str, Expr], ...]
+    window: Span | None
+    emit: Emit
+    lateness: int
+    """Microseconds: how long after its end a window is kept open."""
+
+
+@record
+class LateRows:
+    """The rows that came too late for a step. In a batch no row is late."""
+
+    step: str
+
+
+@record
+class Stateful(Relation):
+    """What `input` gives in a batch, and what a stream computes by parts of `meaning`."""
+
+    input: Relation
+    meaning: Groups | LateRows
+
+    @property
+    def rows(self) -> Rows:
+        return "same"
+
+    @property
+    def inputs(self) -> tuple[Relation, ...]:
+        return (self.input,)

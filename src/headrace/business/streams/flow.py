@@ -1,0 +1,211 @@
+"""A plan as a stream sees it: what stands still, what flows row by row, where rows are kept, and where they go. Pure; no engine yet.
+
+A dataset flows when rows of a source without end reach it. Rows come out of *springs*: such sources, and steps that keep rows and give
+out what becomes of them. From a spring they flow row by row to sinks, and to the next steps that keep them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from headrace.business.model.windows import Emit
+from headrace.business.processing.event_time import passed_on
+from headrace.business.processing.expressions.ir import Call, ColumnRef
+from headrace.business.processing.plan import Plan, PlannedSource, PlannedStep
+from headrace.business.processing.relation import Dataset, Relation
+from headrace.business.processing.stateful import Groups, LateRows, Span, Stateful
+from headrace.business.streams.carrying import NotRowByRow, carried, flows
+from headrace.business.streams.groups import KeptGroups
+from headrace.errors import Path, Problem
+from headrace.records import record
+
+#: Of the columns of a dataset that are event times: how much later than its time a row may come, in microseconds of the horizon.
+Times = Mapping[str, int]
+
+
+@record
+class Keeping:
+    """A step that keeps rows, and the rows that it is given."""
+
+    step: str
+    rows: Relation
+    kept: KeptGroups
+
+
+@dataclass
+class Flow:
+    """The parts of a plan that is a stream."""
+
+    plan: Plan
+    steps: dict[str, Relation] = field(default_factory=dict)
+    """Row by row: the relation of each step, with the watermark beside each row."""
+    keeping: dict[str, Keeping] = field(default_factory=dict)
+    """The steps that keep rows, each behind those that it is fed by."""
+    late: dict[str, str] = field(default_factory=dict)
+    """The datasets of late rows, and the steps for which these were too late."""
+    problems: list[Problem] = field(default_factory=list)
+
+    @cached_property
+    def sources(self) -> tuple[PlannedSource, ...]:
+        return tuple(source for source in self.plan.sources if not source.scan.bounded)
+
+    @property
+    def flowing(self) -> frozenset[str]:
+        return frozenset((*(source.name for source in self.sources), *self.steps, *self.keeping, *self.late))
+
+    @property
+    def springs(self) -> tuple[str, ...]:
+        return (*(source.name for source in self.sources), *self.keeping, *self.late)
+
+    @cached_property
+    def still(self) -> tuple[str, ...]:
+        """The datasets that stand still and are looked up: those that something that flows reads."""
+        read = [name for relation in self.relations() for name in relation.datasets()]
+        return tuple(dict.fromkeys(name for name in read if name not in self.flowing))
+
+    @cached_property
+    def published(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(sink.dataset for sink in self.plan.sinks))
+
+    def relations(self) -> Iterator[Relation]:
+        yield from self.steps.values()
+        yield from (keeping.rows for keeping in self.keeping.values())
+
+    def reached(self, spring: str) -> frozenset[str]:
+        """The datasets that rows of a spring reach row by row, itself among them."""
+        found = {spring}
+        for name, relation in self.steps.items():
+            if any(below in found for below in relation.datasets()):
+                found.add(name)
+        return frozenset(found)
+
+    @classmethod
+    def of(cls, plan: Plan) -> Flow:
+        """The flow of a plan; what cannot flow is in `problems`."""
+        found = cls(plan)
+        places = {step.name: ("steps", i, step.plugin.kind) for i, step in enumerate(plan.definition.steps)}
+        times = _Times(found)
+        for source in found.sources:
+            found.problems += _about_keys(source)
+        for step in plan.steps:
+            if flows(step.relation, found.flowing):
+                try:
+                    found._add(step, times)
+                except NotRowByRow as error:
+                    found.steps[step.name] = step.relation
+                    found.problems.append(Problem(error.message, places.get(step.name, ("steps",)), error.hint))
+        for i, sink in enumerate(plan.sinks):
+            if sink.dataset not in found.flowing:
+                hint = "publish what comes of the stream, or write this one in a batch pipeline of its own"
+                problem = f"`{sink.dataset}` has nothing to do with the stream, so it would be written again and again"
+                found.problems.append(Problem(problem, ("sinks", i, sink.kind), hint))
+        return found
+
+    def _add(self, step: PlannedStep, times: _Times) -> None:
+        relation = step.relation
+        if not isinstance(relation, Stateful):
+            self.steps[step.name] = carried(relation, self.flowing)
+            return
+        meaning = relation.meaning
+        if isinstance(meaning, LateRows):
+            self.late[step.name] = meaning.step
+            return
+        rows = carried(meaning.rows, self.flowing)
+        times.demand_final(meaning.rows)
+        behind = times.behind(meaning.rows, meaning.window) if meaning.window is not None else 0
+        if meaning.window is None and meaning.emit != "change":
+            raise NotRowByRow("groups of a stream have no end", hint="say `emit: change`, or give it a `window`")
+        kept = KeptGroups(meaning, relation.schema, behind)
+        _demand_sense(kept)
+        self.keeping[step.name] = Keeping(step.name, rows, kept)
+
+
+class _Times:
+    """The event times of the datasets of a flow, as they are found."""
+
+    def __init__(self, flow: Flow) -> None:
+        self.flow = flow
+
+    def behind(self, rows: Relation, span: Span) -> int:
+        """How much later than their time rows come to a step. Raises `NotRowByRow` when they are not in any order of time."""
+        times = passed_on(rows, self._of)
+        on = span.time.args[0] if isinstance(span.time, Call) else span.time
+        if isinstance(on, ColumnRef) and on.name in times:
+            return times[on.name]
+        name = on.name if isinstance(on, ColumnRef) else "this"
+        hint = f"say `on: {next(iter(times))}`" if times else "give the source a `watermark`, and pass its column on as it is"
+        raise NotRowByRow(f"nothing says how late rows may come by `{name}`", hint=hint)
+
+    def demand_final(self, rows: Relation) -> None:
+        """Raises `NotRowByRow` when rows below are given out that others replace later."""
+        for name in self._springs_below(rows):
+            emit: Emit = self.flow.keeping[name].kept.groups.emit if name in self.flow.keeping else "close"
+            if emit != "close":
+                hint = f"let `{name}` say `emit: close`"
+                raise NotRowByRow(f"`{name}` gives out rows that are not final, and these would count several times", hint=hint)
+
+    def _springs_below(self, rows: Relation) -> Iterator[str]:
+        for name in rows.datasets():
+            if name in self.flow.steps:
+                yield from self._springs_below(self.flow.steps[name])
+            elif name in self.flow.keeping:
+                yield name
+
+    def _of(self, dataset: Dataset) -> Times:
+        """The event times of a dataset that flows."""
+        name = dataset.name
+        for source in self.flow.sources:
+            if source.name == name:
+                watermark = self.flow.plan.definition.sources[name].watermark
+                return {} if watermark is None else {watermark.column: 0}
+        if name in self.flow.steps:
+            return passed_on(self.flow.steps[name], self._of)
+        if name in self.flow.late or name not in self.flow.keeping:
+            return {}
+        return _of_windows(self.flow.keeping[name].kept)
+
+
+def _of_windows(kept: KeptGroups) -> Times:
+    """A row is given out when its window closes. How long ago a session began, nobody knows before."""
+    span = kept.groups.window
+    if span is None:
+        return {}
+    ends = {span.end: kept.delay}
+    return ends if span.kind == "session" else {**ends, span.start: kept.delay + span.length}
+
+
+def _demand_sense(kept: KeptGroups) -> None:
+    groups: Groups = kept.groups
+    whole = ", ".join(f"`{name}`" for name in kept.parts.whole)
+    if whole and groups.window is None:
+        hint = "give it a `window`; or use `approx_count_distinct` and the like, which have parts"
+        raise NotRowByRow(f"{whole} needs all rows at once, and without a window they would be kept for ever", hint=hint)
+    if groups.window is not None and groups.window.kind == "session" and groups.emit != "close":
+        hint = "say `emit: close`"
+        raise NotRowByRow(
+            "a session has no bounds before it is over, so nothing could tell which row replaces which", hint=hint
+        )
+
+
+def _about_keys(source: PlannedSource) -> Iterator[Problem]:
+    """A key cannot be judged over all time: a row that came before is gone."""
+    for key in source.contract.keys:
+        path: Path = (
+            "sources",
+            source.name,
+            "contract",
+            *(("key",) if key.name == "key.unique" else ("columns", key.columns[0], "unique")),
+        )
+        columns = ", ".join(key.columns)
+        hint = (
+            f"deduplicate within a horizon: `dedupe: {{key: [{columns}], within: 10 minutes}}`, or let the target merge by it"
+        )
+        yield Problem("a stream does not keep all keys that it has ever seen", path, hint, on_key=True)
+    for rule in source.contract.references:
+        if rule.dataset == source.name:
+            path = ("sources", source.name, "contract")
+            yield Problem(
+                f"a row of a stream cannot refer to others of `{source.name}`: they may come later", path, "take it out"
+            )

@@ -1,0 +1,170 @@
+"""A stream on DuckDB: judges rows, lets them flow to where they are kept or given out, closes windows. Not when any of this happens."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from headrace.business.engine import Limits
+from headrace.business.model.schema import Schema
+from headrace.business.processing.plan import Plan
+from headrace.business.processing.relation import Dataset, Relation
+from headrace.business.processing.steps.projection import as_they_are, project
+from headrace.business.streams.carrying import carried
+from headrace.business.streams.engine import Arrived, Judged
+from headrace.business.streams.flow import Flow
+from headrace.business.streams.groups import WATERMARK
+from headrace.business.streams.state import Saved
+from headrace.errors import DefinitionError
+from headrace.infrastructure.engines.duckdb.connection import connect
+from headrace.infrastructure.engines.duckdb.spare import Spare
+from headrace.infrastructure.engines.duckdb.stream_judging import Judging
+from headrace.infrastructure.engines.duckdb.stream_keeping import KeptRows
+from headrace.infrastructure.engines.duckdb.stream_saving import fingerprint, part_name, read, written
+from headrace.infrastructure.engines.duckdb.stream_statements import Inlet, Prepared, Statements, query
+from headrace.records import record
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@record
+class _Way:
+    """Where rows of a spring flow to: what each sink is given of them, and each step that keeps some."""
+
+    inlet: Inlet
+    published: Mapping[str, Prepared]
+    made: Mapping[str, Prepared]
+    late: Mapping[str, Prepared]
+
+
+class DuckDBStream:
+    """See `StreamSession`."""
+
+    def __init__(self, plan: Plan, workspace: Path, project: Path, limits: Limits, spare: Spare) -> None:
+        self.flow, self.project = Flow.of(plan), project
+        if self.flow.problems:
+            raise DefinitionError(self.flow.problems)
+        self.con = connect(plan, workspace, limits, spare)
+        self.statements = Statements(self.con)
+        sources = plan.definition.sources
+        self._judging = {s.name: Judging(self.statements, s, sources[s.name].watermark) for s in self.flow.sources}
+        self._kept = {name: KeptRows(self.statements, keeping) for name, keeping in self.flow.keeping.items()}
+        self._marks = {name: fingerprint(keeping.kept) for name, keeping in self.flow.keeping.items()}
+        self._tables: dict[str, str] = {}
+        self._inlets = {spring: self._inlet(spring) for spring in self.flow.springs}
+        self._ways = {spring: self._way(spring) for spring in self.flow.springs}
+        self._nothing = {name: self.statements.nothing(plan.schema(name)) for name in self.flow.published}
+        self._output: dict[str, list[pa.Table]] = {name: [] for name in self.flow.published}
+
+    # What is prepared ------------------------------------------------------------------------------------------------
+
+    def _inlet(self, spring: str) -> Inlet:
+        judging = self._judging.get(spring)
+        schema = judging.good_schema if judging else _marked(self.flow.plan.schema(spring))
+        inlet = self.statements.inlet(f"flowing {spring}", schema)
+        self._tables[spring] = inlet.sql
+        return inlet
+
+    def _way(self, spring: str) -> _Way:
+        reached, plan = self.flow.reached(spring), self.flow.plan
+        published = {
+            name: self._prepared(project(_dataset(plan.schema(name), name), as_they_are(plan.schema(name))))
+            for name in self.flow.published
+            if name in reached
+        }
+        fed = {name: k for name, k in self.flow.keeping.items() if any(below in reached for below in k.rows.datasets())}
+        made = {name: self._prepared(k.kept.made(k.rows)) for name, k in fed.items()}
+        late = {name: self._prepared(k.kept.late(k.rows)) for name, k in fed.items() if k.kept.groups.window}
+        return _Way(self._inlets[spring], published, made, late)
+
+    def _prepared(self, relation: Relation) -> Prepared:
+        return self.statements.prepare(query(self.flow.steps, relation, self._tables))
+
+    # Rows that come --------------------------------------------------------------------------------------------------
+
+    def take(self, arrived: Arrived) -> Judged:
+        judged, good = self._judging[arrived.source].judge(arrived)
+        return replace(judged, late=self._flow(arrived.source, good)) if len(good) else judged
+
+    def _flow(self, spring: str, rows: pa.Table) -> int:
+        """Let rows of a spring go where they go; how many came too late for a step."""
+        way = self._ways[spring]
+        way.inlet.hold(rows)
+        late: dict[str, pa.Table] = {}
+        try:
+            for name, statement in way.published.items():
+                self._give(name, self.statements.rows(statement))
+            for name, statement in way.made.items():
+                if self._kept[name].add(self.statements.rows(statement)):
+                    late[name] = self.statements.rows(way.late[name])
+        finally:
+            way.inlet.hold(None)
+        for dataset, step in self.flow.late.items():
+            if step in late:
+                self._flow(dataset, _never_late(late[step]))
+        return sum(map(len, late.values()))
+
+    def _give(self, dataset: str, rows: pa.Table) -> None:
+        if len(rows):
+            self._output[dataset].append(rows)
+
+    def advance(self, horizon: int) -> None:
+        for name, kept in self._kept.items():
+            for rows in kept.advance(horizon):
+                self._flow(name, _never_late(rows))
+
+    def drain(self) -> Mapping[str, pa.Table]:
+        import pyarrow as pa
+
+        for name, kept in self._kept.items():
+            for rows in kept.changes():
+                self._flow(name, _never_late(rows))
+        drained = {name: pa.concat_tables(rows) if rows else self._nothing[name] for name, rows in self._output.items()}
+        self._output = {name: [] for name in self._output}
+        return drained
+
+    def refresh(self) -> None:
+        """Nothing is looked up yet."""
+
+    # State -----------------------------------------------------------------------------------------------------------
+
+    def changes(self, *, whole: bool) -> Mapping[str, bytes]:
+        return {
+            part_name(name): written(kept.everything() if whole else kept.unsaved(), self._marks[name], kept.horizon)
+            for name, kept in self._kept.items()
+        }
+
+    def restore(self, saved: Sequence[Saved]) -> None:
+        if saved:
+            for name, kept in self._kept.items():
+                kept.restore(*read(name, self._marks[name], saved))
+
+    def state(self) -> Mapping[str, pa.Table]:
+        return {name: kept.now() for name, kept in self._kept.items()}
+
+    def measures(self) -> Mapping[str, Any]:
+        return {name: kept.measure() for name, kept in self._kept.items()}
+
+    def interrupt(self) -> None:
+        self.con.interrupt()
+
+    def close(self) -> None:
+        self.con.close()
+
+
+def _marked(schema: Schema) -> Schema:
+    return carried(Dataset(schema, ""), ()).schema
+
+
+def _dataset(schema: Schema, name: str) -> Dataset:
+    return Dataset(schema, name)
+
+
+def _never_late(rows: pa.Table) -> pa.Table:
+    """Rows that a step gives out: nothing they are in has closed before them."""
+    import pyarrow as pa
+
+    return rows.append_column(WATERMARK, pa.nulls(len(rows), pa.int64()))

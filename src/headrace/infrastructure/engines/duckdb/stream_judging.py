@@ -1,0 +1,164 @@
+"""Judges the rows of one source as they come, by the very expressions that judge a batch. Not what becomes of good rows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from headrace.business.model.contract import OnViolation
+from headrace.business.model.schema import Column, Schema
+from headrace.business.model.stream import Watermark
+from headrace.business.model.types import Integer
+from headrace.business.processing.plan import PlannedSource
+from headrace.business.streams.engine import Arrived, Judged
+from headrace.business.streams.groups import WATERMARK
+from headrace.infrastructure.engines.duckdb.checked import Checked
+from headrace.infrastructure.engines.duckdb.literals import identifier
+from headrace.infrastructure.engines.duckdb.stream_statements import Inlet, Prepared, Statements
+from headrace.infrastructure.engines.sql.tally import rule_counts, tally
+from headrace.records import record
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_HELD: tuple[OnViolation, ...] = ("fail", "quarantine", "drop")
+_ACTIONS: tuple[OnViolation, ...] = (*_HELD, "warn")
+
+
+@record
+class _Ready:
+    """What is prepared for rows of one Arrow schema."""
+
+    arrived: Inlet
+    judge: Prepared
+
+
+class Judging:
+    """The judgement of one source."""
+
+    def __init__(self, statements: Statements, source: PlannedSource, watermark: Watermark | None) -> None:
+        self.statements, self.source, self.watermark = statements, source, watermark
+        self.checked = Checked(source)
+        self.delay = round(watermark.delay.total_seconds() * 1_000_000) if watermark else 0
+        self._ready: dict[Any, _Ready] = {}
+        self._held: tuple[Inlet, Prepared] | None = None
+
+    @property
+    def good_schema(self) -> Schema:
+        """The columns of good rows, the watermark behind them."""
+        return Schema((*self.source.schema.select(self.checked.kept), Column(WATERMARK, Integer(64))))
+
+    def judge(self, arrived: Arrived) -> tuple[Judged, pa.Table]:
+        """What became of the rows, and the good ones, each with the watermark just before it."""
+        ready = self._for(arrived.rows.schema)
+        ready.arrived.hold(arrived.rows)
+        judged = self.statements.rows(ready.judge)
+        ready.arrived.hold(None)
+        if not any(_some_bit(judged[mask]) for mask in self._masks):
+            good = judged.select(self.checked.kept)
+            verdict = Judged(len(judged), len(good), 0, 0, rules=rule_counts(self.source, [0] * len(self.checked.rules), {}, 0))
+        else:
+            verdict, good = self._apart(judged, arrived)
+        times = self._times(good)
+        return replace(verdict, highest=_highest(times)), self._marked(good, times, arrived)
+
+    @property
+    def _masks(self) -> list[str]:
+        return [mask.strip('"') for mask in self.checked.masks]
+
+    def _for(self, schema: pa.Schema) -> _Ready:
+        if schema not in self._ready:
+            number = len(self._ready)
+            inlet = self.statements.inlet_like(f"arrived {number} {self.source.name}", schema.empty_table())
+            columns = [identifier(name) for name in self.checked.kept]
+            self._ready[schema] = _Ready(inlet, self.statements.prepare(self.checked.judged(inlet.sql, columns)))
+        return self._ready[schema]
+
+    # Rows that broke something ---------------------------------------------------------------------------------------
+
+    def _apart(self, judged: pa.Table, arrived: Arrived) -> tuple[Judged, pa.Table]:
+        import pyarrow.compute as pc
+
+        counts = judged.select(self._masks).group_by(self._masks).aggregate([([], "count_all")])
+        masks = [counts[mask].to_pylist() for mask in self._masks]
+        groups = [(*bits, 0, 0, 0, 0, n) for *bits, n in zip(*masks, counts["count_all"].to_pylist(), strict=True)]
+        found = tally(self.checked.rules, len(self._masks), groups)
+        rows = judged.append_column("#position", arrived.positions)
+        broke = rows.filter(_any([pc.not_equal(judged[mask], 0) for mask in self._masks]))
+        verdicts = self._verdicts(broke.select([*self._masks, "#raw", "#position"]))
+        keep = self._held_back(judged)
+        good = judged.select(self.checked.kept).filter(pc.invert(keep))
+        quarantined = found.fates["quarantine"] + found.fates["fail"]
+        rules = rule_counts(self.source, found.rules, {}, 0)
+        return Judged(found.rows, found.good, quarantined, found.fates["drop"], rules=rules, held=verdicts), good
+
+    def _verdicts(self, broke: pa.Table) -> pa.Table:
+        """Of the rows that broke rules: position, reasons, action, and the cells as they came."""
+        if self._held is None or self._held[0].schema != broke.schema:
+            inlet = self.statements.inlet_like(f"broke {self.source.name}", broke.schema.empty_table())
+            action = " ".join(f"WHEN {self.checked.breaks([a])} THEN '{a}'" for a in _ACTIONS)
+            select = f'SELECT CAST("#position" AS VARCHAR) AS position, {self.checked.reasons()} AS reasons, CASE {action} END AS action'
+            self._held = inlet, self.statements.prepare(f'{select}, "#raw" AS raw FROM {inlet.sql}')
+        inlet, statement = self._held
+        inlet.hold(broke)
+        verdicts = self.statements.rows(statement)
+        inlet.hold(None)
+        return verdicts
+
+    def _held_back(self, judged: pa.Table) -> Any:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        found = []
+        for number, name in enumerate(self._masks):
+            bits = self.checked.bits(number, _HELD)
+            kind = judged.schema.field(name).type
+            found.append(pc.not_equal(pc.bit_wise_and(judged[name], pa.scalar(bits, kind)), pa.scalar(0, kind)))
+        return _any(found)
+
+    # Time ------------------------------------------------------------------------------------------------------------
+
+    def _times(self, good: pa.Table) -> Any:
+        """When the rows happened, in microseconds since 1970; None where nothing says so."""
+        import pyarrow as pa
+
+        if self.watermark is None:
+            return None
+        column = good[self.watermark.column]
+        if pa.types.is_date(column.type):
+            column = column.cast(pa.timestamp("us"))
+        return column.combine_chunks().cast(pa.timestamp("us", column.type.tz)).cast(pa.int64())
+
+    def _marked(self, good: pa.Table, times: Any, arrived: Arrived) -> pa.Table:
+        """The rows with the watermark of their partition. It counts a row itself in, which is never late by its own time."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if times is None:
+            return good.append_column(WATERMARK, pa.nulls(len(good), pa.int64()))
+        running = pc.subtract(pc.cumulative_max(times, skip_nulls=True), self.delay)
+        floor = max((known for known in (arrived.watermark, arrived.horizon) if known is not None), default=None)
+        if floor is not None:
+            running = pc.max_element_wise(running, pa.scalar(floor, pa.int64()))
+        return good.append_column(WATERMARK, running)
+
+
+def _some_bit(mask: Any) -> bool:
+    import pyarrow.compute as pc
+
+    return bool(pc.max(mask).as_py())
+
+
+def _any(conditions: list[Any]) -> Any:
+    import pyarrow.compute as pc
+
+    found = conditions[0]
+    for condition in conditions[1:]:
+        found = pc.or_(found, condition)
+    return found
+
+
+def _highest(times: Any) -> int | None:
+    import pyarrow.compute as pc
+
+    return None if times is None else pc.max(times).as_py()

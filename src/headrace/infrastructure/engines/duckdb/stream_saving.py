@@ -1,0 +1,62 @@
+"""The state of a stream's steps as bytes, and back: Arrow streams that say of which steps they are. Not where they are kept."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from headrace.business.streams.groups import KeptGroups
+from headrace.business.streams.state import Saved
+from headrace.errors import NonRetryableError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_PREFIX = "state "
+_FINGERPRINT, _HORIZON = b"headrace.fingerprint", b"headrace.horizon"
+
+
+def part_name(step: str) -> str:
+    return _PREFIX + step
+
+
+def fingerprint(kept: KeptGroups) -> str:
+    """What decides whether what was kept can be gone on with: keys, windows and parts. What is made of the parts may change."""
+    groups, parts = kept.groups, kept.parts
+    window = groups.window and (groups.window.kind, groups.window.length, groups.window.every, groups.window.time)
+    said = repr((groups.keys, window, parts.makes(), parts.whole, [str(column) for column in kept.kept_schema]))
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+def written(rows: pa.Table, mark: str, horizon: int) -> bytes:
+    import pyarrow as pa
+
+    sink = pa.BufferOutputStream()
+    schema = rows.schema.with_metadata({_FINGERPRINT: mark.encode(), _HORIZON: str(horizon).encode()})
+    with pa.ipc.new_stream(sink, schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
+        writer.write_table(rows.replace_schema_metadata(schema.metadata))
+    return bytes(sink.getvalue())
+
+
+def read(step: str, mark: str, saved: Sequence[Saved]) -> tuple[list[pa.Table], int]:
+    """What was kept for a step, and up to which horizon windows had closed. Raises `NonRetryableError` when it is of another step."""
+    import pyarrow as pa
+
+    tables: list[pa.Table] = []
+    for epoch in _from_whole(saved):
+        part = epoch.parts.get(part_name(step))
+        if part is None:
+            hint = "give the step another name and begin anew with `headrace streams reset`, or run the definition as it was"
+            raise NonRetryableError(f"the saved state of the stream knows nothing of step `{step}`", hint=hint)
+        table = pa.ipc.open_stream(part).read_all()
+        if table.schema.metadata[_FINGERPRINT].decode() != mark:
+            hint = "run it as it was until its windows are closed, or begin anew with `headrace streams reset`"
+            raise NonRetryableError(f"step `{step}` has changed: its state is of other keys, windows or measures", hint=hint)
+        tables.append(table)
+    return tables, int(tables[-1].schema.metadata[_HORIZON])
+
+
+def _from_whole(saved: Sequence[Saved]) -> Iterable[Saved]:
+    begin = max((i for i, epoch in enumerate(saved) if epoch.whole), default=0)
+    return saved[begin:]
