@@ -201,6 +201,7 @@ MESSAGES = {
     *((f"{_BROKERS}/kafka_{room}.py", "confluent_kafka") for room in ("connection", "faults", "feed", "records", "source")),
     (f"{_BROKERS}/redis_feed.py", "redis"),
     (f"{_BROKERS}/wire.py", "socket"),
+    ("headrace/infrastructure/storage/state_redis.py", "redis"),
     *((f"headrace/infrastructure/redis/{room}.py", "redis") for room in ("connection", "faults")),
 }
 
