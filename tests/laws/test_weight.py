@@ -203,6 +203,7 @@ MESSAGES = {
         for room in ("connection", "faults", "feed", "records", "sink", "source")
     ),
     *((f"{_BROKERS}/redis_{room}.py", "redis") for room in ("feed", "sink")),
+    (f"{_BROKERS}/wire.py", "socket"),
     *((f"headrace/infrastructure/redis/{room}.py", "redis") for room in ("connection", "faults")),
 }
 

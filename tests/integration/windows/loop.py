@@ -50,7 +50,7 @@ def in_batch(planned: Plan, folder: Path, *datasets: str) -> dict[str, list[Row]
         for source in planned.sources:
             session.ingest(source, QuarantineTarget(folder / "held.parquet", "p", "r"), after=None, progress=lambda _: None)
         session.prepare(lambda _: None)
-        return {name: tuples(session.con.arrow_table(session._statement(name))) for name in datasets}  # noqa: SLF001
+        return {name: tuples(session.con.arrow_table(session._statement(name))) for name in datasets}
     finally:
         session.close()
 
@@ -94,8 +94,9 @@ class Loop:
             self.session.advance(min(h for h in horizons if h is not None))
 
     def end(self) -> None:
-        horizons = [known.end() for known in self.watermarks.values()]
-        self.session.advance(min(h for h in horizons if h is not None))
+        horizons = [horizon for known in self.watermarks.values() if (horizon := known.end()) is not None]
+        if horizons:
+            self.session.advance(min(horizons))
         self.drain()
 
     def drain(self) -> None:

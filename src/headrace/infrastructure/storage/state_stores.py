@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from headrace.business.connections import Profile
 from headrace.business.streams.state import StateStore
@@ -17,12 +18,26 @@ def state_store(stream: str, profile: Profile[Any] | None, folder: Path) -> Stat
 
     if profile is None:
         return FolderStateStore(stream_folder(folder, stream))
+    connection, home = profile.connection, profile.home
+    if connection.kind == "postgres":
+        from headrace.infrastructure.storage.state_postgres import PostgresStateStore
+
+        return PostgresStateStore(stream, lambda: str(connection.address(home)), connection.shown())
+    if connection.kind == "redis":
+        from headrace.infrastructure.storage.state_redis import RedisStateStore
+
+        return RedisStateStore(stream, lambda: connection.client(home), connection.shown())
     raise UsageError(
         f"`state` names `{profile.name}`, which is of kind `{profile.connection.kind}` and keeps no state",
         hint="name a connection of kind postgres or redis, or take `state` out",
     )
 
 
+def streams_in(folder: Path) -> Sequence[str]:
+    """The names of the streams that keep their state in folders below this one."""
+    return sorted(unquote(path.name) for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else ()
+
+
 def stream_folder(folder: Path, stream: str) -> Path:
     """Where the state of a stream lies: its name, with what no folder may be named written as in an address."""
-    return folder / quote(stream, safe=" ()+,=@")
+    return folder / quote(stream, safe=" ()+,=@").replace(".", "%2E")
