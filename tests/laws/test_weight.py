@@ -199,10 +199,10 @@ _BROKERS = "headrace/infrastructure/brokers"
 #: Brokers of messages, and what else stands on their servers.
 MESSAGES = {
     *(
-        (f"{_BROKERS}/kafka_{room}.py", "confluent_kafka")
+        (f"{_BROKERS}/kafka/{room}.py", "confluent_kafka")
         for room in ("connection", "faults", "feed", "records", "sink", "source")
     ),
-    *((f"{_BROKERS}/redis_{room}.py", "redis") for room in ("feed", "sink")),
+    *((f"{_BROKERS}/redis/{room}.py", "redis") for room in ("feed", "sink")),
     (f"{_BROKERS}/wire.py", "socket"),
     *((f"headrace/infrastructure/redis/{room}.py", "redis") for room in ("connection", "faults")),
 }

@@ -23,10 +23,10 @@ from headrace.business.ports import Fence, Position
 from headrace.business.streams.messages import Feed, Messages, Sharing
 from headrace.business.streams.state import StreamSink
 from headrace.errors import NonRetryableError, RetryableError
-from headrace.infrastructure.brokers.kafka_connection import KafkaConnection
-from headrace.infrastructure.brokers.kafka_faults import explained
-from headrace.infrastructure.brokers.kafka_sink import KafkaOutlet, KafkaSink
-from headrace.infrastructure.brokers.kafka_source import KafkaSource
+from headrace.infrastructure.brokers.kafka.connection import KafkaConnection
+from headrace.infrastructure.brokers.kafka.faults import explained
+from headrace.infrastructure.brokers.kafka.sink import KafkaOutlet, KafkaSink
+from headrace.infrastructure.brokers.kafka.source import KafkaSource
 from headrace.security.secrets import Secret
 
 ALONE = Sharing("test")

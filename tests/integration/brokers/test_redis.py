@@ -22,8 +22,8 @@ from headrace.business.ports import Fence, Position
 from headrace.business.streams.messages import Feed, Messages, Sharing
 from headrace.business.streams.state import Outlet, StreamSink
 from headrace.errors import LeaseLost, NonRetryableError, RetryableError
-from headrace.infrastructure.brokers.redis_sink import RedisSink
-from headrace.infrastructure.brokers.redis_source import RedisSource
+from headrace.infrastructure.brokers.redis.sink import RedisSink
+from headrace.infrastructure.brokers.redis.source import RedisSource
 from headrace.infrastructure.redis.connection import RedisConnection
 from headrace.security.secrets import Secret
 

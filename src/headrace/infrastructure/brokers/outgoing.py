@@ -1,49 +1,17 @@
-"""The rows of a checkpoint as messages that go out: payloads by the format, and keys by a column. Not how they are sent."""
+"""The rows of an epoch as messages with keys, where a broker has such. Not how they are sent."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from pydantic import Field
-
-from headrace.business.model.plugin import Plugin
-from headrace.business.model.schema import Schema, did_you_mean
+from headrace.business.model.schema import Schema
 from headrace.business.streams.messages import MessageWriter
 from headrace.errors import NonRetryableError
-from headrace.infrastructure.formats.message_formats import MessageFormatOption
 from headrace.records import record
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-
-class OutgoingOptions(Plugin):
-    """The options that sinks of messages have."""
-
-    format: MessageFormatOption = Field(
-        "json",
-        validate_default=True,
-        description="How rows are written in a message: json, ndjson, csv, avro, arrow, parquet or bytes, or one of them with options",
-    )
-
-    def writer(self, project: Path, schema: Schema) -> MessageWriter:
-        chosen: Any = self.format
-        made: MessageWriter = chosen.writer(schema, project)
-        return made
-
-
-class KeyedOptions(OutgoingOptions):
-    """The same where a message has a key."""
-
-    key: str | None = Field(
-        None, description="The column whose text is the key of the message: messages of one key keep their order"
-    )
-
-    def problems(self, schema: Schema) -> Iterable[str]:
-        if self.key is not None and self.key not in schema:
-            yield f"there is no column `{self.key}` for the key; {did_you_mean(self.key, schema.names)}"
 
 
 @record

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -10,10 +9,11 @@ from pydantic import Field
 
 from headrace.business.model.schema import Schema
 from headrace.business.ports import Fence, Publication
-from headrace.business.streams.messages import MessageWriter
+from headrace.business.streams.messages import MessageFormat, MessageWriter
 from headrace.business.streams.state import Outlet
 from headrace.errors import LeaseLost, NonRetryableError
-from headrace.infrastructure.brokers.outgoing import OutgoingOptions, outgoing
+from headrace.infrastructure.brokers.message_sink import MessageSink
+from headrace.infrastructure.brokers.outgoing import outgoing
 from headrace.infrastructure.redis.connection import ReachedRedis
 from headrace.infrastructure.redis.faults import redis_faults
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import redis
 
 
-class RedisSink(ReachedRedis, OutgoingOptions):
+class RedisSink(ReachedRedis, MessageSink):
     """A stream of a Redis or Valkey server."""
 
     kind: ClassVar[str] = "redis"
@@ -37,9 +37,6 @@ class RedisSink(ReachedRedis, OutgoingOptions):
     def target(self, project: Path) -> str:  # noqa: ARG002 - a server is where it is
         return f"{self.reached.shown()} ({self.stream})"
 
-    def problems(self, schema: Schema) -> Iterable[str]:  # noqa: ARG002 - the format tells when it writes
-        return ()
-
     def stream_guarantee(self) -> str:
         return (
             "exactly once: the entries of a checkpoint and its number are added in one transaction, and lost together if at all"
@@ -47,7 +44,8 @@ class RedisSink(ReachedRedis, OutgoingOptions):
 
     def outlet(self, project: Path, stream: str, schema: Schema) -> Outlet:
         shown = self.target(project)
-        return RedisOutlet(self.client(), shown, self, stream, schema, self.writer(project, schema))
+        format_: MessageFormat = self.format  # type: ignore[assignment]
+        return RedisOutlet(self.client(), shown, self, stream, schema, format_.writer(schema, project))
 
     @property
     def ledger_key(self) -> str:

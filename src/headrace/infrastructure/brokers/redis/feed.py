@@ -12,7 +12,7 @@ from headrace.business.ports import Position
 from headrace.business.streams.messages import Messages, Start
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.brokers.gaps import OnGap
-from headrace.infrastructure.brokers.redis_entries import Entry, messages_of
+from headrace.infrastructure.brokers.redis.entries import Entry, messages_of
 from headrace.infrastructure.redis.faults import redis_faults
 
 if TYPE_CHECKING:

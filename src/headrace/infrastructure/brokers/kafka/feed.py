@@ -12,9 +12,9 @@ from headrace.business.ports import Position
 from headrace.business.streams.messages import Messages, Sharing, Start
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.brokers.gaps import OnGap
-from headrace.infrastructure.brokers.kafka_connection import reasons
-from headrace.infrastructure.brokers.kafka_faults import explained, kafka_faults
-from headrace.infrastructure.brokers.kafka_records import messages_of
+from headrace.infrastructure.brokers.kafka.connection import reasons
+from headrace.infrastructure.brokers.kafka.faults import explained, kafka_faults
+from headrace.infrastructure.brokers.kafka.records import messages_of
 
 if TYPE_CHECKING:
     from confluent_kafka import Consumer, KafkaError, TopicPartition

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from headrace.business.model.schema import Schema
+from headrace.business.model.schema import Schema, did_you_mean
 from headrace.business.ports import Fence, Publication
-from headrace.business.streams.messages import MessageWriter
+from headrace.business.streams.messages import MessageFormat, MessageWriter
 from headrace.business.streams.state import Outlet
 from headrace.errors import NonRetryableError, RetryableError
-from headrace.infrastructure.brokers.kafka_connection import ReachedKafka, reasons
-from headrace.infrastructure.brokers.kafka_faults import explained, kafka_faults
-from headrace.infrastructure.brokers.outgoing import KeyedOptions, outgoing
+from headrace.infrastructure.brokers.kafka.connection import ReachedKafka, reasons
+from headrace.infrastructure.brokers.kafka.faults import explained, kafka_faults
+from headrace.infrastructure.brokers.message_sink import MessageSink
+from headrace.infrastructure.brokers.outgoing import outgoing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,19 +28,26 @@ _DELIVERY_SECONDS = 60
 _SERVE_EVERY = 10_000
 
 
-class KafkaSink(ReachedKafka, KeyedOptions):
+class KafkaSink(ReachedKafka, MessageSink):
     """A topic of Kafka, or of what speaks its protocol."""
 
     kind: ClassVar[str] = "kafka"
     shorthand: ClassVar[str | None] = "topic"
 
     topic: str = Field(min_length=1, description="The topic; it has to be there")
+    key: str | None = Field(
+        None, description="The column whose text is the key of the message: messages of one key keep their order"
+    )
     compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] = Field(
         "none", description="How messages are packed on the way"
     )
 
     def target(self, project: Path) -> str:  # noqa: ARG002 - brokers are where they are
         return f"{self.reached.shown()} ({self.topic})"
+
+    def problems(self, schema: Schema) -> Iterable[str]:
+        if self.key is not None and self.key not in schema:
+            yield f"there is no column `{self.key}` for the key; {did_you_mean(self.key, schema.names)}"
 
     def stream_guarantee(self) -> str:
         return "at least once: brokers acknowledge a checkpoint before it counts, and the messages of one that was interrupted come again"
@@ -52,7 +61,8 @@ class KafkaSink(ReachedKafka, KeyedOptions):
             "acks": "all", "enable.idempotence": True, "compression.type": self.compression, "linger.ms": 5,
             "delivery.timeout.ms": _DELIVERY_SECONDS * 1000, "message.max.bytes": 1 << 28,
         }  # fmt: skip
-        return KafkaOutlet(Producer(settings), told, self, self.target(project), schema, self.writer(project, schema))
+        format_: MessageFormat = self.format  # type: ignore[assignment]
+        return KafkaOutlet(Producer(settings), told, self, self.target(project), schema, format_.writer(schema, project))
 
 
 class KafkaOutlet:
