@@ -40,7 +40,7 @@ def _objects(fields: Sequence[Sequence[bytes]]) -> tuple[list[bytes | None], Non
 
 
 def _one_field(fields: Sequence[Sequence[bytes]], name: bytes) -> tuple[list[bytes | None], pa.Array | None]:
-    if all(len(pairs) == 2 and pairs[0] == name for pairs in fields):
+    if sum(map(len, fields)) == 2 * len(fields) and [pairs[0] for pairs in fields].count(name) == len(fields):
         return [pairs[1] for pairs in fields], None
     payloads: list[bytes | None] = []
     others: list[list[tuple[str, bytes]]] = []
