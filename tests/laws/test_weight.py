@@ -199,6 +199,7 @@ MESSAGES = {
     ("headrace/infrastructure/brokers/redis_feed.py", "redis"),
     ("headrace/infrastructure/redis/connection.py", "redis"),
     ("headrace/infrastructure/redis/faults.py", "redis"),
+    ("headrace/infrastructure/storage/state_redis.py", "redis"),
 }
 
 

@@ -50,7 +50,7 @@ def in_batch(planned: Plan, folder: Path, *datasets: str) -> dict[str, list[Row]
         for source in planned.sources:
             session.ingest(source, QuarantineTarget(folder / "held.parquet", "p", "r"), after=None, progress=lambda _: None)
         session.prepare(lambda _: None)
-        return {name: tuples(session.con.arrow_table(session._statement(name))) for name in datasets}  # noqa: SLF001
+        return {name: tuples(session.con.arrow_table(session._statement(name))) for name in datasets}
     finally:
         session.close()
 
