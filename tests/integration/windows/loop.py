@@ -94,8 +94,9 @@ class Loop:
             self.session.advance(min(h for h in horizons if h is not None))
 
     def end(self) -> None:
-        horizons = [known.end() for known in self.watermarks.values()]
-        self.session.advance(min(h for h in horizons if h is not None))
+        horizons = [horizon for known in self.watermarks.values() if (horizon := known.end()) is not None]
+        if horizons:
+            self.session.advance(min(horizons))
         self.drain()
 
     def drain(self) -> None:

@@ -1,5 +1,5 @@
 """What a definition says of windows of event time: how long they are, and when they are given out. Not what they come to in a batch or in a
-stream (see `processing.event_windows`)."""
+stream (see `processing.steps.event_windows`)."""
 
 from __future__ import annotations
 

@@ -336,7 +336,7 @@ class _Planner:
         }
         cursor = _incremental(self.definition.sources[name])[0]
         by_cursor = {cursor, *(self._identity(name) or self.schemas[name].names)} if cursor else set()
-        time = {column for column in (self.times[name],) if column in self.schemas[name]}
+        time = {column for column in (self.times[name],) if column is not None and column in self.schemas[name]}
         return frozenset(own | foreign | by_cursor | time)
 
     def _identity(self, name: str) -> tuple[str, ...]:

@@ -6,7 +6,6 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from headrace.business.model.schema import Column, Schema
-from headrace.business.processing.event_windows import WHOLE, whole
 from headrace.business.processing.expressions.ir import Window
 from headrace.business.processing.relation import (
     Dataset,
@@ -27,6 +26,7 @@ from headrace.business.processing.relation import (
     expressions,
     subqueries,
 )
+from headrace.business.processing.steps.event_windows import WHOLE, whole
 from headrace.business.processing.steps.projection import as_they_are, project
 from headrace.business.streams.groups import WATERMARK
 from headrace.errors import HeadraceError

@@ -13,7 +13,11 @@ from math import gcd
 
 from headrace.business.model.schema import Column, Schema
 from headrace.business.model.types import Boolean
-from headrace.business.processing.event_windows import (
+from headrace.business.processing.expressions.build import all_of, column, constant, test
+from headrace.business.processing.expressions.ir import Aggregate, Call, ColumnRef, Constant, Expr, Window
+from headrace.business.processing.relation import Dataset, Filter, Join, Relation
+from headrace.business.processing.stateful import Groups, Span
+from headrace.business.processing.steps.event_windows import (
     BEGIN,
     END,
     SESSION,
@@ -34,10 +38,6 @@ from headrace.business.processing.event_windows import (
     window_start,
     with_columns,
 )
-from headrace.business.processing.expressions.build import all_of, column, constant, test
-from headrace.business.processing.expressions.ir import Aggregate, Call, ColumnRef, Constant, Expr, Window
-from headrace.business.processing.relation import Dataset, Filter, Join, Relation
-from headrace.business.processing.stateful import Groups, Span
 from headrace.business.processing.steps.projection import project
 from headrace.business.streams.parts import Parts
 from headrace.records import record

@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from headrace.business.model.types import DataType, Decimal, Float, Integer
-from headrace.business.processing.event_windows import Named, grouped_by, number, with_columns
 from headrace.business.processing.expressions.build import column, constant, is_null, negate, test
 from headrace.business.processing.expressions.ir import Aggregate, Call, Case, Cast, ColumnRef, Expr, Window
 from headrace.business.processing.relation import Relation
+from headrace.business.processing.steps.event_windows import Named, grouped_by, number, with_columns
 from headrace.records import record
 
 _DOUBLE, _COUNT = Float(64), Integer(64)

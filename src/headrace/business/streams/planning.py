@@ -10,6 +10,7 @@ from headrace.business.model.schema import did_you_mean
 from headrace.business.model.types import Date, Timestamp
 from headrace.business.ports import Publisher
 from headrace.business.processing.plan import Plan, PlannedSource
+from headrace.business.streams.flow import Flow
 from headrace.business.streams.messages import MessageSource
 from headrace.business.streams.state import StreamSink
 from headrace.errors import Path, Problem
@@ -42,6 +43,7 @@ def problems(plan: Plan) -> Iterator[Problem]:
     if not definition.sinks:
         yield Problem("a stream needs a sink: nothing it makes is kept otherwise", ("sinks",), "write `sinks:`", on_key=True)
     yield from _about_sinks(plan)
+    yield from Flow.of(plan).problems
 
 
 def _about_event_time(source: PlannedSource, written: SourceDefinition) -> Iterator[Problem]:

@@ -6,18 +6,17 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from headrace.business.ports import Position
 from headrace.business.streams.messages import Messages, Start
 from headrace.errors import NonRetryableError
+from headrace.infrastructure.brokers.gaps import OnGap
 from headrace.infrastructure.brokers.redis_entries import Entry, messages_of
 from headrace.infrastructure.redis.faults import redis_faults
 
 if TYPE_CHECKING:
     import redis
-
-Trimmed = Literal["fail", "continue"]
 
 _ID = re.compile(r"[0-9]{1,20}-[0-9]{1,20}")
 _FIRST = Position("0-0")
@@ -39,9 +38,9 @@ class RedisFeed:
     exhausted = False
 
     def __init__(
-        self, client: redis.Redis, shown: str, field: str | None, group: str | None, trimmed: Trimmed, read_seconds: float
+        self, client: redis.Redis, shown: str, field: str | None, group: str | None, on_gap: OnGap, read_seconds: float
     ) -> None:
-        self._client, self._shown, self._field, self._group, self._trimmed = client, shown, field, group, trimmed
+        self._client, self._shown, self._field, self._group, self._on_gap = client, shown, field, group, on_gap
         self._read_seconds = read_seconds
         self._connection: Any = None
         self._after: dict[str, Position] = {}
@@ -130,13 +129,13 @@ class RedisFeed:
                 f"`{position}` is no position in the stream `{stream}` of {self._shown}",
                 hint="a position is the id of an entry, such as 1700000000000-0",
             )
-        if self._trimmed == "continue" or _parts(standing.last) <= _parts(position) or position == _FIRST:
+        if self._on_gap == "continue" or _parts(standing.last) <= _parts(position) or position == _FIRST:
             return position
         if standing.first is None or _parts(position) < _parts(standing.first):
             raise NonRetryableError(
                 f"entries of the stream `{stream}` of {self._shown} behind {position} may have been trimmed away unread: "
                 + (f"the first that is left is {standing.first}" if standing.first else "none are left"),
-                hint="keep more entries (MAXLEN, MINID) than are read late; `on_trimmed: continue` goes on with what is left",
+                hint="keep more entries (MAXLEN, MINID) than are read late; `on_gap: continue` goes on with what is left",
             )
         return position
 

@@ -14,10 +14,10 @@ from headrace.business.model.plugin import Plugin
 from headrace.business.model.schema import Schema, did_you_mean
 from headrace.business.model.types import Date, Timestamp
 from headrace.business.model.windows import Emit, EventWindow
-from headrace.business.processing.event_windows import CLOSED, in_batch, microseconds, windowed_schema
 from headrace.business.processing.expressions.ir import Aggregate, ColumnRef, Expr
 from headrace.business.processing.relation import Dataset, GroupBy, Relation, columns_of
 from headrace.business.processing.stateful import Groups, Span, Stateful
+from headrace.business.processing.steps.event_windows import CLOSED, in_batch, microseconds, windowed_schema
 from headrace.business.processing.steps.findings import Findings
 from headrace.business.processing.steps.options import Expression, Name, Names
 from headrace.business.processing.steps.projection import ref

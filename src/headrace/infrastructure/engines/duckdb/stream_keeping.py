@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from headrace.business.model.schema import Column, Schema
-from headrace.business.processing.event_windows import WHOLE
 from headrace.business.processing.relation import Dataset, Relation
+from headrace.business.processing.steps.event_windows import WHOLE
 from headrace.business.streams.flow import Keeping
 from headrace.business.streams.groups import HORIZON_AT, KEPT, LATE
 from headrace.infrastructure.engines.duckdb.literals import identifier

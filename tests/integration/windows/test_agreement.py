@@ -1,0 +1,127 @@
+"""The law of streams: what a batch gives for some rows, a stream gives for the same, however they are cut, mixed, delayed and interrupted."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.integration.windows.loop import Loop, Row, columns, in_batch, messages, plan, stored
+
+from headrace.business.model.types import Float, Integer, String, Timestamp
+
+SCHEMA = columns(at=Timestamp(), k=String(), x=Float(64), n=Integer(32))
+ARROW = pa.schema([("at", pa.timestamp("us")), ("k", pa.string()), ("x", pa.float64()), ("n", pa.int32())])
+BEGIN = datetime(2024, 2, 28, 23, 59, 30)  # noqa: DTZ001 - without a zone, as the column is
+
+HEAD = """
+pipeline: p
+sources:
+  events:
+    file: events.parquet
+    contract: {columns: {at: {type: timestamp, required: true}, k: string, x: {type: float64, at_most: 90}, n: int32}}
+    watermark: {column: at, delay: 3 seconds}
+steps:
+"""
+SINK = "\nsinks:\n  - file: {path: out/, mode: append}\n"
+MEASURES = (
+    "{rows: count(*), sure: count(x), sum: sum(n), mean: avg(x) filter (where n > 2), spread: stddev(x), pop: var_pop(n), least: min(k), "
+    "most: max(x), opening: 'first(n order by at, x, n)', closing: 'last(x order by at, n, x)', best: 'arg_max(k, x)', all: bool_and(n > 0), "
+    "ratio: 'sum(x) / nullif(count(n), 0)', big: count_if(n > 5)}"
+)
+WHOLE = "{middle: median(x), different: count(distinct n), some: list(n order by n)}"
+STEPS = {
+    "tumbling": f"aggregate: {{window: {{tumbling: 4s}}, by: [k], measures: {MEASURES}}}",
+    "without keys": "aggregate: {window: {tumbling: 7s}, measures: {rows: count(*), mean: avg(x)}}",
+    "sliding": f"aggregate: {{window: {{sliding: 6s, every: 2s}}, by: [k], measures: {MEASURES}}}",
+    "uneven": "aggregate: {window: {sliding: 7s, every: 3s}, by: {key: upper(k)}, measures: {rows: count(*), s: variance(x)}}",
+    "session": f"aggregate: {{window: {{session: 2s}}, by: [k], measures: {MEASURES}}}",
+    "whole rows": f"aggregate: {{window: {{tumbling: 4s}}, by: [k], measures: {WHOLE}}}",
+    "whole sessions": f"aggregate: {{window: {{session: 2s}}, by: [k], measures: {WHOLE}}}",
+    "two levels": "aggregate: {window: {tumbling: 2s}, by: [k], measures: {rows: count(*)}}\n"
+    "  - aggregate: {window: {tumbling: 6s, on: window_start}, measures: {most: max(rows), rows: sum(rows)}}",
+    "behind a session": "aggregate: {window: {session: 1s}, by: [k], measures: {rows: count(*)}}\n"
+    "  - aggregate: {window: {tumbling: 6s, on: window_end}, measures: {sessions: count(*), rows: sum(rows)}}",
+}
+
+row = st.tuples(
+    st.integers(0, 500),  # how long after the row before, in hundredths of a second
+    st.integers(0, 299),  # how much out of order
+    st.sampled_from(["a", "b", None]),
+    st.one_of(st.none(), st.floats(-100, 100, allow_nan=False)),
+    st.one_of(st.none(), st.integers(0, 9)),
+)
+
+
+def arrow(rows: Sequence[tuple[Any, ...]]) -> pa.RecordBatch:
+    """Rows in the order in which they come: on time, give or take the delay."""
+    time, found = 0, []
+    for step, back, key, x, n in rows:
+        time += step
+        found.append((BEGIN + timedelta(milliseconds=10 * (time - back)), key, x, n))
+    columns_ = list(zip(*found, strict=True)) or [[], [], [], []]
+    return pa.RecordBatch.from_arrays(
+        [pa.array(values, field.type) for values, field in zip(columns_, ARROW, strict=True)], schema=ARROW
+    )
+
+
+def same(found: list[Row], expected: list[Row]) -> bool:
+    key = repr
+    left, right = sorted(map(rounded, found), key=key), sorted(map(rounded, expected), key=key)
+    return len(left) == len(right) and all(map(alike, left, right))
+
+
+def rounded(given_row: Row) -> Row:
+    return tuple(float(f"{value:.7g}") if isinstance(value, float) else value for value in given_row)
+
+
+def alike(left: Row, right: Row) -> bool:
+    return all(
+        a == b or (isinstance(a, float) and isinstance(b, float) and math.isclose(a, b, rel_tol=1e-6, abs_tol=1e-7))
+        for a, b in zip(left, right, strict=True)
+    )
+
+
+@pytest.mark.parametrize("kind", STEPS)
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(partitions=st.lists(st.lists(row, max_size=60), min_size=1, max_size=3), chance=st.randoms(use_true_random=False))
+def test_a_stream_gives_what_a_batch_gives(kind: str, partitions: list[list[tuple[Any, ...]]], chance: Any) -> None:
+    definition = HEAD + f"  - {STEPS[kind]}\n" + SINK
+    parts = {str(i): arrow(rows) for i, rows in enumerate(partitions)}
+    whole = pa.Table.from_batches(list(parts.values()), ARROW).combine_chunks().to_batches(max_chunksize=1 << 20)
+    everything = whole[0] if whole else pa.RecordBatch.from_pylist([], ARROW)
+    with tempfile.TemporaryDirectory() as folder:
+        planned = plan(definition, events=messages(SCHEMA))
+        dataset = planned.sinks[0].dataset
+        expected = in_batch(plan(definition, events=stored(SCHEMA, everything)), Path(folder), dataset)[dataset]
+        loop = Loop(planned, Path(folder))
+        try:
+            run(loop, parts, chance)
+            assert same(loop.given.get(dataset, []), expected)
+            assert sum(judged.late for judged in loop.judged) == 0
+        finally:
+            loop.close()
+
+
+def run(loop: Loop, parts: dict[str, pa.RecordBatch], chance: Any) -> None:
+    """Take rows in pieces, partition by partition as it happens, with checkpoints and restarts in between."""
+    left = dict.fromkeys(parts, 0)
+    while open_ones := [name for name in left if left[name] < len(parts[name])]:
+        name = chance.choice(open_ones)
+        size = chance.choice([1, 3, 10, 50])
+        loop.take("events", name, parts[name].slice(left[name], size))
+        left[name] += size
+        if chance.random() < 0.5:
+            loop.advance({"events": list(parts)})
+        if chance.random() < 0.3:
+            loop.checkpoint(whole=not loop.saved or chance.random() < 0.3)
+            if chance.random() < 0.3:
+                loop.restart()
+    loop.end()
