@@ -22,6 +22,7 @@ from headrace.infrastructure.engines.duckdb.connection import connect
 from headrace.infrastructure.engines.duckdb.spare import Spare
 from headrace.infrastructure.engines.duckdb.stream_judging import Judging
 from headrace.infrastructure.engines.duckdb.stream_keeping import KeptRows
+from headrace.infrastructure.engines.duckdb.stream_lookup import Lookup
 from headrace.infrastructure.engines.duckdb.stream_saving import fingerprint, part_name, read, written
 from headrace.infrastructure.engines.duckdb.stream_statements import Inlet, Prepared, Statements, query
 from headrace.records import record
@@ -44,16 +45,19 @@ class DuckDBStream:
     """See `StreamSession`."""
 
     def __init__(self, plan: Plan, workspace: Path, project: Path, limits: Limits, spare: Spare) -> None:
-        self.flow, self.project = Flow.of(plan), project
+        self.flow = Flow.of(plan)
         if self.flow.problems:
             raise DefinitionError(self.flow.problems)
         self.con = connect(plan, workspace, limits, spare)
         self.statements = Statements(self.con)
         sources = plan.definition.sources
-        self._judging = {s.name: Judging(self.statements, s, sources[s.name].watermark) for s in self.flow.sources}
+        self._lookup = Lookup(self.statements, self.flow, workspace, project, limits, spare)
+        self._tables = self._lookup.tables
+        self._judging = {
+            s.name: Judging(self.statements, s, sources[s.name].watermark, self._tables) for s in self.flow.sources
+        }
         self._kept = {name: KeptRows(self.statements, keeping) for name, keeping in self.flow.keeping.items()}
         self._marks = {name: fingerprint(keeping.kept) for name, keeping in self.flow.keeping.items()}
-        self._tables: dict[str, str] = {}
         self._inlets = {spring: self._inlet(spring) for spring in self.flow.springs}
         self._ways = {spring: self._way(spring) for spring in self.flow.springs}
         self._nothing = {name: self.statements.nothing(plan.schema(name)) for name in self.flow.published}
@@ -127,7 +131,7 @@ class DuckDBStream:
         return drained
 
     def refresh(self) -> None:
-        """Nothing is looked up yet."""
+        self._lookup.refresh()
 
     # State -----------------------------------------------------------------------------------------------------------
 
