@@ -15,7 +15,7 @@ from headrace.business.processing.steps.projection import as_they_are, project
 from headrace.business.streams.carrying import carried
 from headrace.business.streams.engine import Arrived, Judged
 from headrace.business.streams.flow import Flow
-from headrace.business.streams.groups import WATERMARK
+from headrace.business.streams.groups import LATE, WATERMARK
 from headrace.business.streams.state import Saved
 from headrace.errors import DefinitionError
 from headrace.infrastructure.engines.duckdb.connection import connect
@@ -81,7 +81,8 @@ class DuckDBStream:
         }
         fed = {name: k for name, k in self.flow.keeping.items() if any(below in reached for below in k.rows.datasets())}
         made = {name: self._prepared(k.kept.made(k.rows)) for name, k in fed.items()}
-        late = {name: self._prepared(k.kept.late(k.rows)) for name, k in fed.items() if k.kept.groups.window}
+        wanted = {step: plan.schema(dataset).names for dataset, step in self.flow.late.items()}
+        late = {name: self._prepared(k.kept.late(k.rows, wanted.get(name, ()))) for name, k in fed.items() if k.kept.groups.window}
         return _Way(self._inlets[spring], published, made, late)
 
     def _prepared(self, relation: Relation) -> Prepared:
@@ -108,7 +109,7 @@ class DuckDBStream:
             way.inlet.hold(None)
         for dataset, step in self.flow.late.items():
             if step in late:
-                self._flow(dataset, _never_late(late[step]))
+                self._flow(dataset, _never_late(late[step].drop_columns([LATE])))
         return sum(map(len, late.values()))
 
     def _give(self, dataset: str, rows: pa.Table) -> None:
