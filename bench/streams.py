@@ -25,9 +25,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import psycopg
 import redis
-from measure import HEADRACE, keep, table
 from tests.integration.postgres_server import PostgresServer
 from tests.integration.valkey_server import ValkeyServer
+
+from measure import HEADRACE, keep, table
 
 DEFINITION = """
 version: 1
@@ -95,8 +96,12 @@ def fill(url: str, number: int, per_entry: int) -> None:
         for i in range(number):
             at = 1_704_067_200 + i / 2000 + chance.uniform(0, 0.4)
             row = {
-                "id": i, "key": f"key{int(chance.paretovariate(1)) % 1000:04d}", "value": chance.randrange(1000),
-                "kind": ("view", "click", "buy")[i % 3], "country": "NO", "at": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at)) + f".{int(at % 1 * 1000):03d}+00:00",
+                "id": i,
+                "key": f"key{int(chance.paretovariate(1)) % 1000:04d}",
+                "value": chance.randrange(1000),
+                "kind": ("view", "click", "buy")[i % 3],
+                "country": "NO",
+                "at": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at)) + f".{int(at % 1 * 1000):03d}+00:00",
             }
             row["note"] = "x" * max(0, 200 - len(json.dumps(row)) - 12)
             lines.append(json.dumps(row))
@@ -163,7 +168,8 @@ def main(words: Sequence[str]) -> None:
                 with psycopg.connect(url) as con:
                     ours = con.execute("SELECT sum(events), count(*) FROM counted").fetchone()
                     theirs = con.execute("SELECT sum(n), count(*) FROM by_hand WHERE w < 173568960").fetchone()
-                assert ours is not None and theirs is not None
+                assert ours is not None
+                assert theirs is not None
                 print(f"windows: {ours} by Headrace, {theirs} by hand")
     finally:
         broker.remove()

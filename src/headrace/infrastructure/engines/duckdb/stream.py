@@ -82,7 +82,9 @@ class DuckDBStream:
         fed = {name: k for name, k in self.flow.keeping.items() if any(below in reached for below in k.rows.datasets())}
         made = {name: self._prepared(k.kept.made(k.rows)) for name, k in fed.items()}
         wanted = {step: plan.schema(dataset).names for dataset, step in self.flow.late.items()}
-        late = {name: self._prepared(k.kept.late(k.rows, wanted.get(name, ()))) for name, k in fed.items() if k.kept.groups.window}
+        late = {
+            name: self._prepared(k.kept.late(k.rows, wanted.get(name, ()))) for name, k in fed.items() if k.kept.groups.window
+        }
         return _Way(self._inlets[spring], published, made, late)
 
     def _prepared(self, relation: Relation) -> Prepared:
