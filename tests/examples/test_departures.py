@@ -26,7 +26,7 @@ def test_the_windows_of_a_day_are_those_of_its_messages(tmp_path: Path) -> None:
         expected = con.sql(
             "SELECT origin, time_bucket(INTERVAL '10 minutes', \"at\"), count(delay), count(*) - count(delay), max(delay) "
             f"FROM {messages} WHERE (delay IS NULL OR delay BETWEEN -60 AND 720) "
-            f"AND \"at\" < (SELECT max(window_end) FROM {table}) GROUP BY 1, 2 ORDER BY ALL"
+            f'AND "at" < (SELECT max(window_end) FROM {table}) GROUP BY 1, 2 ORDER BY ALL'
         ).fetchall()
     assert len(given) > 100
     assert given == expected
