@@ -23,7 +23,7 @@ def text_scan(kind: str, declared: Schema, further: Sequence[str]) -> MessageSca
             f"nothing says which columns messages in {kind} have",
             hint="declare them in the contract of the source, or name them with the option `columns` of the format",
         )
-    return MessageScan(Schema(tuple(Column(name, String()) for name in names)), all_text=True, origin=f"messages in {kind}")
+    return MessageScan(Schema(tuple(Column(name, String()) for name in names)), origin=f"messages in {kind}")
 
 
 def text_rows(schema: Schema, columns: Sequence[pa.Array]) -> pa.RecordBatch:
