@@ -15,6 +15,7 @@ from typing import Any
 from headrace.business.ports import Position
 from headrace.business.streams.messages import Messages, Start
 from headrace.errors import NonRetryableError, RetryableError
+from headrace.infrastructure.brokers.gaps import OnGap
 from headrace.infrastructure.brokers.nats.deliveries import Deliveries
 from headrace.infrastructure.brokers.nats.jetstream import FORGOTTEN_SECONDS, NANOSECONDS, JetStream, instant
 
@@ -90,9 +91,9 @@ class Lane(ABC):
 class OwnLane(Lane):
     """Messages of a stream, or of some subjects of it, read by sequence. The broker keeps nothing for us."""
 
-    def __init__(self, name: str, subject: str | None, batch: int, after: int | None, start: Start) -> None:
+    def __init__(self, name: str, subject: str | None, batch: int, after: int | None, start: Start, on_gap: OnGap) -> None:
         super().__init__(name, batch)
-        self._subject, self._after, self._start, self._read = subject, after, start, 0
+        self._subject, self._after, self._start, self._on_gap, self._read = subject, after, start, on_gap, 0
 
     def find_start(self, shown: str, stream: JetStream) -> None:
         """Settle where it begins. Raises `NonRetryableError` when the stream has dropped what stands behind the position."""
@@ -110,10 +111,11 @@ class OwnLane(Lane):
                 f"{shown} ends at {standing.last}, before the position {self._after} of this stream: it was made anew",
                 hint="begin anew: replay from earliest",
             )
-        if self._subject is None and self._after + 1 < standing.first and self._after < standing.last:
+        missed = self._after + 1 < standing.first and self._after < standing.last
+        if missed and self._subject is None and self._on_gap == "fail":
             raise NonRetryableError(
                 f"{shown} has dropped messages {self._after + 1} to {standing.first - 1}, which were not read yet",
-                hint="raise the limits of the stream; to go on without them, replay from earliest",
+                hint="raise the limits of the stream; `on_gap: continue` goes on with what is left",
             )
 
     def _ready(self, stream: JetStream) -> str:

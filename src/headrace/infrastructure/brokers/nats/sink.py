@@ -47,7 +47,7 @@ class NatsSink(ReachedNats, MessageSink):
     def outlet(self, project: Path, stream: str, schema: Schema) -> MessageOutlet:
         format_: MessageFormat = self.format  # type: ignore[assignment]
         sender = NatsSender(self.reached, self.home, self.subject, stream, self.ack_seconds)
-        return MessageOutlet(sender, format_.writer(schema, project), self.target(project))
+        return MessageOutlet(sender, schema, format_.writer(schema, project), self.target(project))
 
 
 class NatsSender:

@@ -6,8 +6,6 @@ import json
 import struct
 from typing import Any
 
-from headrace.records import record
-
 _ANNOTATIONS, _APPLICATION_PROPERTIES, _DATA, _VALUE = 0x72, 0x74, 0x75, 0x77
 #: A body of bytes and nothing else: what most publishers write. Its length is one byte, or four.
 _SHORT, _LONG = b"\x00\x53\x75\xa0", b"\x00\x53\x75\xb0"
@@ -19,25 +17,20 @@ _FIXED = {
 _EMPTY: dict[int, Any] = {0x40: None, 0x41: True, 0x42: False, 0x43: 0, 0x44: 0, 0x45: []}
 
 
-@record
-class Opened:
-    """A message as it was published: its body, what it was routed by, and its properties."""
-
-    body: bytes
-    routing_key: bytes | None = None
-    headers: list[tuple[str, bytes]] | None = None
+#: A message as it was published: its body, what it was routed by, and its properties.
+Opened = tuple[bytes, bytes | None, list[tuple[str, bytes]] | None]
 
 
 def opened(message: bytes) -> Opened:
     """What is in a message. One that is not AMQP 1.0 is its own body: some publishers write plain bytes."""
     if message.startswith(_SHORT) and len(message) == 5 + message[4]:
-        return Opened(message[5:])
+        return message[5:], None, None
     if message.startswith(_LONG) and len(message) == 8 + int.from_bytes(message[4:8], "big"):
-        return Opened(message[8:])
+        return message[8:], None, None
     try:
         return _sections(message)
     except (ValueError, IndexError, struct.error, UnicodeDecodeError, AttributeError, TypeError):
-        return Opened(message)
+        return message, None, None
 
 
 def _sections(message: bytes) -> Opened:
@@ -56,7 +49,7 @@ def _sections(message: bytes) -> Opened:
             headers = [(str(name), as_bytes(one)) for name, one in value.items()]
         elif section == _ANNOTATIONS and "x-routing-key" in value:
             routing_key = as_bytes(value["x-routing-key"])
-    return Opened(b"".join(body), routing_key, headers)
+    return b"".join(body), routing_key, headers
 
 
 def as_bytes(value: Any) -> bytes:
