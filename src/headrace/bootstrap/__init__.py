@@ -38,7 +38,16 @@ from headrace.bootstrap.parts import (
     state_home,
     this_worker,
 )
-from headrace.bootstrap.standing import backfills, definitions, in_service, pauses, user, verify_log
+from headrace.bootstrap.standing import (
+    backfills,
+    dead_letters,
+    definitions,
+    in_service,
+    pauses,
+    stream_state,
+    user,
+    verify_log,
+)
 from headrace.errors import DefinitionError, Problem
 
 if TYPE_CHECKING:
@@ -72,6 +81,7 @@ __all__ = [
     "contract_from_standard",
     "crew",
     "database",
+    "dead_letters",
     "definitions",
     "deliveries",
     "engine",
@@ -100,6 +110,7 @@ __all__ = [
     "state_folder",
     "state_home",
     "statements",
+    "stream_state",
     "subscriptions",
     "test",
     "this_worker",
