@@ -19,7 +19,7 @@ from headrace.business.model.types import Float, Integer, String, Timestamp
 
 SCHEMA = columns(at=Timestamp(), k=String(), x=Float(64), n=Integer(32))
 ARROW = pa.schema([("at", pa.timestamp("us")), ("k", pa.string()), ("x", pa.float64()), ("n", pa.int32())])
-BEGIN = datetime(2024, 2, 28, 23, 59, 30)
+BEGIN = datetime.fromisoformat("2024-02-28 23:59:30")
 
 HEAD = """
 pipeline: p
@@ -112,7 +112,7 @@ def test_a_stream_gives_what_a_batch_gives(kind: str, partitions: list[list[tupl
 
 def run(loop: Loop, parts: dict[str, pa.RecordBatch], chance: Any) -> None:
     """Take rows in pieces, partition by partition as it happens, with checkpoints and restarts in between."""
-    left = {name: 0 for name in parts}
+    left = dict.fromkeys(parts, 0)
     while open_ones := [name for name in left if left[name] < len(parts[name])]:
         name = chance.choice(open_ones)
         size = chance.choice([1, 3, 10, 50])

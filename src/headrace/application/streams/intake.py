@@ -134,7 +134,7 @@ def _dead(messages: Messages, found: Unreadable) -> DeadLetter:
         str(messages.positions[number].as_py()),
         found.reason,
         found.detail,
-        found.part if found.part is not None else messages.payloads[number].as_py(),
+        messages.payloads[number].as_py() if found.part is None else found.part,
         messages.keys[number].as_py() if messages.keys is not None else None,
         dict(headers or {}),
         messages.published_at[number].as_py() if messages.published_at is not None else None,

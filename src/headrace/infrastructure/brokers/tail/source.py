@@ -14,9 +14,9 @@ from headrace.business.ports import Position
 from headrace.business.streams.messages import Feed, Sharing, Start
 from headrace.infrastructure.brokers.gaps import OnGapOption
 from headrace.infrastructure.brokers.message_options import MessageOptions
-from headrace.infrastructure.brokers.tail_feed import TailFeed
-from headrace.infrastructure.brokers.tail_files import Followed
-from headrace.infrastructure.brokers.tail_reading import Cut
+from headrace.infrastructure.brokers.tail.feed import TailFeed
+from headrace.infrastructure.brokers.tail.files import Followed
+from headrace.infrastructure.brokers.tail.reading import Cut
 
 Paths = Annotated[
     tuple[str, ...], BeforeValidator(lambda written: (written,) if isinstance(written, str) else written), Field(min_length=1)

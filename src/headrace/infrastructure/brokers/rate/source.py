@@ -13,8 +13,8 @@ from headrace.business.model.schema import did_you_mean
 from headrace.business.ports import Position
 from headrace.business.streams.messages import Feed, Sharing, Start
 from headrace.infrastructure.brokers.message_options import MessageOptions
-from headrace.infrastructure.brokers.rate_feed import RateFeed, Supply
-from headrace.infrastructure.brokers.rate_fields import COUNTER, FieldOption, Generator, Pace
+from headrace.infrastructure.brokers.rate.feed import RateFeed, Supply
+from headrace.infrastructure.brokers.rate.fields import COUNTER, FieldOption, Generator, Pace
 
 _BEGIN = datetime(2024, 1, 1, tzinfo=UTC)
 #: How far apart rows happened that come as fast as they are taken.

@@ -12,7 +12,7 @@ from headrace.business.ports import Position
 from headrace.business.streams.messages import Feed, Sharing, Start
 from headrace.infrastructure.brokers.gaps import OnGapOption
 from headrace.infrastructure.brokers.message_options import MessageOptions
-from headrace.infrastructure.brokers.redis_feed import RedisFeed
+from headrace.infrastructure.brokers.redis.feed import RedisFeed
 from headrace.infrastructure.redis.connection import SLOW, ReachedRedis, fast
 
 Streams = Annotated[

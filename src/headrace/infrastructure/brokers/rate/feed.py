@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from headrace.business.ports import Position
 from headrace.business.streams.messages import Messages, MessageWriter, Start
 from headrace.errors import NonRetryableError
-from headrace.infrastructure.brokers.rate_fields import Generator
+from headrace.infrastructure.brokers.rate.fields import Generator
 from headrace.records import record
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from headrace.business.ports import Position
 from headrace.business.streams.messages import Messages
-from headrace.infrastructure.brokers.tail_files import Followed
+from headrace.infrastructure.brokers.tail.files import Followed
 
 #: How often it is looked for more while nothing comes.
 _LOOK_SECONDS = 0.02

@@ -13,8 +13,8 @@ from headrace.business.model.durations import Duration
 from headrace.business.ports import Position
 from headrace.business.streams.messages import Feed, Sharing, Start
 from headrace.infrastructure.brokers.gaps import OnGapOption
-from headrace.infrastructure.brokers.kafka_connection import ReachedKafka
-from headrace.infrastructure.brokers.kafka_feed import KafkaFeed, Topics
+from headrace.infrastructure.brokers.kafka.connection import ReachedKafka
+from headrace.infrastructure.brokers.kafka.feed import KafkaFeed, Topics
 from headrace.infrastructure.brokers.message_options import MessageOptions
 
 if TYPE_CHECKING:

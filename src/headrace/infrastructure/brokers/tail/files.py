@@ -11,7 +11,7 @@ from pathlib import Path
 from headrace.business.ports import Position
 from headrace.business.streams.messages import Messages, Start
 from headrace.errors import NonRetryableError, RetryableError
-from headrace.infrastructure.brokers.tail_reading import Cut, Mark, OpenFile, Pieces, begins_so
+from headrace.infrastructure.brokers.tail.reading import Cut, Mark, OpenFile, Pieces, begins_so
 
 _ROTATE = "rotate by renaming the file, and keep it until it was read; `on_gap: continue` goes on with what is there"
 _ROTATED = re.compile(r"[.-][0-9][0-9T:_.-]*")

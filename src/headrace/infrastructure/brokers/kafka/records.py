@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from headrace.business.ports import Position
 from headrace.business.streams.messages import Messages
+from headrace.infrastructure.brokers.message_columns import binary, headers_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,22 +39,16 @@ def _of_one(partition: str, records: Sequence[Message]) -> Messages:
 
     offsets = [record.offset() for record in records]
     keys = [record.key() for record in records]
+    headers: list[Any] = [record.headers() for record in records]
     return Messages(
         partition,
-        _binary([record.value() for record in records]),
+        binary([record.value() for record in records]),
         pa.array(offsets, pa.int64()),
         Position(str(offsets[-1])),
         keys=None if not any(keys) and keys.count(None) == len(keys) else pa.array(keys, pa.binary()),
         published_at=_times([record.timestamp() for record in records]),
-        headers=_headers([record.headers() for record in records]),
+        headers=headers_of(headers),
     )
-
-
-def _binary(payloads: Sequence[Any]) -> pa.Array:
-    import pyarrow as pa
-
-    made = pa.array(payloads, pa.binary())
-    return pa.array(payloads, pa.large_binary()) if isinstance(made, pa.ChunkedArray) else made
 
 
 def _times(stamps: Sequence[tuple[int, int]]) -> pa.Array:
@@ -65,11 +60,3 @@ def _times(stamps: Sequence[tuple[int, int]]) -> pa.Array:
         known = pa.array([stamp[0] != _NO_TIME for stamp in stamps])
         milliseconds = pc.if_else(known, milliseconds, pa.scalar(None, pa.int64()))
     return pc.multiply(milliseconds, 1000).cast(pa.timestamp("us", "UTC"))
-
-
-def _headers(headers: Sequence[Any]) -> pa.Array | None:
-    import pyarrow as pa
-
-    if headers.count(None) == len(headers):
-        return None
-    return pa.array([some or [] for some in headers], pa.map_(pa.string(), pa.binary()))

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 from headrace.business.ports import Position
 from headrace.business.streams.messages import Messages, Sharing, Start
 from headrace.errors import NonRetryableError
+from headrace.infrastructure.brokers.collection import uncollected
 from headrace.infrastructure.brokers.gaps import OnGap
-from headrace.infrastructure.brokers.kafka_connection import reasons
-from headrace.infrastructure.brokers.kafka_faults import explained, kafka_faults
-from headrace.infrastructure.brokers.kafka_records import messages_of
+from headrace.infrastructure.brokers.kafka.connection import reasons, remember
+from headrace.infrastructure.brokers.kafka.faults import explained, kafka_faults
+from headrace.infrastructure.brokers.kafka.records import messages_of
 
 if TYPE_CHECKING:
-    from confluent_kafka import Consumer, KafkaError, TopicPartition
+    from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 Place = tuple[str, int]
 
@@ -62,21 +63,32 @@ class KafkaFeed:
     def poll(self, most: int, wait_seconds: float) -> Sequence[Messages]:
         with self._asking():
             self._look_again()
-            # It returns when it has `most`, and not when there is something: so what lies ready is taken, or the first that comes.
-            records = self._consumer.consume(most, 0.0)
-            if not records and wait_seconds > 0:
-                records = self._consumer.consume(1, wait_seconds)
-                records += self._consumer.consume(most - 1, 0.0) if records and most > 1 else []
-        failed = [error for record in records if (error := record.error()) is not None]
-        if failed:
-            records = [record for record in records if record.error() is None]
-        given = list(messages_of(records)) if records else []
-        for messages in given:
-            self._next[_place(messages.partition)] = int(messages.last) + 1
+            # It comes back when it has `most`, and not when there is something: so what lies ready is taken, or the first that comes.
+            given = self._taken(most)
+            if not given and wait_seconds > 0:
+                given = self._given(self._consumer.consume(1, wait_seconds))
+                given += self._taken(most - 1) if given and most > 1 else []
         if given:
             self._told.clear()
-        else:
-            self._complain(failed)
+        elif told := reasons(self._told):
+            raise explained(self._topics.shown, told[-1], told)
+        return given
+
+    def _taken(self, most: int) -> list[Messages]:
+        """What the client has ready."""
+        with uncollected():
+            return self._given(self._consumer.consume(most, 0.0))
+
+    def _given(self, records: list[Message]) -> list[Messages]:
+        """The records, which are given out from now on. What a broker said in place of one is kept for when nothing comes."""
+        for failed in [error for record in records if (error := record.error()) is not None]:
+            if failed.name() == "_AUTO_OFFSET_RESET":
+                raise NonRetryableError(f"{self._topics.shown}: {failed.str()}", hint=_GAP)
+            remember(self._told, failed)
+        sound = [record for record in records if record.error() is None] if self._told else records
+        given = list(messages_of(sound)) if sound else []
+        for messages in given:
+            self._next[_place(messages.partition)] = int(messages.last) + 1
         return given
 
     def acknowledge(self, positions: Mapping[str, Position]) -> None:
@@ -165,15 +177,6 @@ class KafkaFeed:
         if wanted < low and self._topics.on_gap == "fail":
             raise NonRetryableError(f"{where} cannot be read on behind {position}: its first record is {low}", hint=_GAP)
         return max(wanted, low)
-
-    def _complain(self, failed: Sequence[KafkaError]) -> None:
-        """Raise what kept messages away, if anything did: what the broker said of a partition goes before the rest."""
-        told = reasons(self._told)
-        for error in failed:
-            if error.name() == "_AUTO_OFFSET_RESET":
-                raise NonRetryableError(f"{self._topics.shown}: {error.str()}", hint=_GAP)
-        if failed or told:
-            raise explained(self._topics.shown, (*told, *failed)[-1], told)
 
     def _asking(self) -> Any:
         return kafka_faults(self._topics.shown, self._told)

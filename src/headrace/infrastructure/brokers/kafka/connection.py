@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from headrace.business.connections import Answer, Profile
 from headrace.business.model.plugin import Plugin
-from headrace.infrastructure.brokers.kafka_faults import kafka_faults
+from headrace.infrastructure.brokers.kafka.faults import kafka_faults
 from headrace.infrastructure.tls import TlsOptions
 from headrace.security.secrets import Secret
 
