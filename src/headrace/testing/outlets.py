@@ -72,17 +72,14 @@ class _Kit:
 
     def counts_each_epoch_once(self) -> None:
         outlet = self.taken()
-        for epoch in (1, 2, 3):
+        for epoch in (1, 2, 3):  # the first one has no rows
             done = self.commit(outlet, epoch)
             demand(not done.already, "an epoch that is new was taken for one that is there")
             self.demand_rows(f"epoch {epoch} was committed")
             for again in (epoch, 1):
                 demand(outlet.commit(again, _rows(again)).already, "an epoch that comes again has to be known")
             self.demand_rows(f"epoch {epoch} came again")
-        demand(not outlet.commit(4, _rows(4).slice(0, 0)).already, "an epoch without rows is an epoch")
-        demand(outlet.commit(4, _rows(4)).already, "an epoch without rows has to be known when it comes again")
-        self.demand_rows("an epoch had no rows")
-        self.last = 4
+        self.commit(outlet, 4)
         outlet.close()
         anew = self.taken()
         demand(anew.commit(4, _rows(4)).already, "that an epoch counts has to live with the target and not in the object")
@@ -192,8 +189,8 @@ def _no_profile(name: str) -> Profile[Any]:
 
 
 def _written(epoch: int) -> Sequence[tuple[int, str]]:
-    """Rows that tell their epoch. Every other one has a key that came before, and the first key comes twice. The fourth has none."""
-    if epoch == 4:
+    """Rows that tell their epoch. Some have keys that came before, and the first key comes twice. Of two epochs there are none."""
+    if epoch in (1, 4):
         return ()
     new = [(epoch * 1000 + i, f"{epoch}: {i}") for i in range(30)]
     return [
@@ -207,7 +204,7 @@ def _written(epoch: int) -> Sequence[tuple[int, str]]:
 def _rows(epoch: int) -> pa.Table:
     import pyarrow as pa
 
-    ids, names = zip(*(_written(epoch) or _written(1)), strict=True)
+    ids, names = [n for n, _ in _written(epoch)], [name for _, name in _written(epoch)]
     return pa.table({"name": pa.array(names, pa.large_string()), "id": pa.array(ids, pa.int64())})
 
 

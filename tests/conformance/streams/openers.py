@@ -25,12 +25,19 @@ def in_folder(folder: Path) -> StateStore:
 
 
 def in_postgres(url: str, stream: str = STREAM) -> StateStore:
-    profile = Profile("shared", PostgresConnection.model_validate({"url": url}))
-    return state_store(stream, profile, Path("/nowhere"))
+    return state_store(stream, postgres_profile(url), Path("/nowhere"))
 
 
 def in_redis(url: str, stream: str = STREAM) -> StateStore:
-    return state_store(stream, Profile("shared", RedisConnection.model_validate({"url": url})), Path("/nowhere"))
+    return state_store(stream, redis_profile(url), Path("/nowhere"))
+
+
+def postgres_profile(url: str) -> Profile[PostgresConnection]:
+    return Profile("shared", PostgresConnection.model_validate({"url": url}))
+
+
+def redis_profile(url: str) -> Profile[RedisConnection]:
+    return Profile("shared", RedisConnection.model_validate({"url": url}))
 
 
 def sink(kind: str, mode: str, **options: Any) -> Any:

@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 import redis
-from tests.conformance.streams.openers import STREAM, in_folder, in_postgres, in_redis
+from tests.conformance.streams.openers import STREAM, in_folder, in_postgres, in_redis, postgres_profile, redis_profile
 from tests.integration.postgres_server import PostgresServer
 from tests.integration.valkey_server import ValkeyServer
 
@@ -17,7 +17,7 @@ from headrace import testing
 from headrace.business.ports import Fence
 from headrace.business.streams.state import Saved
 from headrace.errors import NonRetryableError, UsageError
-from headrace.infrastructure.storage import state_postgres, state_redis, state_stores
+from headrace.infrastructure.storage import state_stores
 
 
 @pytest.fixture(scope="module")
@@ -94,16 +94,12 @@ def test_streams_do_not_see_each_other_and_are_removed_one_by_one(kind: str, pos
     for number, (name, store) in enumerate(stores.items(), 1):
         store.open(Fence("test", number))
         store.save(Saved(number, {"name": name}))
-    found = {
-        "folder": lambda: state_stores.streams_in(tmp_path),
-        "postgres": lambda: state_postgres.streams(postgres),
-        "redis": lambda: state_redis.streams(redis.Redis.from_url(address)),
-    }[kind]
-    assert sorted(found()) == sorted(names)
+    shared = {"folder": None, "postgres": postgres_profile(postgres), "redis": redis_profile(address)}[kind]
+    assert list(state_stores.streams_in(shared, tmp_path)) == sorted(names)
     for number, (name, store) in enumerate(stores.items(), 1):
         assert [s.facts for s in store.load(number)] == [{"name": name}]
     stores["two"].remove()
-    assert sorted(found()) == sorted(set(names) - {"two"})
+    assert list(state_stores.streams_in(shared, tmp_path)) == sorted(set(names) - {"two"})
     assert not stores["two"].epochs()
     assert [s.facts for s in stores["one"].load(1)] == [{"name": "one"}]
     for store in stores.values():
@@ -149,5 +145,6 @@ def test_a_connection_that_keeps_no_state_is_refused(tmp_path: Path):
     from headrace.infrastructure.connectors.mysql_connection import MySQLConnection
 
     profile = Profile("shop", MySQLConnection.model_validate({"host": "localhost"}))
-    with pytest.raises(UsageError, match="`shop`, which is of kind `mysql`"):
-        state_stores.state_store(STREAM, profile, tmp_path)
+    for ask in (partial(state_stores.state_store, STREAM), state_stores.streams_in):
+        with pytest.raises(UsageError, match="`shop`, which is of kind `mysql`"):
+            ask(profile, tmp_path)

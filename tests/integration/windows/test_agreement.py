@@ -19,7 +19,7 @@ from headrace.business.model.types import Float, Integer, String, Timestamp
 
 SCHEMA = columns(at=Timestamp(), k=String(), x=Float(64), n=Integer(32))
 ARROW = pa.schema([("at", pa.timestamp("us")), ("k", pa.string()), ("x", pa.float64()), ("n", pa.int32())])
-BEGIN = datetime(2024, 2, 28, 23, 59, 30)  # noqa: DTZ001 - without a zone, as the column is
+BEGIN = datetime.fromisoformat("2024-02-28 23:59:30")
 
 HEAD = """
 pipeline: p

@@ -151,6 +151,7 @@ class StreamRun:
         self.progress.epoch = self.epochs.number
         for intake in self.intakes:
             self.keeping.let_go(self.order.quarantine / intake.name, self.epochs.number)
+            self.keeping.unbury(self.name, intake.name, self.epochs.number)
         if facts:
             self.around.tell(StreamRecoveredEvent(self.order.run_id, self.name, self.epochs.number, self._positions()))
 

@@ -42,6 +42,12 @@ class Groups:
     lateness: int
     """Microseconds: how long after its end a window is kept open."""
 
+    @property
+    def reads(self) -> frozenset[str]:
+        """The columns of the rows that it needs."""
+        time = () if self.window is None else (self.window.time,)
+        return frozenset(name for e in (*time, *(e for _, e in (*self.keys, *self.measures))) for name in e.columns())
+
 
 @record
 class LateRows:

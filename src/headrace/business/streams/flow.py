@@ -63,6 +63,7 @@ class Flow:
     def still(self) -> tuple[str, ...]:
         """The datasets that stand still and are looked up: those that something that flows reads."""
         read = [name for relation in self.relations() for name in relation.datasets()]
+        read += [rule.dataset for source in self.sources for rule in source.contract.references]
         return tuple(dict.fromkeys(name for name in read if name not in self.flowing))
 
     @cached_property
@@ -88,7 +89,7 @@ class Flow:
         places = {step.name: ("steps", i, step.plugin.kind) for i, step in enumerate(plan.definition.steps)}
         times = _Times(found)
         for source in found.sources:
-            found.problems += _about_keys(source)
+            found.problems += found._about_rules(source)
         for step in plan.steps:
             if flows(step.relation, found.flowing):
                 try:
@@ -102,6 +103,20 @@ class Flow:
                 problem = f"`{sink.dataset}` has nothing to do with the stream, so it would be written again and again"
                 found.problems.append(Problem(problem, ("sinks", i, sink.kind), hint))
         return found
+
+    def _about_rules(self, source: PlannedSource) -> Iterator[Problem]:
+        """A key cannot be judged over all time, nor what may come later: rows go by and are gone."""
+        contract: Path = ("sources", source.name, "contract")
+        for key in source.contract.keys:
+            columns = ", ".join(key.columns)
+            hint = f"deduplicate for a time: `dedupe: {{key: [{columns}], within: 10 minutes}}`, or let the target merge by it"
+            place = ("key",) if key.name == "key.unique" else ("columns", key.columns[0], "unique")
+            yield Problem("a stream does not remember all keys that it has ever seen", (*contract, *place), hint, on_key=True)
+        streams = {other.name for other in self.sources}
+        for rule in source.contract.references:
+            if rule.dataset in streams:
+                hint = "refer to a dataset that is no stream, or join the two"
+                yield Problem(f"the rows of `{rule.dataset}` that these refer to may come later", contract, hint)
 
     def _add(self, step: PlannedStep, times: _Times) -> None:
         relation = step.relation
@@ -187,25 +202,3 @@ def _demand_sense(kept: KeptGroups) -> None:
         raise NotRowByRow(
             "a session has no bounds before it is over, so nothing could tell which row replaces which", hint=hint
         )
-
-
-def _about_keys(source: PlannedSource) -> Iterator[Problem]:
-    """A key cannot be judged over all time: a row that came before is gone."""
-    for key in source.contract.keys:
-        path: Path = (
-            "sources",
-            source.name,
-            "contract",
-            *(("key",) if key.name == "key.unique" else ("columns", key.columns[0], "unique")),
-        )
-        columns = ", ".join(key.columns)
-        hint = (
-            f"deduplicate within a horizon: `dedupe: {{key: [{columns}], within: 10 minutes}}`, or let the target merge by it"
-        )
-        yield Problem("a stream does not keep all keys that it has ever seen", path, hint, on_key=True)
-    for rule in source.contract.references:
-        if rule.dataset == source.name:
-            path = ("sources", source.name, "contract")
-            yield Problem(
-                f"a row of a stream cannot refer to others of `{source.name}`: they may come later", path, "take it out"
-            )

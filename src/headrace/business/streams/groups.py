@@ -7,6 +7,7 @@ constant whose value is `Given`.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from math import gcd
@@ -38,7 +39,7 @@ from headrace.business.processing.steps.event_windows import (
     window_start,
     with_columns,
 )
-from headrace.business.processing.steps.projection import project
+from headrace.business.processing.steps.projection import project, ref
 from headrace.business.streams.parts import Parts
 from headrace.records import record
 
@@ -98,7 +99,8 @@ class KeptGroups:
 
     def made(self, rows: Relation) -> Relation:
         """What is kept of rows; where `LATE` is true, of those that came too late."""
-        arriving = self._placed(rows)
+        read = {*self.groups.reads, WATERMARK}
+        arriving = self._placed(project(rows, {c.name: ref(c) for c in rows.schema if c.name in read}))
         by = ((LATE, column(LATE, Boolean())), *self._times(), *self._new_keys())
         if self.parts.whole:
             return project(arriving, dict((*by, *((_row(c), column(c, arriving.schema[c].type)) for c in self._read))))
@@ -113,11 +115,11 @@ class KeptGroups:
             grouped, {name: column(name, grouped.schema[name].type) for name in grouped.schema.names if name != SESSION}
         )
 
-    def late(self, rows: Relation) -> Relation:
-        """The rows that came too late, as they were."""
+    def late(self, rows: Relation, columns: Collection[str]) -> Relation:
+        """The rows that came too late, with these columns of theirs behind `LATE`."""
         arriving = self._placed(rows)
-        columns = {c.name: column(c.name, c.type) for c in rows.schema if c.name != WATERMARK}
-        return project(Filter(arriving.schema, arriving, column(LATE, Boolean())), columns)
+        late = Filter(arriving.schema, arriving, column(LATE, Boolean()))
+        return project(late, {LATE: column(LATE, Boolean()), **{c.name: ref(c) for c in rows.schema if c.name in columns}})
 
     @cached_property
     def kept_schema(self) -> Schema:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, SerializeAsAny
+from pydantic import BeforeValidator, SerializeAsAny, WithJsonSchema
 
 from headrace.business.model.plugin import Plugin
 from headrace.business.model.schema import did_you_mean
@@ -15,7 +15,7 @@ from headrace.business.model.schema import did_you_mean
 #: By name: the module in `formats.messages`, and the class in it. Each is a `Plugin` that keeps the port `MessageFormat`.
 _CLASSES = {
     "json": "json:JsonMessages", "ndjson": "json:NdjsonMessages", "arrow": "arrow:ArrowMessages", "parquet": "parquet:ParquetMessages",
-    "bytes": "bytes:BytesMessages",
+    "bytes": "bytes:BytesMessages", "csv": "csv:CsvMessages",
 }  # fmt: skip
 
 
@@ -31,5 +31,18 @@ def message_format(written: Any) -> Any:
     return model.model_validate(model.written(options))
 
 
+_WRITTEN = {
+    "anyOf": [
+        {"enum": list(_CLASSES)},
+        {
+            "type": "object",
+            "minProperties": 1,
+            "maxProperties": 1,
+            "properties": {name: {"type": "object"} for name in _CLASSES},
+            "additionalProperties": False,
+        },
+    ]
+}
+
 #: An option that is a format of messages.
-MessageFormatOption = Annotated[SerializeAsAny[Plugin], BeforeValidator(message_format)]
+MessageFormatOption = Annotated[SerializeAsAny[Plugin], BeforeValidator(message_format), WithJsonSchema(_WRITTEN)]

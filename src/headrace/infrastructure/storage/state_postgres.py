@@ -51,7 +51,7 @@ class PostgresStateStore:
 
     def open(self, fence: Fence) -> None:
         with self._transaction() as db:
-            if not self._is_there(db):
+            if not _is_there(db):
                 db.execute(_TABLES.encode())
             self._run(
                 db, f"INSERT INTO {SCHEMA}.owners VALUES (%(stream)s, %(owner)s) ON CONFLICT DO NOTHING", owner=Owner().text
@@ -105,7 +105,7 @@ class PostgresStateStore:
 
     def bytes(self) -> int:
         with self._transaction() as db:
-            if not self._is_there(db):
+            if not _is_there(db):
                 return 0
             found = self._run(db, f"SELECT coalesce(sum(bytes), 0) FROM {SCHEMA}.epochs WHERE stream = %(stream)s")
             return int(found.fetchall()[0][0])
@@ -117,7 +117,7 @@ class PostgresStateStore:
     def remove(self) -> None:
         """All of it, with the memory of who may save: for a stream that is over."""
         with self._transaction() as db:
-            for table in ("pieces", "epochs", "owners") if self._is_there(db) else ():
+            for table in ("pieces", "epochs", "owners") if _is_there(db) else ():
                 self._run(db, f"DELETE FROM {SCHEMA}.{table} WHERE stream = %(stream)s")
 
     # How -------------------------------------------------------------------------------------------------------------
@@ -142,16 +142,13 @@ class PostgresStateStore:
     def _run(self, db: psycopg.Connection[tuple[Any, ...]], statement: str, **values: Any) -> psycopg.Cursor[tuple[Any, ...]]:
         return db.execute(statement.encode(), {"stream": self.stream, **values})
 
-    def _is_there(self, db: psycopg.Connection[tuple[Any, ...]]) -> bool:
-        return bool(db.execute(f"SELECT to_regclass('{SCHEMA}.pieces') IS NOT NULL".encode()).fetchall()[0][0])
-
     def _locked(self, db: psycopg.Connection[tuple[Any, ...]], epoch: int) -> tuple[Owner, int | None]:
         """Who may save, with nobody else saving until the transaction ends; and the epoch before this one."""
         found = self._run(db, _OWNER, epoch=epoch).fetchall()
         return (Owner.of(found[0][0], self.shown), found[0][1]) if found else (Owner(), None)
 
     def _steps(self, db: psycopg.Connection[tuple[Any, ...]]) -> dict[int, Step]:
-        if not self._is_there(db):
+        if not _is_there(db):
             return {}
         found = self._run(db, f"SELECT epoch, after, whole FROM {SCHEMA}.epochs WHERE stream = %(stream)s")
         return {step.epoch: step for step in (Step(*row) for row in found)}
@@ -163,11 +160,15 @@ class PostgresStateStore:
             return decoded(b"".join(content for (content,) in found), f"{self.shown}, epoch {epoch}")
 
 
-def streams(address: str) -> Sequence[str]:
+def streams(address: Callable[[], str], shown: str) -> Sequence[str]:
     """The names of the streams that keep their state there."""
     import psycopg
 
-    with psycopg.connect(address, application_name="headrace", client_encoding="utf8") as db:
-        if not db.execute(f"SELECT to_regclass('{SCHEMA}.owners') IS NOT NULL".encode()).fetchall()[0][0]:
+    with postgres_faults(shown), psycopg.connect(led_to(address()), application_name="headrace", client_encoding="utf8") as db:
+        if not _is_there(db):
             return ()
         return [str(name) for (name,) in db.execute(f"SELECT stream FROM {SCHEMA}.owners ORDER BY stream".encode())]
+
+
+def _is_there(db: psycopg.Connection[tuple[Any, ...]]) -> bool:
+    return bool(db.execute(f"SELECT to_regclass('{SCHEMA}.pieces') IS NOT NULL".encode()).fetchall()[0][0])

@@ -186,7 +186,8 @@ def _holder(fence: Fence) -> str:
     return f"{fence.token} {fence.issuer}"
 
 
-def streams(client: redis.Redis) -> Sequence[str]:
+def streams(client: Callable[[], redis.Redis], shown: str) -> Sequence[str]:
     """The names of the streams that keep their state there."""
-    found: Any = client.scan_iter(match=f"{_PREFIX}*:tokens", count=1000)
-    return sorted(unquote(key.decode().removeprefix(_PREFIX + "{").partition("}")[0]) for key in found)
+    with redis_faults(shown), client() as server:
+        found: Any = server.scan_iter(match=f"{_PREFIX}*:tokens", count=1000)
+        return sorted(unquote(key.decode().removeprefix(_PREFIX + "{").partition("}")[0]) for key in found)

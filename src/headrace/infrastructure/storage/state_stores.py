@@ -14,10 +14,10 @@ from headrace.errors import UsageError
 
 def state_store(stream: str, profile: Profile[Any] | None, folder: Path) -> StateStore:
     """The store of one stream. `folder` holds those of all streams that are kept here, each in a folder of its own."""
-    from headrace.infrastructure.storage.state_folder import FolderStateStore
-
     if profile is None:
-        return FolderStateStore(stream_folder(folder, stream))
+        from headrace.infrastructure.storage.state_folder import FolderStateStore
+
+        return FolderStateStore(_folder_of(folder, stream))
     connection, home = profile.connection, profile.home
     if connection.kind == "postgres":
         from headrace.infrastructure.storage.state_postgres import PostgresStateStore
@@ -27,17 +27,32 @@ def state_store(stream: str, profile: Profile[Any] | None, folder: Path) -> Stat
         from headrace.infrastructure.storage.state_redis import RedisStateStore
 
         return RedisStateStore(stream, lambda: connection.client(home), connection.shown())
-    raise UsageError(
+    raise _keeps_none(profile)
+
+
+def streams_in(profile: Profile[Any] | None, folder: Path) -> Sequence[str]:
+    """The names of the streams whose state is kept there."""
+    if profile is None:
+        return sorted(unquote(path.name) for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else ()
+    connection, home = profile.connection, profile.home
+    if connection.kind == "postgres":
+        from headrace.infrastructure.storage import state_postgres
+
+        return state_postgres.streams(lambda: str(connection.address(home)), connection.shown())
+    if connection.kind == "redis":
+        from headrace.infrastructure.storage import state_redis
+
+        return state_redis.streams(lambda: connection.client(home), connection.shown())
+    raise _keeps_none(profile)
+
+
+def _keeps_none(profile: Profile[Any]) -> UsageError:
+    return UsageError(
         f"`state` names `{profile.name}`, which is of kind `{profile.connection.kind}` and keeps no state",
         hint="name a connection of kind postgres or redis, or take `state` out",
     )
 
 
-def streams_in(folder: Path) -> Sequence[str]:
-    """The names of the streams that keep their state in folders below this one."""
-    return sorted(unquote(path.name) for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else ()
-
-
-def stream_folder(folder: Path, stream: str) -> Path:
+def _folder_of(folder: Path, stream: str) -> Path:
     """Where the state of a stream lies: its name, with what no folder may be named written as in an address."""
     return folder / quote(stream, safe=" ()+,=@").replace(".", "%2E")

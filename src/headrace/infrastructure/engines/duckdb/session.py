@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
@@ -33,6 +33,9 @@ from headrace.infrastructure.engines.duckdb.reading import DuckDBTable, OpenScan
 from headrace.infrastructure.engines.duckdb.spare import Spare
 from headrace.infrastructure.engines.sql.tally import Tally, rule_counts, tally
 from headrace.infrastructure.engines.sql.working import Working
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class DuckDBSession(Working):
@@ -166,6 +169,10 @@ class DuckDBSession(Working):
             return fetch_rows(self.con, f"SELECT {columns} FROM ({met(rows, meeting) if meeting else rows})", 1)[0]
         except duckdb.Error as error:
             raise NonRetryableError(f"`{dataset}` cannot be measured: {first_line(error)}") from error
+
+    def table(self, dataset: str) -> pa.Table:
+        """All rows of a dataset, with the columns that anything needs."""
+        return self.con.arrow_table(self._statement(dataset))
 
     def rows(self, dataset: str, limit: int) -> Sequence[Mapping[str, Any]]:
         return fetch_rows(self.con, f"SELECT * FROM ({self._statement(dataset)})", limit)

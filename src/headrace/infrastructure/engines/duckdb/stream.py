@@ -15,13 +15,14 @@ from headrace.business.processing.steps.projection import as_they_are, project
 from headrace.business.streams.carrying import carried
 from headrace.business.streams.engine import Arrived, Judged
 from headrace.business.streams.flow import Flow
-from headrace.business.streams.groups import WATERMARK
+from headrace.business.streams.groups import LATE, WATERMARK
 from headrace.business.streams.state import Saved
 from headrace.errors import DefinitionError
 from headrace.infrastructure.engines.duckdb.connection import connect
 from headrace.infrastructure.engines.duckdb.spare import Spare
 from headrace.infrastructure.engines.duckdb.stream_judging import Judging
 from headrace.infrastructure.engines.duckdb.stream_keeping import KeptRows
+from headrace.infrastructure.engines.duckdb.stream_lookup import Lookup
 from headrace.infrastructure.engines.duckdb.stream_saving import fingerprint, part_name, read, written
 from headrace.infrastructure.engines.duckdb.stream_statements import Inlet, Prepared, Statements, query
 from headrace.records import record
@@ -44,16 +45,19 @@ class DuckDBStream:
     """See `StreamSession`."""
 
     def __init__(self, plan: Plan, workspace: Path, project: Path, limits: Limits, spare: Spare) -> None:
-        self.flow, self.project = Flow.of(plan), project
+        self.flow = Flow.of(plan)
         if self.flow.problems:
             raise DefinitionError(self.flow.problems)
         self.con = connect(plan, workspace, limits, spare)
         self.statements = Statements(self.con)
         sources = plan.definition.sources
-        self._judging = {s.name: Judging(self.statements, s, sources[s.name].watermark) for s in self.flow.sources}
+        self._lookup = Lookup(self.statements, self.flow, workspace, project, limits, spare)
+        self._tables = self._lookup.tables
+        self._judging = {
+            s.name: Judging(self.statements, s, sources[s.name].watermark, self._tables) for s in self.flow.sources
+        }
         self._kept = {name: KeptRows(self.statements, keeping) for name, keeping in self.flow.keeping.items()}
         self._marks = {name: fingerprint(keeping.kept) for name, keeping in self.flow.keeping.items()}
-        self._tables: dict[str, str] = {}
         self._inlets = {spring: self._inlet(spring) for spring in self.flow.springs}
         self._ways = {spring: self._way(spring) for spring in self.flow.springs}
         self._nothing = {name: self.statements.nothing(plan.schema(name)) for name in self.flow.published}
@@ -77,7 +81,10 @@ class DuckDBStream:
         }
         fed = {name: k for name, k in self.flow.keeping.items() if any(below in reached for below in k.rows.datasets())}
         made = {name: self._prepared(k.kept.made(k.rows)) for name, k in fed.items()}
-        late = {name: self._prepared(k.kept.late(k.rows)) for name, k in fed.items() if k.kept.groups.window}
+        wanted = {step: plan.schema(dataset).names for dataset, step in self.flow.late.items()}
+        late = {
+            name: self._prepared(k.kept.late(k.rows, wanted.get(name, ()))) for name, k in fed.items() if k.kept.groups.window
+        }
         return _Way(self._inlets[spring], published, made, late)
 
     def _prepared(self, relation: Relation) -> Prepared:
@@ -104,7 +111,7 @@ class DuckDBStream:
             way.inlet.hold(None)
         for dataset, step in self.flow.late.items():
             if step in late:
-                self._flow(dataset, _never_late(late[step]))
+                self._flow(dataset, _never_late(late[step].drop_columns([LATE])))
         return sum(map(len, late.values()))
 
     def _give(self, dataset: str, rows: pa.Table) -> None:
@@ -127,7 +134,7 @@ class DuckDBStream:
         return drained
 
     def refresh(self) -> None:
-        """Nothing is looked up yet."""
+        self._lookup.refresh()
 
     # State -----------------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ good and give out whatever they hold at the moment, and tables are filled and em
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -114,7 +115,7 @@ class Statements:
             raise _failed(error) from error
 
 
-def query(steps: dict[str, Relation], wanted: Relation, tables: dict[str, str]) -> str:
+def query(steps: Mapping[str, Relation], wanted: Relation, tables: Mapping[str, str]) -> str:
     """The rows of a relation over steps; what is in `tables` is read from there."""
     columns = ", ".join(identifier(c.name) for c in wanted.schema)
     return f"SELECT {columns} FROM ({with_clause(_DIALECT, [*steps.items(), (_WANTED, wanted)], _WANTED, tables)})"
