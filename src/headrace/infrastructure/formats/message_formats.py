@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, PlainSerializer, SerializationInfo, ValidationError
+from pydantic import BeforeValidator, PlainSerializer, SerializationInfo, ValidationError, WithJsonSchema
 
 from headrace.business.model.plugin import Plugin
 from headrace.business.model.schema import did_you_mean
@@ -70,5 +70,18 @@ def _written(plugin: Plugin, info: SerializationInfo) -> Any:
     return {plugin.kind: options} if options else plugin.kind
 
 
+_WRITTEN = {
+    "anyOf": [
+        {"enum": list(_CLASSES)},
+        {
+            "type": "object",
+            "minProperties": 1,
+            "maxProperties": 1,
+            "properties": {name: {"type": "object"} for name in _CLASSES},
+            "additionalProperties": False,
+        },
+    ]
+}
+
 #: An option that is a format of messages.
-MessageFormatOption = Annotated[Plugin, BeforeValidator(message_format), PlainSerializer(_written)]
+MessageFormatOption = Annotated[Plugin, BeforeValidator(message_format), PlainSerializer(_written), WithJsonSchema(_WRITTEN)]
