@@ -28,7 +28,7 @@ from headrace.infrastructure.connectors.streams import stream_table
 from headrace.infrastructure.connectors.streams.stream_table import StreamTable
 from headrace.infrastructure.connectors.table_publication import merged
 from headrace.infrastructure.postgresql import binary_copy
-from headrace.infrastructure.postgresql.faults import postgres_faults
+from headrace.infrastructure.postgresql.faults import UNSTORABLE, explained, with_nul
 from headrace.infrastructure.postgresql.types import postgres_type, takes
 from headrace.infrastructure.sql_text import literal, quoted, quoted_list
 
@@ -65,7 +65,7 @@ class OpenPostgres:
 
     @contextmanager
     def transaction(self, rows: pa.Table | None = None) -> Iterator[_EpochTable]:
-        with postgres_faults(self.shown), ExitStack() as unless_committed:
+        with _faults(self.shown, rows), ExitStack() as unless_committed:
             # What was begun goes with the connection; so does a commit whose answer never came, and the next to come looks.
             unless_committed.callback(self.close)
             if self._connection is None:
@@ -239,3 +239,27 @@ def _travelling(rows: pa.Table, schema: Schema) -> pa.Table:
     with reader(Path(gettempdir())) as con:
         con.register(INCOMING, rows)
         return con.arrow_table(f"SELECT {', '.join(map(binary_copy.as_text, schema))} FROM {INCOMING}")
+
+
+@contextmanager
+def _faults(shown: str, rows: pa.Table | None) -> Iterator[None]:
+    """What psycopg raises as our errors; a character that PostgreSQL cannot store is looked for when it has refused one."""
+    import psycopg
+
+    try:
+        yield
+    except psycopg.Error as error:
+        if error.sqlstate in UNSTORABLE and rows is not None:
+            _refuse_nul(rows)
+        raise explained(shown, error) from error
+
+
+def _refuse_nul(rows: pa.Table) -> None:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for name, column in zip(rows.column_names, rows.columns, strict=True):
+        if pa.types.is_string(column.type):
+            count = pc.sum(pc.or_kleene(pc.match_substring(column, "\0"), pc.match_substring(column, "\\u0000"))).as_py()
+            if count:
+                raise with_nul(name, count)
