@@ -36,6 +36,7 @@ def outlet_conforms(
     *,
     crashes: int = 4,
     kills: int = 2,
+    seed: int = 0,
     rehearse: Rehearse = in_the_project,
     cut: Callable[[], None] | None = None,
 ) -> None:
@@ -50,7 +51,7 @@ def outlet_conforms(
         kit.is_right_after_a_cut(cut)
     for number in range(crashes):
         kit.holds_whole_epochs_where_a_process_dies((number + 0.5) / crashes, rehearse)
-    chance = random.Random(crashes)  # noqa: S311 - chooses moments
+    chance = random.Random(seed)  # noqa: S311 - chooses moments
     for _ in range(kills):
         kit.holds_whole_epochs_where_a_process_is_killed(chance.random() * 0.3)
 
