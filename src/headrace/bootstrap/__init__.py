@@ -44,10 +44,11 @@ from headrace.bootstrap.standing import (
     definitions,
     in_service,
     pauses,
-    stream_state,
     user,
     verify_log,
 )
+from headrace.bootstrap.stream_states import remove as remove_stream
+from headrace.bootstrap.stream_states import stores as stream_states
 from headrace.errors import DefinitionError, Problem
 
 if TYPE_CHECKING:
@@ -99,6 +100,7 @@ __all__ = [
     "propose_contract",
     "prune",
     "read_side",
+    "remove_stream",
     "replay",
     "replay_subscription",
     "report",
@@ -110,7 +112,7 @@ __all__ = [
     "state_folder",
     "state_home",
     "statements",
-    "stream_state",
+    "stream_states",
     "subscriptions",
     "test",
     "this_worker",

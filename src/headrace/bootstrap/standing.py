@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from headrace.bus.chain import Verified
     from headrace.business.model.definition import Loaded
     from headrace.business.streams.dead_letters import DeadLetters
-    from headrace.business.streams.state import StateStore
 
 
 def definitions(project: Path) -> Sequence[tuple[Path, Loaded | DefinitionError]]:
@@ -75,9 +74,3 @@ def user() -> str:
 def dead_letters(project: Path) -> Sequence[tuple[str, str, DeadLetters]]:
     """What streams could not read, by stream and source."""
     return parts.kept_by_streams(project).all_dead_letters()
-
-
-def stream_state(loaded: Loaded) -> StateStore:
-    """The store of a stream's state."""
-    options = loaded.definition.stream
-    return parts.kept_by_streams(loaded.project).state(loaded.definition.pipeline, options.state if options else None)

@@ -14,10 +14,13 @@ from headrace.application.cli.run_commands import AsJson, Project, Quiet
 Stream = Annotated[str, typer.Argument(help="The name of the pipeline.", metavar="STREAM")]
 File = Annotated[Path, typer.Argument(help="The definition of the pipeline.", show_default=True)]
 Params = Annotated[list[str] | None, typer.Option("--param", "-p", help="A parameter, as name=value; may be repeated.")]
+Shared = Annotated[
+    str | None, typer.Option("--connection", help="Where it is shared; in the state folder unless said.", metavar="NAME")
+]
 DEFAULT_FILE = Path("pipeline.yaml")
 
 letters = group("Messages that could not be read: list, show, replay.", unsaid="list")
-state = group("What streams keep: show.")
+state = group("What streams keep: list, show, remove.", unsaid="list")
 
 
 @letters.command("list")
@@ -50,14 +53,32 @@ def letters_replay(file: File = DEFAULT_FILE, param: Params = None, quiet: Quiet
     run_file(system(), file, param, Wanted(start=DEAD_LETTERS), quiet=quiet, as_json=as_json)
 
 
+@state.command("list")
+def state_list(project: Project = Path(), connection: Shared = None, as_json: AsJson = False) -> None:
+    """List the streams whose state is kept, with their checkpoints and how large it is."""
+    from headrace.application.cli.state_showing import list_states
+
+    list_states(system(), project, connection, as_json=as_json)
+
+
 @state.command("show")
 def state_show(
-    file: File = DEFAULT_FILE,
-    param: Params = None,
+    stream: Stream,
+    project: Project = Path(),
+    connection: Shared = None,
+    epoch: Annotated[int | None, typer.Option("--epoch", help="The checkpoint; the last one unless said.", min=1)] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", help="How many rows of each step.", min=0)] = 5,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a stream keeps: its checkpoints, how far each partition was read, its watermarks, and rows of its state."""
+    """Show what a stream keeps: how far each partition was read, its watermarks, and rows of its state."""
     from headrace.application.cli.state_showing import show_state
 
-    show_state(system(), file, param, limit, as_json=as_json)
+    show_state(system(), project, stream, connection, epoch, limit, as_json=as_json)
+
+
+@state.command("remove")
+def state_remove(stream: Stream, project: Project = Path(), connection: Shared = None) -> None:
+    """Forget all that is kept of a stream. Its sinks keep their rows, and `headrace streams replay` lets it begin anew."""
+    from headrace.application.cli.state_showing import remove_state
+
+    remove_state(system(), project, stream, connection)

@@ -154,9 +154,11 @@ class System(Protocol):
         """What streams could not read, by stream and source."""
         ...
 
-    def stream_state(self, loaded: Loaded) -> StateStore:
-        """The store of a stream's state."""
+    def stream_states(self, project: Path, shared: str | None = None) -> Mapping[str, StateStore]:
+        """The store of each stream: those in the state folder, or behind the connection of that name."""
         ...
+
+    def remove_stream(self, project: Path, stream: str, shared: str | None = None) -> None: ...
 
     def state_folder(self, project: Path) -> Path: ...
 
