@@ -96,7 +96,7 @@ def pika_queue(address: str) -> Iterator[int]:
     channel.basic_qos(prefetch_count=2 * MOST)
     channel.basic_consume(NAME, take)
     while True:
-        while len(came) < MOST:
+        while not came:
             connection.process_data_events(time_limit=0.1)
         channel.basic_ack(last, multiple=True)
         yield len(came)
