@@ -11,6 +11,7 @@ from typing import Any
 
 import pika
 import pytest
+import trustme
 from pydantic import ValidationError
 from tests.conformance.brokers.bytes_format import UNREAD
 from tests.integration.brokers.lines_format import LINES, TEXT, rows
@@ -98,6 +99,35 @@ def test_each_wrong_part_is_told_apart_for_queues_and_streams(rabbitmq_server, o
             RabbitMQSource(connection=connection, format=UNREAD, **place).feed(HOME, ALONE, {})
         assert hint in str(caught.value)
         assert "wrong-word" not in str(caught.value)
+
+
+def by_tls(server: RabbitMQServer, **options: Any) -> RabbitMQConnection:
+    return to(server, **{"host": "localhost", "port": server.tls_port, "stream_port": server.stream_tls_port, **options})
+
+
+def test_queues_and_streams_are_read_over_verified_tls(rabbitmq_server, channel, tmp_path):
+    rabbitmq_server.authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    connection = by_tls(rabbitmq_server, ca="ca.pem")
+    answer = connection.reach(tmp_path)
+    assert (answer.tls, answer.verified) == ("TLS", True)
+    for kind, option in (("quorum", "queue"), ("stream", "stream")):
+        name = declared(channel, kind)
+        sent(rabbitmq_server, "a", queue=name)
+        reading = RabbitMQSource(connection=Profile("broker", connection, tmp_path), format=UNREAD, **{option: name})
+        assert texts(reading.feed(tmp_path, ALONE, {}), 1) == [b"a"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [({"ca": "other.pem"}, "certificate verify failed"), ({"ca": "ca.pem", "host": "127.0.0.1"}, "mismatch")],
+)
+@pytest.mark.parametrize("place", [{"queue": "q"}, {"stream": "s"}])
+def test_who_nobody_vouches_for_is_refused(rabbitmq_server, tmp_path, options, said, place):
+    rabbitmq_server.authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    trustme.CA().cert_pem.write_to_path(tmp_path / "other.pem")
+    connection = Profile("broker", by_tls(rabbitmq_server, **options), tmp_path)
+    with pytest.raises(NonRetryableError, match=said):
+        RabbitMQSource(connection=connection, format=UNREAD, **place).feed(tmp_path, ALONE, {})
 
 
 def test_tls_is_demanded_of_a_port_or_not():
