@@ -1,5 +1,5 @@
 """Queries that nobody would write, and queries inside of expressions, give on Spark the rows that they give on DuckDB, or are refused.
-(For those of TPC-H, see `examples`.)
+(For those of TPC-H, see `test_tpch`.)
 """
 
 from __future__ import annotations
