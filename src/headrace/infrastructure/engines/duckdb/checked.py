@@ -22,6 +22,8 @@ _WIDTHS = ((8, "UTINYINT"), (16, "USMALLINT"), (32, "UINTEGER"), (BITS, "UBIGINT
 class Checked:
     """The names and the SQL around the checked table of one source."""
 
+    row = "rowid"
+
     def __init__(self, source: PlannedSource) -> None:
         self.source = source
         self.rules = source.contract.rules
@@ -66,6 +68,14 @@ class Checked:
 
     def any_bit(self) -> str:
         return " OR ".join(f"{mask} <> 0" for mask in self.masks) if self.masks else "false"
+
+    def stored(self, name: str) -> str:
+        return stored(name)
+
+    def acquit(self, rows: str) -> str:
+        """The statement after which these rows have broken nothing: an earlier run has judged them."""
+        zero = ", ".join(f"{mask} = 0" for mask in self.masks)
+        return f"UPDATE {self.table} SET {zero} WHERE ({self.any_bit()}) AND {rows}"
 
     def breaks(self, actions: Collection[OnViolation]) -> str:
         """A condition: the row broke a rule with one of these consequences."""
