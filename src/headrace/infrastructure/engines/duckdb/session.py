@@ -60,7 +60,7 @@ class DuckDBSession(Working):
         self._scans.append(scan)
         checked = Checked(source)
         scan.load(DuckDBTable(self.con, checked.table, lambda rows: watched(self.con, checked.create(rows), progress), "#file"))
-        increment = None if source.cursor is None else Increment(self.con, source, source.cursor, checked, before)
+        increment = self._increment(source, checked, before)
         left = increment.left if increment else "false"
         rejected = scan.rejected()
         late = Late(self.con, source, checked)
@@ -68,6 +68,14 @@ class DuckDBSession(Working):
         good = f"NOT ({checked.breaks(('fail', 'quarantine', 'drop'))} OR {late.breaks(('fail', 'quarantine', 'drop'))})"
         self._serve(source, checked, f"{good} AND NOT {left}")
         return self._account(source, checked, late, scan, rejected, quarantine, increment)
+
+    def _increment(self, source: PlannedSource, checked: Checked, before: ReadUpTo) -> Increment | None:
+        if source.cursor is None:
+            return None
+        increment = Increment(self.con, source, source.cursor, checked, before)
+        if increment.left != "false" and checked.masks:
+            self.con.execute(checked.acquit(increment.left))
+        return increment
 
     def _serve(self, source: PlannedSource, checked: Checked, good: str) -> None:
         names = (
