@@ -6,6 +6,7 @@ What is staged stays what a run is published from: a delivery that comes to noth
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from pathlib import Path
 
 from headrace.application.orchestrator.order import Order, Surroundings
@@ -46,11 +47,10 @@ class Delivering:
         delivery = self._delivery
         if delivery is None or self._sink is None or self._sink.dataset != dataset or not isinstance(session, HandsOn):
             return session.stage(dataset, folder, progress)
-        try:
+        with ExitStack() as undone:
+            undone.callback(self.close)
             staged = session.stage_handing_on(dataset, folder, progress, delivery.take)
-        except BaseException:
-            self.close()
-            raise
+            undone.pop_all()
         delivery.complete(staged)
         return staged
 
