@@ -199,6 +199,22 @@ def test_a_consumer_of_another_kind_is_not_taken(nats):
         NatsSource(url=Secret(nats.url), stream="TAKEN", consumer="theirs", format=UNREAD).feed(HOME, ALONE, {})
 
 
+def test_a_consumer_that_the_server_forgot_is_made_anew(nats):
+    """Servers forget those that are not durable when they are started anew, and others may delete them."""
+    a_stream(nats, "FORGOT")
+    feed = NatsSource(url=Secret(nats.url), stream="FORGOT", format=UNREAD).feed(HOME, ALONE, {})
+    sent(nats, "FORGOT", "a")
+    got = fetch(feed, 1)
+    for name in ask(nats, "$JS.API.CONSUMER.NAMES.FORGOT")["consumers"]:
+        ask(nats, f"$JS.API.CONSUMER.DELETE.FORGOT.{name}")
+    with pytest.raises(RetryableError, match="any more"):
+        feed.lag()
+    sent(nats, "FORGOT", "b", epoch=2)
+    assert fetch(feed, 2, got).payloads == {"FORGOT": [b"a", b"b"]}
+    assert feed.lag() == {"FORGOT": 0}
+    feed.close()
+
+
 def test_a_work_queue_without_a_consumer_is_explained(nats):
     a_stream(nats, "WORK", retention="workqueue")
     with pytest.raises(NonRetryableError, match="is a work queue"):

@@ -5,6 +5,7 @@ Both pull: so many messages as are asked for wait at most, at the server's side 
 
 from __future__ import annotations
 
+import time
 import uuid
 from abc import ABC, abstractmethod
 from collections import deque
@@ -17,10 +18,11 @@ from headrace.business.streams.messages import Messages, Start
 from headrace.errors import NonRetryableError, RetryableError
 from headrace.infrastructure.brokers.gaps import OnGap
 from headrace.infrastructure.brokers.nats.deliveries import Deliveries
-from headrace.infrastructure.brokers.nats.jetstream import FORGOTTEN_SECONDS, NANOSECONDS, JetStream, instant
+from headrace.infrastructure.brokers.nats.jetstream import FORGOTTEN_SECONDS, NANOSECONDS, PULL_SECONDS, JetStream, instant
 
 #: What the server says when a pull brought nothing, or not all that was asked for.
 _ENDED = (b"404", b"408")
+_SPARE_SECONDS = 15.0
 
 
 class Lane(ABC):
@@ -35,6 +37,7 @@ class Lane(ABC):
         self.disordered = False
         """Whether messages are among what arrived that the server hands out again, in any order."""
         self._underway = 0
+        self._heard = 0.0
         self._sid, self._inbox, self._consumer = b"", "", ""
 
     @property
@@ -56,9 +59,16 @@ class Lane(ABC):
         if waiting <= self._batch // 2:
             stream.pull(self._consumer, self._inbox, self._batch - waiting)
             self._underway += self._batch - waiting
+            self._heard = time.monotonic()
+
+    def see_that_it_lives(self) -> None:
+        """Called when nothing came. A pull ends by itself; one that does not is of a consumer that is gone, and would wait for ever."""
+        if self._underway and time.monotonic() - self._heard > PULL_SECONDS + _SPARE_SECONDS:
+            raise RetryableError("the NATS server says nothing of what was asked for", hint="it is asked anew")
 
     def take(self, came: Deliveries) -> None:
         """Something came by its subscription."""
+        self._heard = time.monotonic()
         statuses = came.statuses()
         if statuses:
             came = came.pick([n for n in range(len(came)) if n not in statuses])
@@ -81,7 +91,7 @@ class Lane(ABC):
     def acknowledge(self, stream: JetStream, position: Position) -> None: ...
 
     @abstractmethod
-    def lag(self, stream: JetStream) -> int | None: ...
+    def lag(self, stream: JetStream) -> int: ...
 
     @abstractmethod
     def leave(self, stream: JetStream) -> None:
@@ -145,9 +155,9 @@ class OwnLane(Lane):
     def acknowledge(self, stream: JetStream, position: Position) -> None:
         """Nothing: the position is all there is to know."""
 
-    def lag(self, stream: JetStream) -> int | None:
-        told = stream.consumer(self._consumer)
-        return None if told is None else told["num_pending"] + told["delivered"]["consumer_seq"] - self._read
+    def lag(self, stream: JetStream) -> int:
+        told = stream.known(self._consumer)
+        return int(told["num_pending"] + told["delivered"]["consumer_seq"] - self._read)
 
     def leave(self, stream: JetStream) -> None:
         stream.delete(self._consumer)
@@ -224,9 +234,9 @@ class SharedLane(Lane):
         stream.protocol.send(b"".join(b"PUB %b 4\r\n+ACK\r\n" % reply for reply in replies[:-1]))
         stream.protocol.ask(replies[-1].decode(), b"+ACK")
 
-    def lag(self, stream: JetStream) -> int | None:
-        told = stream.consumer(self.name)
-        return None if told is None else max(0, told["num_pending"] + told["num_ack_pending"] - len(self._given_out))
+    def lag(self, stream: JetStream) -> int:
+        told = stream.known(self.name)
+        return max(0, int(told["num_pending"] + told["num_ack_pending"] - len(self._given_out)))
 
     def leave(self, stream: JetStream) -> None:
         """Give back what was not acknowledged, so that it comes again at once."""
