@@ -11,6 +11,7 @@ import pytest
 import trustme
 from tests.conformance.brokers.bytes_format import UNREAD
 from tests.integration.brokers.lines_format import LINES, TEXT, rows
+from tests.integration.brokers.nats_identities import Realm
 from tests.integration.nats_server import NatsServer
 
 from headrace.business.ports import Position
@@ -142,6 +143,36 @@ def test_a_server_that_is_not_there_may_come(host, said):
 
 def test_the_next_server_of_a_cluster_is_tried(nats):
     assert NatsConnection(url=Secret(f"nats://127.0.0.1:1,{nats.url}")).reach(HOME).server.startswith("NATS")
+
+
+def test_a_file_of_credentials_lets_in_whom_it_is_about(tmp_path):
+    realm, other = Realm(), Realm()
+    server = NatsServer(config=realm.config, jetstream=False).start()
+    (tmp_path / "ours.creds").write_text(realm.credentials)
+    (tmp_path / "others.creds").write_text(other.credentials)
+    (tmp_path / "none.creds").write_text("nothing of the kind")
+    to_it = {"host": "127.0.0.1", "port": server.port}
+    try:
+        assert NatsConnection(**to_it, credentials="ours.creds").reach(tmp_path).server.startswith("NATS")
+        with pytest.raises(NonRetryableError, match="Authorization Violation"):
+            NatsConnection(**to_it, credentials="others.creds").reach(tmp_path)
+        with pytest.raises(NonRetryableError, match="holds no credentials of a NATS user"):
+            NatsConnection(**to_it, credentials="none.creds").reach(tmp_path)
+        with pytest.raises(NonRetryableError, match="the file for `credentials` cannot be read"):
+            NatsConnection(**to_it, credentials="missing.creds").reach(tmp_path)
+    finally:
+        server.remove()
+
+
+def test_a_token_lets_in_by_address_and_by_parts(tmp_path):
+    server = NatsServer(config="authorization { token: geheim }", jetstream=False).start()
+    try:
+        assert NatsConnection(url=Secret(f"nats://geheim@127.0.0.1:{server.port}")).reach(HOME).server.startswith("NATS")
+        assert NatsConnection(host="127.0.0.1", port=server.port, token=Secret("geheim")).reach(HOME).server.startswith("NATS")
+        with pytest.raises(NonRetryableError, match="Authorization Violation"):
+            NatsConnection(host="127.0.0.1", port=server.port, token=Secret("other")).reach(HOME)
+    finally:
+        server.remove()
 
 
 # Reading -------------------------------------------------------------------------------------------------------------
