@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, PlainSerializer, SerializationInfo, ValidationError
+from pydantic import BeforeValidator, PlainSerializer, SerializationInfo, ValidationError, WithJsonSchema
 
 from headrace.business.model.plugin import Plugin
 from headrace.business.model.schema import did_you_mean
@@ -17,6 +17,9 @@ _CLASSES = {
     "json": "json:JsonMessages", "ndjson": "json:NdjsonMessages", "arrow": "arrow:ArrowMessages", "parquet": "parquet:ParquetMessages",
     "bytes": "bytes:BytesMessages", "csv": "csv:CsvMessages", "avro": "avro:AvroMessages",
 }  # fmt: skip
+
+#: Their names.
+FORMATS = tuple(_CLASSES)
 
 
 def message_format(written: Any) -> Any:
@@ -71,4 +74,22 @@ def _written(plugin: Plugin, info: SerializationInfo) -> Any:
 
 
 #: An option that is a format of messages.
-MessageFormatOption = Annotated[Plugin, BeforeValidator(message_format), PlainSerializer(_written)]
+MessageFormatOption = Annotated[
+    Plugin,
+    BeforeValidator(message_format),
+    PlainSerializer(_written),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"enum": list(FORMATS)},
+                {
+                    "type": "object",
+                    "properties": {name: {"type": ["object", "string", "null"]} for name in FORMATS},
+                    "additionalProperties": False,
+                    "minProperties": 1,
+                    "maxProperties": 1,
+                },
+            ]
+        }
+    ),
+]
