@@ -73,23 +73,18 @@ def _written(plugin: Plugin, info: SerializationInfo) -> Any:
     return {plugin.kind: options} if options else plugin.kind
 
 
-#: An option that is a format of messages.
-MessageFormatOption = Annotated[
-    Plugin,
-    BeforeValidator(message_format),
-    PlainSerializer(_written),
-    WithJsonSchema(
+_WRITTEN = {
+    "anyOf": [
+        {"enum": list(FORMATS)},
         {
-            "anyOf": [
-                {"enum": list(FORMATS)},
-                {
-                    "type": "object",
-                    "properties": {name: {"type": ["object", "string", "null"]} for name in FORMATS},
-                    "additionalProperties": False,
-                    "minProperties": 1,
-                    "maxProperties": 1,
-                },
-            ]
-        }
-    ),
-]
+            "type": "object",
+            "minProperties": 1,
+            "maxProperties": 1,
+            "properties": {name: {"type": ["object", "string", "null"]} for name in FORMATS},
+            "additionalProperties": False,
+        },
+    ]
+}
+
+#: An option that is a format of messages.
+MessageFormatOption = Annotated[Plugin, BeforeValidator(message_format), PlainSerializer(_written), WithJsonSchema(_WRITTEN)]
