@@ -79,8 +79,10 @@ def test_a_schema_may_refer_to_another(schemas: Schemas, profile: Profile[Regist
     outer = {"type": "record", "name": "E", "fields": [{"name": "where", "type": "Place"}]}
     number = schemas.add("e-value", outer, references=[{"name": "Place", "subject": "place", "version": 1}])
     reader = reader_of({"avro": {"registry": profile}}, Schema.of(where=parse_type("struct<town: string>")))
-    decoded = reader.read(as_messages([b"\0" + struct.pack(">I", number) + b"\x04NY"]))
+    lost = schemas.add("l-value", outer, references=[{"name": "Place", "subject": "gone", "version": 1}])
+    decoded = reader.read(as_messages([b"\0" + struct.pack(">I", n) + b"\x04NY" for n in (number, lost)]))
     assert decoded.rows.to_pylist() == [{"where": {"town": "NY"}}]
+    assert told(decoded) == [(1, "registry.unknown_id")]
 
 
 def test_a_registry_that_is_away_may_be_asked_again(schemas: Schemas, profile: Profile[RegistryConnection]) -> None:
