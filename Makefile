@@ -1,4 +1,5 @@
 # make demo   see it work, on every flight that left New York in 2013
+# make demo-stream   the same flights as a stream, played at adjustable speed: make demo-stream SPEED=3600 DAYS=7
 # make test   what has to pass before a change goes in
 # make search the property tests, on examples that nobody has seen
 # make bench  the speeds that the README claims, measured on this machine
@@ -14,13 +15,16 @@ ON_SPARK := tests/conformance/engines/spark tests/integration/spark
 PEERS := polars pandera dlt prefect dagster dbos
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test search format bench bench-peers constraints clean
+.PHONY: help demo demo-stream test search format bench bench-peers constraints clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
 
 demo: $(VENV)/demo.installed
 	@$(BIN)/python examples/flights/demo.py
+
+demo-stream: $(VENV)/demo.installed
+	@$(BIN)/python examples/departures/demo.py $(if $(SPEED),--speed $(SPEED)) $(if $(DAYS),--days $(DAYS))
 
 test: $(VENV)/dev.installed
 	$(BIN)/ruff format --check .

@@ -12,6 +12,7 @@ KINDS = [c for _, c in inspect.getmembers(errors, inspect.isclass) if issubclass
 
 #: Where anything may go wrong that is not ours, and what becomes of it.
 BOUNDARIES = {
+    "headrace/application/streams/ahead.py",  # a thread whose errors are raised by whoever takes what it reads
     "headrace/application/orchestrator/audit.py",  # a check's code: the outcome is `error`, never bad data
     "headrace/application/orchestrator/notifying.py",  # a message: an event says that it was not sent, and the next is sent
     "headrace/application/orchestrator/carrying.py",  # a whole run: the event log is told why it ended, then the error goes on

@@ -194,11 +194,18 @@ STANDS_BETWEEN = {("headrace/infrastructure/relay.py", "socket")}
 #: Whether anybody is at the address of a cluster, which its own client would go on asking for a minute.
 ASKS_CLUSTERS = {("headrace/infrastructure/engines/spark/starting.py", "socket")}
 
+_BROKERS = "headrace/infrastructure/brokers"
+
 #: Brokers of messages, and what else stands on their servers.
 MESSAGES = {
-    ("headrace/infrastructure/brokers/redis_feed.py", "redis"),
-    ("headrace/infrastructure/redis/connection.py", "redis"),
-    ("headrace/infrastructure/redis/faults.py", "redis"),
+    *(
+        (f"{_BROKERS}/kafka/{room}.py", "confluent_kafka")
+        for room in ("connection", "faults", "feed", "records", "sink", "source")
+    ),
+    *((f"{_BROKERS}/redis/{room}.py", "redis") for room in ("feed", "sink")),
+    (f"{_BROKERS}/wire.py", "socket"),
+    ("headrace/infrastructure/storage/state_redis.py", "redis"),
+    *((f"headrace/infrastructure/redis/{room}.py", "redis") for room in ("connection", "faults")),
 }
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from headrace.business.model.schema import Schema
     from headrace.business.ports import Publisher
     from headrace.business.processing.plan import PlannedSource
+    from headrace.business.streams.dead_letters import DeadLetters
     from headrace.business.streams.messages import DeadLetter
     from headrace.business.streams.state import Outlet, StateStore
 
@@ -59,6 +60,12 @@ class Keeping:
         let_go(quarantine, epoch)
 
     def bury(self, stream: str, source: str, epoch: int, letters: Sequence[DeadLetter]) -> None:
+        self._letters(stream, source).save(epoch, letters)
+
+    def unbury(self, stream: str, source: str, epoch: int) -> None:
+        self._letters(stream, source).let_go(epoch)
+
+    def _letters(self, stream: str, source: str) -> DeadLetters:
         from headrace.infrastructure.storage.dead_letters import ParquetDeadLetters
 
-        ParquetDeadLetters(self.folder / "dead letters" / stream / source).save(epoch, letters)
+        return ParquetDeadLetters(self.folder / "dead letters" / stream / source)

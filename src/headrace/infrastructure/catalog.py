@@ -26,7 +26,7 @@ _ALL = (*GROUPS, "connections")
 EXTRAS = {
     "pyarrow": "arrow", "fastavro": "avro", "python_calamine": "excel", "psycopg": "postgres", "adbc_driver_postgresql": "postgres",
     "adbc_driver_manager": "postgres", "pymysql": "mysql", "redis": "redis", "obstore": "stores", "paramiko": "sftp",
-    "hdfs_native": "hdfs", "confluent_kafka": "kafka", "hiredis": "redis",
+    "hdfs_native": "hdfs", "confluent_kafka": "kafka", "hiredis": "redis", "pika": "rabbitmq", "cryptography": "nats",
     "snowflake": "snowflake", "pgpq": "postgres",
 }  # fmt: skip
 

@@ -91,8 +91,12 @@ class Connection:
 
         return reader.schema, batches()
 
-    def register(self, name: str, rows: Any) -> None:
-        self._send(lambda: self._con.register(name, rows))
+    def register(self, name: str, rows: pa.Table | pa.RecordBatchReader) -> None:
+        def registered() -> None:
+            self._con.complete()  # A result that was not fetched to its end stands in the way.
+            self._con.register(name, rows)
+
+        self._send(registered)
 
     def unregister(self, name: str) -> None:
         self._send(lambda: self._con.unregister(name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from pathlib import Path
 from typing import Literal, Self
 
@@ -62,3 +63,23 @@ class TlsOptions(Connection):
                 ) from None
             found[option] = str(path)
         return found
+
+    def tls_context(self, home: Path) -> ssl.SSLContext:
+        """For drivers that take one. Raises `NonRetryableError` when the certificates cannot be used."""
+        files = self.tls_files(home)
+        try:
+            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            tls.check_hostname = self.tls_mode == "verify-full"
+            tls.verify_mode = ssl.CERT_REQUIRED if self.verifies else ssl.CERT_NONE
+            if "ca" in files:
+                tls.load_verify_locations(files["ca"])
+            elif self.verifies:
+                tls.load_default_certs()
+            if "cert" in files:
+                tls.load_cert_chain(files["cert"], files["key"])
+        except ssl.SSLError as error:
+            raise NonRetryableError(
+                f"{self.shown()}: the certificates cannot be used: {error}",
+                hint="see that `ca`, `cert` and `key` are PEM, and belong together",
+            ) from error
+        return tls

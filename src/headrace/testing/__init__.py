@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from headrace.testing.brokers import BROKER_LAWS, BrokerUnderTest
 from headrace.testing.checks import check_conforms
+from headrace.testing.outlets import outlet_conforms
 from headrace.testing.sinks import publisher_conforms
 from headrace.testing.sources import (
     source_closes,
@@ -22,6 +23,7 @@ from headrace.testing.sources import (
     source_resumes,
 )
 from headrace.testing.stand_ins import MemoryPublisher, RowsSource, run_plugins, stage
+from headrace.testing.state_stores import state_store_conforms
 from headrace.testing.steps import step_conforms
 
 __all__ = [
@@ -30,6 +32,7 @@ __all__ = [
     "MemoryPublisher",
     "RowsSource",
     "check_conforms",
+    "outlet_conforms",
     "publisher_conforms",
     "run_plugins",
     "source_closes",
@@ -39,5 +42,6 @@ __all__ = [
     "source_repeats",
     "source_resumes",
     "stage",
+    "state_store_conforms",
     "step_conforms",
 ]

@@ -16,7 +16,7 @@ from headrace.testing.laws import demand
 PATIENCE_SECONDS = 90.0
 #: How long nothing has to come until it is taken for certain that nothing does.
 QUIET_SECONDS = 0.4
-_FACTS: tuple[Fact, ...] = ("key", "headers", "published_at")
+_FACTS: tuple[Fact, ...] = ("key_bytes", "headers", "published_at")
 
 
 @dataclass

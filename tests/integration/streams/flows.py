@@ -27,11 +27,12 @@ CONTRACT = {
     }
 }
 COUNTED = {
+    "name": "counted",
     "aggregate": {
         "by": ["key"],
         "window": {"tumbling": f"{WINDOW} seconds"},
         "measures": {"events": "count(*)", "total": "sum(value)", "highest": "max(value)"},
-    }
+    },
 }
 
 

@@ -12,7 +12,7 @@ from headrace.business.model.stream import StreamOptions, Watermark
 from headrace.business.ports import Position
 from headrace.business.processing.plan import PlannedSource
 from headrace.business.streams.engine import Arrived
-from headrace.business.streams.messages import DeadLetter, Decoded, Messages, MessageSource, Sharing, Start, facts
+from headrace.business.streams.messages import DeadLetter, Decoded, Messages, MessageSource, Sharing, Start, Unreadable, facts
 from headrace.business.streams.watermarks import Watermarks, Woken
 from headrace.records import record
 
@@ -100,7 +100,7 @@ class Intake:
         rows = self._with_facts(messages, decoded)
         arrived = Arrived(self.name, partition, rows, positions, own, horizon)
         self.positions[partition] = messages.last
-        dead = tuple(_dead(messages, found.message, found.reason, found.detail) for found in decoded.unreadable)
+        dead = tuple(_dead(messages, found) for found in decoded.unreadable)
         return Taken(arrived, len(messages), messages.payloads.nbytes, messages.last, dead, woken)
 
     def _wake(self, messages: Messages) -> Woken | None:
@@ -126,14 +126,15 @@ def _micros(watermark: Watermark) -> int:
     return round(watermark.delay.total_seconds() * 1_000_000)
 
 
-def _dead(messages: Messages, number: int, reason: str, detail: str) -> DeadLetter:
+def _dead(messages: Messages, found: Unreadable) -> DeadLetter:
+    number = found.message
     headers = messages.headers[number].as_py() if messages.headers is not None else None
     return DeadLetter(
         messages.partition,
         str(messages.positions[number].as_py()),
-        reason,
-        detail,
-        messages.payloads[number].as_py(),
+        found.reason,
+        found.detail,
+        messages.payloads[number].as_py() if found.part is None else found.part,
         messages.keys[number].as_py() if messages.keys is not None else None,
         dict(headers or {}),
         messages.published_at[number].as_py() if messages.published_at is not None else None,

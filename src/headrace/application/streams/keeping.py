@@ -40,3 +40,7 @@ class StreamKeeping(Protocol):
     def bury(self, stream: str, source: str, epoch: int, letters: Sequence[DeadLetter]) -> None:
         """Keep the messages of an epoch that could not be read."""
         ...
+
+    def unbury(self, stream: str, source: str, epoch: int) -> None:
+        """Forget the messages behind this epoch that could not be read: it was interrupted, and they come again."""
+        ...

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from headrace.bus.events import DataValidatedEvent
+from headrace.business.engine import RuleCount
+from headrace.business.ports import Publication
 from headrace.business.streams.engine import Judged
 from headrace.errors import Unbalanced
 
@@ -25,7 +26,7 @@ class SourceCount:
     dropped: int = 0
     late: int = 0
     dead: int = 0
-    rules: Counter[str] = field(default_factory=Counter)
+    rules: dict[str, RuleCount] = field(default_factory=dict)
 
     def add(self, dataset: str, judged: Judged) -> None:
         """Count rows. Raises `Unbalanced` when one is missing or is there twice."""
@@ -40,8 +41,16 @@ class SourceCount:
         self.dropped += judged.dropped
         self.late += judged.late
         for rule in judged.rules:
-            if rule.rows:
-                self.rules[rule.rule] += rule.rows
+            known = self.rules.get(rule.rule)
+            self.rules[rule.rule] = replace(rule, rows=rule.rows + known.rows) if known else rule
+
+    def as_data(self) -> dict[str, Any]:
+        """Plain data, for an event."""
+        broken = {rule.rule: rule.rows for rule in self.rules.values() if rule.rows}
+        return {
+            "messages": self.messages, "bytes": self.bytes, "read": self.read, "good": self.good, "quarantined": self.quarantined,
+            "dropped": self.dropped, "late": self.late, "dead": self.dead, "rules": broken,
+        }  # fmt: skip
 
 
 def validated(run_id: str, dataset: str, count: SourceCount, quarantine: Path, seconds: float) -> DataValidatedEvent:
@@ -53,10 +62,28 @@ def validated(run_id: str, dataset: str, count: SourceCount, quarantine: Path, s
         count.good,
         count.quarantined,
         count.dropped,
-        rules=[{"rule": rule, "rows": rows} for rule, rows in count.rules.items()],
+        rules=[asdict(rule) for rule in count.rules.values()],
         quarantine=str(quarantine) if count.quarantined else None,
         seconds=seconds,
     )
+
+
+@dataclass(slots=True)
+class SinkCount:
+    """What a sink was given since the run began."""
+
+    rows: int = 0
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    files: int = 0
+
+    def add(self, rows: int, published: Publication) -> None:
+        self.rows += rows
+        self.inserted += published.inserted
+        self.updated += published.updated
+        self.unchanged += published.unchanged
+        self.files += len(published.files)
 
 
 @dataclass(slots=True)
@@ -66,8 +93,7 @@ class Progress:
     stream: str
     epoch: int = 0
     sources: dict[str, SourceCount] = field(default_factory=dict)
-    written: Counter[str] = field(default_factory=Counter)
-    """Rows by sink."""
+    sinks: dict[str, SinkCount] = field(default_factory=dict)
     lag: dict[str, dict[str, int | None]] = field(default_factory=dict)
     """Messages that wait, by source and partition."""
     delay_seconds: dict[str, float] = field(default_factory=dict)
@@ -84,19 +110,16 @@ class Progress:
     def source(self, name: str) -> SourceCount:
         return self.sources.setdefault(name, SourceCount())
 
+    def sink(self, name: str) -> SinkCount:
+        return self.sinks.setdefault(name, SinkCount())
+
     def as_data(self) -> dict[str, Any]:
         """Plain data, for an event."""
         return {
             "stream": self.stream,
             "epoch": self.epoch,
-            "sources": {
-                name: {
-                    "messages": c.messages, "bytes": c.bytes, "read": c.read, "good": c.good, "quarantined": c.quarantined,
-                    "dropped": c.dropped, "late": c.late, "dead": c.dead, "rules": dict(c.rules),
-                }
-                for name, c in self.sources.items()
-            },
-            "written_rows": dict(self.written),
+            "sources": {name: count.as_data() for name, count in self.sources.items()},
+            "written_rows": {name: count.rows for name, count in self.sinks.items()},
             "lag": self.lag,
             "delay_seconds": self.delay_seconds,
             "checkpoint_seconds": round(self.checkpoint_seconds, 6),
@@ -104,4 +127,4 @@ class Progress:
             "state": dict(self.state),
             "rate": round(self.rate, 1),
             "paused": self.paused,
-        }  # fmt: skip
+        }

@@ -10,6 +10,7 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -26,6 +27,7 @@ from headrace.bus.events import DataStoredEvent, PipelineStartedEvent
 from headrace.bus.streams import PartitionWokeEvent, StreamProgressedEvent, StreamRecoveredEvent
 from headrace.business.engine import QuarantineTarget
 from headrace.business.model.stream import StreamOptions
+from headrace.business.processing.plan import PlannedSink
 from headrace.business.streams.beginning import parse_start
 from headrace.business.streams.engine import Streams, StreamSession
 from headrace.business.streams.messages import DeadLetter, MessageSource, Sharing, Start
@@ -149,6 +151,7 @@ class StreamRun:
         self.progress.epoch = self.epochs.number
         for intake in self.intakes:
             self.keeping.let_go(self.order.quarantine / intake.name, self.epochs.number)
+            self.keeping.unbury(self.name, intake.name, self.epochs.number)
         if facts:
             self.around.tell(StreamRecoveredEvent(self.order.run_id, self.name, self.epochs.number, self._positions()))
 
@@ -246,9 +249,8 @@ class StreamRun:
             published = self.epochs.checkpoint(
                 self._facts(), lambda whole: self.session.changes(whole=whole), output, self._acknowledge
             )
-            for name in published:
-                dataset = next(sink.dataset for sink in self.epochs.sinks if sink.name == name)
-                self.progress.written[name] += output[dataset].num_rows
+            for sink in self.plan.sinks:
+                self.progress.sink(sink.name).add(output[sink.dataset].num_rows, published[sink.name])
             self.epochs.forget(self.options.epochs)
             self._changed = False
             self.progress.epoch = self.epochs.number
@@ -292,17 +294,16 @@ class StreamRun:
         if now - self._recorded_at >= RECORD_EVERY:
             self._record()
 
+    def _stored(self, sink: PlannedSink) -> DataStoredEvent:
+        target = sink.publisher.target(self.order.project)
+        checkpoint, count = f"epoch {self.epochs.number}", asdict(self.progress.sink(sink.name))
+        return DataStoredEvent(self.order.run_id, sink.name, sink.kind, sink.dataset, target, checkpoint, **count)
+
     def _record(self) -> None:
         self._recorded_at = time.monotonic()
         run_id, seconds = self.order.run_id, round(time.monotonic() - self._begun, 3)
         judged = (
             validated(run_id, name, count, self._quarantine(name), seconds) for name, count in self.progress.sources.items()
         )
-        stored = (
-            DataStoredEvent(
-                run_id, s.name, s.kind, s.dataset, s.publisher.target(self.order.project), f"epoch {self.epochs.number}",
-                self.progress.written[s.name],
-            )
-            for s in self.plan.sinks
-        )  # fmt: skip
+        stored = (self._stored(sink) for sink in self.plan.sinks)
         self.around.tell(*judged, *stored, StreamProgressedEvent(run_id, **self.progress.as_data()))

@@ -137,13 +137,16 @@ class MessageScan(Scan):
 
 @record
 class Unreadable:
-    """A message that holds no rows: its number among the messages, and why."""
+    """A message that holds no rows, or a part of one: its number among the messages, and why."""
 
     message: int
     reason: str
     """A word such as `json.invalid`, which stays the same, for rules and counts."""
     detail: str
     """What is wrong with this one, for people."""
+    part: bytes | None = None
+    """What cannot be read of a message whose other rows can: a line of a block, a row of an Arrow block. A message of the same format by
+    itself, so that it can be read again alone. None when it is the whole message."""
 
 
 @record
@@ -155,7 +158,7 @@ class Decoded:
     origins: pa.Array | None = None
     """`int32`: for each row the number of its message. None when every message holds one row, in order."""
     unreadable: Sequence[Unreadable] = ()
-    """Messages that hold no readable rows; none of their rows is among the rows."""
+    """Messages, and parts of messages, that hold no readable rows."""
 
 
 class MessageReader(Protocol):

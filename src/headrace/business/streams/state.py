@@ -70,6 +70,10 @@ class StateStore(Protocol):
         """How much it keeps."""
         ...
 
+    def remove(self) -> None:
+        """Forget all of it, and who may save: for a stream that is over. Nobody has to have opened it."""
+        ...
+
     def close(self) -> None: ...
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from abc import abstractmethod
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Self
 
@@ -16,7 +14,6 @@ from headrace.infrastructure.tls import TlsOptions
 from headrace.security.secrets import Secret
 
 CONNECT_SECONDS = 15
-_QUESTIONS = 5
 _PARTS = ("host", "port", "user", "password", "database")
 
 
@@ -44,16 +41,6 @@ class DatabaseConnection(TlsOptions):
     @abstractmethod
     def system(self) -> str:
         """The server, by which all who reach it know it: without user, password and database."""
-
-
-def round_trip_ms(ask: Callable[[], object]) -> float:
-    """How long the shortest of some questions takes."""
-    trips = []
-    for _ in range(_QUESTIONS):
-        begun = time.perf_counter()
-        ask()
-        trips.append((time.perf_counter() - begun) * 1000)
-    return min(trips)
 
 
 class ReachedDatabase(Plugin):

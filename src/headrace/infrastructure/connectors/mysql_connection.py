@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from urllib.parse import unquote, urlsplit
@@ -11,8 +10,9 @@ from pydantic import Field
 
 from headrace.business.connections import Answer, Profile
 from headrace.errors import NonRetryableError
-from headrace.infrastructure.connectors.database_connection import DatabaseConnection, ReachedDatabase, round_trip_ms
+from headrace.infrastructure.connectors.database_connection import DatabaseConnection, ReachedDatabase
 from headrace.infrastructure.connectors.mysql_faults import mysql_faults
+from headrace.infrastructure.round_trips import round_trip_ms
 from headrace.security.secrets import Secret
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class MySQLConnection(DatabaseConnection):
         if self.tls_mode == "off":
             return pymysql.connect(**given, ssl_disabled=True)
         try:
-            return pymysql.connect(**given, ssl=self._tls(home))
+            return pymysql.connect(**given, ssl=self.tls_context(home))
         except pymysql.OperationalError as error:
             if self.tls_mode != "prefer" or error.args[0] != _NO_TLS_THERE:
                 raise
@@ -83,25 +83,6 @@ class MySQLConnection(DatabaseConnection):
             "port": port,
             **{key: unquote(value) if value else None for key, value in named.items()},
         }
-
-    def _tls(self, home: Path) -> ssl.SSLContext:
-        files = self.tls_files(home)
-        try:
-            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            tls.check_hostname = self.tls_mode == "verify-full"
-            tls.verify_mode = ssl.CERT_REQUIRED if self.verifies else ssl.CERT_NONE
-            if "ca" in files:
-                tls.load_verify_locations(files["ca"])
-            elif self.verifies:
-                tls.load_default_certs()
-            if "cert" in files:
-                tls.load_cert_chain(files["cert"], files["key"])
-        except ssl.SSLError as error:
-            raise NonRetryableError(
-                f"{self.shown()}: the certificates cannot be used: {error}",
-                hint="see that `ca`, `cert` and `key` are PEM, and belong together",
-            ) from error
-        return tls
 
     def reach(self, home: Path) -> Answer:
         with mysql_faults(self.shown()), self.connect(home) as connection:

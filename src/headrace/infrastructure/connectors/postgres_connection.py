@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import Field
 
 from headrace.business.connections import Answer, Profile
-from headrace.infrastructure.connectors.database_connection import DatabaseConnection, ReachedDatabase, round_trip_ms
+from headrace.infrastructure.connectors.database_connection import DatabaseConnection, ReachedDatabase
 from headrace.infrastructure.detours import led_to, system_of
 from headrace.infrastructure.postgresql.faults import explained, shown_url
+from headrace.infrastructure.round_trips import round_trip_ms
 from headrace.security.secrets import Secret
 
 if TYPE_CHECKING:

@@ -68,6 +68,8 @@ class PublicationOutlet:
 def _staged(rows: pa.Table, schema: Schema, folder: Path) -> Staged:
     import pyarrow.parquet as pq
 
+    if not rows.num_rows:
+        return Staged((), schema, 0, 0)
     file = folder / "epoch.parquet"
     try:
         pq.write_table(rows, file)

@@ -33,9 +33,9 @@ from headrace.infrastructure.formats.opening import (
 )
 from headrace.infrastructure.formats.rejects import Rejects
 
-#: Whether a line has a number with a point and more than 17 digits. A double does not hold it, and engines read such numbers
+#: In SQL: whether a `line` has a number with a point and more than 17 digits. A double does not hold it, and engines read such numbers
 #: as doubles.
-_LONG_NUMBER = r"""CASE WHEN regexp_matches(line, '[0-9.]{19}') THEN len(list_filter(
+LONG_NUMBER = r"""CASE WHEN regexp_matches(line, '[0-9.]{19}') THEN len(list_filter(
     regexp_extract_all(line, '[0-9]+\.[0-9]+'), lambda x: length(replace(ltrim(x, '0.'), '.', '')) > 17)) > 0 ELSE false END"""
 
 
@@ -157,7 +157,7 @@ def _key_lists(con: Connection, path: str) -> Sequence[tuple[list[str], bool]]:
     escaped = "".join(f"[{char}]" if char in "*?[" else char for char in path)
     return con.execute(
         f"""SELECT keys, bool_or(long_number) FROM (
-            SELECT CASE WHEN json_valid(line) THEN json_keys(line) END AS keys, {_LONG_NUMBER} AS long_number
+            SELECT CASE WHEN json_valid(line) THEN json_keys(line) END AS keys, {LONG_NUMBER} AS long_number
             FROM read_csv($path, auto_detect = false, hive_partitioning = false, columns = {{line: 'VARCHAR'}}, header = false,
                 delim = chr(1), quote = '', escape = '', new_line = '\\n', ignore_errors = true,
                 max_line_size = {LONGEST}, buffer_size = {4 * LONGEST})

@@ -68,6 +68,11 @@ def get(document: Any, parts: Sequence[str | int]) -> Any:
     return document
 
 
+def pointer(key: str) -> str:
+    """A JSON pointer (RFC 6901) to a member."""
+    return "/" + key.replace("~", "~0").replace("/", "~1")
+
+
 def put(document: Any, parts: Sequence[str | int], value: Any) -> Any:
     """A copy of the document with the value where the parts lead; objects on the way are made when they are missing.
 

@@ -14,8 +14,8 @@ from headrace.business.model.schema import did_you_mean
 
 #: By name: the module in `formats.messages`, and the class in it. Each is a `Plugin` that keeps the port `MessageFormat`.
 _CLASSES = {
-    "json": "json:JsonMessages", "ndjson": "json:NdjsonMessages", "csv": "csv:CsvMessages", "avro": "avro:AvroMessages",
-    "arrow": "arrow:ArrowMessages", "parquet": "parquet:ParquetMessages", "bytes": "bytes:BytesMessages",
+    "json": "json:JsonMessages", "ndjson": "json:NdjsonMessages", "arrow": "arrow:ArrowMessages", "parquet": "parquet:ParquetMessages",
+    "bytes": "bytes:BytesMessages", "csv": "csv:CsvMessages",
 }  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import struct
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from io import BytesIO
 from typing import Any, BinaryIO
 
@@ -20,6 +20,8 @@ from headrace.records import record
 
 Pieces = Sequence[bytes]
 
+#: The most bytes that are one value in a store that has values.
+CHUNK = 16 << 20
 _MAGIC = b"HRSTATE1"
 _START = struct.Struct(">8sII")
 
@@ -61,6 +63,14 @@ def encoded(saved: Saved, after: int | None) -> Pieces:
     written = {"epoch": saved.epoch, "after": after, "whole": saved.whole, "facts": saved.facts, "parts": parts}
     head = json.dumps(written, ensure_ascii=False, separators=(",", ":")).encode()
     return (_START.pack(_MAGIC, len(head), zlib.crc32(head)) + head, *saved.parts.values())
+
+
+def chunks(pieces: Pieces) -> Iterator[memoryview]:
+    """The same bytes in pieces that every server takes as a value."""
+    for piece in pieces:
+        view = memoryview(piece)
+        for start in range(0, len(view), CHUNK):
+            yield view[start : start + CHUNK]
 
 
 def decoded(data: bytes, shown: str) -> Saved:

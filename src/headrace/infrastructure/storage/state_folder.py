@@ -6,7 +6,6 @@ after a loss of power. `owner.json` says who may save, and is read and changed u
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -18,7 +17,7 @@ from headrace.business.ports import Fence
 from headrace.business.streams.state import Saved
 from headrace.errors import NonRetryableError, RetryableError
 from headrace.infrastructure.storage.saved_epochs import Pieces, Step, chain, decoded, encoded, step
-from headrace.infrastructure.storage.state_owner import Owner
+from headrace.infrastructure.storage.state_owner import Owner, demand_opened
 
 _NAME = re.compile(r"epoch-(\d{12})\.state")
 _OWNER, _LOCK, _PART = "owner.json", "lock", "saving.part"
@@ -35,7 +34,7 @@ class FolderStateStore:
         with _faults(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
         with self._alone():
-            self._write(_OWNER, (json.dumps(self._owner().admitting(fence, str(self.folder)).as_json()).encode(),))
+            self._write(_OWNER, (self._owner().admitting(fence, str(self.folder)).text.encode(),))
         self._fence = fence
 
     def epochs(self) -> Sequence[int]:
@@ -47,12 +46,13 @@ class FolderStateStore:
             return sorted(int(match[1]) for match in found if match)
 
     def save(self, saved: Saved) -> None:
+        demand_opened(self._fence, str(self.folder))
         with self._alone():
             self._owner().demand(self._fence, str(self.folder))
             there = self.epochs()
             replaced = [epoch for epoch in there if epoch >= saved.epoch]
             for epoch in reversed(replaced[1:] if replaced[:1] == [saved.epoch] else replaced):
-                self._path(epoch).unlink()  # the newest first, so that none ever stands on one that is gone
+                self._path(epoch).unlink()  # the newest first, as below
             after = max((epoch for epoch in there if epoch < saved.epoch), default=None)
             failpoints.reached("state saving")
             self._write(self._path(saved.epoch).name, encoded(saved, after))
@@ -62,6 +62,7 @@ class FolderStateStore:
         return [self._saved(needed) for needed in chain(epoch, self._step, str(self.folder))]
 
     def forget(self, before: int) -> None:
+        demand_opened(self._fence, str(self.folder))
         with self._alone():
             self._owner().demand(self._fence, str(self.folder))
             there = self.epochs()
@@ -70,9 +71,10 @@ class FolderStateStore:
                 return
             needed = chain(kept, self._step, str(self.folder))[0]
             with _faults(self.folder):
-                for epoch in there:  # the oldest first: what stands on it is not needed either
-                    if epoch < needed:
-                        self._path(epoch).unlink()
+                for epoch in reversed(
+                    [epoch for epoch in there if epoch < needed]
+                ):  # so that none ever stands on one that is gone
+                    self._path(epoch).unlink()
 
     def bytes(self) -> int:
         if not self.folder.is_dir():
@@ -119,7 +121,7 @@ class FolderStateStore:
                 text = path.read_bytes()
             except FileNotFoundError:
                 return Owner()
-        return Owner.of_json(text, str(path))
+        return Owner.of(text, str(path))
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Any
 
 from headrace.business.ports import Fence
 from headrace.errors import LeaseLost, NonRetryableError
@@ -28,18 +27,18 @@ class Owner:
 
     def demand(self, fence: Fence | None, shown: str) -> None:
         """Raises `LeaseLost` for everybody but the holder."""
-        if fence is None:
-            raise NonRetryableError(f"{shown}: nothing is saved before `open` has said by what right")
         if fence != self.fence:
             raise lost(shown)
 
-    def as_json(self) -> dict[str, Any]:
+    @property
+    def text(self) -> str:
+        """What `of` reads again."""
         holder = {"issuer": self.fence.issuer, "token": self.fence.token} if self.fence else None
-        return {"holder": holder, "tokens": dict(self.tokens)}
+        return json.dumps({"holder": holder, "tokens": dict(self.tokens)}, ensure_ascii=False)
 
     @classmethod
-    def of_json(cls, text: str | bytes, shown: str) -> Owner:
-        """Raises `NonRetryableError` for what was not written by `as_json`: whom it would refuse cannot be told any more."""
+    def of(cls, text: str | bytes, shown: str) -> Owner:
+        """Raises `NonRetryableError` for what is no `text`: whom it would refuse cannot be told any more."""
         try:
             written = json.loads(text)
             holder = written["holder"]
@@ -50,6 +49,13 @@ class Owner:
                 f"{shown}: is not what is written there, so it cannot be told who may save",
                 hint="see that nobody else runs the stream, then remove it",
             ) from None
+
+
+def demand_opened(fence: Fence | None, shown: str) -> Fence:
+    """By what right it was opened. Raises `NonRetryableError` when it was not."""
+    if fence is None:
+        raise NonRetryableError(f"{shown}: nothing is saved before `open` has said by what right")
+    return fence
 
 
 def lost(shown: str) -> LeaseLost:

@@ -7,6 +7,7 @@ from headrace.infrastructure.duckdb_connection import Connection
 from headrace.infrastructure.engines.duckdb.literals import identifier, text
 from headrace.infrastructure.engines.duckdb.reading_census import Census
 from headrace.infrastructure.engines.duckdb.reading_text import Part, TextReading, Verdict, paths, union_all
+from headrace.infrastructure.formats.json_path import pointer
 
 #: The longest line that is read.
 _LONGEST_LINE = 8 << 20
@@ -26,7 +27,7 @@ class JsonReading(TextReading):
 
     @property
     def relation(self) -> str:
-        pointers = [text(_pointer(key)) for key in self.scan.keys]
+        pointers = [text(pointer(key)) for key in self.scan.keys]
         columns = ", ".join(f"v[{i}] AS {identifier(name)}" for i, name in enumerate(self.scan.schema.names, 1))
         values = f"json_extract_string(line, [{', '.join(pointers)}])"
         selects = [
@@ -87,8 +88,3 @@ class JsonReading(TextReading):
             "CASE WHEN json_valid(line) THEN 'a JSON value, but not an object' ELSE 'not JSON' END AS message "
             f"FROM ({numbered}) WHERE NOT {_OBJECT}"
         )
-
-
-def _pointer(key: str) -> str:
-    """A JSON pointer (RFC 6901) to a member."""
-    return "/" + key.replace("~", "~0").replace("/", "~1")

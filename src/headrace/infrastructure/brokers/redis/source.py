@@ -10,8 +10,9 @@ from pydantic import BeforeValidator, Field
 
 from headrace.business.ports import Position
 from headrace.business.streams.messages import Feed, Sharing, Start
+from headrace.infrastructure.brokers.gaps import OnGapOption
 from headrace.infrastructure.brokers.message_options import MessageOptions
-from headrace.infrastructure.brokers.redis_feed import RedisFeed, Trimmed
+from headrace.infrastructure.brokers.redis.feed import RedisFeed
 from headrace.infrastructure.redis.connection import SLOW, ReachedRedis, fast
 
 Streams = Annotated[
@@ -34,10 +35,7 @@ class RedisSource(ReachedRedis, MessageOptions):
     group: str | None = Field(
         None, description="A consumer group that is moved along behind every checkpoint, so that others see how far this is"
     )
-    on_trimmed: Trimmed = Field(
-        "fail",
-        description="What to do when entries may have been trimmed away before they were read: fail, or continue with the rest",
-    )
+    on_gap: OnGapOption = "fail"
 
     @property
     def replayable(self) -> bool:
@@ -54,6 +52,6 @@ class RedisSource(ReachedRedis, MessageOptions):
     def feed(self, project: Path, sharing: Sharing, after: Mapping[str, Position], start: Start | None = None) -> Feed:  # noqa: ARG002
         mine = [stream for number, stream in enumerate(self.stream) if sharing.mine(number)]
         feed = RedisFeed(
-            self.client(), self.reached.shown(), self.field, self.group, self.on_trimmed, float(self.reached.connect_seconds)
+            self.client(), self.reached.shown(), self.field, self.group, self.on_gap, float(self.reached.connect_seconds)
         )
         return feed.open(mine, after, start or self.start)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from headrace.business.ports import Position
 from headrace.business.streams.messages import Messages
+from headrace.infrastructure.brokers.message_columns import binary, headers_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,7 +26,7 @@ def messages_of(stream: str, entries: Sequence[Entry], field: str | None) -> Mes
     payloads, headers = _objects(fields) if field is None else _one_field(fields, field.encode())
     positions = pa.array(ids, pa.binary()).cast(pa.string())
     return Messages(
-        stream, _binary(payloads), positions, Position(ids[-1].decode()), published_at=_published_at(positions), headers=headers
+        stream, binary(payloads), positions, Position(ids[-1].decode()), published_at=_published_at(positions), headers=headers
     )
 
 
@@ -39,7 +40,7 @@ def _objects(fields: Sequence[Sequence[bytes]]) -> tuple[list[bytes | None], Non
 
 
 def _one_field(fields: Sequence[Sequence[bytes]], name: bytes) -> tuple[list[bytes | None], pa.Array | None]:
-    if all(len(pairs) == 2 and pairs[0] == name for pairs in fields):
+    if sum(map(len, fields)) == 2 * len(fields) and [pairs[0] for pairs in fields].count(name) == len(fields):
         return [pairs[1] for pairs in fields], None
     payloads: list[bytes | None] = []
     others: list[list[tuple[str, bytes]]] = []
@@ -47,16 +48,7 @@ def _one_field(fields: Sequence[Sequence[bytes]], name: bytes) -> tuple[list[byt
         found = dict(zip(pairs[::2], pairs[1::2], strict=True))
         payloads.append(found.pop(name, None))
         others.append([(key.decode("utf-8", "backslashreplace"), value) for key, value in found.items()])
-    import pyarrow as pa
-
-    return payloads, pa.array(others, pa.map_(pa.string(), pa.binary()))
-
-
-def _binary(payloads: Sequence[bytes | None]) -> pa.Array:
-    import pyarrow as pa
-
-    made: Any = pa.array(payloads, pa.binary())
-    return pa.array(payloads, pa.large_binary()) if isinstance(made, pa.ChunkedArray) else made
+    return payloads, headers_of(others)
 
 
 def _published_at(positions: pa.Array) -> pa.Array:

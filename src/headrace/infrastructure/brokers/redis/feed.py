@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from headrace.business.ports import Position
 from headrace.business.streams.messages import Messages, Start
 from headrace.errors import NonRetryableError
-from headrace.infrastructure.brokers.redis_entries import Entry, messages_of
+from headrace.infrastructure.brokers.collection import uncollected
+from headrace.infrastructure.brokers.gaps import OnGap
+from headrace.infrastructure.brokers.redis.entries import messages_of
 from headrace.infrastructure.redis.faults import redis_faults
 
 if TYPE_CHECKING:
     import redis
-
-Trimmed = Literal["fail", "continue"]
 
 _ID = re.compile(r"[0-9]{1,20}-[0-9]{1,20}")
 _FIRST = Position("0-0")
@@ -39,9 +41,9 @@ class RedisFeed:
     exhausted = False
 
     def __init__(
-        self, client: redis.Redis, shown: str, field: str | None, group: str | None, trimmed: Trimmed, read_seconds: float
+        self, client: redis.Redis, shown: str, field: str | None, group: str | None, on_gap: OnGap, read_seconds: float
     ) -> None:
-        self._client, self._shown, self._field, self._group, self._trimmed = client, shown, field, group, trimmed
+        self._client, self._shown, self._field, self._group, self._on_gap = client, shown, field, group, on_gap
         self._read_seconds = read_seconds
         self._connection: Any = None
         self._after: dict[str, Position] = {}
@@ -63,14 +65,18 @@ class RedisFeed:
 
     def poll(self, most: int, wait_seconds: float) -> Sequence[Messages]:
         if not self._after:
+            time.sleep(wait_seconds)
             return ()
         each = max(1, most // len(self._after))
         blocking = ("BLOCK", max(1, round(wait_seconds * 1000))) if wait_seconds > 0 else ()
         command = ("XREAD", "COUNT", each, *blocking, "STREAMS", *self._after, *self._after.values())
         with redis_faults(self._shown):
-            reply = self._ask(*command, wait_seconds=wait_seconds)
-        given = [self._given(stream.decode(), entries) for stream, entries in reply or () if entries]
-        return [messages for messages in given if len(messages)]
+            self._send(*command)
+            if wait_seconds > 0:
+                with self._whole():
+                    self._connection.can_read(wait_seconds)
+            with uncollected():
+                return self._given(self._answer(wait_seconds))
 
     def acknowledge(self, positions: Mapping[str, Position]) -> None:
         """With a group: let it stand behind these, so that whoever looks at the server sees how far this stream is."""
@@ -95,12 +101,14 @@ class RedisFeed:
         self._disconnect()
         self._client.close()
 
-    def _given(self, stream: str, entries: Sequence[Entry]) -> Messages:
-        messages = messages_of(stream, entries, self._field)
-        self._after[stream] = messages.last
-        counted = self._counted[stream]
-        self._counted[stream] = None if counted is None else counted + len(messages)
-        return messages
+    def _given(self, reply: Any) -> Sequence[Messages]:
+        """What the server gave of each stream, which is given out from now on."""
+        given = [messages_of(stream.decode(), entries, self._field) for stream, entries in reply or () if entries]
+        for messages in given:
+            stream, counted = messages.partition, self._counted[messages.partition]
+            self._after[stream] = messages.last
+            self._counted[stream] = None if counted is None else counted + len(messages)
+        return given
 
     def _waiting(self, stream: str) -> int | None:
         standing, after = self._standing(stream), self._after[stream]
@@ -130,34 +138,47 @@ class RedisFeed:
                 f"`{position}` is no position in the stream `{stream}` of {self._shown}",
                 hint="a position is the id of an entry, such as 1700000000000-0",
             )
-        if self._trimmed == "continue" or _parts(standing.last) <= _parts(position) or position == _FIRST:
+        if self._on_gap == "continue" or _parts(standing.last) <= _parts(position) or position == _FIRST:
             return position
         if standing.first is None or _parts(position) < _parts(standing.first):
             raise NonRetryableError(
                 f"entries of the stream `{stream}` of {self._shown} behind {position} may have been trimmed away unread: "
                 + (f"the first that is left is {standing.first}" if standing.first else "none are left"),
-                hint="keep more entries (MAXLEN, MINID) than are read late; `on_trimmed: continue` goes on with what is left",
+                hint="keep more entries (MAXLEN, MINID) than are read late; `on_gap: continue` goes on with what is left",
             )
         return position
 
-    def _ask(self, *command: Any, wait_seconds: float = 0.0) -> Any:
-        """Ask the server over a connection of our own, as raw as it answers; it is made anew when it broke."""
-        import redis
+    def _ask(self, *command: Any) -> Any:
+        self._send(*command)
+        return self._answer()
 
+    def _send(self, *command: Any) -> None:
+        """Ask over a connection of our own, which is made anew when it broke."""
         if self._connection is None:
             self._connection = self._client.connection_pool.get_connection()
-        answered = False
-        try:
+        with self._whole():
             self._connection.send_command(*command)
-            reply = self._connection.read_response(disable_decoding=True, timeout=wait_seconds + self._read_seconds)
-            answered = True
+
+    def _answer(self, wait_seconds: float = 0.0) -> Any:
+        """What the server says, as raw as it does."""
+        with self._whole():
+            return self._connection.read_response(disable_decoding=True, timeout=wait_seconds + self._read_seconds)
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        """Drop the connection where a question or an answer was cut off, also by an interrupt: the rest would be taken for another's."""
+        import redis
+
+        whole = False
+        try:
+            yield
+            whole = True
         except redis.ResponseError:
-            answered = True
+            whole = True
             raise
         finally:
-            if not answered:  # also when we are interrupted: what is half read belongs to no later question
+            if not whole:
                 self._disconnect()
-        return reply
 
     def _disconnect(self) -> None:
         if self._connection is not None:

@@ -1,0 +1,1 @@
+"""NATS JetStream: its protocol as far as we speak it, and the source and sink on it."""

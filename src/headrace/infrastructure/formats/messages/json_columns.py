@@ -1,0 +1,207 @@
+"""Takes texts that are JSON objects apart into columns of text, all at once. Not how they came, and not what their cells mean.
+
+What comes of a text is what comes of a file that holds this line alone: scalars as text, nested values as JSON text, null for a
+missing key. DuckDB takes the texts apart; those that it would merge or round are found first, and taken apart one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from headrace.infrastructure.duckdb_connection import connect
+from headrace.infrastructure.formats.json import LONG_NUMBER
+from headrace.infrastructure.formats.json_path import pointer
+from headrace.infrastructure.formats.json_records import Unreadable, members
+from headrace.infrastructure.sql_text import literal
+from headrace.records import record
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+#: The words of `json_records`, as reasons of messages.
+_REASONS = {
+    "not_json": "json.invalid", "not_an_object": "json.not_an_object", "duplicate_key": "json.duplicate_key", "encoding": "utf8.invalid",
+}  # fmt: skip
+
+_BEGUN = "(starts_with(line, '{') OR starts_with(ltrim(line, chr(32) || chr(9) || chr(10) || chr(13)), '{'))"
+_OBJECT = f"({_BEGUN} AND json_valid(line))"
+_TWICE = "len(list_distinct(json_keys(line))) < len(json_keys(line))"
+
+#: Every byte that a long number consists of is made an `n`; so many of them in a row are one that has to be looked at.
+_DIGITS = bytes(ord("n") if chr(byte) in "0123456789." else 0 for byte in range(256))
+_LONG = b"n" * 19
+
+#: How many keys beside the columns are remembered, at the most.
+_MOST_KNOWN = 200
+
+_GOOD, _BAD, _LONG_NUMBER = 0, 1, 2
+
+
+@record
+class Fault:
+    """A text that is no row: its number, and why."""
+
+    number: int
+    reason: str
+    detail: str
+
+
+@record
+class Taken:
+    """What was taken apart: the columns, one text each, and which texts their rows are of; None when they are of all."""
+
+    columns: Sequence[pa.Array]
+    numbers: pa.Array | None = None
+    """`int32`"""
+    faults: Sequence[Fault] = ()
+
+
+class JsonColumns:
+    """Takes objects apart by these keys. Remembers which other keys there are, to see at once that none stands in a text twice."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self._keys = tuple(keys)
+        self._known = dict.fromkeys(keys)
+        self._complete = True
+        """Whether all texts so far had just these keys, and no nulls."""
+        self._con = connect(threads=1)
+
+    def take(self, texts: pa.Array) -> Taken:
+        """Of texts (`string`, none null)."""
+        import pyarrow as pa
+
+        if not len(texts):
+            return Taken([pa.array([], pa.string()) for _ in self._keys])
+        self._con.register("texts", pa.table({"line": texts}))
+        try:
+            columns = None if self._has_long_numbers(texts) else self._all_at_once(len(texts))
+            return Taken(columns) if columns is not None else self._carefully(texts)
+        finally:
+            self._con.unregister("texts")
+
+    # When nothing is wrong ----------------------------------------------------------------------------------------------
+
+    def _all_at_once(self, count: int) -> Sequence[pa.Array] | None:
+        """The columns, when each text is an object in which no key stands twice; else None."""
+        import duckdb
+
+        for complete in (True, False) if self._complete else (False,):
+            try:
+                columns, doubts = self._extracted(_BEGUN, complete=complete)
+            except duckdb.InvalidInputException:  # one of them is no JSON
+                return None
+            if len(doubts) < count:
+                return None
+            expected = sum(len(column) - column.null_count for column in columns) if complete else 0
+            if _sum(doubts) == expected:
+                return columns
+            self._complete = False
+        return None
+
+    def _extracted(self, condition: str, *, complete: bool) -> tuple[Sequence[pa.Array], pa.Array]:
+        """The columns of the texts that meet a condition; and of each how many keys it has, or how many beyond those known.
+
+        A key among them that is not null counts once, however often it stands there, so equal sums leave room for no repetition.
+        """
+        values = ", ".join(f'v[{i}] AS "{i}"' for i in range(1, len(self._keys) + 1))
+        known = "0" if complete else f"list_sum(json_exists(line, {_pointers(self._known)})::TINYINT[])"
+        doubts = f"(len(json_keys(line)) - {known})::BIGINT AS doubts"
+        rows = f"SELECT json_extract_string(line, {_pointers(self._keys)}) AS v, {doubts} FROM texts WHERE {condition}"
+        found = self._con.arrow_table(f"SELECT {values}, doubts FROM ({rows})").combine_chunks()
+        *columns, doubts = (_whole(column) for column in found.columns)
+        return columns, doubts
+
+    def _has_long_numbers(self, texts: pa.Array) -> bool:
+        """Whether a number has more digits than a double holds, as far as can be told in a hurry, and then by a second look."""
+        if _LONG not in _bytes_of(texts).translate(_DIGITS):
+            return False
+        return bool(self._con.execute(f"SELECT coalesce(bool_or({LONG_NUMBER}), false) FROM texts").fetchall()[0][0])
+
+    # When something is --------------------------------------------------------------------------------------------------
+
+    def _carefully(self, texts: pa.Array) -> Taken:
+        """Each text by itself, as far as it needs to be."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        kind = f"CASE WHEN NOT {_OBJECT} OR {_TWICE} THEN {_BAD} WHEN {LONG_NUMBER} THEN {_LONG_NUMBER} ELSE {_GOOD} END"
+        kinds = _whole(self._con.arrow_table(f"SELECT ({kind})::UTINYINT AS kind FROM texts").column(0))
+        faults, exact = [], {}
+        for number in pc.indices_nonzero(kinds).to_pylist():
+            text = texts[number].as_py().encode().strip(b" \t\r\n")
+            try:
+                exact[number] = members(text)
+            except Unreadable as error:
+                faults.append(Fault(number, _REASONS[error.reason], str(error)))
+            else:
+                if kinds[number].as_py() == _BAD:
+                    faults.append(Fault(number, "json.invalid", "not JSON"))
+        bad = {fault.number for fault in faults}
+        numbers = pa.array([number for number in range(len(texts)) if number not in bad], pa.int32())
+        cells = {number: found for number, found in exact.items() if number not in bad}
+        columns = _with_exact(self._kept(texts, numbers), self._keys, numbers, cells)
+        return Taken(columns, numbers if bad else None, faults)
+
+    def _kept(self, texts: pa.Array, numbers: pa.Array) -> Sequence[pa.Array]:
+        """The columns of these texts, all of which are readable."""
+        import pyarrow as pa
+
+        self._con.register("texts", pa.table({"line": texts.take(numbers)}))
+        columns, doubts = self._extracted("true", complete=False)
+        if _sum(doubts):
+            self._learn()
+        return columns
+
+    def _learn(self) -> None:
+        """Remember which keys there are, while there are not too many."""
+        if len(self._known) < _MOST_KNOWN:
+            found = self._con.execute("SELECT DISTINCT unnest(json_keys(line)) FROM texts LIMIT 1000").fetchall()
+            self._known |= dict.fromkeys(key for (key,) in found if "\0" not in key)
+
+
+def _with_exact(
+    columns: Sequence[pa.Array], keys: Sequence[str], numbers: pa.Array, exact: dict[int, dict[str, str | None]]
+) -> Sequence[pa.Array]:
+    """The columns with the cells of some texts put in, as they were taken apart one by one."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if not exact:
+        return columns
+    mask = pc.is_in(numbers, value_set=pa.array(exact, numbers.type))
+    return [
+        pc.replace_with_mask(column, mask, pa.array([cells.get(key) for cells in exact.values()], column.type))
+        for key, column in zip(keys, columns, strict=True)
+    ]
+
+
+def _pointers(keys: Iterable[str]) -> str:
+    return f"[{', '.join(literal(pointer(key)) for key in keys)}]"
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    import pyarrow as pa
+
+    return (
+        column.chunk(0)
+        if column.num_chunks == 1
+        else pa.concat_arrays(column.chunks)
+        if column.num_chunks
+        else pa.array([], column.type)
+    )
+
+
+def _sum(numbers: pa.Array) -> int:
+    import pyarrow.compute as pc
+
+    return pc.sum(numbers).as_py() or 0
+
+
+def _bytes_of(texts: pa.Array) -> bytes:
+    """All the bytes of the texts, and maybe those of their neighbours in memory."""
+    _, offsets, content = texts.buffers()
+    import pyarrow as pa
+
+    ends = pa.Array.from_buffers(pa.int32(), len(texts) + 1, [None, offsets], offset=texts.offset)
+    return bytes(memoryview(content)[ends[0].as_py() : ends[-1].as_py()]) if content is not None else b""
