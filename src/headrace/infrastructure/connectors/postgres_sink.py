@@ -7,7 +7,8 @@ when a column is added do readers wait for the commit. Other writers wait.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -17,17 +18,18 @@ from headrace.business.model.schema import Schema
 from headrace.business.model.types import DataType, Enum, Json, List, String, Struct
 from headrace.business.ports import Checkpoint, Publication, Staged
 from headrace.business.streams.state import Outlet
-from headrace.errors import NonRetryableError, RetryableError
+from headrace.errors import NonRetryableError, RetryableError, RunError
 from headrace.infrastructure.connectors import milestones
 from headrace.infrastructure.connectors.postgres_connection import ReachedPostgres
+from headrace.infrastructure.connectors.postgres_delivery import PostgresDelivery
 from headrace.infrastructure.connectors.postgres_source import PostgresSource
-from headrace.infrastructure.connectors.postgres_table import CopiedInto, InsertedInto, PostgresDatabase
+from headrace.infrastructure.connectors.postgres_table import CopiedInto, InsertedInto, PostgresDatabase, StreamedInto
 from headrace.infrastructure.connectors.server_sink import ServerSink
 from headrace.infrastructure.connectors.snapshots import copied_arrow
 from headrace.infrastructure.connectors.staged_rows import INCOMING, demand_key, incoming_rows, scalar
 from headrace.infrastructure.connectors.table_publication import LONGEST_NAME
 from headrace.infrastructure.duckdb_connection import Connection
-from headrace.infrastructure.postgresql.faults import explained, postgres_faults
+from headrace.infrastructure.postgresql.faults import UNSTORABLE, explained, postgres_faults, with_nul
 from headrace.infrastructure.postgresql.identity import identity_of
 from headrace.infrastructure.postgresql.types import takes
 from headrace.infrastructure.sql_text import quoted, quoted_list
@@ -42,8 +44,8 @@ _SETTINGS = {
     "transaction_isolation": "read committed",
 }  # fmt: skip
 
-#: A character that is not valid in its encoding, and an escape in JSON that cannot be stored.
-_UNSTORABLE = {"22021", "22P05"}
+#: Of rows that come while they are staged: whoever is in the way is not waited for, and nobody has to wait for a run that hangs.
+_AT_ONCE = {"lock_timeout": "1s", "idle_in_transaction_session_timeout": "60s"}
 
 
 class PostgresSink(ReachedPostgres, ServerSink):
@@ -93,7 +95,7 @@ class PostgresSink(ReachedPostgres, ServerSink):
         with incoming_rows(staged, self.key) as rows:
             milestones.reached("about to publish")
             with _faults(shown, rows, staged.schema), self._connect() as connection:
-                db = CopiedInto(connection, self.table, staged.schema, rows)
+                db = CopiedInto(connection, self.table, staged.schema, rows, staged.rows)
                 db.prepare()
                 return self._publish_on(connection, db, staged, checkpoint, shown)
 
@@ -103,6 +105,39 @@ class PostgresSink(ReachedPostgres, ServerSink):
 
         shown = self.target(project)
         return TableOutlet(self, stream, schema, shown, OpenPostgres(self.address, self.table, schema, self.key, shown))
+
+    def deliver(self, project: Path, schema: Schema, checkpoint: Checkpoint) -> PostgresDelivery | None:
+        """Only where it takes nothing from anybody: rows are added to a table that need not change, and keys are not compared."""
+        if self.mode not in ("append", "replace"):
+            return None
+        shown = self.target(project)
+        with suppress(RunError), postgres_faults(shown), ExitStack() as undone:
+            connection = undone.enter_context(self._connect())
+            connection.execute("; ".join(f"SET LOCAL {name} = '{value}'" for name, value in _AT_ONCE.items()).encode())
+            delivery = PostgresDelivery(schema, connection)
+            db = StreamedInto(connection, self.table, schema, delivery.batches(), delivery.wait_for_word)
+            db.prepare()
+            if db.in_binary():
+                undone.pop_all()
+                delivery.begin(partial(self._delivered, connection, db, delivery, checkpoint, shown))
+                return delivery
+        return None
+
+    def _delivered(
+        self,
+        connection: psycopg.Connection[tuple[Any, ...]],
+        db: StreamedInto,
+        delivery: PostgresDelivery,
+        checkpoint: Checkpoint,
+        shown: str,
+    ) -> Publication:
+        import pyarrow as pa
+
+        with postgres_faults(shown):
+            try:
+                return self._publish_on(connection, db, delivery, checkpoint, shown)
+            except pa.ArrowException as error:
+                raise NonRetryableError(f"{shown}: {error}", hint="cast the columns in a step") from error
 
     def lies_in(self, database: str) -> bool:
         with postgres_faults(self.target(Path())), self._connect() as connection:
@@ -155,7 +190,7 @@ def _faults(shown: str, rows: Connection, schema: Schema) -> Iterator[None]:
         message = str(error).partition("\n")[0]
         raise RetryableError(f"the staged rows cannot be read: {message}", hint="run the pipeline again") from error
     except psycopg.Error as error:
-        if error.sqlstate in _UNSTORABLE:
+        if error.sqlstate in UNSTORABLE:
             _refuse_nul(rows, schema)
         raise explained(shown, error) from error
 
@@ -169,7 +204,4 @@ def _refuse_nul(rows: Connection, schema: Schema) -> None:
                 rows, f"SELECT count(*) FROM {INCOMING} WHERE contains({text}, chr(0)) OR contains({text}, '\\u0000')"
             )
             if count:
-                raise NonRetryableError(
-                    f"`{column.name}` has a NUL character in {count:,} rows, which PostgreSQL cannot store; nothing was changed",
-                    hint=f"take it out before: `derive: {{{column.name}: replace({column.name}, chr(0), '')}}`",
-                )
+                raise with_nul(column.name, count)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from headrace.business.connections import Answer, Profile
 from headrace.business.model.plugin import Plugin
@@ -25,6 +25,7 @@ Servers = Annotated[
     tuple[Annotated[str, Field(pattern=r"^(\[[0-9a-fA-F:.]+\]|[^\s:,/]+):[0-9]{1,5}$")], ...],
     BeforeValidator(lambda written: tuple(s.strip() for s in written.split(",")) if isinstance(written, str) else written),
     Field(min_length=1),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}),
 ]
 
 

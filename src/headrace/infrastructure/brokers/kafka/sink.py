@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
+from itertools import repeat
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -13,19 +15,17 @@ from headrace.business.ports import Fence, Publication
 from headrace.business.streams.messages import MessageFormat, MessageWriter
 from headrace.business.streams.state import Outlet
 from headrace.errors import NonRetryableError, RetryableError
-from headrace.infrastructure.brokers.kafka.connection import ReachedKafka, reasons
+from headrace.infrastructure.brokers.kafka.connection import ReachedKafka, reasons, remember
 from headrace.infrastructure.brokers.kafka.faults import explained, kafka_faults
 from headrace.infrastructure.brokers.message_sink import MessageSink
 from headrace.infrastructure.brokers.outgoing import outgoing
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from confluent_kafka import KafkaError, Message, Producer
+    from confluent_kafka import KafkaError, Producer
 
 #: How long a client tries to get a message to its broker.
 _DELIVERY_SECONDS = 60
-#: How often what was delivered is heard of while messages are handed over.
-_SERVE_EVERY = 10_000
 
 
 class KafkaSink(ReachedKafka, MessageSink):
@@ -56,24 +56,34 @@ class KafkaSink(ReachedKafka, MessageSink):
         from confluent_kafka import Producer
 
         told: list[KafkaError] = []
+        failed: list[KafkaError] = []
         settings = {
             **self.reached.settings(self.home, told),
             "acks": "all", "enable.idempotence": True, "compression.type": self.compression, "linger.ms": 5,
-            "delivery.timeout.ms": _DELIVERY_SECONDS * 1000, "message.max.bytes": 1 << 28,
+            "delivery.timeout.ms": _DELIVERY_SECONDS * 1000, "message.max.bytes": 1 << 28, "delivery.report.only.error": True,
+            "on_delivery": lambda error, _message: remember(failed, error),
         }  # fmt: skip
         format_: MessageFormat = self.format  # type: ignore[assignment]
-        return KafkaOutlet(Producer(settings), told, self, self.target(project), schema, format_.writer(schema, project))
+        return KafkaOutlet(
+            Producer(settings), told, failed, self, self.target(project), schema, format_.writer(schema, project)
+        )
 
 
 class KafkaOutlet:
     """A topic that takes the output of a stream. See `Outlet`."""
 
     def __init__(
-        self, producer: Producer, told: list[KafkaError], sink: KafkaSink, shown: str, schema: Schema, writer: MessageWriter
+        self,
+        producer: Producer,
+        told: list[KafkaError],
+        failed: list[KafkaError],
+        sink: KafkaSink,
+        shown: str,
+        schema: Schema,
+        writer: MessageWriter,
     ) -> None:
-        self._producer, self._told, self._sink, self._shown = producer, told, sink, shown
+        self._producer, self._told, self._failed, self._sink, self._shown = producer, told, failed, sink, shown
         self._schema, self._writer = schema, writer
-        self._failed: list[KafkaError] = []
 
     def committed(self, fence: Fence) -> None:  # noqa: ARG002 - a topic knows no tokens
         """None: a topic keeps no number beside its messages."""
@@ -91,40 +101,33 @@ class KafkaOutlet:
     def commit(self, epoch: int, rows: pa.Table) -> Publication:  # noqa: ARG002 - a topic keeps no number
         messages = outgoing(rows, self._schema, self._writer, self._sink.key)
         self._failed.clear()
-        keys: Any = messages.keys or [None] * len(messages.payloads)
+        keys: Iterable[bytes | None] = repeat(None) if messages.keys is None else messages.keys
         with kafka_faults(self._shown, self._told):
-            for number, (payload, key) in enumerate(zip(messages.payloads, keys, strict=True)):
-                self._hand_over(payload, key)
-                if number % _SERVE_EVERY == 0:
-                    self._producer.poll(0)
+            for payload, key in zip(messages.payloads, keys, strict=False):
+                try:
+                    self._producer.produce(self._sink.topic, payload, key)
+                except BufferError:
+                    self._produce_patiently(payload, key)
             left = self._producer.flush(_DELIVERY_SECONDS + 1)
         told = reasons(self._told)
         if self._failed:
             raise explained(self._shown, self._failed[0], told)
         if left:
-            self._producer.purge()  # they come again with the whole checkpoint
+            self.close()  # what is left comes again with the whole checkpoint
             raise RetryableError(
                 f"{self._shown}: {left} messages were not acknowledged in time", hint="see that the brokers run"
             )
         return Publication(self._shown, inserted=rows.num_rows)
 
     def close(self) -> None:
+        """Let go of what was not delivered."""
         self._producer.purge()
         self._producer.flush(1)
 
-    def _hand_over(self, payload: bytes, key: bytes | None) -> None:
-        """Give a message to the client; while it is full, wait for brokers to take some."""
-        while True:
-            try:
-                self._producer.produce(self._sink.topic, payload, key, on_delivery=self._delivered)
-            except BufferError:
-                self._producer.poll(0.1)
-                if self._failed:
-                    return
-            else:
+    def _produce_patiently(self, payload: bytes, key: bytes | None) -> None:
+        """While the client is full, wait until the brokers have taken some, or say that they do not."""
+        while not self._failed:
+            self._producer.poll(0.05)
+            with suppress(BufferError):
+                self._producer.produce(self._sink.topic, payload, key)
                 return
-
-    def _delivered(self, error: KafkaError | None, _message: Message) -> None:
-        if error is not None:
-            self._failed.append(error)
-            del self._failed[1:]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from headrace.business.model.durations import Duration
 from headrace.business.ports import Position
@@ -15,14 +15,10 @@ from headrace.business.streams.messages import Feed, Sharing, Start
 from headrace.infrastructure.brokers.gaps import OnGapOption
 from headrace.infrastructure.brokers.kafka.connection import ReachedKafka
 from headrace.infrastructure.brokers.kafka.feed import KafkaFeed, Topics
-from headrace.infrastructure.brokers.message_options import MessageOptions
+from headrace.infrastructure.brokers.message_options import MessageOptions, OneOrMore
 
 if TYPE_CHECKING:
     from confluent_kafka import KafkaError
-
-TopicNames = Annotated[
-    tuple[str, ...], BeforeValidator(lambda written: (written,) if isinstance(written, str) else written), Field(min_length=1)
-]
 
 
 class KafkaSource(ReachedKafka, MessageOptions):
@@ -31,7 +27,7 @@ class KafkaSource(ReachedKafka, MessageOptions):
     kind: ClassVar[str] = "kafka"
     shorthand: ClassVar[str | None] = "topic"
 
-    topic: TopicNames = Field(
+    topic: OneOrMore = Field(
         description="The topic, or several; one that begins with ^ is a pattern for the names of topics, also of those to come"
     )
     group: str | None = Field(

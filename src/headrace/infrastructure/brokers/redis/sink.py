@@ -21,6 +21,19 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import redis
 
+#: Adds entries on the server: a command for each of them would have a reply for each, which costs the client more than the entry.
+_ADD = """
+for n = 3, #ARGV do
+    if ARGV[2] == '' then
+        redis.call('XADD', KEYS[1], '*', ARGV[1], ARGV[n])
+    else
+        redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', ARGV[1], ARGV[n])
+    end
+end
+"""
+#: How many entries are added by one command.
+_AT_ONCE = 5_000
+
 
 class RedisSink(ReachedRedis, MessageSink):
     """A stream of a Redis or Valkey server."""
@@ -78,13 +91,13 @@ class RedisOutlet:
         if self._fence is None:
             raise NonRetryableError(f"{self._shown}: takes no epoch before `committed` has said by what right")
         payloads = outgoing(rows, self._schema, self._writer).payloads
-        bounded = () if self._sink.max_length is None else ("MAXLEN", "~", self._sink.max_length)
+        fixed = (1, self._sink.stream, self._sink.field, self._sink.max_length or "")
 
         def add(known: int, pipe: Any) -> None:
             if epoch <= known:
                 return
-            for payload in payloads:
-                pipe.execute_command("XADD", self._sink.stream, *bounded, "*", self._sink.field, payload)
+            for begin in range(0, len(payloads), _AT_ONCE):
+                pipe.execute_command("EVAL", _ADD, *fixed, *payloads[begin : begin + _AT_ONCE])
             pipe.hset(self._sink.ledger_key, f"epoch {self._stream}", epoch)
 
         with redis_faults(self._shown):

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from headrace.business.ports import Position
 from headrace.business.streams.messages import Feed, Sharing, Start
 from headrace.infrastructure.brokers.gaps import OnGapOption
-from headrace.infrastructure.brokers.message_options import MessageOptions
+from headrace.infrastructure.brokers.message_options import MessageOptions, OneOrMore
 from headrace.infrastructure.brokers.redis.feed import RedisFeed
 from headrace.infrastructure.redis.connection import SLOW, ReachedRedis, fast
-
-Streams = Annotated[
-    tuple[str, ...], BeforeValidator(lambda written: (written,) if isinstance(written, str) else written), Field(min_length=1)
-]
 
 
 class RedisSource(ReachedRedis, MessageOptions):
@@ -26,7 +22,9 @@ class RedisSource(ReachedRedis, MessageOptions):
     kind: ClassVar[str] = "redis"
     shorthand: ClassVar[str | None] = "stream"
 
-    stream: Streams = Field(description="The key of the stream, or several keys; each is a partition. None has to be there yet")
+    stream: OneOrMore = Field(
+        description="The key of the stream, or several keys; each is a partition. None has to be there yet"
+    )
     field: str | None = Field(
         None,
         description="The field of an entry that holds the message; its other fields are headers. Without, an entry is one JSON object "

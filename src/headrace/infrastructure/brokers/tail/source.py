@@ -7,20 +7,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from headrace.business.model.durations import Duration
 from headrace.business.ports import Position
 from headrace.business.streams.messages import Feed, Sharing, Start
 from headrace.infrastructure.brokers.gaps import OnGapOption
-from headrace.infrastructure.brokers.message_options import MessageOptions
+from headrace.infrastructure.brokers.message_options import MessageOptions, OneOrMore
 from headrace.infrastructure.brokers.tail.feed import TailFeed
 from headrace.infrastructure.brokers.tail.files import Followed
 from headrace.infrastructure.brokers.tail.reading import Cut
-
-Paths = Annotated[
-    tuple[str, ...], BeforeValidator(lambda written: (written,) if isinstance(written, str) else written), Field(min_length=1)
-]
 
 
 class TailSource(MessageOptions):
@@ -29,7 +25,7 @@ class TailSource(MessageOptions):
     kind: ClassVar[str] = "tail"
     shorthand: ClassVar[str | None] = "path"
 
-    path: Paths = Field(
+    path: OneOrMore = Field(
         description="A file that grows, such as logs/app.log, which may be rotated by renaming it; or a pattern such as inbox/*.json, "
         "whose files are read in the order of their names. Or several of them"
     )

@@ -45,11 +45,11 @@ def read(step: str, table: str, mark: str, saved: Sequence[Saved]) -> tuple[list
     for epoch in _from_whole(saved):
         part = epoch.parts.get(part_name(step, table))
         if part is None:
-            hint = "give the step another name and begin anew with `headrace streams reset`, or run the definition as it was"
+            hint = "begin anew with `headrace streams replay --from earliest`, or run the definition as it was"
             raise NonRetryableError(f"the saved state of the stream knows nothing of step `{step}`", hint=hint)
         rows = pa.ipc.open_stream(part).read_all()
         if rows.schema.metadata[_FINGERPRINT].decode() != mark:
-            hint = "run it as it was until its windows are closed, or begin anew with `headrace streams reset`"
+            hint = "run it as it was until its windows are closed, or begin anew with `headrace streams replay --from earliest`"
             raise NonRetryableError(f"step `{step}` has changed: its state is of other keys, windows or measures", hint=hint)
         tables.append(rows)
     return tables, int(tables[-1].schema.metadata[_HORIZON])
