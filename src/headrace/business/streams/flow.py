@@ -230,7 +230,7 @@ def _of_windows(kept: KeptGroups) -> Times:
     span = kept.groups.window
     if span is None:
         return {}
-    ends = {span.end: kept.delay}
+    ends = {span.end: kept.delay + kept.pause}
     return ends if span.kind == "session" else {**ends, span.start: kept.delay + span.length}
 
 
