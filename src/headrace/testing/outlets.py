@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headrace.bootstrap.streaming import Keeping
+from headrace.bootstrap.streaming import KeptByStreams
 from headrace.business.connections import Profile
 from headrace.business.model.schema import Column, Schema
 from headrace.business.model.types import Integer, String
@@ -36,6 +36,7 @@ def outlet_conforms(
     *,
     crashes: int = 4,
     kills: int = 2,
+    seed: int = 0,
     rehearse: Rehearse = in_the_project,
     cut: Callable[[], None] | None = None,
 ) -> None:
@@ -50,7 +51,7 @@ def outlet_conforms(
         kit.is_right_after_a_cut(cut)
     for number in range(crashes):
         kit.holds_whole_epochs_where_a_process_dies((number + 0.5) / crashes, rehearse)
-    chance = random.Random(crashes)  # noqa: S311 - chooses moments
+    chance = random.Random(seed)  # noqa: S311 - chooses moments
     for _ in range(kills):
         kit.holds_whole_epochs_where_a_process_is_killed(chance.random() * 0.3)
 
@@ -181,7 +182,7 @@ def _commit_on(say: Callable[[int], None], make_sink: MakeSink, project: Path, l
 
 
 def _opened(sink: Any, project: Path, stream: str) -> Outlet:
-    return Keeping(project, _no_profile).outlet(sink, project, stream, _SCHEMA)
+    return KeptByStreams(project, _no_profile).outlet(sink, project, stream, _SCHEMA)
 
 
 def _no_profile(name: str) -> Profile[Any]:

@@ -239,6 +239,16 @@ def test_a_key_that_is_null_is_refused_before_anything_is_touched(postgres: str)
     outlet.close()
 
 
+@pytest.mark.parametrize("mode", ["append", "merge"])
+def test_postgres_names_the_column_with_a_character_that_it_cannot_store(mode: str, postgres: str):
+    outlet = into_postgres(postgres, mode)
+    outlet.committed(FENCE)
+    with pytest.raises(NonRetryableError, match="`name` has a NUL character in 1 rows"):
+        outlet.commit(1, rows((1, "a"), (2, "b\0c")))
+    assert outlet.commit(1, rows((1, "a"))).inserted == 1
+    outlet.close()
+
+
 def test_duckdb_is_free_for_readers_between_two_epochs_and_waits_for_them(tmp_path: Path):
     outlet, _ = targets("duckdb", "", tmp_path)
     outlet.committed(FENCE)

@@ -17,7 +17,7 @@ from headrace.business.model.schema import Schema
 from headrace.business.model.types import DataType, Enum, Json, List, String, Struct
 from headrace.business.ports import Checkpoint, Publication, Staged
 from headrace.business.streams.state import Outlet
-from headrace.errors import NonRetryableError, RetryableError
+from headrace.errors import RetryableError
 from headrace.infrastructure.connectors import milestones
 from headrace.infrastructure.connectors.postgres_connection import ReachedPostgres
 from headrace.infrastructure.connectors.postgres_source import PostgresSource
@@ -27,7 +27,7 @@ from headrace.infrastructure.connectors.snapshots import copied_arrow
 from headrace.infrastructure.connectors.staged_rows import INCOMING, demand_key, incoming_rows, scalar
 from headrace.infrastructure.connectors.table_publication import LONGEST_NAME
 from headrace.infrastructure.duckdb_connection import Connection
-from headrace.infrastructure.postgresql.faults import explained, postgres_faults
+from headrace.infrastructure.postgresql.faults import UNSTORABLE, explained, postgres_faults, with_nul
 from headrace.infrastructure.postgresql.identity import identity_of
 from headrace.infrastructure.postgresql.types import takes
 from headrace.infrastructure.sql_text import quoted, quoted_list
@@ -41,9 +41,6 @@ _SETTINGS = {
     "timezone": "UTC", "datestyle": "ISO", "standard_conforming_strings": "on", "lock_timeout": "60s",
     "transaction_isolation": "read committed",
 }  # fmt: skip
-
-#: A character that is not valid in its encoding, and an escape in JSON that cannot be stored.
-_UNSTORABLE = {"22021", "22P05"}
 
 
 class PostgresSink(ReachedPostgres, ServerSink):
@@ -155,7 +152,7 @@ def _faults(shown: str, rows: Connection, schema: Schema) -> Iterator[None]:
         message = str(error).partition("\n")[0]
         raise RetryableError(f"the staged rows cannot be read: {message}", hint="run the pipeline again") from error
     except psycopg.Error as error:
-        if error.sqlstate in _UNSTORABLE:
+        if error.sqlstate in UNSTORABLE:
             _refuse_nul(rows, schema)
         raise explained(shown, error) from error
 
@@ -169,7 +166,4 @@ def _refuse_nul(rows: Connection, schema: Schema) -> None:
                 rows, f"SELECT count(*) FROM {INCOMING} WHERE contains({text}, chr(0)) OR contains({text}, '\\u0000')"
             )
             if count:
-                raise NonRetryableError(
-                    f"`{column.name}` has a NUL character in {count:,} rows, which PostgreSQL cannot store; nothing was changed",
-                    hint=f"take it out before: `derive: {{{column.name}: replace({column.name}, chr(0), '')}}`",
-                )
+                raise with_nul(column.name, count)

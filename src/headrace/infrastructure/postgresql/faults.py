@@ -71,6 +71,18 @@ _REFUSALS: tuple[tuple[str, str, bool], ...] = (
 )
 
 
+#: A character that is not valid in its encoding, and an escape in JSON that cannot be stored.
+UNSTORABLE = {"22021", "22P05"}
+
+
+def with_nul(column: str, rows: int) -> NonRetryableError:
+    """The fault of a column with a character that cannot be stored, which the server's own words do not name."""
+    return NonRetryableError(
+        f"`{column}` has a NUL character in {rows:,} rows, which PostgreSQL cannot store; nothing was changed",
+        hint=f"take it out before: `derive: {{{column}: replace({column}, chr(0), '')}}`",
+    )
+
+
 @contextmanager
 def postgres_faults(shown: str) -> Iterator[None]:
     """Turn what psycopg raises into our errors."""

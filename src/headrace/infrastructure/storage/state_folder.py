@@ -29,13 +29,14 @@ class FolderStateStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._fence: Fence | None = None
+        self._known: dict[int, Step] | None = None
 
     def open(self, fence: Fence) -> None:
         with _faults(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
         with self._alone():
             self._write(_OWNER, (self._owner().admitting(fence, str(self.folder)).text.encode(),))
-        self._fence = fence
+        self._fence, self._known = fence, None
 
     def epochs(self) -> Sequence[int]:
         if not self.folder.is_dir():
@@ -46,35 +47,25 @@ class FolderStateStore:
             return sorted(int(match[1]) for match in found if match)
 
     def save(self, saved: Saved) -> None:
-        demand_opened(self._fence, str(self.folder))
-        with self._alone():
-            self._owner().demand(self._fence, str(self.folder))
-            there = self.epochs()
-            replaced = [epoch for epoch in there if epoch >= saved.epoch]
-            for epoch in reversed(replaced[1:] if replaced[:1] == [saved.epoch] else replaced):
-                self._path(epoch).unlink()  # the newest first, as below
-            after = max((epoch for epoch in there if epoch < saved.epoch), default=None)
+        with self._held() as known:
+            for epoch in sorted(epoch for epoch in known if epoch > saved.epoch)[::-1]:
+                self._unlink(epoch, known)  # the newest first, so that none ever stands on one that is gone
+            after = max((epoch for epoch in known if epoch < saved.epoch), default=None)
             failpoints.reached("state saving")
             self._write(self._path(saved.epoch).name, encoded(saved, after))
+            known[saved.epoch] = Step(saved.epoch, after, saved.whole)
             failpoints.reached("state saved")
 
     def load(self, epoch: int) -> Sequence[Saved]:
         return [self._saved(needed) for needed in chain(epoch, self._step, str(self.folder))]
 
     def forget(self, before: int) -> None:
-        demand_opened(self._fence, str(self.folder))
-        with self._alone():
-            self._owner().demand(self._fence, str(self.folder))
-            there = self.epochs()
-            kept = max((epoch for epoch in there if epoch <= before), default=None)
-            if kept is None:
-                return
-            needed = chain(kept, self._step, str(self.folder))[0]
-            with _faults(self.folder):
-                for epoch in reversed(
-                    [epoch for epoch in there if epoch < needed]
-                ):  # so that none ever stands on one that is gone
-                    self._path(epoch).unlink()
+        with self._held() as known:
+            kept = max((epoch for epoch in known if epoch <= before), default=None)
+            if kept is not None:
+                needed = chain(kept, known.get, str(self.folder))[0]
+                for epoch in sorted(epoch for epoch in known if epoch < needed)[::-1]:
+                    self._unlink(epoch, known)
 
     def bytes(self) -> int:
         if not self.folder.is_dir():
@@ -122,6 +113,25 @@ class FolderStateStore:
             except FileNotFoundError:
                 return Owner()
         return Owner.of(text, str(path))
+
+    @contextmanager
+    def _held(self) -> Iterator[dict[int, Step]]:
+        """The epochs that are there, for whoever holds the stream, and is alone. Nobody else changes them, so they are looked up once, and
+        again after a fault."""
+        fence = demand_opened(self._fence, str(self.folder))
+        known, self._known = self._known, None
+        with self._alone():
+            self._owner().demand(fence, str(self.folder))
+            if known is None:
+                steps = map(self._step, self.epochs())
+                known = {step.epoch: step for step in steps if step is not None}
+            yield known
+        self._known = known
+
+    def _unlink(self, epoch: int, known: dict[int, Step]) -> None:
+        with _faults(self.folder):
+            self._path(epoch).unlink()
+        del known[epoch]
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

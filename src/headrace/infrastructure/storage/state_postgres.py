@@ -38,7 +38,8 @@ _OWNER = (
     f"FROM {SCHEMA}.owners o WHERE stream = %(stream)s FOR UPDATE"
 )
 _FROM_ON = "WHERE stream = %(stream)s AND epoch >= %(epoch)s"
-_BEFORE = "WHERE stream = %(stream)s AND epoch < %(epoch)s"
+#: What the last epoch up to this one stands on.
+_BASE = f"SELECT max(epoch) FROM {SCHEMA}.epochs WHERE stream = %(stream)s AND epoch <= %(epoch)s AND (whole OR after IS NULL)"
 
 
 class PostgresStateStore:
@@ -95,13 +96,8 @@ class PostgresStateStore:
         with self._transaction() as db:
             owner, _ = self._locked(db, 0)
             owner.demand(self._fence, self.shown)
-            steps = self._steps(db)
-            kept = max((epoch for epoch in steps if epoch <= before), default=None)
-            if kept is None:
-                return
-            needed = chain(kept, steps.get, self.shown)[0]
-            self._run(db, f"DELETE FROM {SCHEMA}.pieces {_BEFORE}", epoch=needed)
-            self._run(db, f"DELETE FROM {SCHEMA}.epochs {_BEFORE}", epoch=needed)
+            for table in ("pieces", "epochs"):
+                self._run(db, f"DELETE FROM {SCHEMA}.{table} WHERE stream = %(stream)s AND epoch < ({_BASE})", epoch=before)
 
     def bytes(self) -> int:
         with self._transaction() as db:

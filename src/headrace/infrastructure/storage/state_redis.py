@@ -64,6 +64,7 @@ class RedisStateStore:
         base = f"{_PREFIX}{{{quote(stream, safe='')}}}"
         self._keys = (f"{base}:holder", f"{base}:tokens", f"{base}:epochs")
         self._fence: Fence | None = None
+        self._known: dict[int, Step] | None = None
         self._client: redis.Redis | None = None
         self._says_when_synced = True
 
@@ -78,22 +79,24 @@ class RedisStateStore:
             if not server.eval(_OPEN, 3, *self._keys, fence.issuer, fence.token, _holder(fence)):
                 raise lost(self.shown)
             self._sync(server)
-        self._fence = fence
+        self._fence, self._known = fence, None
 
     def epochs(self) -> Sequence[int]:
         with self._server() as server:
             return sorted(self._steps(server))
 
     def save(self, saved: Saved) -> None:
-        fence = demand_opened(self._fence, self.shown)
-        with self._server() as server:
-            after = max((epoch for epoch in self._steps(server) if epoch < saved.epoch), default=None)
+        with self._held() as (server, holder, known):
+            after = max((epoch for epoch in known if epoch < saved.epoch), default=None)
             pieces = encoded(saved, after)
             step = f"{'' if after is None else after} {int(saved.whole)} {sum(map(len, pieces))}"
             content: list[Any] = list(chunks(pieces))
             failpoints.reached("state saving")
-            self._demand(server.eval(_SAVE, 3, *self._keys, _holder(fence), saved.epoch, step, *content))
+            self._demand(server.eval(_SAVE, 3, *self._keys, holder, saved.epoch, step, *content))
             self._sync(server)
+            for epoch in [epoch for epoch in known if epoch > saved.epoch]:
+                del known[epoch]
+            known[saved.epoch] = Step(saved.epoch, after, saved.whole)
         failpoints.reached("state saved")
 
     def load(self, epoch: int) -> Sequence[Saved]:
@@ -101,15 +104,14 @@ class RedisStateStore:
             return [self._saved(server, needed) for needed in chain(epoch, self._steps(server).get, self.shown)]
 
     def forget(self, before: int) -> None:
-        fence = demand_opened(self._fence, self.shown)
-        with self._server() as server:
-            steps = self._steps(server)
-            kept = max((epoch for epoch in steps if epoch <= before), default=None)
-            if kept is None:
-                return
-            needed = chain(kept, steps.get, self.shown)[0]
-            old = [epoch for epoch in sorted(steps) if epoch < needed]
-            self._demand(server.eval(_FORGET, 3, *self._keys, _holder(fence), *old))
+        with self._held() as (server, holder, known):
+            kept = max((epoch for epoch in known if epoch <= before), default=None)
+            if kept is not None:
+                needed = chain(kept, known.get, self.shown)[0]
+                old = [epoch for epoch in sorted(known) if epoch < needed]
+                self._demand(server.eval(_FORGET, 3, *self._keys, holder, *old))
+                for epoch in old:
+                    del known[epoch]
 
     def bytes(self) -> int:
         with self._server() as server:
@@ -125,6 +127,17 @@ class RedisStateStore:
             server.delete(*(f"{self._keys[2]}:{epoch}" for epoch in self._steps(server)), *self._keys)
 
     # How -------------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _held(self) -> Iterator[tuple[redis.Redis, str, dict[int, Step]]]:
+        """The server, the holder, and the epochs that are there. Nobody else changes them, or the scripts refuse; so they are looked up
+        once, and again after a fault."""
+        fence = demand_opened(self._fence, self.shown)
+        known, self._known = self._known, None
+        with self._server() as server:
+            known = self._steps(server) if known is None else known
+            yield server, _holder(fence), known
+        self._known = known
 
     @contextmanager
     def _server(self) -> Iterator[redis.Redis]:

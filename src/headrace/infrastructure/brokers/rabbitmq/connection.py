@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -50,9 +51,10 @@ class RabbitMQConnection(BrokerConnection):
         return self.address.path or self.virtual_host
 
     def parameters(self, home: Path) -> pika.ConnectionParameters:
-        """What the driver has to be told. It tries nothing again by itself."""
+        """What the driver has to be told. It tries nothing again by itself, and what it has to say we say."""
         import pika
 
+        logging.getLogger("pika").setLevel(logging.CRITICAL)
         found = self.address
         encrypted = None if self.tls_mode == "off" else pika.SSLOptions(self.tls_context(home), found.host)
         return pika.ConnectionParameters(
@@ -70,20 +72,19 @@ class RabbitMQConnection(BrokerConnection):
 
     def connect_to(self, stream: str, home: Path) -> StreamProtocol:
         """An open connection to a server that has the stream. Raises our errors."""
-        at = self.streams
-        protocol = self._speaking(at, at.host, at.port, home)
+        at, shown = self.streams, f"{self.shown()}, stream `{stream}`"
+        protocol = self._speaking(at, at.host, at.port, shown, home)
         with ExitStack() as opened:
             opened.callback(protocol.close)
-            with wire_faults(self.shown()):
+            with wire_faults(shown):
                 there = protocol.served_at(stream)
             if len(there) < 2 or (at.host, at.port) in there:
                 opened.pop_all()
                 return protocol
-        return self._speaking(at, *there[0], home)
+        return self._speaking(at, *there[0], shown, home)
 
-    def _speaking(self, at: Address, host: str, port: int, home: Path) -> StreamProtocol:
-        shown = f"rabbitmq-stream://{host}:{port}"
-        with wire_faults(shown), ExitStack() as opened:
+    def _speaking(self, at: Address, host: str, port: int, shown: str, home: Path) -> StreamProtocol:
+        with wire_faults(f"{shown} (port {port})"), ExitStack() as opened:
             wire = Wire(host, port, self.connect_seconds)
             opened.callback(wire.close)
             if self.tls_mode != "off":

@@ -6,6 +6,7 @@ Pika's blocking connection waits for the confirmation of each message before it 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from headrace.errors import NonRetryableError, RetryableError
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 #: How many are underway at the most, so that neither side has to hold a whole epoch.
 _UNDERWAY = 5000
 _PATIENCE_SECONDS = 60
+#: A socket is let go one turn of the loop after its connection is closed.
+_LAST_TURN_SECONDS = 0.01
 
 
 class Publishing:
@@ -36,7 +39,10 @@ class Publishing:
         self._connection = pika.SelectConnection(
             parameters, on_open_callback=self._opened, on_open_error_callback=self._failed, on_close_callback=self._failed
         )
-        self._until(lambda: self._ready)
+        with ExitStack() as opened:
+            opened.callback(self.close)
+            self._until(lambda: self._ready)
+            opened.pop_all()
 
     def publish(self, exchange: str, routing_key: str, messages: Sequence[tuple[bytes, pika.BasicProperties]]) -> None:
         for begin in range(0, len(messages), _UNDERWAY):
@@ -54,8 +60,13 @@ class Publishing:
 
     def close(self) -> None:
         if self._connection.is_open:
+            self._fault = None
             self._connection.close()
             self._until(lambda: self._connection.is_closed, closing=True)
+        loop = self._connection.ioloop
+        loop.call_later(_LAST_TURN_SECONDS, loop.stop)
+        loop.start()
+        loop.close()
 
     def _until(self, done: Callable[[], bool], *, closing: bool = False) -> None:
         """Drive the connection until something is so. Raises what broke it."""

@@ -69,7 +69,8 @@ class QueueFeed:
         if connection is None or not connection.is_open:
             return
         with suppress(HeadraceError), rabbitmq_faults(self._shown):
-            self._channel.close()  # who asked for them back one by one would get them behind all others, of a quorum queue
+            if self._channel is not None and self._channel.is_open:
+                self._channel.close()  # who asked for them back one by one would get them behind all others, of a quorum queue
             connection.close()
 
     def _messages(self, got: Sequence[tuple[Any, Any, bytes]]) -> Messages:

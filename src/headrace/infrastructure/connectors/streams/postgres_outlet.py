@@ -27,8 +27,9 @@ from headrace.infrastructure.connectors.staged_rows import INCOMING, reader
 from headrace.infrastructure.connectors.streams import stream_table
 from headrace.infrastructure.connectors.streams.stream_table import StreamTable
 from headrace.infrastructure.connectors.table_publication import merged
+from headrace.infrastructure.duckdb_connection import Connection
 from headrace.infrastructure.postgresql import binary_copy
-from headrace.infrastructure.postgresql.faults import postgres_faults
+from headrace.infrastructure.postgresql.faults import UNSTORABLE, explained, with_nul
 from headrace.infrastructure.postgresql.types import postgres_type, takes
 from headrace.infrastructure.sql_text import literal, quoted, quoted_list
 
@@ -62,23 +63,35 @@ class OpenPostgres:
     shown: str
     _connection: psycopg.Connection[tuple[Any, ...]] | None = None
     _known: _Known = field(default_factory=_Known)
+    _printer: Connection | None = None
+    _open: ExitStack = field(default_factory=ExitStack)
 
     @contextmanager
     def transaction(self, rows: pa.Table | None = None) -> Iterator[_EpochTable]:
-        with postgres_faults(self.shown), ExitStack() as unless_committed:
+        with _faults(self.shown, rows), ExitStack() as unless_committed:
             # What was begun goes with the connection; so does a commit whose answer never came, and the next to come looks.
             unless_committed.callback(self.close)
             if self._connection is None:
                 self._connection, self._known = _connected(self.address), _Known()
-            db = _EpochTable(self._connection, self.table, self.schema, self.key, self.shown, self._known, rows)
+                self._open.callback(self._connection.close)
+            coming = None if rows is None else self._travelling(rows)
+            db = _EpochTable(self._connection, self.table, self.schema, self.key, self.shown, self._known, coming)
             yield db
             db.run("COMMIT")
             unless_committed.pop_all()
 
     def close(self) -> None:
-        if self._connection is not None:
-            self._connection.close()
-        self._connection = None
+        self._connection = self._printer = None
+        self._open.close()
+
+    def _travelling(self, rows: pa.Table) -> pa.Table:
+        """The rows as they travel, which most do as they are; DuckDB prints those that do not."""
+        if not any(binary_copy.travels_as_text(column.type) for column in self.schema):
+            return rows
+        if self._printer is None:
+            self._printer = self._open.enter_context(reader(Path(gettempdir())))
+        self._printer.register(INCOMING, rows)
+        return self._printer.arrow_table(f"SELECT {', '.join(map(binary_copy.as_text, self.schema))} FROM {INCOMING}")
 
 
 def _connected(address: str) -> psycopg.Connection[tuple[Any, ...]]:
@@ -227,15 +240,30 @@ class _EpochTable(PostgresDatabase):
         statement = f"COPY {table} ({quoted_list(self.staged.names)}) FROM STDIN (FORMAT binary)"
         with self.connection.cursor() as cursor:
             with cursor.copy(statement.encode()) as copy:
-                for piece in binary_copy.printed(_travelling(self.incoming, self.staged), self.staged):
+                for piece in binary_copy.printed(self.incoming, self.staged):
                     copy.write(piece)
             return cursor.rowcount
 
 
-def _travelling(rows: pa.Table, schema: Schema) -> pa.Table:
-    """The rows as they travel, which most do as they are."""
-    if not any(binary_copy.travels_as_text(column.type) for column in schema):
-        return rows
-    with reader(Path(gettempdir())) as con:
-        con.register(INCOMING, rows)
-        return con.arrow_table(f"SELECT {', '.join(map(binary_copy.as_text, schema))} FROM {INCOMING}")
+@contextmanager
+def _faults(shown: str, rows: pa.Table | None) -> Iterator[None]:
+    """What psycopg raises as our errors; a character that PostgreSQL cannot store is looked for when it has refused one."""
+    import psycopg
+
+    try:
+        yield
+    except psycopg.Error as error:
+        if error.sqlstate in UNSTORABLE and rows is not None:
+            _refuse_nul(rows)
+        raise explained(shown, error) from error
+
+
+def _refuse_nul(rows: pa.Table) -> None:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for name, column in zip(rows.column_names, rows.columns, strict=True):
+        if pa.types.is_string(column.type):
+            count = pc.sum(pc.or_kleene(pc.match_substring(column, "\0"), pc.match_substring(column, "\\u0000"))).as_py()
+            if count:
+                raise with_nul(name, count)

@@ -99,7 +99,8 @@ class Statements:
         self._prepared += 1
         name = f"statement_{self._prepared}"
         self.con.execute(f"PREPARE {name} AS {sql}")
-        return Prepared(name, tuple(given.name for given in (HORIZON.value, BEFORE.value) if f"CAST(${given.name} AS" in sql))
+        values = (str(given.value.name) for given in (HORIZON, BEFORE))
+        return Prepared(name, tuple(value for value in values if f"CAST(${value} AS" in sql))
 
     def rows(self, prepared: Prepared, **given: int) -> pa.Table:
         """What a prepared statement gives."""
