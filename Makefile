@@ -10,9 +10,9 @@ SUPPORTED := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON := $(shell for python in python3.11 python3; do \
 	$$python -c '$(SUPPORTED)' 2>/dev/null && echo $$python && break; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
-# One JVM for all of them, which takes long to start; they share its views, so they keep the order of their files.
+# One JVM for all of them, which takes long to start.
 ON_SPARK := tests/conformance/engines/spark tests/integration/spark
-PEERS := polars pandera dlt prefect dagster dbos
+PEERS := polars pandera dlt singer prefect dagster dbos
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-stream test search format bench bench-peers constraints clean
@@ -31,7 +31,7 @@ test: $(VENV)/dev.installed
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -p no:randomly $(ON_SPARK) $(PYTEST)
+	$(BIN)/pytest $(ON_SPARK) $(PYTEST)
 	$(BIN)/pytest --numprocesses 2 $(ON_SPARK:%=--ignore=%) $(PYTEST)
 
 search: $(VENV)/dev.installed

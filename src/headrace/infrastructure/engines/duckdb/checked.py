@@ -23,6 +23,8 @@ _WIDTHS = ((8, "UTINYINT"), (16, "USMALLINT"), (32, "UINTEGER"), (BITS, "UBIGINT
 class Checked:
     """The names and the SQL around the checked table of one source."""
 
+    row = "rowid"
+
     def __init__(self, source: PlannedSource, print_relation: Callable[[Relation], str] | None = None) -> None:
         self.source, self._print_relation = source, print_relation
         self.rules = source.contract.rules
@@ -71,6 +73,14 @@ class Checked:
 
     def any_bit(self) -> str:
         return " OR ".join(f"{mask} <> 0" for mask in self.masks) if self.masks else "false"
+
+    def stored(self, name: str) -> str:
+        return stored(name)
+
+    def acquit(self, rows: str) -> str:
+        """The statement after which these rows have broken nothing: an earlier run has judged them."""
+        zero = ", ".join(f"{mask} = 0" for mask in self.masks)
+        return f"UPDATE {self.table} SET {zero} WHERE ({self.any_bit()}) AND {rows}"
 
     def breaks(self, actions: Collection[OnViolation]) -> str:
         """A condition: the row broke a rule with one of these consequences."""
