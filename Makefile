@@ -1,4 +1,5 @@
 # make demo   see it work, on every flight that left New York in 2013
+# make demo-stream   the same flights as a stream, played at adjustable speed: make demo-stream SPEED=3600 DAYS=7
 # make test   what has to pass before a change goes in
 # make search the property tests, on examples that nobody has seen
 # make bench  the speeds that the README claims, measured on this machine
@@ -9,12 +10,12 @@ SUPPORTED := import sys; sys.exit(sys.version_info < (3, 11))
 PYTHON := $(shell for python in python3.11 python3; do \
 	$$python -c '$(SUPPORTED)' 2>/dev/null && echo $$python && break; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
-# One JVM for all of them, which takes long to start; they share its views, so they keep the order of their files.
+# One JVM for all of them, which takes long to start.
 ON_SPARK := tests/conformance/engines/spark tests/integration/spark
-PEERS := polars pandera dlt prefect dagster dbos
+PEERS := polars pandera dlt singer prefect dagster dbos
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test search format bench bench-peers constraints clean
+.PHONY: help demo demo-stream test search format bench bench-peers constraints clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -22,12 +23,15 @@ help:
 demo: $(VENV)/demo.installed
 	@$(BIN)/python examples/flights/demo.py
 
+demo-stream: $(VENV)/demo.installed
+	@$(BIN)/python examples/departures/demo.py $(if $(SPEED),--speed $(SPEED)) $(if $(DAYS),--days $(DAYS))
+
 test: $(VENV)/dev.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -p no:randomly $(ON_SPARK) $(PYTEST)
+	$(BIN)/pytest $(ON_SPARK) $(PYTEST)
 	$(BIN)/pytest --numprocesses 2 $(ON_SPARK:%=--ignore=%) $(PYTEST)
 
 search: $(VENV)/dev.installed

@@ -1,25 +1,27 @@
 """Loading PostgreSQL: Headrace's sink, and a whole run with ten rules on the way, against `COPY` of a ready-made CSV file of the same
-rows, in turn, on a server of its own.
+rows, in turn, on a server of its own; and dlt and a Singer tap and target, which judge nothing, on the first of the rows.
 
-    python bench/postgres_load.py [--rows 1000000] [--rounds 3]
+    python bench/postgres_load.py [--rows 3000000] [--rounds 3] [--peer-rows 200000] [--only copy,sink,run]
 
-Times are what a user waits: from staged Parquet, or from the finished CSV, to committed rows. On a machine that has other work the
-processor time is the figure to compare, of client and server together.
+Times are what a user waits: from staged Parquet, or from the finished CSV, to committed rows, start of the program included. On a machine that
+has other work the processor time is the figure to compare, of client and server together.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import subprocess
 import sys
 import sysconfig
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import entry_points
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from measure import BENCH, DATA, HEADRACE, keep, surroundings, table
 
@@ -33,6 +35,9 @@ from headrace.business.model.schema import Column, Schema
 from headrace.business.model.types import Date, Decimal, Integer, String
 from headrace.business.ports import Checkpoint, Staged
 from postgres_engine import spent
+
+LOADING = BENCH / "loading"
+DLT, SINGER = (DATA / "venvs" / room / "bin" / "python" for room in ("dlt", "singer"))
 
 SCHEMA = Schema(
     (
@@ -113,6 +118,36 @@ def by_run(project: Path) -> None:
     subprocess.run([HEADRACE, "run", "--quiet", "pipeline.yaml"], cwd=project, env=surroundings(), check=True)
 
 
+def by_dlt(way: str, url: str, csv: Path) -> None:
+    place = csv.parent / "dlt"
+    shutil.rmtree(place, ignore_errors=True)
+    url = url.replace("postgres@", "postgres:any@")  # it insists on a password, which the server does not ask for
+    _peer(DLT, [LOADING / "dlt_load.py", way, url, csv, f"by_dlt_{way}", place], {"RUNTIME__DLTHUB_TELEMETRY": "false"})
+
+
+def by_singer(url: str, csv: Path) -> None:
+    """As quick as this target can be made: rows without metadata, not validated, copied in large batches."""
+    options = {
+        "sqlalchemy_url": url.replace("postgresql://", "postgresql+psycopg://"), "default_target_schema": "public", "use_copy": True,
+        "load_method": "append-only", "batch_size_rows": 100_000, "add_record_metadata": False, "validate_records": False,
+        "activate_version": False,
+    }  # fmt: skip
+    config = csv.parent / "singer.json"
+    config.write_text(json.dumps(options))
+    tap = subprocess.Popen([SINGER, LOADING / "tap_lines.py", csv, "by_singer"], stdout=subprocess.PIPE)
+    _peer(SINGER.with_name("target-postgres"), ["--config", config], stdin=tap.stdout)
+    if tap.wait():
+        raise SystemExit("the tap failed")
+
+
+def _peer(program: Path, arguments: Sequence[str | Path], env: Mapping[str, str] | None = None, stdin: Any = None) -> None:
+    done = subprocess.run(
+        [program, *arguments], stdin=stdin, env={**surroundings(), **(env or {})}, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise SystemExit(f"{program.name} failed: {done.stderr[-4000:]}")
+
+
 def empty(url: str) -> None:
     """Every round starts without tables; a ledger that remembered the last one would find nothing to do."""
     with psycopg.connect(url) as connection:
@@ -120,49 +155,71 @@ def empty(url: str) -> None:
         connection.execute("CREATE SCHEMA public")
 
 
-def check(url: str, rows: int) -> None:
+def check(url: str, tables: Sequence[str], rows: int) -> None:
     with psycopg.connect(url) as connection:
         found = [
-            connection.execute(f"SELECT count(*), sum(l_extendedprice), sum(length(l_comment)) FROM {name}").fetchone()
-            for name in ("by_copy", "by_headrace", "by_run")
+            connection.execute(
+                f"SELECT count(*), sum(l_extendedprice::numeric(15, 2)), sum(length(l_comment)) FROM {name}"
+            ).fetchone()
+            for name in tables
         ]
     if len(set(found)) > 1 or found[0][0] != rows:
-        raise SystemExit(f"the two tables differ: {found}")
+        raise SystemExit(f"the tables differ: {dict(zip(tables, found, strict=True))}")
+
+
+def first_rows(csv: Path, rows: int) -> Path:
+    part = csv.with_name("first.csv")
+    with duckdb.connect() as engine:
+        engine.execute(
+            f"COPY (SELECT * FROM read_csv('{csv}', header = false, all_varchar = true) LIMIT {rows}) TO '{part}' (FORMAT csv, HEADER false)"
+        )
+    return part
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--rows", type=int, default=3_000_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--peer-rows", type=int, default=200_000)
+    parser.add_argument("--only", default="copy,sink,run,dlt,records,singer")
     options = parser.parse_args()
     folder = (DATA / "postgres").absolute()
     parquet, csv = prepare(options.rows, folder)
+    part = first_rows(csv, options.peer_rows)
     server = PostgresServer().start()
-    (folder / "pipeline.yaml").write_text(PIPELINE % (", ".join(SCHEMA.names), server.url()))
-    ways: dict[str, Callable[[], None]] = {
-        "`COPY` of a ready-made CSV file": lambda: by_copy(server.url(), csv),
-        "**Headrace**, staged Parquet to published table": lambda: by_headrace(server.url(), parquet, options.rows),
-        "**Headrace**, a whole run: CSV, ten rules, table": lambda: by_run(folder),
-    }
+    url = server.url()
+    (folder / "pipeline.yaml").write_text(PIPELINE % (", ".join(SCHEMA.names), url))
+    ways: dict[str, tuple[str, str, int, Callable[[], None]]] = {
+        "copy": ("`COPY` of a ready-made CSV file", "by_copy", options.rows, lambda: by_copy(url, csv)),
+        "sink": (
+            "**Headrace**, staged Parquet to published table", "by_headrace", options.rows, lambda: by_headrace(url, parquet, options.rows)
+        ),
+        "run": ("**Headrace**, a whole run: CSV, ten rules, table", "by_run", options.rows, lambda: by_run(folder)),
+        "dlt": ("dlt 1.31, Arrow, CSV by `COPY`, no rules", "by_dlt_arrow", options.peer_rows, lambda: by_dlt("arrow", url, part)),
+        "records": ("dlt 1.31, records, no rules", "by_dlt_records", options.peer_rows, lambda: by_dlt("records", url, part)),
+        "singer": ("Singer, target-postgres 0.8, `COPY`, no rules", "by_singer", options.peer_rows, lambda: by_singer(url, part)),
+    }  # fmt: skip
+    wanted = options.only.split(",")
+    ways = {name: way for name, way in ways.items() if name == "copy" or name in wanted}
     costs: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
     try:
         for _ in range(options.rounds):
-            empty(server.url())
-            for name, way in ways.items():
+            empty(url)
+            for name, (_, _, _, way) in ways.items():
                 before, began = spent(server), time.perf_counter()
                 way()
                 waited = time.perf_counter() - began
                 costs[name].append((waited, spent(server) - before))
-            check(server.url(), options.rows)
+            for rows in {way[2] for way in ways.values()}:
+                check(url, [table for _, table, count, _ in ways.values() if count == rows], rows)
     finally:
         server.stop()
-    wall, cpu = ({name: median(cost[i] for cost in found) for name, found in costs.items()} for i in (0, 1))
-    first = next(iter(ways))
-    lines = [
-        [name, f"{options.rows / wall[name]:,.0f}", f"{wall[first] / wall[name]:.2f}", f"{cpu[name]:.2f}", f"{cpu[first] / cpu[name]:.2f}"]
-        for name in ways
-    ]  # fmt: skip
-    heads = ["", "rows/s", "times COPY", "CPU s", "rows per CPU second, times COPY"]
+    lines = []
+    for name, (shown, _, rows, _) in ways.items():
+        wall, cpu = (rows / median(cost[i] for cost in costs[name]) for i in (0, 1))
+        raw_wall, raw_cpu = (options.rows / median(cost[i] for cost in costs["copy"]) for i in (0, 1))
+        lines.append([shown, f"{rows:,}", f"{wall:,.0f}", f"{wall / raw_wall:.2f}", f"{cpu:,.0f}", f"{cpu / raw_cpu:.2f}"])
+    heads = ["", "rows", "rows/s", "times COPY", "rows per CPU second", "times COPY"]
     keep("postgres-load", {"rows": options.rows, "wall_and_cpu_seconds": costs}, table(heads, lines))
 
 

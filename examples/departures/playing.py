@@ -9,7 +9,7 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import date, datetime, timedelta
 from importlib.metadata import files
 from pathlib import Path
 
@@ -26,10 +26,10 @@ def departures(days: int) -> list[tuple[datetime, str]]:
     """
     found = []
     for row in _flights():
+        if (date(2013, int(row["month"]), int(row["day"])) - date(2013, 1, 1)).days >= days:
+            continue
         hour = datetime.fromisoformat(row["time_hour"].replace("Z", "+00:00"))
         planned = hour + timedelta(minutes=int(row["sched_dep_time"]) % 100)
-        if (planned - datetime(2013, 1, 1, tzinfo=UTC)).days >= days:
-            break
         delay = None if row["dep_delay"] == "NA" else int(row["dep_delay"])
         at = planned + timedelta(minutes=delay or 0)
         message = {

@@ -3,6 +3,7 @@
     [engines.spark]
     master = "spark://cluster:7077"      or "local[4]"; "local[*]" unless said
     staging = "/shared/headrace"         a folder that the executors see as well; the workspace of the run unless said
+    shared = ["/shared/data"]            further folders that they see; Parquet files there are read by them
     "spark.executor.memory" = "4g"       whatever Spark is to be told, under Spark's own names
     "spark.sql.adaptive.enabled" = true
 
@@ -55,6 +56,8 @@ class SparkSettings:
     """A server of Spark Connect, instead of a master."""
     staging: str | None = None
     """A folder that the executors see under the same name; of the run's workspace unless said."""
+    shared: tuple[str, ...] = ()
+    """Folders that the executors see under the same names, and may read from. Those of a local master see all."""
     options: Mapping[str, str] = field(default_factory=dict)
     """What Spark is told, by Spark's names."""
 
@@ -71,7 +74,9 @@ def spark_settings(table: Any, head: Location, problems: list[Problem]) -> Spark
     if found:
         return None
     own = {key: table[key] for key in ("master", "remote", "staging") if key in table}
-    return SparkSettings(**own, options={key: _written(value) for key, value in options.items()})
+    return SparkSettings(
+        **own, shared=tuple(table.get("shared", ())), options={key: _written(value) for key, value in options.items()}
+    )
 
 
 def _is_sparks(key: str) -> bool:
@@ -89,8 +94,14 @@ def _flat(table: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]
 
 def _of_own(table: Mapping[str, Any]) -> Iterator[tuple[str, str | None]]:
     for key, value in table.items():
-        if key not in ("master", "remote", "staging"):
-            yield f"unknown setting `{key}` of the engine spark", "allowed: master, remote, staging, and Spark's own: `spark.*`"
+        if key not in ("master", "remote", "staging", "shared"):
+            yield (
+                f"unknown setting `{key}` of the engine spark",
+                "allowed: master, remote, staging, shared, and Spark's own: `spark.*`",
+            )
+        elif key == "shared":
+            if not isinstance(value, list) or not all(isinstance(item, str) and item.startswith("/") for item in value):
+                yield "`shared` of the engine spark must be a list of folders, as paths from the root", None
         elif not isinstance(value, str) or not value.strip():
             yield f"`{key}` of the engine spark must be {_WORDS.get(key, 'the path of a folder')}", None
         elif (key == "master" and not _MASTER.fullmatch(value)) or (key == "remote" and not value.startswith("sc://")):

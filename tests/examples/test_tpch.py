@@ -1,6 +1,7 @@
 """The 22 queries of TPC-H as pipelines: every engine gives the answers that DuckDB gives to their standard text.
 
-A further engine is a further entry of `ENGINES`: what a project needs for it, and how it reads a table of the benchmark.
+A further engine is a further entry of `ENGINES`: what a project needs for it, and how it reads a table of the benchmark. (Spark, on which
+a run takes seconds, is asked by `conformance/engines/spark`.)
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ from tests.conformance.select.test_tpch import QUERIES, TABLES
 from tests.examples.conftest import ROOT
 from tests.integration.conftest import postgres_server
 from tests.integration.runs.project import Project
-from tests.integration.spark.shop import local
 
 __all__ = ["postgres_server"]
 
@@ -62,16 +62,7 @@ def in_postgres(request: pytest.FixtureRequest, project: Path) -> Reads:
     return lambda table: {"postgres": {"url": url, "table": table}}
 
 
-def on_spark(request: pytest.FixtureRequest, project: Path) -> Reads:
-    """The files where they are, read by Spark in this process."""
-    lines = (f"{json.dumps(name)} = {json.dumps(value)}\n" for name, value in local().items())
-    (project / "headrace.toml").write_text("[engines.spark]\n" + "".join(lines))
-    return on_files(request, project)
-
-
-ENGINES: Mapping[str, Callable[[pytest.FixtureRequest, Path], Reads]] = {
-    "duckdb": on_files, "postgres": in_postgres, "spark": on_spark,
-}  # fmt: skip
+ENGINES: Mapping[str, Callable[[pytest.FixtureRequest, Path], Reads]] = {"duckdb": on_files, "postgres": in_postgres}
 
 
 @pytest.fixture(scope="session")

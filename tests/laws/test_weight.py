@@ -198,10 +198,14 @@ _BROKERS = "headrace/infrastructure/brokers"
 
 #: Brokers of messages, and what else stands on their servers.
 MESSAGES = {
-    *((f"{_BROKERS}/kafka_{room}.py", "confluent_kafka") for room in ("connection", "faults", "feed", "records", "source")),
-    (f"{_BROKERS}/redis_feed.py", "redis"),
+    *(
+        (f"{_BROKERS}/kafka/{room}.py", "confluent_kafka")
+        for room in ("connection", "faults", "feed", "records", "sink", "source")
+    ),
+    *((f"{_BROKERS}/redis/{room}.py", "redis") for room in ("feed", "sink")),
     (f"{_BROKERS}/wire.py", "socket"),
     ("headrace/infrastructure/storage/state_redis.py", "redis"),
+    ("headrace/infrastructure/formats/messages/registry_connection.py", "http"),
     *((f"headrace/infrastructure/redis/{room}.py", "redis") for room in ("connection", "faults")),
 }
 

@@ -38,7 +38,17 @@ from headrace.bootstrap.parts import (
     state_home,
     this_worker,
 )
-from headrace.bootstrap.standing import backfills, definitions, in_service, pauses, user, verify_log
+from headrace.bootstrap.standing import (
+    backfills,
+    dead_letters,
+    definitions,
+    in_service,
+    pauses,
+    user,
+    verify_log,
+)
+from headrace.bootstrap.stream_states import remove as remove_stream
+from headrace.bootstrap.stream_states import stores as stream_states
 from headrace.errors import DefinitionError, Problem
 
 if TYPE_CHECKING:
@@ -72,6 +82,7 @@ __all__ = [
     "contract_from_standard",
     "crew",
     "database",
+    "dead_letters",
     "definitions",
     "deliveries",
     "engine",
@@ -89,6 +100,7 @@ __all__ = [
     "propose_contract",
     "prune",
     "read_side",
+    "remove_stream",
     "replay",
     "replay_subscription",
     "report",
@@ -100,6 +112,7 @@ __all__ = [
     "state_folder",
     "state_home",
     "statements",
+    "stream_states",
     "subscriptions",
     "test",
     "this_worker",

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from headrace.application.orchestrator.site import Busy, Endless, Site
     from headrace.application.orchestrator.sources import Attempted
     from headrace.application.queries.records import Records
+    from headrace.bootstrap.streaming import KeptByStreams
     from headrace.bus.bus import EventBus
     from headrace.bus.store import Envelope
     from headrace.business.connections import Profile
@@ -239,9 +240,21 @@ def site(
 
 def _streams(state: Path, home: Path) -> Callable[[Order, Engine, Any], Endless]:
     from headrace.bootstrap.streaming import streams_in
+
+    return streams_in(_kept_by_streams(state, home))
+
+
+def _kept_by_streams(state: Path, home: Path) -> KeptByStreams:
+    from headrace.bootstrap.streaming import KeptByStreams
     from headrace.infrastructure.loading.connections import connections_of
 
-    return streams_in(state, lambda name: connections_of(home, catalog()).find(name))
+    return KeptByStreams(state, lambda name: connections_of(home, catalog()).find(name))
+
+
+def kept_by_streams(project: Path) -> KeptByStreams:
+    """What the streams of a project keep."""
+    home = state_home(project)
+    return _kept_by_streams(state_folder(home), home)
 
 
 def _quarantine(chosen: Settings, state: Path) -> Keeping:

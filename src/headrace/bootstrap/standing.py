@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from headrace.application.orchestrator.queue import KeptDefinition
     from headrace.bus.chain import Verified
     from headrace.business.model.definition import Loaded
+    from headrace.business.streams.dead_letters import DeadLetters
 
 
 def definitions(project: Path) -> Sequence[tuple[Path, Loaded | DefinitionError]]:
@@ -68,3 +69,8 @@ def user() -> str:
     from headrace.infrastructure.storage.processes import this_user
 
     return this_user()
+
+
+def dead_letters(project: Path) -> Sequence[tuple[str, str, DeadLetters]]:
+    """What streams could not read, by stream and source."""
+    return parts.kept_by_streams(project).all_dead_letters()

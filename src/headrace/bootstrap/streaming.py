@@ -16,23 +16,25 @@ if TYPE_CHECKING:
     from headrace.business.model.schema import Schema
     from headrace.business.ports import Publisher
     from headrace.business.processing.plan import PlannedSource
-    from headrace.business.streams.messages import DeadLetter
+    from headrace.business.streams.dead_letters import DeadLetters
     from headrace.business.streams.state import Outlet, StateStore
 
+_LETTERS = "dead letters"
 
-def streams_in(state: Path, profile: Callable[[str], Profile[Any]]) -> Callable[[Order, Engine, AroundStream], StreamRun]:
-    """Makes the runs of streams that keep their state in this folder, or behind the connection of that name."""
+
+def streams_in(keeping: KeptByStreams) -> Callable[[Order, Engine, AroundStream], StreamRun]:
+    """Makes the runs of streams that keep what they keep there."""
 
     def made(order: Order, engine: Engine, around: AroundStream) -> StreamRun:
         from headrace.application.streams.run import StreamRun
 
-        return StreamRun(order, engine, around, Keeping(state, profile))
+        return StreamRun(order, engine, around, keeping)
 
     return made
 
 
-class Keeping:
-    """What the streams of one project keep (see the port `StreamKeeping`)."""
+class KeptByStreams:
+    """What the streams of one project keep (see the port `StreamKeeping`): in its state folder, or behind the connection of a name."""
 
     def __init__(self, folder: Path, profile: Callable[[str], Profile[Any]]) -> None:
         self.folder, self.profile = folder, profile
@@ -58,7 +60,12 @@ class Keeping:
 
         let_go(quarantine, epoch)
 
-    def bury(self, stream: str, source: str, epoch: int, letters: Sequence[DeadLetter]) -> None:
+    def dead_letters(self, stream: str, source: str) -> DeadLetters:
         from headrace.infrastructure.storage.dead_letters import ParquetDeadLetters
 
-        ParquetDeadLetters(self.folder / "dead letters" / stream / source).save(epoch, letters)
+        return ParquetDeadLetters(self.folder / _LETTERS / stream / source)
+
+    def all_dead_letters(self) -> Sequence[tuple[str, str, DeadLetters]]:
+        """What streams could not read, by stream and source."""
+        found = sorted(path for path in (self.folder / _LETTERS).glob("*/*") if path.is_dir())
+        return [(path.parent.name, path.name, self.dead_letters(path.parent.name, path.name)) for path in found]

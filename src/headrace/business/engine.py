@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from headrace.business.inside import HeldInside, StagedTable
 from headrace.business.model.types import DataType
@@ -13,6 +13,9 @@ from headrace.business.processing.expressions.ir import Expr
 from headrace.business.processing.plan import Plan, PlannedSource
 from headrace.errors import Problem
 from headrace.records import record
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 #: Told now and then how far a long statement is, from 0 to 1, or None where that cannot be known.
 Progress = Callable[[float | None], None]
@@ -145,6 +148,15 @@ class Session(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class HandsOn(Protocol):
+    """A session that can give away the rows of a result while it brings them to rest, in files."""
+
+    def stage_handing_on(
+        self, dataset: str, folder: Path, progress: Progress, take: Callable[[pa.RecordBatch], None]
+    ) -> Staged: ...
 
 
 class Engine(Protocol):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headrace.bootstrap.streaming import Keeping
+from headrace.bootstrap.streaming import KeptByStreams
 from headrace.business.connections import Profile
 from headrace.business.model.schema import Column, Schema
 from headrace.business.model.types import Integer, String
@@ -182,7 +182,7 @@ def _commit_on(say: Callable[[int], None], make_sink: MakeSink, project: Path, l
 
 
 def _opened(sink: Any, project: Path, stream: str) -> Outlet:
-    return Keeping(project, _no_profile).outlet(sink, project, stream, _SCHEMA)
+    return KeptByStreams(project, _no_profile).outlet(sink, project, stream, _SCHEMA)
 
 
 def _no_profile(name: str) -> Profile[Any]:

@@ -14,9 +14,9 @@ from tests.conformance.brokers.bytes_format import UNREAD
 from tests.integration.tansu_server import TansuServer
 from tests.integration.valkey_server import ValkeyServer
 
-from headrace.infrastructure.brokers.kafka_source import KafkaSource
-from headrace.infrastructure.brokers.redis_source import RedisSource
-from headrace.infrastructure.brokers.tail_source import TailSource
+from headrace.infrastructure.brokers.kafka.source import KafkaSource
+from headrace.infrastructure.brokers.redis.source import RedisSource
+from headrace.infrastructure.brokers.tail.source import TailSource
 from headrace.security.secrets import Secret
 
 _NUMBERS = count()

@@ -187,7 +187,7 @@ def test_only_the_subjects_asked_for_come_and_the_subject_is_the_key(nats):
     got = fetch(feed, 2, quiet=True)
     feed.close()
     assert got.payloads == {"PARTS.a": [b"1", b"3"]}
-    assert got.facts["PARTS.a"]["key"] == ["PARTS.a", "PARTS.a"]
+    assert got.facts["PARTS.a"]["key_bytes"] == [b"PARTS.a", b"PARTS.a"]
 
 
 def test_a_consumer_of_another_kind_is_not_taken(nats):

@@ -16,7 +16,7 @@ from tests.conformance.brokers.bytes_format import UNREAD
 from headrace.business.ports import Position
 from headrace.business.streams.messages import Feed, Sharing
 from headrace.errors import NonRetryableError
-from headrace.infrastructure.brokers.tail_source import TailSource
+from headrace.infrastructure.brokers.tail.source import TailSource
 
 ALONE = Sharing("test")
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyspark
+from tests.conformance.engines.spark.adapter import SHORT_LIVED
 
 HOME = Path(pyspark.__file__).parent
 PATIENCE = 180.0
@@ -44,7 +45,7 @@ class Cluster:
                 "spark.connect.grpc.binding.port": str(connect),
                 "spark.ui.enabled": "false",
                 "spark.sql.warehouse.dir": str(folder / "warehouse"),
-                "spark.cores.max": "2",
+                "spark.cores.max": "1",
             }
             confs = [part for key, value in options.items() for part in ("--conf", f"{key}={value}")]
             server = "org.apache.spark.sql.connect.service.SparkConnectServer"
@@ -59,6 +60,8 @@ def loopback() -> dict[str, str]:
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.executor.memory": "512m",
+        "spark.driver.extraJavaOptions": SHORT_LIVED,
+        "spark.executor.extraJavaOptions": SHORT_LIVED,
         "spark.sql.shuffle.partitions": "2",
     }
 
@@ -69,6 +72,7 @@ def _process(log: Path, script: str, *arguments: str) -> Iterator[None]:
         **os.environ,
         "SPARK_HOME": str(HOME),
         "SPARK_LOCAL_IP": "127.0.0.1",
+        "SPARK_DAEMON_JAVA_OPTS": SHORT_LIVED,
         "SPARK_DAEMON_MEMORY": "300m" if script == "spark-class" else "700m",
         "SPARK_MASTER_OPTS": "-Dspark.master.rest.enabled=false",
         "PYSPARK_PYTHON": sys.executable,

@@ -91,14 +91,19 @@ def brief() -> dict[str, Any]:
 def shop(folder: Path, engine: str, settings: Mapping[str, Any] | None = None, **others: Any) -> Project:
     folder.mkdir(parents=True, exist_ok=True)
     if settings is not None:
-        lines = "".join(f"{json.dumps(key) if '.' in key else key} = {json.dumps(value)}\n" for key, value in settings.items())
-        (folder / "headrace.toml").write_text(f"[engines.spark]\n{lines}")
+        settle(folder, settings)
     project = Project(folder)
     project.text("orders.csv", ORDERS)
     project.text("customers.csv", CUSTOMERS)
     project.text("staff.csv", "id,boss\n1,\n2,1\n3,300\n4,3\n5,4\n6,6\n7,9\n")
     project.text("shop.py", FUNCTION)
     return project.define(**parts(engine=engine, **others))
+
+
+def settle(folder: Path, settings: Mapping[str, Any] | None = None) -> None:
+    """Say in the settings of a project where Spark works: unless said, in this process."""
+    lines = "".join(f"{json.dumps(key)} = {json.dumps(value)}\n" for key, value in (settings or local()).items())
+    (folder / "headrace.toml").write_text(f"[engines.spark]\n{lines}")
 
 
 def local() -> dict[str, Any]:

@@ -19,7 +19,7 @@ from headrace.business.model.types import Float, Integer, String, Timestamp
 
 SCHEMA = columns(at=Timestamp(), k=String(), x=Float(64), n=Integer(32))
 ARROW = pa.schema([("at", pa.timestamp("us")), ("k", pa.string()), ("x", pa.float64()), ("n", pa.int32())])
-BEGIN = datetime(2024, 2, 28, 23, 59, 30)  # noqa: DTZ001 - without a zone, as the column is
+BEGIN = datetime.fromisoformat("2024-02-28 23:59:30")
 
 HEAD = """
 pipeline: p
@@ -110,18 +110,105 @@ def test_a_stream_gives_what_a_batch_gives(kind: str, partitions: list[list[tupl
             loop.close()
 
 
-def run(loop: Loop, parts: dict[str, pa.RecordBatch], chance: Any) -> None:
+def run(loop: Loop, parts: dict[str, pa.RecordBatch], chance: Any, others: pa.RecordBatch | None = None) -> None:
     """Take rows in pieces, partition by partition as it happens, with checkpoints and restarts in between."""
-    left = dict.fromkeys(parts, 0)
-    while open_ones := [name for name in left if left[name] < len(parts[name])]:
-        name = chance.choice(open_ones)
+    known = {("events", name): rows for name, rows in parts.items()} | ({("others", "0"): others} if others is not None else {})
+    partitions = {"events": list(parts), "others": ["0"]}
+    left = dict.fromkeys(known, 0)
+    while open_ones := [place for place in left if left[place] < len(known[place])]:
+        place = chance.choice(open_ones)
         size = chance.choice([1, 3, 10, 50])
-        loop.take("events", name, parts[name].slice(left[name], size))
-        left[name] += size
+        loop.take(*place, known[place].slice(left[place], size))
+        left[place] += size
         if chance.random() < 0.5:
-            loop.advance({"events": list(parts)})
+            loop.advance(partitions)
         if chance.random() < 0.3:
             loop.checkpoint(whole=not loop.saved or chance.random() < 0.3)
             if chance.random() < 0.3:
                 loop.restart()
     loop.end()
+
+
+COPIES = (
+    HEAD + "  - clean: {dedupe: {key: [k, n], within: 5s}}\n    name: once\n"
+    "  - aggregate: {window: {tumbling: 20s}, by: [k], measures: {rows: count(*), sum: sum(n)}}\n    name: totals\n"
+    "sinks:\n  - file: {path: once/, mode: append}\n    from: once\n  - file: {path: totals/, mode: append}\n    from: totals\n"
+)
+event = st.tuples(
+    st.integers(500, 2000),
+    st.sampled_from(["a", "b", None]),
+    st.one_of(st.none(), st.floats(-100, 80, allow_nan=False)),
+    st.sampled_from([1, 2]),
+    st.sampled_from([(0,), (1,), (0, 1), (1, 0, 2)]),
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(happened=st.lists(event, max_size=40), chance=st.randoms(use_true_random=False))
+def test_copies_go_through_once_whichever_partition_brings_them(happened: list[tuple[Any, ...]], chance: Any) -> None:
+    """Each event comes in one partition or in several, in the order of time."""
+    brought: list[list[tuple[Any, ...]]] = [[], [], []]
+    time = [0, 0, 0]
+    now = 0
+    for step, key, x, n, partitions in happened:
+        now += step
+        for p in partitions:
+            brought[p].append((now - time[p], 0, key, x, n))
+            time[p] = now
+    parts = {str(i): arrow(rows) for i, rows in enumerate(brought)}
+    everything = pa.Table.from_batches(list(parts.values()), ARROW).combine_chunks().to_batches(max_chunksize=1 << 20)
+    stored_rows = everything[0] if everything else pa.RecordBatch.from_pylist([], ARROW)
+    with tempfile.TemporaryDirectory() as folder:
+        expected = in_batch(plan(COPIES, events=stored(SCHEMA, stored_rows)), Path(folder), "once", "totals")
+        loop = Loop(plan(COPIES, events=messages(SCHEMA)), Path(folder))
+        try:
+            run(loop, parts, chance)
+            assert same(loop.given["once"], expected["once"])
+            assert same(loop.given["totals"], expected["totals"])
+            assert sum(judged.late for judged in loop.judged) == 0
+        finally:
+            loop.close()
+
+
+JOIN = """
+pipeline: p
+sources:
+  events:
+    file: events.parquet
+    contract: {columns: {at: {type: timestamp, required: true}, k: string, x: float64, n: int32}}
+    watermark: {column: at, delay: 3 seconds}
+  others:
+    file: others.parquet
+    contract: {columns: {at: {type: timestamp, required: true}, k: string, x: float64, n: int32}}
+    watermark: {column: at, delay: 3 seconds}
+steps:
+  - join: {with: others, on: {k: k}, suffix: _other, within: 2s, how: %s}
+    from: events
+    name: joined
+  - aggregate: {window: {tumbling: 5s}, by: [k], measures: {pairs: count(n_other), rows: count(*)}}
+    name: totals
+sinks:
+  - file: {path: joined/, mode: append}
+    from: joined
+  - file: {path: totals/, mode: append}
+    from: totals
+"""
+
+
+@pytest.mark.parametrize("how", ["inner", "left"])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(ours=st.lists(row, max_size=40), theirs=st.lists(row, max_size=40), chance=st.randoms(use_true_random=False))
+def test_two_streams_find_the_partners_that_a_batch_finds(
+    how: str, ours: list[tuple[Any, ...]], theirs: list[tuple[Any, ...]], chance: Any
+) -> None:
+    left, right = arrow(ours), arrow(theirs)
+    with tempfile.TemporaryDirectory() as folder:
+        in_memory = {"events": stored(SCHEMA, left), "others": stored(SCHEMA, right)}
+        expected = in_batch(plan(JOIN % how, **in_memory), Path(folder), "joined", "totals")
+        loop = Loop(plan(JOIN % how, events=messages(SCHEMA), others=messages(SCHEMA)), Path(folder))
+        try:
+            run(loop, {"0": left}, chance, others=right)
+            assert same(loop.given["joined"], expected["joined"])
+            assert same(loop.given["totals"], expected["totals"])
+        finally:
+            loop.close()

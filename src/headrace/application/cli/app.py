@@ -9,6 +9,7 @@ import typer
 
 from headrace.application.cli.composed import system
 from headrace.application.cli.connection_commands import connection
+from headrace.application.cli.letter_commands import letters, state
 from headrace.application.cli.log_commands import events, subscriptions
 from headrace.application.cli.run_commands import AsJson, Detach, Project, Quiet, breakers, runs, workers
 from headrace.application.cli.schedule_commands import backfill, schedule
@@ -42,6 +43,8 @@ app.add_typer(workers, name="workers")
 app.add_typer(breakers, name="breakers")
 app.add_typer(connection, name="connection")
 app.add_typer(streams, name="streams")
+app.add_typer(letters, name="dead-letters")
+app.add_typer(state, name="state")
 
 File = Annotated[Path, typer.Argument(help="The definition of the pipeline.", show_default=True)]
 Params = Annotated[list[str] | None, typer.Option("--param", "-p", help="A parameter, as name=value; may be repeated.")]

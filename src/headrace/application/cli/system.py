@@ -26,6 +26,8 @@ from headrace.business.connections import Profile
 from headrace.business.engine import Litter, Statement
 from headrace.business.model.definition import Loaded
 from headrace.business.processing.plan import Plan
+from headrace.business.streams.dead_letters import DeadLetters
+from headrace.business.streams.state import StateStore
 from headrace.errors import DefinitionError, HeadraceError
 
 if TYPE_CHECKING:
@@ -147,6 +149,16 @@ class System(Protocol):
     def crew(self, project: Path, parallel: int) -> Crew: ...
 
     def bury_the_dead(self, project: Path) -> None: ...
+
+    def dead_letters(self, project: Path) -> Sequence[tuple[str, str, DeadLetters]]:
+        """What streams could not read, by stream and source."""
+        ...
+
+    def stream_states(self, project: Path, shared: str | None = None) -> Mapping[str, StateStore]:
+        """The store of each stream: those in the state folder, or behind the connection of that name."""
+        ...
+
+    def remove_stream(self, project: Path, stream: str, shared: str | None = None) -> None: ...
 
     def state_folder(self, project: Path) -> Path: ...
 

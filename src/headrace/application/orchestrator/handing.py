@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,9 +19,13 @@ class Handing:
     engine: Engine
     project: Path
     folder: Path
+    delivered: Callable[[], Publication | None]
+    """What became of rows that the one sink of the run took in while they were staged; None where there are none."""
     _taken_out: dict[str, Staged] = field(default_factory=dict)
 
     def publish(self, publisher: Publisher, staged: Staged | StagedTable, checkpoint: Checkpoint) -> Publication:
+        if (done := self.delivered()) is not None:
+            return done
         if isinstance(staged, StagedTable):
             if isinstance(publisher, PublishesInside) and publisher.lies_in(staged.database):
                 return publisher.publish_inside(self.project, staged, checkpoint)

@@ -37,7 +37,7 @@ def publish(
         around.before_publishing(sink)
         around.reached(f"before publishing {sink.name}")
         rows = staged[sink.dataset]
-        checkpoint = _checkpoint(order, around, names, sink, now)
+        checkpoint = checkpoint_of(order, around, names, sink, now)
         publishing = partial(_once, order, sink, rows, checkpoint, handing)
         done = around.attempted(f"publishing {sink.name}", publishing, system_of(sink.publisher))
         around.reached(f"published {sink.name}")
@@ -46,7 +46,8 @@ def publish(
         around.reached(f"told of {sink.name}")
 
 
-def _checkpoint(order: Order, around: Surroundings, names: Names, sink: PlannedSink, now: datetime) -> Checkpoint:
+def checkpoint_of(order: Order, around: Surroundings, names: Names, sink: PlannedSink, now: datetime) -> Checkpoint:
+    """What the publication to a sink stands for, when the sources are read."""
     read = {name: [remembered(f, order.project) for f in files] for name, files in order.work.files.items()}
     cursors = {name: Position(cursor) for name, cursor in names.cursors.items()}
     return Checkpoint(names.of(sink), order.plan.definition.pipeline, order.run_id, now, read, cursors, around.fence)

@@ -13,12 +13,13 @@ from functools import partial
 
 from headrace.application.orchestrator.accounting import rows_of_steps
 from headrace.application.orchestrator.audit import audit
+from headrace.application.orchestrator.delivering import Delivering
 from headrace.application.orchestrator.graph import describe
 from headrace.application.orchestrator.handing import Handing
 from headrace.application.orchestrator.ingesting import ingest
 from headrace.application.orchestrator.naming import Names
 from headrace.application.orchestrator.order import Order, Surroundings
-from headrace.application.orchestrator.publishing import publish
+from headrace.application.orchestrator.publishing import checkpoint_of, publish
 from headrace.application.orchestrator.readiness import EVER, Ready
 from headrace.application.orchestrator.targets import Targets
 from headrace.application.queries.quality import check_history
@@ -42,6 +43,7 @@ class BatchRun:
         self.ingested: dict[str, Ingested] = {}
         self.staged: dict[str, Staged | StagedTable] = {}
         self.session: Session | None = None
+        self.delivering = Delivering(order, around)
 
     def interrupt(self) -> None:
         """Stop the statement that the engine is at, from another thread."""
@@ -50,14 +52,17 @@ class BatchRun:
 
     def execute(self, ready: Ready | None = None) -> bool:
         """Carry it out, from the start or behind what lies ready. Whether there was anything to do."""
-        if ready is not None:
-            self._go_on(ready)
+        try:
+            if ready is not None:
+                self._go_on(ready)
+                return True
+            self._tell_start()
+            if self._nothing_to_do():
+                return False
+            self._carry_out()
             return True
-        self._tell_start()
-        if self._nothing_to_do():
-            return False
-        self._carry_out()
-        return True
+        finally:
+            self.delivering.close()
 
     def clear_away(self) -> None:
         """Drop what lies staged in a database, when all of it is published and told of."""
@@ -107,6 +112,8 @@ class BatchRun:
             self.around.attempted(
                 "transforming", lambda: session.prepare(lambda share: self.around.busy("transforming", share))
             )
+            checkpoint = partial(checkpoint_of, self.order, self.around, self.names, now=self.now)
+            self.delivering.begin(session, self.ingested.values(), checkpoint)
             self._stage(session)
             self._account(session)
             names = {sink.name: self.names.of(sink) for sink in self.order.work.sinks}
@@ -148,7 +155,7 @@ class BatchRun:
             what = f"staging {dataset}"
             self.around.busy(what, None)
             folder = self.order.workspace / "staged" / dataset
-            staging = partial(session.stage, dataset, folder, partial(self.around.busy, what))
+            staging = partial(self.delivering.stage, session, dataset, folder, partial(self.around.busy, what))
             staged = self.staged[dataset] = self.around.attempted(what, staging)
             self.around.tell(
                 DataStagedEvent(
@@ -197,5 +204,5 @@ class BatchRun:
     def _publish(self) -> None:
         for dataset, staged in self.staged.items():
             self.around.attempted(f"verifying {dataset}", partial(self.engine.verify, staged))
-        handing = Handing(self.engine, self.order.project, self.order.workspace / "taken out")
+        handing = Handing(self.engine, self.order.project, self.order.workspace / "taken out", self.delivering.publish)
         publish(self.order, self.around, self.staged, self.names, self.now, handing)

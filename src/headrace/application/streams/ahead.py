@@ -67,12 +67,14 @@ class Ahead:
         self.feed.close()
 
     def _read_on(self) -> None:
+        polled: Sequence[Messages] = ()
         while not self._closed.is_set():
             try:
                 with self._turn:
-                    polled = self.feed.poll(self.most, self.wait_seconds)
+                    polled = polled or self.feed.poll(self.most, self.wait_seconds)
                     ended = not polled and self.feed.exhausted
                 found = [(messages, self.reader.read(messages)) for messages in polled if len(messages)]
+                polled = ()  # what could not be read for now, because a registry was away, is read again
             except BaseException as error:  # noqa: BLE001 - whoever takes raises it
                 self._go_on.clear()
                 self._ready.put(error)

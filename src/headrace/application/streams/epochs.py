@@ -96,7 +96,7 @@ class Epochs:
         return NonRetryableError(
             f"the state of the stream is gone ({held or 'and so is how far it was read'}), so it cannot go on where it was",
             hint="bring the state folder back; or keep state where it is shared (`stream: {state: <connection>}`); or begin anew with "
-            "`headrace streams reset`",
+            "`headrace streams replay --from earliest`",
         )
 
     def _finish(self, epoch: int, there: list[int]) -> None:
@@ -104,10 +104,10 @@ class Epochs:
         if epoch != self.number + 1 or epoch not in there:
             raise NonRetryableError(
                 f"the sinks of the stream are too far apart: from epoch {self.number} to {epoch}",
-                hint="was one of them restored from a backup? `headrace streams reset` begins anew",
+                hint="was one of them restored from a backup? `headrace streams replay --from earliest` begins anew",
             )
         saved = self.store.load(epoch)[-1]
-        self._commit(epoch, {name.removeprefix(_OUTPUT): _read(part) for name, part in saved.parts.items() if _is_output(name)})
+        self._commit(epoch, {name.removeprefix(_OUTPUT): _read(part) for name, part in saved.parts.items() if is_output(name)})
         self.number = epoch
 
     def checkpoint(
@@ -159,12 +159,13 @@ class Epochs:
         return published
 
 
-def _is_output(name: str) -> bool:
+def is_output(name: str) -> bool:
+    """Whether a part of a saved epoch is what went out, and not state."""
     return name.startswith(_OUTPUT)
 
 
 def _without_output(saved: Saved) -> Saved:
-    parts = {name: part for name, part in saved.parts.items() if not _is_output(name)}
+    parts = {name: part for name, part in saved.parts.items() if not is_output(name)}
     return Saved(saved.epoch, saved.facts, parts, saved.whole)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,17 @@ from headrace.business.model.stream import StreamOptions, Watermark
 from headrace.business.ports import Position
 from headrace.business.processing.plan import PlannedSource
 from headrace.business.streams.engine import Arrived
-from headrace.business.streams.messages import DeadLetter, Decoded, Messages, MessageSource, Sharing, Start, Unreadable, facts
+from headrace.business.streams.messages import (
+    DeadLetter,
+    Decoded,
+    Messages,
+    MessageSource,
+    Sharing,
+    Start,
+    Unreadable,
+    facts,
+    letter_as_messages,
+)
 from headrace.business.streams.watermarks import Watermarks, Woken
 from headrace.records import record
 
@@ -46,6 +57,8 @@ class Intake:
         self._facts: Mapping[str, Any] = dict(plugin.columns)
         self._columns = [c.name for c in planned.scan.schema if c.name not in self._facts]
         self._reader = plugin.format.reader(planned.scan.schema.select(self._columns), project)
+        self.letters_until = 0
+        """Dead letters up to this epoch were taken in."""
         self._heard: dict[str, float] = {}
         self._idle: set[str] = set()
 
@@ -53,6 +66,7 @@ class Intake:
         """Go on where an epoch was saved."""
         self.positions = {partition: Position(p) for partition, p in saved["positions"].items()}
         self._idle = set(saved.get("idle", ()))
+        self.letters_until = saved.get("letters_until", 0)
         if self.watermarks is not None and saved.get("watermarks"):
             self.watermarks = Watermarks(self.watermarks.delay, saved["watermarks"])
 
@@ -60,6 +74,7 @@ class Intake:
         return {
             "positions": dict(self.positions),
             "idle": sorted(self._idle),
+            "letters_until": self.letters_until,
             "watermarks": self.watermarks.saved() if self.watermarks else None,
         }
 
@@ -72,6 +87,13 @@ class Intake:
         """What has come since the last time, partition by partition."""
         for messages, decoded in self.feed.take(wait_seconds):
             yield self._taken(messages, decoded)
+
+    def once_more(self, letters: Sequence[DeadLetter]) -> Iterator[Taken]:
+        """Messages that could not be read, read again as they came. They are behind what was given out, and move nothing on."""
+        for letter in letters:
+            messages = letter_as_messages(letter)
+            taken = self._read(messages, self._reader.read(messages))
+            yield replace(taken, last=self.positions.get(letter.partition, taken.last))
 
     def advance(self) -> int | None:
         """The horizon of this source now; None where it has none."""
@@ -94,14 +116,17 @@ class Intake:
         partition = messages.partition
         woken = self._wake(messages) if partition in self._idle else None
         self._heard[partition] = time.monotonic()
-        own = self.watermarks.own(partition) if self.watermarks else None
+        self.positions[partition] = messages.last
+        return replace(self._read(messages, decoded), woken=woken)
+
+    def _read(self, messages: Messages, decoded: Decoded) -> Taken:
+        own = self.watermarks.own(messages.partition) if self.watermarks else None
         horizon = self.watermarks.horizon if self.watermarks else None
         positions = messages.positions if decoded.origins is None else messages.positions.take(decoded.origins)
         rows = self._with_facts(messages, decoded)
-        arrived = Arrived(self.name, partition, rows, positions, own, horizon)
-        self.positions[partition] = messages.last
+        arrived = Arrived(self.name, messages.partition, rows, positions, own, horizon)
         dead = tuple(_dead(messages, found) for found in decoded.unreadable)
-        return Taken(arrived, len(messages), messages.payloads.nbytes, messages.last, dead, woken)
+        return Taken(arrived, len(messages), messages.payloads.nbytes, messages.last, dead)
 
     def _wake(self, messages: Messages) -> Woken | None:
         self._idle.discard(messages.partition)

@@ -10,7 +10,7 @@ from headrace.business.engine import QuarantineTarget
 from headrace.business.model.schema import Schema
 from headrace.business.ports import Publisher
 from headrace.business.processing.plan import PlannedSource
-from headrace.business.streams.messages import DeadLetter
+from headrace.business.streams.dead_letters import DeadLetters
 from headrace.business.streams.state import Outlet, StateStore
 
 if TYPE_CHECKING:
@@ -37,6 +37,6 @@ class StreamKeeping(Protocol):
         """Forget rows that any run of a source has held back behind this epoch: it was interrupted, and they come again."""
         ...
 
-    def bury(self, stream: str, source: str, epoch: int, letters: Sequence[DeadLetter]) -> None:
-        """Keep the messages of an epoch that could not be read."""
+    def dead_letters(self, stream: str, source: str) -> DeadLetters:
+        """Where the messages of a source are kept that could not be read."""
         ...

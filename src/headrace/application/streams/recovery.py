@@ -20,8 +20,8 @@ def take_up(
     Beginning anew is an epoch of its own, without output: it forgets what was, or is as an older one was. A run does that once,
     however often it is taken up again.
     """
-    saved = epochs.recover(lenient=anew is not None and anew.epoch is None)
-    if anew is not None and not (saved and saved[-1].facts.get("begun_anew") == run_id):
+    saved = epochs.recover(lenient=anew is not None and anew.epoch is None and not anew.letters)
+    if anew is not None and not anew.letters and not (saved and saved[-1].facts.get("begun_anew") == run_id):
         return _begin_anew(epochs, session, intakes, anew, run_id)
     return _restored(session, intakes, saved)
 

@@ -29,6 +29,7 @@ from headrace.business.engine import QuarantineTarget
 from headrace.business.model.stream import StreamOptions
 from headrace.business.processing.plan import PlannedSink
 from headrace.business.streams.beginning import parse_start
+from headrace.business.streams.dead_letters import DeadLetters
 from headrace.business.streams.engine import Streams, StreamSession
 from headrace.business.streams.messages import DeadLetter, MessageSource, Sharing, Start
 from headrace.errors import ContractBroken
@@ -95,6 +96,9 @@ class StreamRun:
                 )
                 opened.callback(intake.feed.close)
             self._record()
+            if self.order.start is not None and self.order.start.letters:
+                for intake in self.intakes:
+                    self._take_letters_in(intake)
             while not self.around.stopping() and not all(intake.feed.exhausted for intake in self.intakes):
                 self._turn()
             self._take_checkpoint()
@@ -151,6 +155,8 @@ class StreamRun:
         self.progress.epoch = self.epochs.number
         for intake in self.intakes:
             self.keeping.let_go(self.order.quarantine / intake.name, self.epochs.number)
+            self._letters(intake).let_go(self.epochs.number)
+            self._put_letters_away(intake)
         if facts:
             self.around.tell(StreamRecoveredEvent(self.order.run_id, self.name, self.epochs.number, self._positions()))
 
@@ -262,10 +268,32 @@ class StreamRun:
             target = QuarantineTarget(self._quarantine(name), self.name, self.order.run_id)
             self.keeping.hold(source, target, epoch, held)
         for name, letters in self._dead.items():
-            if letters:
-                self.keeping.bury(self.name, name, epoch, letters)
+            self.keeping.dead_letters(self.name, name).save(epoch, letters)
         self._held.clear()
         self._dead.clear()
+
+    def _letters(self, intake: Intake) -> DeadLetters:
+        return self.keeping.dead_letters(self.name, intake.name)
+
+    def _take_letters_in(self, intake: Intake) -> None:
+        """Read once more what could not be read, before anything new comes. What can be read now counts with the next epoch, behind
+        which it is no dead letter any more; the rest is one again."""
+        letters = self._letters(intake)
+        again = letters.epochs()
+        for epoch in again:
+            for taken in intake.once_more(letters.read(epoch)):
+                self._work_in(intake, taken)
+        if again:
+            intake.letters_until = again[-1]
+            self._take_checkpoint()
+            self._put_letters_away(intake)
+
+    def _put_letters_away(self, intake: Intake) -> None:
+        """Remove the letters of epochs whose letters were taken in."""
+        letters = self._letters(intake)
+        for epoch in letters.epochs():
+            if epoch <= intake.letters_until:
+                letters.remove(epoch)
 
     def _quarantine(self, source: str) -> Path:
         return self.order.quarantine / source / f"{self.order.run_id}.parquet"

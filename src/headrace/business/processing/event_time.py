@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from headrace.business.processing.expressions.ir import ColumnRef, Expr
 from headrace.business.processing.relation import Dataset, GroupBy, Join, Project, Relation, SetOperation
-from headrace.business.processing.stateful import Stateful
+from headrace.business.processing.stateful import Groups, Stateful
 
 T = TypeVar("T")
 
@@ -23,7 +23,7 @@ def passed_on(relation: Relation, known: Callable[[Dataset], Mapping[str, T]]) -
     match relation:
         case Dataset():
             return known(relation)
-        case Stateful():
+        case Stateful(meaning=Groups()):
             return {}
         case Project():
             return _renamed(relation.columns, passed_on(relation.input, known))

@@ -6,13 +6,15 @@ from headrace.business.model.windows import LATE
 from headrace.business.processing.expressions.build import BOOLEAN, constant
 from headrace.business.processing.plan import PlannedStep
 from headrace.business.processing.relation import Filter, Relation
-from headrace.business.processing.stateful import Groups, LateRows, Stateful
+from headrace.business.processing.stateful import Groups, LateRows, Pairs, Stateful
 
 
 def late_rows(step: str, relation: Relation) -> PlannedStep | None:
-    """The dataset of the late rows of a step; None for a step that has no windows. In a batch all rows are there in time."""
-    if not isinstance(relation, Stateful) or not isinstance(relation.meaning, Groups) or relation.meaning.window is None:
+    """The dataset of the late rows of a step; None for a step that has none. In a batch all rows are there in time."""
+    if not isinstance(relation, Stateful) or isinstance(relation.meaning, Pairs | LateRows):
+        return None
+    if isinstance(relation.meaning, Groups) and relation.meaning.window is None:
         return None
     rows = relation.meaning.rows
     none = Filter(rows.schema, rows, constant(False, BOOLEAN))
-    return PlannedStep(f"{step}{LATE}", "aggregate", Stateful(rows.schema, none, LateRows(step)))
+    return PlannedStep(f"{step}{LATE}", "late rows", Stateful(rows.schema, none, LateRows(step)))

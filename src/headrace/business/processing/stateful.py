@@ -8,7 +8,7 @@ from typing import Literal
 
 from headrace.business.model.windows import Emit
 from headrace.business.processing.expressions.ir import Expr
-from headrace.business.processing.relation import Relation, Rows
+from headrace.business.processing.relation import Dataset, Relation, Rows
 from headrace.records import record
 
 
@@ -42,6 +42,42 @@ class Groups:
     lateness: int
     """Microseconds: how long after its end a window is kept open."""
 
+    @property
+    def reads(self) -> frozenset[str]:
+        """The columns of the rows that it needs."""
+        time = () if self.window is None else (self.window.time,)
+        return frozenset(name for e in (*time, *(e for _, e in (*self.keys, *self.measures))) for name in e.columns())
+
+
+@record
+class Copies:
+    """Rows of which one of the same key is let through, and then none until there was none for so long. A null equals nothing."""
+
+    rows: Relation
+    key: tuple[str, ...]
+    time: str
+    """The column that says when a row happened."""
+    within: int
+    """Microseconds."""
+
+
+@record
+class Pairs:
+    """Rows of two datasets side by side that are no further apart in time than so long."""
+
+    left: Dataset
+    right: Dataset
+    left_time: str
+    right_time: str
+    within: int
+    """Microseconds."""
+    found: Relation
+    """The pairs, of the two datasets."""
+    alone: Relation | None
+    """The rows of the left that have no partner, where these are wanted."""
+    whole: Relation
+    """What the join gives: the pairs, and the rows without a partner."""
+
 
 @record
 class LateRows:
@@ -55,7 +91,7 @@ class Stateful(Relation):
     """What `input` gives in a batch, and what a stream computes by parts of `meaning`."""
 
     input: Relation
-    meaning: Groups | LateRows
+    meaning: Groups | Copies | Pairs | LateRows
 
     @property
     def rows(self) -> Rows:

@@ -17,12 +17,20 @@ class Anew:
     written: str
     start: Start = "earliest"
     epoch: int | None = None
+    letters: bool = False
+    """Go on where it was, but take its dead letters in first."""
+
+
+#: How it is written that dead letters are to be taken in.
+DEAD_LETTERS = "dead letters"
 
 
 def parse_start(written: str) -> Anew:
     """Read where to begin. A time without a zone is in UTC. Raises `UsageError`."""
     if written in ("earliest", "latest"):
         return Anew(written, "latest" if written == "latest" else "earliest")
+    if written == DEAD_LETTERS:
+        return Anew(written, letters=True)
     if found := re.fullmatch(r"epoch ([0-9]+)", written):
         return Anew(written, epoch=int(found[1]))
     try:

@@ -10,14 +10,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from headrace.business.model.windows import Emit
 from headrace.business.processing.event_time import passed_on
-from headrace.business.processing.expressions.ir import Call, ColumnRef
+from headrace.business.processing.expressions.ir import Expr
 from headrace.business.processing.plan import Plan, PlannedSource, PlannedStep
 from headrace.business.processing.relation import Dataset, Relation
-from headrace.business.processing.stateful import Groups, LateRows, Span, Stateful
+from headrace.business.processing.stateful import Copies, Groups, LateRows, Pairs, Stateful
 from headrace.business.streams.carrying import NotRowByRow, carried, flows
+from headrace.business.streams.copies import KeptCopies
 from headrace.business.streams.groups import KeptGroups
+from headrace.business.streams.pairs import KeptPairs
 from headrace.errors import Path, Problem
 from headrace.records import record
 
@@ -25,13 +26,16 @@ from headrace.records import record
 Times = Mapping[str, int]
 
 
+Kept = KeptGroups | KeptCopies | KeptPairs
+
+
 @record
 class Keeping:
-    """A step that keeps rows, and the rows that it is given."""
+    """A step that keeps rows, and the rows that it is given: `""` where they come from one side alone."""
 
     step: str
-    rows: Relation
-    kept: KeptGroups
+    rows: Mapping[str, Relation]
+    kept: Kept
 
 
 @dataclass
@@ -63,6 +67,7 @@ class Flow:
     def still(self) -> tuple[str, ...]:
         """The datasets that stand still and are looked up: those that something that flows reads."""
         read = [name for relation in self.relations() for name in relation.datasets()]
+        read += [rule.dataset for source in self.sources for rule in source.contract.references]
         return tuple(dict.fromkeys(name for name in read if name not in self.flowing))
 
     @cached_property
@@ -71,7 +76,7 @@ class Flow:
 
     def relations(self) -> Iterator[Relation]:
         yield from self.steps.values()
-        yield from (keeping.rows for keeping in self.keeping.values())
+        yield from (rows for keeping in self.keeping.values() for rows in keeping.rows.values())
 
     def reached(self, spring: str) -> frozenset[str]:
         """The datasets that rows of a spring reach row by row, itself among them."""
@@ -88,7 +93,7 @@ class Flow:
         places = {step.name: ("steps", i, step.plugin.kind) for i, step in enumerate(plan.definition.steps)}
         times = _Times(found)
         for source in found.sources:
-            found.problems += _about_keys(source)
+            found.problems += found._about_rules(source)
         for step in plan.steps:
             if flows(step.relation, found.flowing):
                 try:
@@ -103,6 +108,20 @@ class Flow:
                 found.problems.append(Problem(problem, ("sinks", i, sink.kind), hint))
         return found
 
+    def _about_rules(self, source: PlannedSource) -> Iterator[Problem]:
+        """A key cannot be judged over all time, nor what may come later: rows go by and are gone."""
+        contract: Path = ("sources", source.name, "contract")
+        for key in source.contract.keys:
+            columns = ", ".join(key.columns)
+            hint = f"deduplicate for a time: `dedupe: {{key: [{columns}], within: 10 minutes}}`, or let the target merge by it"
+            place = ("key",) if key.name == "key.unique" else ("columns", key.columns[0], "unique")
+            yield Problem("a stream does not remember all keys that it has ever seen", (*contract, *place), hint, on_key=True)
+        streams = {other.name for other in self.sources}
+        for rule in source.contract.references:
+            if rule.dataset in streams:
+                hint = "refer to a dataset that is no stream, or join the two"
+                yield Problem(f"the rows of `{rule.dataset}` that these refer to may come later", contract, hint)
+
     def _add(self, step: PlannedStep, times: _Times) -> None:
         relation = step.relation
         if not isinstance(relation, Stateful):
@@ -112,14 +131,47 @@ class Flow:
         if isinstance(meaning, LateRows):
             self.late[step.name] = meaning.step
             return
-        rows = carried(meaning.rows, self.flowing)
-        times.demand_final(meaning.rows)
-        behind = times.behind(meaning.rows, meaning.window) if meaning.window is not None else 0
-        if meaning.window is None and meaning.emit != "change":
+        for rows in (meaning.left, meaning.right) if isinstance(meaning, Pairs) else (meaning.rows,):
+            times.demand_final(rows)
+        match meaning:
+            case Groups():
+                self.keeping[step.name] = self._groups(step, meaning, times)
+            case Copies():
+                self.keeping[step.name] = self._copies(step, meaning, times)
+            case Pairs():
+                self.keeping[step.name] = self._pairs(step, meaning, times)
+
+    def _groups(self, step: PlannedStep, groups: Groups, times: _Times) -> Keeping:
+        behind = times.behind(groups.rows, _column(groups.window.time)) if groups.window is not None else 0
+        if groups.window is None and groups.emit != "change":
             raise NotRowByRow("groups of a stream have no end", hint="say `emit: change`, or give it a `window`")
-        kept = KeptGroups(meaning, relation.schema, behind)
+        kept = KeptGroups(groups, step.schema, behind)
         _demand_sense(kept)
-        self.keeping[step.name] = Keeping(step.name, rows, kept)
+        return Keeping(step.name, {"": carried(groups.rows, self.flowing)}, kept)
+
+    def _copies(self, step: PlannedStep, copies: Copies, times: _Times) -> Keeping:
+        kept = KeptCopies(copies, step.schema, times.behind(copies.rows, copies.time))
+        return Keeping(step.name, {"": carried(copies.rows, self.flowing)}, kept)
+
+    def _pairs(self, step: PlannedStep, pairs: Pairs, times: _Times) -> Keeping:
+        sides = {"left": pairs.left, "right": pairs.right}
+        if pairs.left.name == pairs.right.name:
+            raise NotRowByRow(
+                "a stream is not joined with itself", hint="let a step of its own name one of the two: `derive: {}`"
+            )
+        for side in sides.values():
+            if not flows(side, self.flowing):
+                raise NotRowByRow(f"`{side.name}` is no stream, so `within` means nothing for it", hint="leave `within` out")
+        behind = max(times.behind(pairs.left, pairs.left_time), times.behind(pairs.right, pairs.right_time))
+        columns = {name: self.columns(side.name) for name, side in sides.items()}
+        rows = {name: carried(side, self.flowing) for name, side in sides.items()}
+        return Keeping(step.name, rows, KeptPairs(pairs, step.schema, columns, behind))
+
+    def columns(self, dataset: str) -> tuple[str, ...]:
+        """The columns of a dataset that are there: of a source those that anything needs."""
+        source = next((source for source in self.sources if source.name == dataset), None)
+        names = self.plan.schema(dataset).names
+        return names if source is None else tuple(name for name in names if name in source.needed)
 
 
 class _Times:
@@ -128,21 +180,19 @@ class _Times:
     def __init__(self, flow: Flow) -> None:
         self.flow = flow
 
-    def behind(self, rows: Relation, span: Span) -> int:
-        """How much later than their time rows come to a step. Raises `NotRowByRow` when they are not in any order of time."""
+    def behind(self, rows: Relation, name: str) -> int:
+        """How much later than the time in this column rows come to a step. Raises `NotRowByRow` when nothing says so."""
         times = passed_on(rows, self._of)
-        on = span.time.args[0] if isinstance(span.time, Call) else span.time
-        if isinstance(on, ColumnRef) and on.name in times:
-            return times[on.name]
-        name = on.name if isinstance(on, ColumnRef) else "this"
+        if name in times:
+            return times[name]
         hint = f"say `on: {next(iter(times))}`" if times else "give the source a `watermark`, and pass its column on as it is"
         raise NotRowByRow(f"nothing says how late rows may come by `{name}`", hint=hint)
 
     def demand_final(self, rows: Relation) -> None:
         """Raises `NotRowByRow` when rows below are given out that others replace later."""
         for name in self._springs_below(rows):
-            emit: Emit = self.flow.keeping[name].kept.groups.emit if name in self.flow.keeping else "close"
-            if emit != "close":
+            kept = self.flow.keeping[name].kept
+            if isinstance(kept, KeptGroups) and kept.groups.emit != "close":
                 hint = f"let `{name}` say `emit: close`"
                 raise NotRowByRow(f"`{name}` gives out rows that are not final, and these would count several times", hint=hint)
 
@@ -164,7 +214,15 @@ class _Times:
             return passed_on(self.flow.steps[name], self._of)
         if name in self.flow.late or name not in self.flow.keeping:
             return {}
-        return _of_windows(self.flow.keeping[name].kept)
+        kept = self.flow.keeping[name].kept
+        return _of_windows(kept) if isinstance(kept, KeptGroups) else self._of_rows(kept)
+
+    def _of_rows(self, kept: KeptCopies | KeptPairs) -> Times:
+        """Rows are given out at once, or when a partner comes, or when none can come any more."""
+        if isinstance(kept, KeptCopies):
+            return passed_on(kept.copies.rows, self._of)
+        times = passed_on(kept.pairs.whole, self._of)
+        return dict.fromkeys(times, kept.behind + kept.pairs.within + 1)
 
 
 def _of_windows(kept: KeptGroups) -> Times:
@@ -174,6 +232,11 @@ def _of_windows(kept: KeptGroups) -> Times:
         return {}
     ends = {span.end: kept.delay}
     return ends if span.kind == "session" else {**ends, span.start: kept.delay + span.length}
+
+
+def _column(time: Expr) -> str:
+    """The column of which a time is made."""
+    return next(iter(time.columns()), "")
 
 
 def _demand_sense(kept: KeptGroups) -> None:
@@ -187,25 +250,3 @@ def _demand_sense(kept: KeptGroups) -> None:
         raise NotRowByRow(
             "a session has no bounds before it is over, so nothing could tell which row replaces which", hint=hint
         )
-
-
-def _about_keys(source: PlannedSource) -> Iterator[Problem]:
-    """A key cannot be judged over all time: a row that came before is gone."""
-    for key in source.contract.keys:
-        path: Path = (
-            "sources",
-            source.name,
-            "contract",
-            *(("key",) if key.name == "key.unique" else ("columns", key.columns[0], "unique")),
-        )
-        columns = ", ".join(key.columns)
-        hint = (
-            f"deduplicate within a horizon: `dedupe: {{key: [{columns}], within: 10 minutes}}`, or let the target merge by it"
-        )
-        yield Problem("a stream does not keep all keys that it has ever seen", path, hint, on_key=True)
-    for rule in source.contract.references:
-        if rule.dataset == source.name:
-            path = ("sources", source.name, "contract")
-            yield Problem(
-                f"a row of a stream cannot refer to others of `{source.name}`: they may come later", path, "take it out"
-            )

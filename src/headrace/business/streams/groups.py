@@ -7,6 +7,7 @@ constant whose value is `Given`.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from math import gcd
@@ -38,7 +39,7 @@ from headrace.business.processing.steps.event_windows import (
     window_start,
     with_columns,
 )
-from headrace.business.processing.steps.projection import project
+from headrace.business.processing.steps.projection import project, ref
 from headrace.business.streams.parts import Parts
 from headrace.records import record
 
@@ -96,9 +97,16 @@ class KeptGroups:
 
     # Rows that come --------------------------------------------------------------------------------------------------
 
-    def made(self, rows: Relation) -> Relation:
+    @property
+    def meaning(self) -> object:
+        """What decides whether what was kept can be gone on with: keys, windows and parts. What is made of the parts may change."""
+        window = self._span and (self._span.kind, self._span.length, self._span.every, self._span.time)
+        return self.groups.keys, window, self.parts.makes(), self.parts.whole
+
+    def taken(self, rows: Relation, side: str = "") -> Relation:  # noqa: ARG002 - there is one
         """What is kept of rows; where `LATE` is true, of those that came too late."""
-        arriving = self._placed(rows)
+        read = {*self.groups.reads, WATERMARK}
+        arriving = self._placed(project(rows, {c.name: ref(c) for c in rows.schema if c.name in read}))
         by = ((LATE, column(LATE, Boolean())), *self._times(), *self._new_keys())
         if self.parts.whole:
             return project(arriving, dict((*by, *((_row(c), column(c, arriving.schema[c].type)) for c in self._read))))
@@ -113,16 +121,14 @@ class KeptGroups:
             grouped, {name: column(name, grouped.schema[name].type) for name in grouped.schema.names if name != SESSION}
         )
 
-    def late(self, rows: Relation) -> Relation:
-        """The rows that came too late, as they were."""
-        arriving = self._placed(rows)
-        columns = {c.name: column(c.name, c.type) for c in rows.schema if c.name != WATERMARK}
-        return project(Filter(arriving.schema, arriving, column(LATE, Boolean())), columns)
+    def late(self, rows: Relation, columns: Collection[str], side: str = "") -> Relation:  # noqa: ARG002
+        """The rows that came too late, with these columns of theirs behind `LATE`."""
+        return late_of(self._placed(rows), columns)
 
     @cached_property
     def kept_schema(self) -> Schema:
         """The columns of what is kept."""
-        made = self.made(Dataset(Schema((*self.groups.rows.schema, Column(WATERMARK, WHOLE))), "rows"))
+        made = self.taken(Dataset(Schema((*self.groups.rows.schema, Column(WATERMARK, WHOLE))), "rows"))
         return Schema(tuple(c for c in made.schema if c.name != LATE))
 
     def _placed(self, rows: Relation) -> Relation:
@@ -135,10 +141,10 @@ class KeptGroups:
         if span.kind == "session":
             # A session to which an older row belonged may have been closed, whatever the row's own place in time.
             behind = test("less", add(time, lateness), watermark)
-            return with_columns(timed(keyed, span), {BEGIN: time, END: time, LATE: _surely(behind)})
+            return with_columns(timed(keyed, span), {BEGIN: time, END: time, LATE: surely(behind)})
         ends = add(window_start(time, span.every), number(span.length))
         behind = test("less_or_equal", add(ends, lateness), watermark)
-        places = {WINDOW: window_start(time, self._pane), LATE: _surely(behind)}
+        places = {WINDOW: window_start(time, self._pane), LATE: surely(behind)}
         if span.every < span.length:
             passed = subtract(watermark, number(span.length + self.groups.lateness))
             out_of = subtract(time, number(span.length))
@@ -285,7 +291,14 @@ def _as_row(e: Expr) -> Expr:
     return column(_row(e.name), e.type) if isinstance(e, ColumnRef) else e
 
 
-def _surely(condition: Expr) -> Expr:
+def late_of(placed: Relation, columns: Collection[str]) -> Relation:
+    """Of rows that know whether they are late those that are, with these columns behind `LATE`."""
+    late = Filter(placed.schema, placed, column(LATE, Boolean()))
+    return project(late, {LATE: column(LATE, Boolean()), **{c.name: ref(c) for c in placed.schema if c.name in columns}})
+
+
+def surely(condition: Expr) -> Expr:
+    """Whether it is true; not when that is unknown."""
     return Call(Boolean(), "coalesce", (condition, constant(False, Boolean())))
 
 

@@ -210,6 +210,21 @@ class DeadLetter:
     published_at: datetime | None = None
 
 
+def letter_as_messages(letter: DeadLetter) -> Messages:
+    """The one message that a dead letter was, or was part of."""
+    import pyarrow as pa
+
+    return Messages(
+        letter.partition,
+        pa.array([letter.payload], pa.binary()),
+        pa.array([letter.position], pa.string()),
+        Position(letter.position),
+        pa.array([letter.key], pa.binary()),
+        pa.array([letter.published_at], pa.timestamp("us", "UTC")),
+        pa.array([list(letter.headers.items())], pa.map_(pa.string(), pa.binary())),
+    )
+
+
 def facts(messages: Messages, fact: Fact) -> Any:
     """One fact about each message, as an array; a null where the source does not know. As text, a key that is no UTF-8 is null, too."""
     import pyarrow as pa

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from headrace.business.model.plugin import Plugin
 from headrace.business.streams.messages import Fact, Start
 from headrace.infrastructure.formats.message_formats import MessageFormatOption
+
+#: An option that is a text, or several.
+OneOrMore = Annotated[
+    tuple[str, ...],
+    BeforeValidator(lambda written: (written,) if isinstance(written, str) else written),
+    Field(min_length=1),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}),
+]
 
 
 class MessageOptions(Plugin):

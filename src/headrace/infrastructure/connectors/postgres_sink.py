@@ -7,7 +7,8 @@ when a column is added do readers wait for the commit. Other writers wait.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -17,11 +18,12 @@ from headrace.business.model.schema import Schema
 from headrace.business.model.types import DataType, Enum, Json, List, String, Struct
 from headrace.business.ports import Checkpoint, Publication, Staged
 from headrace.business.streams.state import Outlet
-from headrace.errors import RetryableError
+from headrace.errors import NonRetryableError, RetryableError, RunError
 from headrace.infrastructure.connectors import milestones
 from headrace.infrastructure.connectors.postgres_connection import ReachedPostgres
+from headrace.infrastructure.connectors.postgres_delivery import PostgresDelivery
 from headrace.infrastructure.connectors.postgres_source import PostgresSource
-from headrace.infrastructure.connectors.postgres_table import CopiedInto, InsertedInto, PostgresDatabase
+from headrace.infrastructure.connectors.postgres_table import CopiedInto, InsertedInto, PostgresDatabase, StreamedInto
 from headrace.infrastructure.connectors.server_sink import ServerSink
 from headrace.infrastructure.connectors.snapshots import copied_arrow
 from headrace.infrastructure.connectors.staged_rows import INCOMING, demand_key, incoming_rows, scalar
@@ -41,6 +43,9 @@ _SETTINGS = {
     "timezone": "UTC", "datestyle": "ISO", "standard_conforming_strings": "on", "lock_timeout": "60s",
     "transaction_isolation": "read committed",
 }  # fmt: skip
+
+#: Of rows that come while they are staged: whoever is in the way is not waited for, and nobody has to wait for a run that hangs.
+_AT_ONCE = {"lock_timeout": "1s", "idle_in_transaction_session_timeout": "60s"}
 
 
 class PostgresSink(ReachedPostgres, ServerSink):
@@ -90,7 +95,7 @@ class PostgresSink(ReachedPostgres, ServerSink):
         with incoming_rows(staged, self.key) as rows:
             milestones.reached("about to publish")
             with _faults(shown, rows, staged.schema), self._connect() as connection:
-                db = CopiedInto(connection, self.table, staged.schema, rows)
+                db = CopiedInto(connection, self.table, staged.schema, rows, staged.rows)
                 db.prepare()
                 return self._publish_on(connection, db, staged, checkpoint, shown)
 
@@ -100,6 +105,39 @@ class PostgresSink(ReachedPostgres, ServerSink):
 
         shown = self.target(project)
         return TableOutlet(self, stream, schema, shown, OpenPostgres(self.address, self.table, schema, self.key, shown))
+
+    def deliver(self, project: Path, schema: Schema, checkpoint: Checkpoint) -> PostgresDelivery | None:
+        """Only where it takes nothing from anybody: rows are added to a table that need not change, and keys are not compared."""
+        if self.mode not in ("append", "replace"):
+            return None
+        shown = self.target(project)
+        with suppress(RunError), postgres_faults(shown), ExitStack() as undone:
+            connection = undone.enter_context(self._connect())
+            connection.execute("; ".join(f"SET LOCAL {name} = '{value}'" for name, value in _AT_ONCE.items()).encode())
+            delivery = PostgresDelivery(schema, connection)
+            db = StreamedInto(connection, self.table, schema, delivery.batches(), delivery.wait_for_word)
+            db.prepare()
+            if db.in_binary():
+                undone.pop_all()
+                delivery.begin(partial(self._delivered, connection, db, delivery, checkpoint, shown))
+                return delivery
+        return None
+
+    def _delivered(
+        self,
+        connection: psycopg.Connection[tuple[Any, ...]],
+        db: StreamedInto,
+        delivery: PostgresDelivery,
+        checkpoint: Checkpoint,
+        shown: str,
+    ) -> Publication:
+        import pyarrow as pa
+
+        with postgres_faults(shown):
+            try:
+                return self._publish_on(connection, db, delivery, checkpoint, shown)
+            except pa.ArrowException as error:
+                raise NonRetryableError(f"{shown}: {error}", hint="cast the columns in a step") from error
 
     def lies_in(self, database: str) -> bool:
         with postgres_faults(self.target(Path())), self._connect() as connection:

@@ -5,7 +5,7 @@ it: by COPY from outside, or from a table of the same database. Not the modes (s
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from headrace.business.inside import StagedTable
 from headrace.business.model.schema import Schema
 from headrace.business.model.types import DataType, Enum, Null, String
 from headrace.business.ports import Checkpoint
+from headrace.infrastructure.arrow_shares import FEW, put_together
 from headrace.infrastructure.connectors import fence_table, ledger_table, table_publication
 from headrace.infrastructure.connectors.fence_table import FenceTable
 from headrace.infrastructure.connectors.history import instant
@@ -20,12 +21,14 @@ from headrace.infrastructure.connectors.ledger_table import LedgerTable
 from headrace.infrastructure.connectors.merge_sql import History, Merge
 from headrace.infrastructure.connectors.staged_rows import INCOMING
 from headrace.infrastructure.duckdb_connection import Connection
-from headrace.infrastructure.postgresql.copying import copy_rows
+from headrace.infrastructure.postgresql.binary_rows import BYTES, ROWS, written
+from headrace.infrastructure.postgresql.copying import copy_batches, copy_rows
 from headrace.infrastructure.postgresql.types import copy_cell, postgres_type, takes
 from headrace.infrastructure.sql_text import literal, quoted, quoted_list
 
 if TYPE_CHECKING:
     import psycopg
+    import pyarrow as pa
 
 
 @dataclass
@@ -127,19 +130,51 @@ class PostgresTable(PostgresDatabase, ABC):
         """Bring all staged rows into a table that has the columns of the target; how many they were."""
 
 
+#: From so many rows on it pays to load Arrow, which the binary format is written from.
+MANY_ROWS = 100_000
+
+
+class ArrivesByCopy(PostgresTable, ABC):
+    """Rows come from outside."""
+
+    def in_binary(self) -> bool:
+        """Whether they can come in the binary format, which a server takes faster: into columns of exactly their types."""
+        there = self.columns()
+        if there is None:  # and will have our own types
+            there = {c.name: postgres_type(c.type) for c in self.staged}
+        return all(c.name in there and written(there[c.name], c.type) for c in self.staged)
+
+
 @dataclass
-class CopiedInto(PostgresTable):
-    """Rows come by COPY from a connection of DuckDB that knows them as `INCOMING`."""
+class CopiedInto(ArrivesByCopy):
+    """Rows come from a connection of DuckDB that knows them as `INCOMING`, and how many they are."""
 
     incoming: Connection
+    count: int
 
     def _fill(self, table: str) -> int:
-        cells = ", ".join(map(copy_cell, self.staged))
-        self.incoming.execute(
-            "SET threads = 1"
-        )  # prints faster than a server reads; more would only take the processor from it
+        # One thread reads faster than a server takes rows in; more would only take the processor from it.
+        self.incoming.execute("SET threads = 1")
         with self.connection.cursor() as cursor:
+            if self.count >= MANY_ROWS and self.in_binary():
+                _, batches = self.incoming.arrow_batches(f"SELECT * FROM {INCOMING}", FEW)
+                return copy_batches(put_together(batches, ROWS, BYTES), self.staged, cursor, table)
+            cells = ", ".join(map(copy_cell, self.staged))
             return copy_rows(self.incoming, f"SELECT {cells} FROM {INCOMING}", self.staged.names, cursor, table)
+
+
+@dataclass
+class StreamedInto(ArrivesByCopy):
+    """Rows come while they are being staged. They may count when there is word that they were published."""
+
+    batches: Iterable[pa.RecordBatch]
+    wait_for_word: Callable[[], None]
+
+    def _fill(self, table: str) -> int:
+        with self.connection.cursor() as cursor:
+            arrived = copy_batches(self.batches, self.staged, cursor, table)
+        self.wait_for_word()
+        return arrived
 
 
 @dataclass

@@ -8,12 +8,11 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
-from headrace.business.inside import StagedTable
-from headrace.business.ports import Checkpoint, Fence, Publication, Staged
+from headrace.business.ports import Checkpoint, Fence, Publication
 from headrace.infrastructure.connectors import fences, milestones, table_publication
 from headrace.infrastructure.connectors.ledger import checkpoints
 from headrace.infrastructure.connectors.publishing import TableOptions
-from headrace.infrastructure.connectors.table_publication import PublishedTable, TableDatabase
+from headrace.infrastructure.connectors.table_publication import PublishedTable, Result, TableDatabase
 
 
 class Connection(Protocol):
@@ -56,7 +55,7 @@ class ServerSink(TableOptions):
             self._commit(connection)
 
     def _publish_on(
-        self, connection: Connection, db: TableDatabase, staged: Staged | StagedTable, checkpoint: Checkpoint, shown: str
+        self, connection: Connection, db: TableDatabase, staged: Result, checkpoint: Checkpoint, shown: str
     ) -> Publication:
         done = table_publication.publish(db, self, staged, checkpoint, shown)
         self._commit(connection)

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from headrace.business.inside import StagedTable
 from headrace.business.model.schema import Schema
 from headrace.business.model.types import DataType
-from headrace.business.ports import Checkpoint, Publication, Staged
+from headrace.business.ports import Checkpoint, Publication
 from headrace.errors import NonRetryableError, StagingLost
 from headrace.infrastructure.connectors import milestones
 from headrace.infrastructure.connectors.evolution import added_columns
@@ -28,6 +28,18 @@ from headrace.infrastructure.sql_text import quoted, quoted_list
 
 #: The longest name that every database takes, in bytes.
 LONGEST_NAME = 63
+
+
+class Result(Protocol):
+    """The rows that are to come into a table."""
+
+    @property
+    def schema(self) -> Schema: ...
+
+    @property
+    def rows(self) -> int:
+        """How many they are; asked when they have arrived."""
+        ...
 
 
 class PublishedTable(Statements, Protocol):
@@ -81,9 +93,7 @@ class TableDatabase(PublishedTable, Protocol):
     def create_index(self, name: str, columns: Iterable[str]) -> None: ...
 
 
-def publish(
-    db: TableDatabase, options: TableOptions, staged: Staged | StagedTable, checkpoint: Checkpoint, target: str
-) -> Publication:
+def publish(db: TableDatabase, options: TableOptions, staged: Result, checkpoint: Checkpoint, target: str) -> Publication:
     """Bring the rows into the table. The caller opens the transaction and commits it, with nobody else publishing meanwhile."""
     admit(db.fences, checkpoint.pipeline, checkpoint.fence, target)
     there = db.columns()
@@ -130,9 +140,7 @@ def _index(db: TableDatabase, options: TableOptions, indexes: Iterable[Sequence[
         db.create_index(index_name(options.table, columns), columns)
 
 
-def _bring_in(
-    db: TableDatabase, options: TableOptions, staged: Staged | StagedTable, checkpoint: Checkpoint, target: str
-) -> Publication:
+def _bring_in(db: TableDatabase, options: TableOptions, staged: Result, checkpoint: Checkpoint, target: str) -> Publication:
     if options.mode in ("append", "replace"):
         deleted = db.run(f"DELETE FROM {db.table}") if options.mode == "replace" else 0
         return Publication(target, inserted=_complete(db.load(), staged), deleted=deleted)
@@ -167,7 +175,7 @@ def _versions(db: TableDatabase, history: History, rows: int, target: str, *, cl
     return Publication(target, inserted, updated, closed, rows - inserted - updated)
 
 
-def _complete(loaded: int, staged: Staged | StagedTable) -> int:
+def _complete(loaded: int, staged: Result) -> int:
     if loaded != staged.rows:
         if isinstance(staged, StagedTable):
             hint = "run the pipeline again: the server was restarted, or somebody changed the table"

@@ -71,13 +71,19 @@ class Grammar:
 
     def fields(self, buffer: bytes, at: int) -> tuple[list[bytes], int] | None:
         """The fields at `at` without their quotes, and where the next record starts; None when there is no whole record."""
-        found, position = [], at
+        found = self.cells(buffer, at)
+        return found and ([cell or b"" for cell in found[0]], found[1])
+
+    def cells(self, buffer: bytes, at: int) -> tuple[list[bytes | None], int] | None:
+        """As `fields`, with None for a field in which there is nothing, not even quotes."""
+        found: list[bytes | None] = []
+        position = at
         while True:
             end = self._field_end(buffer, position)
             separator = self._separator.match(buffer, end)
             if separator is None:
                 return None
-            found.append(self.unquoted(buffer[position:end]))
+            found.append(self.unquoted(buffer[position:end]) if end > position else None)
             position = separator.end()
             if separator[1] is not None:
                 return found, position

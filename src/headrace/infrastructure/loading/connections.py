@@ -12,6 +12,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
+from pydantic import BeforeValidator
+from pydantic.fields import FieldInfo
+
 from headrace.business.connections import Connection, Profile
 from headrace.business.model.plugin import Plugin
 from headrace.business.model.references import plain
@@ -19,6 +22,7 @@ from headrace.business.model.schema import did_you_mean
 from headrace.errors import DefinitionError, HeadraceError, Problem
 from headrace.errors import Path as Place
 from headrace.infrastructure.catalog import Catalog
+from headrace.infrastructure.formats.message_formats import format_class, message_format, named_with_options
 from headrace.infrastructure.loading.options import Options
 from headrace.infrastructure.loading.substitution import Substitution
 from headrace.profiles import NAME, WrittenProfile
@@ -113,10 +117,15 @@ def connections_of(folder: Path, catalog: Catalog) -> Connections:
 
 def with_connections(cls: type[Plugin], written: Any, path: Place, problems: list[Problem], *, connections: Connections) -> Any:
     """The options of a plugin with profiles in the place of their names. What cannot be found goes to the problems, and is left out."""
-    options = _named_by(cls)
-    if not options or not isinstance(written := cls.written(written), Mapping):
+    options, formats = _named_by(cls), _formats_of(cls)
+    if not (options or formats) or not isinstance(written := cls.written(written), Mapping):
         return written
     changed = dict(written)
+    for option in formats:
+        if (named := named_with_options(written.get(option))) is not None:
+            kind, inner = named
+            given = with_connections(format_class(kind), inner, (*path, option, kind), problems, connections=connections)
+            changed[option] = {kind: given}
     for option in options:
         name = written.get(option)
         if not isinstance(name, str):
@@ -133,6 +142,15 @@ def with_connections(cls: type[Plugin], written: Any, path: Place, problems: lis
 def _named_by(cls: type[Plugin]) -> list[str]:
     """The options of a plugin that take the name of a connection."""
     return [field.alias or name for name, field in cls.model_fields.items() if _takes_profile(field.annotation)]
+
+
+def _formats_of(cls: type[Plugin]) -> list[str]:
+    """The options of a plugin that are a format of messages, which may name a connection itself."""
+    return [field.alias or name for name, field in cls.model_fields.items() if message_format in _validators(field)]
+
+
+def _validators(field: FieldInfo) -> list[Any]:
+    return [part.func for part in field.metadata if isinstance(part, BeforeValidator)]
 
 
 def _takes_profile(annotation: Any) -> bool:

@@ -47,6 +47,7 @@ STEPS: Mapping[str, tuple[Step, ...]] = {
     "sql: distinct json values": ({"sql": "select distinct j from t"},),
     "sql: union, intersect, except": ({"sql": "(select s from t union select s from u) except (select n from u intersect select s from t)"},),
     "sql: subqueries": ({"sql": "select k, (select max(n) from u where u.k = t.k) as n from t where exists (select 1 from u) or s in (select s from u)"},),
+    "sql: a column of a query two further out": ({"sql": "select k from t where exists (select 1 from u where u.k = t.k and exists (select 1 from u as v where v.s = t.s))"},),
     "sql: windows, qualify": ({"sql": "select s, rank() over (partition by s order by k) as r from t qualify r = 1"},),
     "sql: with, values": ({"sql": "with w as (select * from (values (1, 'a'), (2, null)) as v(n, w)) select * from w cross join (select count(*) as c from t)"},),
 }  # fmt: skip

@@ -1,20 +1,25 @@
-"""Feeds COPY: DuckDB prints CSV into a pipe while psycopg sends what came out of it, so that both work at once. Not a file."""
+"""Feeds COPY: with CSV that DuckDB prints into a pipe while psycopg sends what came out of it, so that both work at once; or with
+Arrow rows in COPY's binary format. Not from a file.
+"""
 
 from __future__ import annotations
 
 import os
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from headrace.business.model.schema import Schema
+from headrace.infrastructure.postgresql.binary_rows import HEADER, TRAILER, binary_rows
 from headrace.infrastructure.sql_text import literal, quoted_list
 
 if TYPE_CHECKING:
     import duckdb
     import psycopg
+    import pyarrow as pa
 
     from headrace.infrastructure.duckdb_connection import Connection
 
@@ -47,6 +52,18 @@ def copy_rows(
     with _printed(con, query, options, folder) as pipe, cursor.copy(statement) as copy:
         while block := pipe.read(BLOCK):
             copy.write(block)
+    return cursor.rowcount
+
+
+def copy_batches(batches: Iterable[pa.RecordBatch], schema: Schema, cursor: psycopg.Cursor[Any], table: str) -> int:
+    """Copy Arrow rows, whose columns are those of the schema, into columns of the same types. Returns how many arrived."""
+    statement = f"COPY {table} ({quoted_list(schema.names)}) FROM STDIN (FORMAT binary)".encode()
+    with cursor.copy(statement) as copy:
+        copy.write(HEADER)
+        for batch in batches:
+            for rows in binary_rows(batch, schema):
+                copy.write(rows)
+        copy.write(TRAILER)
     return cursor.rowcount
 
 

@@ -43,7 +43,11 @@ _REFUSALS: tuple[tuple[str, str, bool], ...] = (
         False,
     ),
     (r"invalid DB index|DB index is out of range", "see how many databases the server has; the first is 0", False),
-    (r"timed out|Timeout|unreachable|No route", "see that host and port are right, and no firewall is between", True),
+    (
+        r"timed out|Timeout|unreachable|No route",
+        "see that host and port are right, that the port speaks TLS if TLS is asked for, and that no firewall is between",
+        True,
+    ),
 )
 
 

@@ -35,6 +35,8 @@ from headrace.infrastructure.engines.spark.types import spark_type
 
 _EXACT = Context(prec=60)
 
+#: For a JVM that lives for a minute: no collector beside the work, and no second compiler.
+SHORT_LIVED = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 #: One for a whole process of tests: the JVM takes ten seconds.
 LOCAL = SparkSettings(
     "local[2]",
@@ -42,6 +44,7 @@ LOCAL = SparkSettings(
         "spark.sql.shuffle.partitions": "1",
         "spark.sql.adaptive.enabled": "false",
         "spark.driver.memory": "1500m",
+        "spark.driver.extraJavaOptions": SHORT_LIVED,
         "spark.sql.codegen.wholeStage": "false",
         "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     },

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from tests.conformance.engines.adapters import shown
+from tests.conformance.engines.adapters import DuckDB, shown
 from tests.conformance.engines.spark.adapter import Spark, plain, readable
 from tests.conformance.engines.tables import Tables
 
+from headrace.business.model.types import String
 from headrace.business.processing.relation import Relation
 
 
-def fill(spark: Spark, tables: Tables) -> dict[str, str]:
+def fill(spark: Spark, tables: Tables, prefix: str) -> dict[str, str]:
+    """Views under names that begin with `prefix`, since all tests share a session; what stands after FROM for each table."""
     for name, (schema, rows) in tables.items():
-        spark.table(name, schema, rows)
-    return {name: spark.identifier(name) for name in tables}
+        spark.table(f"{prefix}_{name}", schema, rows)
+    return {name: spark.identifier(f"{prefix}_{name}") for name in tables}
 
 
 def result(spark: Spark, made: Sequence[tuple[str, Relation]], tables: Mapping[str, str], digits: int) -> list[tuple[str, ...]]:
@@ -30,3 +32,19 @@ def result(spark: Spark, made: Sequence[tuple[str, Relation]], tables: Mapping[s
         )
         for row in found
     ]
+
+
+def together(engine: Spark | DuckDB, relations: Sequence[Relation], tables: Mapping[str, str]) -> list[list[tuple[str, ...]]]:
+    """The sorted rows of each relation, all in one statement. The values are texts, so a column is better no float."""
+    text = engine.type_name(String())
+    asked = []
+    for i, relation in enumerate(relations):
+        cells = ", ".join(f"CAST({engine.identifier(c.name)} AS {text})" for c in relation.schema)
+        listed = f"array({cells})" if isinstance(engine, Spark) else f"[{cells}]"
+        asked.append(
+            f"SELECT {i} AS q, {listed} AS cells FROM (\n{engine.statement([('q', relation)], 'q', tables)}\n) AS asked"
+        )
+    found: list[list[tuple[str, ...]]] = [[] for _ in relations]
+    for place, cells in engine.fetch("\nUNION ALL ".join(asked)):
+        found[place].append(tuple(map(str, cells)))
+    return [sorted(rows) for rows in found]

@@ -62,13 +62,13 @@ def test_rules_judge_alike(spark: Spark, duckdb: DuckDB, rows: list[Row]) -> Non
 
 def test_checks_measure_alike(spark: Spark, duckdb: DuckDB) -> None:
     of_duckdb.fill(duckdb, {"measured": (MEASURED, ROWS)})
-    fill(spark, {"measured": (MEASURED, ROWS)})
+    measured = fill(spark, {"measured": (MEASURED, ROWS)}, "rules")["measured"]
     measures = [(check, e) for check, _ in CASES for e in check.measures(MEASURED).values() if not spark.problems(e)]
     assert len(measures) > len(CASES)
     (meant,) = duckdb.fetch(
         f"SELECT {', '.join(duckdb_readable(duckdb.expression(e), e.type, duckdb) for _, e in measures)} FROM measured"
     )
-    (found,) = spark.fetch(f"SELECT {', '.join(readable(spark.expression(e), e.type) for _, e in measures)} FROM measured")
+    (found,) = spark.fetch(f"SELECT {', '.join(readable(spark.expression(e), e.type) for _, e in measures)} FROM {measured}")
     for (check, e), one, two in zip(measures, meant, found, strict=True):
         shown_two = plain(two, e.type)
         if e.type == Float(64):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal as Exact
 from itertools import cycle, islice
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 from tests.conformance.engines import tables as of_duckdb
-from tests.conformance.engines.adapters import DuckDB, shown
+from tests.conformance.engines.adapters import DuckDB, duckdb_engine, shown
 from tests.conformance.engines.adapters import readable as duckdb_readable
 from tests.conformance.engines.spark.adapter import Spark, plain, readable
 from tests.conformance.engines.spark.tables import fill, result
@@ -38,43 +39,54 @@ OTHERS = [
 ]
 
 
+Filled = tuple[DuckDB, dict[str, str]]
+
+
 @pytest.fixture(scope="module")
-def filled(spark: Spark, duckdb: DuckDB) -> dict[str, str]:
-    of_duckdb.fill(duckdb, tables(GIVEN, OTHERS))
-    return fill(spark, tables(GIVEN, OTHERS))
+def filled(spark: Spark) -> Iterator[Filled]:
+    with duckdb_engine() as duckdb:
+        of_duckdb.fill(duckdb, tables(GIVEN, OTHERS))
+        yield duckdb, fill(spark, tables(GIVEN, OTHERS), "steps")
+
+
+@pytest.fixture(scope="module")
+def features(spark: Spark) -> Iterator[Filled]:
+    with duckdb_engine() as duckdb:
+        of_duckdb.fill(duckdb, ROWS)
+        yield duckdb, fill(spark, ROWS, "features")
 
 
 @pytest.mark.parametrize("written", [*BAGS, *ORDERED], ids=json.dumps)
-def test_the_same_rows(spark: Spark, duckdb: DuckDB, filled: dict[str, str], written: Any) -> None:
+def test_the_same_rows(spark: Spark, filled: Filled, written: Any) -> None:
+    duckdb, views = filled
     made = of_duckdb.steps(written, tables(GIVEN, OTHERS))
     refused = [why for _, relation in made for why in spark.relation_problems(relation)]
     if refused:
         assert all("JSON" in why or "list" in why for why in refused), refused
         return
-    meant = of_duckdb.result(duckdb, made, {name: duckdb.identifier(name) for name in filled}, digits=12)
-    found = result(spark, made, filled, digits=12)
+    meant = of_duckdb.result(duckdb, made, {name: duckdb.identifier(name) for name in views}, digits=12)
+    found = result(spark, made, views, digits=12)
     assert (sorted(found), sorted(meant))[0] == sorted(meant) if written in BAGS else found == meant
 
 
-@pytest.fixture(scope="module")
-def features(spark: Spark, duckdb: DuckDB) -> dict[str, str]:
-    of_duckdb.fill(duckdb, ROWS)
-    return fill(spark, ROWS)
-
-
 @pytest.mark.parametrize("name", [name for name in STEPS if not answers_of_steps(STEPS[name])["spark"]])
-def test_steps_that_the_page_says_yes_to(spark: Spark, duckdb: DuckDB, features: dict[str, str], name: str) -> None:
+def test_steps_that_the_page_says_yes_to(spark: Spark, features: Filled, name: str) -> None:
+    duckdb, views = features
     made = relations(STEPS[name])
     meant = of_duckdb.result(duckdb, made, {table: duckdb.identifier(table) for table in ROWS}, digits=12)
-    found = result(spark, made, features, digits=12)
+    found = result(spark, made, views, digits=12)
     assert found == meant if name.startswith("sort") else sorted(found) == sorted(meant)
 
 
 @pytest.mark.parametrize("name", [name for name in EXPRESSIONS if not answers_of(EXPRESSIONS[name])["spark"]])
-def test_expressions_that_the_page_says_yes_to(spark: Spark, duckdb: DuckDB, features: dict[str, str], name: str) -> None:
+def test_expressions_that_the_page_says_yes_to(spark: Spark, features: Filled, name: str) -> None:
+    duckdb, views = features
     expression = parsed(EXPRESSIONS[name])
     sql = duckdb_readable(duckdb.expression(expression), expression.type, duckdb)
     meant = [shown(value, expression.type) for (value,) in duckdb.fetch(f"SELECT {sql} FROM t")]
     of_spark = readable(spark.expression(expression), expression.type)
-    found = [shown(plain(value, expression.type), expression.type) for (value,) in spark.fetch(f"SELECT {of_spark} FROM t")]
+    found = [
+        shown(plain(value, expression.type), expression.type)
+        for (value,) in spark.fetch(f"SELECT {of_spark} FROM {views['t']}")
+    ]
     assert sorted(found) == sorted(meant)

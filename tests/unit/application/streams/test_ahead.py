@@ -104,3 +104,21 @@ def test_one_that_does_not_pass_is_raised_too():
     with pytest.raises(NonRetryableError, match="no such topic"):
         ahead.take(5)
     ahead.close()
+
+
+def test_what_could_not_be_read_for_now_is_read_again():
+    class Away(Reader):
+        times = 2
+
+        def read(self, messages):
+            if self.times:
+                self.times -= 1
+                raise RetryableError("the registry is away")
+            return super().read(messages)
+
+    ahead = Ahead(Feed([1, 2], [3]), Away(), 10, 0.0)
+    for _ in range(2):
+        with pytest.raises(RetryableError):
+            taken(ahead)
+    assert taken(ahead) == [1, 2, 3]
+    ahead.close()

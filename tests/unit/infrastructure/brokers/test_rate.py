@@ -17,7 +17,7 @@ from tests.unit.infrastructure.brokers.json_stand_in import JsonStandIn
 from headrace.business.ports import Position
 from headrace.business.streams.messages import MessageSource, Sharing
 from headrace.errors import NonRetryableError
-from headrace.infrastructure.brokers.rate_source import RateSource
+from headrace.infrastructure.brokers.rate.source import RateSource
 
 ALONE = Sharing("test")
 HERE = Path()

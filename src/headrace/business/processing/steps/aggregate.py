@@ -14,8 +14,9 @@ from headrace.business.model.plugin import Plugin
 from headrace.business.model.schema import Schema, did_you_mean
 from headrace.business.model.types import Date, Timestamp
 from headrace.business.model.windows import Emit, EventWindow
+from headrace.business.processing.event_time import event_time
 from headrace.business.processing.expressions.ir import Aggregate, ColumnRef, Expr
-from headrace.business.processing.relation import Dataset, GroupBy, Relation, columns_of
+from headrace.business.processing.relation import GroupBy, Relation, columns_of
 from headrace.business.processing.stateful import Groups, Span, Stateful
 from headrace.business.processing.steps.event_windows import CLOSED, in_batch, microseconds, windowed_schema
 from headrace.business.processing.steps.findings import Findings
@@ -96,7 +97,7 @@ class AggregateStep(Plugin):
         window = self.window
         if window is None:
             return None
-        name = window.on or (below.time if isinstance(below, Dataset) else None)
+        name = window.on or event_time(below)
         if name is None:
             findings.add(
                 "say which column has the time", "window", hint="for example `on: at`, or give the source a `watermark`"

@@ -12,7 +12,7 @@ from headrace.business.processing.expressions.build import any_of, column, const
 from headrace.business.processing.expressions.ir import Aggregate, Call, Case, Expr, Frame, SortKey, Window
 from headrace.business.processing.relation import Filter, GroupBy, Join, Project, Relation, Values, columns_of
 from headrace.business.processing.stateful import Groups, Span
-from headrace.business.processing.steps.projection import as_they_are, project
+from headrace.business.processing.steps.projection import as_they_are, project, ref
 
 #: What the column is called that says whether the window of a row is closed, where rows are given out before it is.
 CLOSED = "window_closed"
@@ -30,7 +30,8 @@ Named = tuple[tuple[str, Expr], ...]
 
 def in_batch(groups: Groups, span: Span, of: Schema) -> Relation:
     """The rows of all windows, with the columns of `of`."""
-    return (_sessions if span.kind == "session" else _windows)(groups, span, timed(groups.rows, span), of)
+    read = project(groups.rows, {c.name: ref(c) for c in groups.rows.schema if c.name in groups.reads})
+    return (_sessions if span.kind == "session" else _windows)(groups, span, timed(read, span), of)
 
 
 def timed(rows: Relation, span: Span) -> Relation:

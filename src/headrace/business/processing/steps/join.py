@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -11,10 +12,14 @@ from pydantic import Field
 from headrace.business.model.plugin import Plugin
 from headrace.business.model.references import Sql
 from headrace.business.model.schema import Column, Schema
-from headrace.business.processing.expressions.build import column
+from headrace.business.model.stream import Some
+from headrace.business.processing.event_time import event_time
+from headrace.business.processing.expressions.build import all_of, column, test
 from headrace.business.processing.expressions.coercion import coerce, common_type
 from headrace.business.processing.expressions.ir import Call, Expr
-from headrace.business.processing.relation import Join, Relation
+from headrace.business.processing.relation import Dataset, Join, Relation
+from headrace.business.processing.stateful import Pairs, Stateful
+from headrace.business.processing.steps.event_windows import WHOLE, microseconds, number, subtract
 from headrace.business.processing.steps.findings import Findings
 from headrace.business.processing.steps.options import Name
 from headrace.business.processing.steps.partners import Match, match_columns, nullable, partners
@@ -33,7 +38,12 @@ class JoinStep(Plugin):
     - join: {with: airlines, on: [carrier], how: left, expect: one}
     - join: {with: airports, on: {origin: faa}, prefix: origin_}
     - join: {with: fares, on: distance between least_distance and greatest_distance}
+    - join: {with: payments, on: {id: order_id}, within: 10 minutes, how: left}
     ```
+
+    With `within`, partners are no further apart in time than that, by the times of the watermarks of the two sources. So two streams can
+    be joined: each row is kept until the watermark says that no partner can come any more. A row that is older than the watermark of
+    its partition comes too late for it, and is counted as late.
     """
 
     kind: ClassVar[str] = "join"
@@ -45,6 +55,7 @@ class JoinStep(Plugin):
     )
     prefix: str = Field("", description="Put before those of their names that we have too")
     suffix: str = Field("", description="Put behind those of their names that we have too")
+    within: Some | None = Field(None, description="How far apart in time partners may be at the most")
     expect: Literal["any", "one"] = Field("any", description="With `one`, the run fails if a row would get several partners")
 
     def apply(self, inputs: Mapping[str, Relation]) -> Relation:
@@ -54,16 +65,49 @@ class JoinStep(Plugin):
             raise findings.error()
         self._check_options(findings)
         findings.settle()
+        joined = self.side_by_side(left, right, findings)
+        if self.within is None:
+            return joined
+        return self._within(joined, left, right, findings)
+
+    def side_by_side(self, left: Relation, right: Relation, findings: Findings) -> Relation:
         on = (self.on,) if isinstance(self.on, str) and self._is_column(self.on, left, right) else self.on
         if isinstance(on, str):
             return self._on_condition(on, left, right, findings)
         return self._on_columns(match_columns(on or (), left.schema, right.schema, self.with_, findings), left, right, findings)
+
+    def _within(self, joined: Relation, left: Relation, right: Relation, findings: Findings) -> Relation:
+        """The join as a stream computes it, of pairs and of rows that stay alone."""
+        times = event_time(left), event_time(right)
+        if not isinstance(left, Dataset) or not isinstance(right, Dataset) or times[0] is None or times[1] is None:
+            return joined
+        found, alone = (self.model_copy(update={"how": how}).side_by_side(left, right, findings) for how in ("inner", "anti"))
+        within = (self.within or timedelta()) // timedelta(microseconds=1)
+        kept_alone = alone if self.how == "left" else None
+        return Stateful(joined.schema, joined, Pairs(left, right, times[0], times[1], within, found, kept_alone, joined))
+
+    def _near(self, left: Relation, right: Relation, findings: Findings) -> Expr | None:
+        """The condition that two rows are near enough in time."""
+        if self.within is None:
+            return None
+        ours, theirs = event_time(left), event_time(right)
+        for name, time in (("this dataset", ours), (f"`{self.with_}`", theirs)):
+            if time is None:
+                hint = "give the source a `watermark`, and pass its column on as it is"
+                findings.add(f"nothing says when the rows of {name} happened", "within", hint=hint)
+        findings.settle()
+        apart = subtract(microseconds(ref(left.schema[ours or ""])), microseconds(ref(right.schema[theirs or ""])))
+        return test("less_or_equal", Call(WHOLE, "abs", (apart,)), number(self.within // timedelta(microseconds=1)))
 
     def _check_options(self, findings: Findings) -> None:
         if self.how == "cross" and self.on is not None:
             findings.add("a cross join pairs every row with every row", "on", hint="leave out `on`, or say another `how`")
         if self.how != "cross" and not self.on:
             findings.add("say which rows belong together", hint="for example `on: [carrier]` or `on: {origin: faa}`")
+        if self.within is not None and self.how not in ("inner", "left"):
+            findings.add(f"`within` is for inner and left joins, not for {self.how}", "within")
+        if self.within is not None and self.expect == "one":
+            findings.add("what is near in time may be several", "expect", hint="leave `expect` out")
         if self.expect == "one" and self.how not in ("inner", "left"):
             findings.add(f"`expect: one` is for inner and left joins, not for {self.how}", "expect")
 
@@ -76,8 +120,10 @@ class JoinStep(Plugin):
         partial = self.how in ("semi", "anti")
         taken = {} if partial else self._taken(left.schema, [c for c in right.schema if c.name not in matched], findings)
         findings.settle()
-        side, condition = partners(right, matches, taken)
-        joined = self._joined(left, side, condition)
+        side, condition = partners(right, matches, {**taken, **self._hidden_time(right, taken, matches)})
+        near = self._near(left, side, findings)
+        both = [part for part in (condition, near) if part is not None]
+        joined = self._joined(left, side, all_of(*both) if both else None)
         if partial:
             return joined
         keys = {m.left.name: self._key(m, side.schema) for m in matches}
@@ -95,7 +141,16 @@ class JoinStep(Plugin):
         findings.settle()
         unchanged = all(name == c.name for name, c in taken.items())
         side = right if unchanged else project(right, {name: ref(c) for name, c in taken.items()})
-        return self._joined(left, side, condition)
+        near = self._near(left, side, findings)
+        both_true = [part for part in (condition, near) if part is not None]
+        return self._joined(left, side, all_of(*both_true) if both_true else None)
+
+    def _hidden_time(self, right: Relation, taken: Mapping[str, Column], matches: list[Match]) -> Mapping[str, Column]:
+        """The time of the other dataset, for a join that compares it and does not give it out."""
+        time = event_time(right)
+        if self.within is None or time is None or any(c.name == time for c in (*taken.values(), *(m.right for m in matches))):
+            return {}
+        return {"#:their time": right.schema[time]}
 
     def _joined(self, left: Relation, right: Relation, condition: Expr | None) -> Join:
         ours = nullable(left.schema) if self.how in ("right", "full") else left.schema

@@ -13,9 +13,6 @@ from headrace.infrastructure.brokers.nats.jetstream import JetStream
 from headrace.infrastructure.brokers.nats.lanes import Lane
 from headrace.infrastructure.brokers.wire import wire_faults
 
-#: How long it is quiet until what the server hands out again is taken to be all there, so that it can be put in order.
-_SETTLE_SECONDS = 0.02
-
 
 class NatsFeed:
     """Some partitions of one stream."""
@@ -72,11 +69,10 @@ class NatsFeed:
             lane.ask_for_more(stream)
         while True:
             there = sum(len(lane.arrived) for lane in self._lanes)
-            settled = not any(lane.disordered for lane in self._lanes)
-            if there >= most and settled:
+            if there >= most:
                 return
             left = max(0.0, deadline - time.monotonic())
-            came = stream.protocol.receive((0.0 if settled else _SETTLE_SECONDS) if there else left)
+            came = stream.protocol.receive(0.0 if there else left)
             if not came and (there or left == 0.0):
                 return
             for sid, deliveries in came.items():

@@ -6,11 +6,12 @@ as text is kept only for rows that broke something. A mask has a bit for each ru
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from headrace.business.model.contract import OnViolation
 from headrace.business.model.types import String
 from headrace.business.processing.plan import PlannedSource
+from headrace.business.processing.relation import Relation
 from headrace.business.validation.compiled import Rule, raw, tidy
 from headrace.infrastructure.engines.duckdb.expressions import ExpressionPrinter
 from headrace.infrastructure.engines.duckdb.literals import identifier, literal
@@ -22,8 +23,10 @@ _WIDTHS = ((8, "UTINYINT"), (16, "USMALLINT"), (32, "UINTEGER"), (BITS, "UBIGINT
 class Checked:
     """The names and the SQL around the checked table of one source."""
 
-    def __init__(self, source: PlannedSource) -> None:
-        self.source = source
+    row = "rowid"
+
+    def __init__(self, source: PlannedSource, print_relation: Callable[[Relation], str] | None = None) -> None:
+        self.source, self._print_relation = source, print_relation
         self.rules = source.contract.rules
         self.table = identifier(f"checked {source.name}")
         self.kept = [cell.column.name for cell in source.contract.cells if cell.column.name in source.needed]
@@ -37,7 +40,7 @@ class Checked:
     def judged(self, relation: str, columns: Sequence[str], beside: Sequence[str] = ()) -> str:
         """The query of these columns of the rows of `relation`, with masks, and the text of those that broke something. What is to be
         passed on from there is named `beside` the columns of the data."""
-        printer = ExpressionPrinter()
+        printer = ExpressionPrinter(self._print_relation)
         cells = self.source.contract.cells
         arriving = [f"{identifier(name)} AS {identifier(raw(name))}" for name in self.source.contract.raw_columns]
         tidied = [f"{printer.sql(c.tidied)} AS {identifier(tidy(c.column.name))}" for c in cells if c.tidied is not None]
@@ -70,6 +73,14 @@ class Checked:
 
     def any_bit(self) -> str:
         return " OR ".join(f"{mask} <> 0" for mask in self.masks) if self.masks else "false"
+
+    def stored(self, name: str) -> str:
+        return stored(name)
+
+    def acquit(self, rows: str) -> str:
+        """The statement after which these rows have broken nothing: an earlier run has judged them."""
+        zero = ", ".join(f"{mask} = 0" for mask in self.masks)
+        return f"UPDATE {self.table} SET {zero} WHERE ({self.any_bit()}) AND {rows}"
 
     def breaks(self, actions: Collection[OnViolation]) -> str:
         """A condition: the row broke a rule with one of these consequences."""

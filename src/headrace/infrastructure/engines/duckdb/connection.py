@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -71,21 +72,42 @@ def _lock(con: Connection) -> None:
 
 def watched(con: Connection, statement: str, progress: Progress) -> int:
     """Run a long statement and tell now and then how far it is; the number of rows it wrote."""
-    try:
+    with statement_faults():
         row = con.execute(statement, progress=lambda percent: progress(percent / 100 if percent > 0 else None)).fetchone()
-    except duckdb.OutOfMemoryException as error:
+    return int(row[0]) if row else 0
+
+
+@contextmanager
+def statement_faults() -> Iterator[None]:
+    """Turn what stops a long statement into our errors. What the rows themselves are wrong about stays DuckDB's own."""
+    try:
+        yield
+    except duckdb.Error as error:
+        _raise_known(type(error), error)
+        raise
+    except OSError as error:  # by which Arrow passes on what DuckDB says in words
+        _raise_known(next((kind for words, kind in _IN_WORDS.items() if str(error).startswith(words)), None), error)
+        raise
+
+
+_IN_WORDS: dict[str, type[duckdb.Error]] = {
+    "Out of Memory": duckdb.OutOfMemoryException, "IO Error": duckdb.IOException, "INTERRUPT": duckdb.InterruptException,
+}  # fmt: skip
+
+
+def _raise_known(kind: type[duckdb.Error] | None, error: Exception) -> None:
+    if kind is duckdb.OutOfMemoryException:
         raise NonRetryableError(
             f"the run needs more memory than it may use: {first_line(error)}",
             hint="raise `memory_limit` or `temp_limit` in headrace.toml, or give it a `temp_directory` with more room",
         ) from error
-    except duckdb.IOException as error:
+    if kind is duckdb.IOException:
         raise RetryableError(
             f"reading or writing failed: {first_line(error)}",
             hint="see that the disk is not full and the files stay where they are",
         ) from error
-    except duckdb.InterruptException as error:
+    if kind is duckdb.InterruptException:
         raise KeyboardInterrupt from error
-    return int(row[0]) if row else 0
 
 
 def fetch_rows(con: Connection, query: str, limit: int) -> list[dict[str, Any]]:

@@ -1,12 +1,14 @@
 """Of a source that is read by cursor, tells the rows that no earlier run has read from the others, and how far it is read now.
 
-It looks at the checked table before anything is held back, so that the rows of earlier runs are not held back again. They stay in
-the table, because deleting could move the numbers of the others.
+It looks at the judged rows before anything is held back, so that the rows of earlier runs are not held back again. They stay where
+they are, because deleting could move the numbers of the others.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import Protocol
 
 from headrace.business.model.types import Date, Float, String, Timestamp
 from headrace.business.ports import Scan
@@ -15,30 +17,48 @@ from headrace.business.processing.increments import ReadUpTo, demand_few
 from headrace.business.processing.plan import PlannedSource
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.duckdb_connection import Connection
-from headrace.infrastructure.engines.duckdb.checked import Checked, stored
 from headrace.infrastructure.engines.duckdb.literals import identifier, literal
 from headrace.infrastructure.engines.duckdb.types import duckdb_type
 
 
-class Increment:
-    """One reading of one source. `left` is a condition on the checked table: the row is none of this run's. `position` is how far the
-    source is read when the others are published."""
+class Judged(Protocol):
+    """The judged rows of a source, as DuckDB sees them."""
 
-    def __init__(self, con: Connection, source: PlannedSource, cursor: str, checked: Checked, before: ReadUpTo) -> None:
-        self.con, self.source, self.cursor, self.checked, self.before = con, source, cursor, checked, before
-        self.column, self.kind = stored(cursor), source.schema[cursor].type
+    @property
+    def table(self) -> str: ...
+    @property
+    def row(self) -> str:
+        """What the number of a row is called there."""
+        ...
+
+    @property
+    def kept(self) -> Sequence[str]: ...
+
+    def stored(self, name: str) -> str:
+        """A column of the source, as it is called there."""
+        ...
+
+
+class Increment:
+    """One reading of one source. `left` is a condition on the judged rows: the row is none of this run's; their numbers stand in the
+    table `rows`, as `r`. `position` is how far the source is read when the others are published."""
+
+    def __init__(self, con: Connection, source: PlannedSource, cursor: str, judged: Judged, before: ReadUpTo) -> None:
+        self.con, self.source, self.cursor, self.judged, self.before = con, source, cursor, judged, before
+        self.column, self.kind = judged.stored(cursor), source.schema[cursor].type
         self._demand_same_kind()
-        whole = source.identity or tuple(checked.kept)
-        values = ", ".join(f"CAST({stored(name)} AS VARCHAR)" for name in whole)
+        whole = source.identity or tuple(judged.kept)
+        values = ", ".join(f"CAST({judged.stored(name)} AS VARCHAR)" for name in whole)
         self.digest = f"md5(CAST(to_json([{values}]) AS VARCHAR))"
         self.rows = identifier(f"left {source.name}")
         self.con.execute(f"CREATE TEMP TABLE {self.rows} (r BIGINT)")
         self.position = self._look().position()
         left = self._number(f"SELECT count(*) FROM {self.rows}")
-        self.left = f"rowid IN (SELECT r FROM {self.rows})" if left else "false"
-        if left and checked.masks:
-            zero = ", ".join(f"{mask} = 0" for mask in checked.masks)
-            self.con.execute(f"UPDATE {checked.table} SET {zero} WHERE ({checked.any_bit()}) AND {self.left}")
+        self.left = self._among_left if left else "false"
+
+    @property
+    def _among_left(self) -> str:
+        return f"{self.judged.row} IN (SELECT r FROM {self.rows})"
 
     def _demand_same_kind(self) -> None:
         kind = type(self.kind).__name__
@@ -56,19 +76,17 @@ class Increment:
         waiting = self.source.newest == "wait"
         near = self._without_place()
         if floor is not None:
-            remembered = f" AND rowid IN (SELECT r FROM {self.rows})" if waiting else ""
+            remembered = f" AND {self._among_left}" if waiting else ""
             near += f" OR ({self.column} >= {floor}{remembered})"
         known = self._known(near)
         if waiting and floor is not None:
-            self._leave(
-                f"{self.column} >= {floor} AND NOT ({self._without_place()}) AND rowid NOT IN (SELECT r FROM {self.rows})"
-            )
+            self._leave(f"{self.column} >= {floor} AND NOT ({self._without_place()}) AND NOT ({self._among_left})")
         text = None if floor is None else str(self.con.execute(f"SELECT CAST({floor} AS VARCHAR)").fetchall()[0][0])
         return ReadUpTo(text, known, type(self.kind).__name__)
 
     def _floor(self) -> str | None:
         """Below this value everything is read once this run is published: an expression, or None while there is no value."""
-        query = f"SELECT CAST(max({self.column}) AS VARCHAR) FROM {self.checked.table} WHERE NOT ({self._without_place()})"
+        query = f"SELECT CAST(max({self.column}) AS VARCHAR) FROM {self.judged.table} WHERE NOT ({self._without_place()})"
         highest = self.con.execute(query).fetchall()[0][0]
         if highest is None:
             return None if self.before.floor is None else self._value(self.before.floor)
@@ -95,12 +113,12 @@ class Increment:
 
     def _known(self, near: str) -> dict[str, int]:
         """The rows near the highest value by their digests, those of earlier runs among them."""
-        demand_few(self._number(f"SELECT count(*) FROM {self.checked.table} WHERE {near}"), self.source.name, self.cursor)
-        counted = f"SELECT {self.digest}, count(*) FROM {self.checked.table} WHERE {near} GROUP BY ALL"
+        demand_few(self._number(f"SELECT count(*) FROM {self.judged.table} WHERE {near}"), self.source.name, self.cursor)
+        counted = f"SELECT {self.digest}, count(*) FROM {self.judged.table} WHERE {near} GROUP BY ALL"
         return {str(digest): int(count) for digest, count in self.con.execute(counted).fetchall()}
 
     def _leave(self, condition: str) -> None:
-        self.con.execute(f"INSERT INTO {self.rows} SELECT rowid FROM {self.checked.table} WHERE {condition}")
+        self.con.execute(f"INSERT INTO {self.rows} SELECT {self.judged.row} FROM {self.judged.table} WHERE {condition}")
 
     def _leave_known(self) -> None:
         """Of rows that are alike, as many as were known: the others are new."""
@@ -111,9 +129,7 @@ class Increment:
             "CREATE TEMP TABLE known_before AS SELECT p[1] AS d, CAST(p[2] AS BIGINT) AS n FROM (SELECT unnest(?) AS p)",
             [pairs],
         )
-        alike = (
-            f"SELECT rowid AS r, {self.digest} AS d FROM {self.checked.table} WHERE rowid NOT IN (SELECT r FROM {self.rows})"
-        )
+        alike = f"SELECT {self.judged.row} AS r, {self.digest} AS d FROM {self.judged.table} WHERE NOT ({self._among_left})"
         numbered = f"SELECT r, d, row_number() OVER (PARTITION BY d ORDER BY r) AS nth FROM ({alike})"
         self.con.execute(f"INSERT INTO {self.rows} SELECT r FROM ({numbered}) JOIN known_before USING (d) WHERE nth <= n")
         self.con.execute("DROP TABLE known_before")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
@@ -13,14 +13,15 @@ from headrace.business.fetched import Wanted
 from headrace.business.inside import StagedTable
 from headrace.business.model.contract import OnViolation
 from headrace.business.model.types import String
-from headrace.business.ports import Staged
+from headrace.business.ports import FileDigest, Staged
 from headrace.business.processing.expressions.ir import Expr
 from headrace.business.processing.increments import ReadUpTo
 from headrace.business.processing.plan import Plan, PlannedSource
 from headrace.business.processing.relation import Function
 from headrace.errors import NonRetryableError
+from headrace.infrastructure.arrow_shares import FEW, put_together
 from headrace.infrastructure.engines.duckdb.checked import Checked, stored
-from headrace.infrastructure.engines.duckdb.connection import connect, fetch_rows, first_line, watched
+from headrace.infrastructure.engines.duckdb.connection import connect, fetch_rows, first_line, statement_faults, watched
 from headrace.infrastructure.engines.duckdb.dialect import DIALECT
 from headrace.infrastructure.engines.duckdb.expressions import ExpressionPrinter
 from headrace.infrastructure.engines.duckdb.functions import call_function
@@ -33,6 +34,12 @@ from headrace.infrastructure.engines.duckdb.reading import DuckDBTable, OpenScan
 from headrace.infrastructure.engines.duckdb.spare import Spare
 from headrace.infrastructure.engines.sql.tally import Tally, rule_counts, tally
 from headrace.infrastructure.engines.sql.working import Working
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+#: How many rows are handed on at a time, and of how many bytes.
+_SHARE_ROWS, _SHARE_BYTES = 16_384, 32 << 20
 
 
 class DuckDBSession(Working):
@@ -57,7 +64,7 @@ class DuckDBSession(Working):
         self._scans.append(scan)
         checked = Checked(source)
         scan.load(DuckDBTable(self.con, checked.table, lambda rows: watched(self.con, checked.create(rows), progress), "#file"))
-        increment = None if source.cursor is None else Increment(self.con, source, source.cursor, checked, before)
+        increment = self._increment(source, checked, before)
         left = increment.left if increment else "false"
         rejected = scan.rejected()
         late = Late(self.con, source, checked)
@@ -65,6 +72,14 @@ class DuckDBSession(Working):
         good = f"NOT ({checked.breaks(('fail', 'quarantine', 'drop'))} OR {late.breaks(('fail', 'quarantine', 'drop'))})"
         self._serve(source, checked, f"{good} AND NOT {left}")
         return self._account(source, checked, late, scan, rejected, quarantine, increment)
+
+    def _increment(self, source: PlannedSource, checked: Checked, before: ReadUpTo) -> Increment | None:
+        if source.cursor is None:
+            return None
+        increment = Increment(self.con, source, source.cursor, checked, before)
+        if increment.left != "false" and checked.masks:
+            self.con.execute(checked.acquit(increment.left))
+        return increment
 
     def _serve(self, source: PlannedSource, checked: Checked, good: str) -> None:
         names = (
@@ -147,8 +162,26 @@ class DuckDBSession(Working):
         )
         digest = add_checksums(part, path)
         part.unlink()
+        return self._at_rest(dataset, path, int(rows), digest)
+
+    def stage_handing_on(
+        self, dataset: str, folder: Path, progress: Progress, take: Callable[[pa.RecordBatch], None]
+    ) -> Staged:
+        from headrace.infrastructure.formats.parquet_writing import write_parquet
+
+        folder.mkdir(parents=True, exist_ok=True)
+        part, path = folder / ".data.parquet.part", folder / "data.parquet"
+        progress(None)
+        with statement_faults():
+            schema, batches = self.con.arrow_batches(self._statement(dataset), FEW)
+            shares = put_together(batches, _SHARE_ROWS, _SHARE_BYTES)
+            rows, digest = write_parquet(schema, _handed_on(shares, take), part)
+        part.rename(path)
+        return self._at_rest(dataset, path, rows, digest)
+
+    def _at_rest(self, dataset: str, path: Path, rows: int, digest: FileDigest) -> Staged:
         self.tables[dataset] = f"read_parquet({literal(str(path), String())}, hive_partitioning = false)"
-        return Staged((path,), self.plan.schema(dataset), int(rows), digest.bytes, {path: digest})
+        return Staged((path,), self.plan.schema(dataset), rows, digest.bytes, {path: digest})
 
     def adopt(self, dataset: str, staged: Staged | StagedTable) -> None:
         if isinstance(staged, StagedTable):
@@ -166,6 +199,10 @@ class DuckDBSession(Working):
             return fetch_rows(self.con, f"SELECT {columns} FROM ({met(rows, meeting) if meeting else rows})", 1)[0]
         except duckdb.Error as error:
             raise NonRetryableError(f"`{dataset}` cannot be measured: {first_line(error)}") from error
+
+    def table(self, dataset: str) -> pa.Table:
+        """All rows of a dataset, with the columns that anything needs."""
+        return self.con.arrow_table(self._statement(dataset))
 
     def rows(self, dataset: str, limit: int) -> Sequence[Mapping[str, Any]]:
         return fetch_rows(self.con, f"SELECT * FROM ({self._statement(dataset)})", limit)
@@ -186,3 +223,9 @@ class DuckDBSession(Working):
     def _values(self, query: str) -> Sequence[Sequence[Any]]:
         # All rows are fetched, though there be one: a result left open would keep other sources from being registered.
         return self.con.execute(query).fetchall()
+
+
+def _handed_on(batches: Iterable[pa.RecordBatch], take: Callable[[pa.RecordBatch], None]) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        take(batch)
+        yield batch

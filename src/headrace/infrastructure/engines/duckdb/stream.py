@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,17 +13,24 @@ from headrace.business.processing.plan import Plan
 from headrace.business.processing.relation import Dataset, Relation
 from headrace.business.processing.steps.projection import as_they_are, project
 from headrace.business.streams.carrying import carried
+from headrace.business.streams.copies import KeptCopies
 from headrace.business.streams.engine import Arrived, Judged
-from headrace.business.streams.flow import Flow
-from headrace.business.streams.groups import WATERMARK
+from headrace.business.streams.flow import Flow, Kept
+from headrace.business.streams.groups import LATE, WATERMARK, KeptGroups
+from headrace.business.streams.pairs import KeptPairs
 from headrace.business.streams.state import Saved
 from headrace.errors import DefinitionError
 from headrace.infrastructure.engines.duckdb.connection import connect
 from headrace.infrastructure.engines.duckdb.spare import Spare
+from headrace.infrastructure.engines.duckdb.stream_copies import CopyKeeper
+from headrace.infrastructure.engines.duckdb.stream_groups import GroupKeeper
 from headrace.infrastructure.engines.duckdb.stream_judging import Judging
-from headrace.infrastructure.engines.duckdb.stream_keeping import KeptRows
+from headrace.infrastructure.engines.duckdb.stream_keeping import Keeper
+from headrace.infrastructure.engines.duckdb.stream_lookup import Lookup
+from headrace.infrastructure.engines.duckdb.stream_pairs import PairKeeper
 from headrace.infrastructure.engines.duckdb.stream_saving import fingerprint, part_name, read, written
 from headrace.infrastructure.engines.duckdb.stream_statements import Inlet, Prepared, Statements, query
+from headrace.infrastructure.engines.duckdb.stream_table import StateTable
 from headrace.records import record
 
 if TYPE_CHECKING:
@@ -36,24 +43,35 @@ class _Way:
 
     inlet: Inlet
     published: Mapping[str, Prepared]
-    made: Mapping[str, Prepared]
-    late: Mapping[str, Prepared]
+    fed: Sequence[_Feed]
+
+
+@record
+class _Feed:
+    """What one side of a step is given of the rows, and which of them came too late for it."""
+
+    step: str
+    side: str
+    taken: Prepared
+    late: Prepared
 
 
 class DuckDBStream:
     """See `StreamSession`."""
 
     def __init__(self, plan: Plan, workspace: Path, project: Path, limits: Limits, spare: Spare) -> None:
-        self.flow, self.project = Flow.of(plan), project
+        self.flow = Flow.of(plan)
         if self.flow.problems:
             raise DefinitionError(self.flow.problems)
         self.con = connect(plan, workspace, limits, spare)
         self.statements = Statements(self.con)
         sources = plan.definition.sources
-        self._judging = {s.name: Judging(self.statements, s, sources[s.name].watermark) for s in self.flow.sources}
-        self._kept = {name: KeptRows(self.statements, keeping) for name, keeping in self.flow.keeping.items()}
-        self._marks = {name: fingerprint(keeping.kept) for name, keeping in self.flow.keeping.items()}
-        self._tables: dict[str, str] = {}
+        self._lookup = Lookup(self.statements, self.flow, workspace, project, limits, spare)
+        self._tables = self._lookup.tables
+        self._judging = {
+            s.name: Judging(self.statements, s, sources[s.name].watermark, self._tables) for s in self.flow.sources
+        }
+        self._kept = {name: _keeper(self.statements, name, k.kept) for name, k in self.flow.keeping.items()}
         self._inlets = {spring: self._inlet(spring) for spring in self.flow.springs}
         self._ways = {spring: self._way(spring) for spring in self.flow.springs}
         self._nothing = {name: self.statements.nothing(plan.schema(name)) for name in self.flow.published}
@@ -75,10 +93,18 @@ class DuckDBStream:
             for name in self.flow.published
             if name in reached
         }
-        fed = {name: k for name, k in self.flow.keeping.items() if any(below in reached for below in k.rows.datasets())}
-        made = {name: self._prepared(k.kept.made(k.rows)) for name, k in fed.items()}
-        late = {name: self._prepared(k.kept.late(k.rows)) for name, k in fed.items() if k.kept.groups.window}
-        return _Way(self._inlets[spring], published, made, late)
+        fed = tuple(
+            self._feed(step, side, rows)
+            for step, keeping in self.flow.keeping.items()
+            for side, rows in keeping.rows.items()
+            if any(below in reached for below in rows.datasets())
+        )
+        return _Way(self._inlets[spring], published, fed)
+
+    def _feed(self, step: str, side: str, rows: Relation) -> _Feed:
+        kept = self.flow.keeping[step].kept
+        wanted = next((self.flow.plan.schema(dataset).names for dataset, of in self.flow.late.items() if of == step), ())
+        return _Feed(step, side, self._prepared(kept.taken(rows, side)), self._prepared(kept.late(rows, wanted, side)))
 
     def _prepared(self, relation: Relation) -> Prepared:
         return self.statements.prepare(query(self.flow.steps, relation, self._tables))
@@ -93,19 +119,26 @@ class DuckDBStream:
         """Let rows of a spring go where they go; how many came too late for a step."""
         way = self._ways[spring]
         way.inlet.hold(rows)
-        late: dict[str, pa.Table] = {}
+        given: list[tuple[str, pa.Table]] = []
+        late: list[tuple[str, pa.Table]] = []
         try:
             for name, statement in way.published.items():
                 self._give(name, self.statements.rows(statement))
-            for name, statement in way.made.items():
-                if self._kept[name].add(self.statements.rows(statement)):
-                    late[name] = self.statements.rows(way.late[name])
+            for feed in way.fed:
+                keeper = self._kept[feed.step]
+                added = keeper.add(feed.side, self.statements.rows(feed.taken))
+                given += [(feed.step, rows) for rows in added.given]
+                if added.late:
+                    late.append((feed.step, self.statements.rows(feed.late)))
         finally:
             way.inlet.hold(None)
-        for dataset, step in self.flow.late.items():
-            if step in late:
-                self._flow(dataset, _never_late(late[step]))
-        return sum(map(len, late.values()))
+        for step, rows in given:
+            if len(rows):
+                self._flow(step, _never_late(rows))
+        for dataset, of in self.flow.late.items():
+            for rows in (rows for step, rows in late if step == of):
+                self._flow(dataset, _never_late(rows.drop_columns([LATE])))
+        return sum(len(rows) for _, rows in late)
 
     def _give(self, dataset: str, rows: pa.Table) -> None:
         if len(rows):
@@ -127,32 +160,53 @@ class DuckDBStream:
         return drained
 
     def refresh(self) -> None:
-        """Nothing is looked up yet."""
+        self._lookup.refresh()
 
     # State -----------------------------------------------------------------------------------------------------------
 
     def changes(self, *, whole: bool) -> Mapping[str, bytes]:
         return {
-            part_name(name): written(kept.everything() if whole else kept.unsaved(), self._marks[name], kept.horizon)
-            for name, kept in self._kept.items()
+            part_name(step, name): written(table.unsaved(whole=whole), self._mark(step, table), kept.horizon)
+            for step, kept in self._kept.items()
+            for name, table in kept.tables.items()
         }
 
     def restore(self, saved: Sequence[Saved]) -> None:
-        if saved:
-            for name, kept in self._kept.items():
-                kept.restore(*read(name, self._marks[name], saved))
+        for step, kept in self._kept.items() if saved else ():
+            for name, table in kept.tables.items():
+                rows, horizon = read(step, name, self._mark(step, table), saved)
+                table.restore(rows)
+            kept.restored(horizon)
+
+    def _mark(self, step: str, table: StateTable) -> str:
+        return fingerprint(self.flow.keeping[step].kept.meaning, table.schema)
 
     def state(self) -> Mapping[str, pa.Table]:
-        return {name: kept.now() for name, kept in self._kept.items()}
+        return {step: kept.now() for step, kept in self._kept.items()}
 
     def measures(self) -> Mapping[str, Any]:
-        return {name: kept.measure() for name, kept in self._kept.items()}
+        return {step: _summed(table.measure() for table in kept.tables.values()) for step, kept in self._kept.items()}
 
     def interrupt(self) -> None:
         self.con.interrupt()
 
     def close(self) -> None:
         self.con.close()
+
+
+def _keeper(statements: Statements, step: str, kept: Kept) -> Keeper:
+    match kept:
+        case KeptGroups():
+            return GroupKeeper(statements, step, kept)
+        case KeptCopies():
+            return CopyKeeper(statements, step, kept)
+        case KeptPairs():
+            return PairKeeper(statements, step, kept)
+
+
+def _summed(measures: Iterable[Mapping[str, int]]) -> Mapping[str, int]:
+    found = list(measures)
+    return {name: sum(measure[name] for measure in found) for name in ("rows", "bytes")}
 
 
 def _marked(schema: Schema) -> Schema:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,10 @@ from headrace.business.model.types import Integer
 from headrace.business.processing.plan import PlannedSource
 from headrace.business.streams.engine import Arrived, Judged
 from headrace.business.streams.groups import WATERMARK
+from headrace.business.streams.references import judged_by_row
 from headrace.infrastructure.engines.duckdb.checked import Checked
 from headrace.infrastructure.engines.duckdb.literals import identifier
-from headrace.infrastructure.engines.duckdb.stream_statements import Inlet, Prepared, Statements
+from headrace.infrastructure.engines.duckdb.stream_statements import Inlet, Prepared, Statements, query
 from headrace.infrastructure.engines.sql.tally import rule_counts, tally
 from headrace.records import record
 
@@ -36,9 +38,12 @@ class _Ready:
 class Judging:
     """The judgement of one source."""
 
-    def __init__(self, statements: Statements, source: PlannedSource, watermark: Watermark | None) -> None:
-        self.statements, self.source, self.watermark = statements, source, watermark
-        self.checked = Checked(source)
+    def __init__(
+        self, statements: Statements, source: PlannedSource, watermark: Watermark | None, tables: Mapping[str, str]
+    ) -> None:
+        self.statements, self.watermark = statements, watermark
+        self.source = replace(source, contract=judged_by_row(source.contract))
+        self.checked = Checked(self.source, lambda relation: query({}, relation, tables))
         self.delay = round(watermark.delay.total_seconds() * 1_000_000) if watermark else 0
         self._ready: dict[Any, _Ready] = {}
         self._held: tuple[Inlet, Prepared] | None = None

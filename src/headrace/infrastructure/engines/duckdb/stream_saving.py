@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from headrace.business.streams.groups import KeptGroups
+from headrace.business.model.schema import Schema
 from headrace.business.streams.state import Saved
 from headrace.errors import NonRetryableError
 
@@ -17,15 +17,13 @@ _PREFIX = "state "
 _FINGERPRINT, _HORIZON = b"headrace.fingerprint", b"headrace.horizon"
 
 
-def part_name(step: str) -> str:
-    return _PREFIX + step
+def part_name(step: str, table: str) -> str:
+    return _PREFIX + (f"{step} {table}" if table else step)
 
 
-def fingerprint(kept: KeptGroups) -> str:
-    """What decides whether what was kept can be gone on with: keys, windows and parts. What is made of the parts may change."""
-    groups, parts = kept.groups, kept.parts
-    window = groups.window and (groups.window.kind, groups.window.length, groups.window.every, groups.window.time)
-    said = repr((groups.keys, window, parts.makes(), parts.whole, [str(column) for column in kept.kept_schema]))
+def fingerprint(meaning: object, schema: Schema) -> str:
+    """What decides whether what was kept can be gone on with."""
+    said = repr((meaning, [str(column) for column in schema]))
     return hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
@@ -39,21 +37,21 @@ def written(rows: pa.Table, mark: str, horizon: int) -> bytes:
     return bytes(sink.getvalue())
 
 
-def read(step: str, mark: str, saved: Sequence[Saved]) -> tuple[list[pa.Table], int]:
+def read(step: str, table: str, mark: str, saved: Sequence[Saved]) -> tuple[list[pa.Table], int]:
     """What was kept for a step, and up to which horizon windows had closed. Raises `NonRetryableError` when it is of another step."""
     import pyarrow as pa
 
     tables: list[pa.Table] = []
     for epoch in _from_whole(saved):
-        part = epoch.parts.get(part_name(step))
+        part = epoch.parts.get(part_name(step, table))
         if part is None:
-            hint = "give the step another name and begin anew with `headrace streams reset`, or run the definition as it was"
+            hint = "begin anew with `headrace streams replay --from earliest`, or run the definition as it was"
             raise NonRetryableError(f"the saved state of the stream knows nothing of step `{step}`", hint=hint)
-        table = pa.ipc.open_stream(part).read_all()
-        if table.schema.metadata[_FINGERPRINT].decode() != mark:
-            hint = "run it as it was until its windows are closed, or begin anew with `headrace streams reset`"
+        rows = pa.ipc.open_stream(part).read_all()
+        if rows.schema.metadata[_FINGERPRINT].decode() != mark:
+            hint = "run it as it was until its windows are closed, or begin anew with `headrace streams replay --from earliest`"
             raise NonRetryableError(f"step `{step}` has changed: its state is of other keys, windows or measures", hint=hint)
-        tables.append(table)
+        tables.append(rows)
     return tables, int(tables[-1].schema.metadata[_HORIZON])
 
 

@@ -6,6 +6,7 @@ good and give out whatever they hold at the moment, and tables are filled and em
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -98,7 +99,8 @@ class Statements:
         self._prepared += 1
         name = f"statement_{self._prepared}"
         self.con.execute(f"PREPARE {name} AS {sql}")
-        return Prepared(name, tuple(given.name for given in (HORIZON.value, BEFORE.value) if f"CAST(${given.name} AS" in sql))
+        values = (str(given.value.name) for given in (HORIZON, BEFORE))
+        return Prepared(name, tuple(value for value in values if f"CAST(${value} AS" in sql))
 
     def rows(self, prepared: Prepared, **given: int) -> pa.Table:
         """What a prepared statement gives."""
@@ -114,7 +116,7 @@ class Statements:
             raise _failed(error) from error
 
 
-def query(steps: dict[str, Relation], wanted: Relation, tables: dict[str, str]) -> str:
+def query(steps: Mapping[str, Relation], wanted: Relation, tables: Mapping[str, str]) -> str:
     """The rows of a relation over steps; what is in `tables` is read from there."""
     columns = ", ".join(identifier(c.name) for c in wanted.schema)
     return f"SELECT {columns} FROM ({with_clause(_DIALECT, [*steps.items(), (_WANTED, wanted)], _WANTED, tables)})"

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 #: How long it is waited, in seconds, for a statement to hear that it is not wanted any more; and between saying so and saying so again.
 _SHORTLY = 2.0
 _BETWEEN = 0.2
+#: Pages of Parquet that have a checksum are checked against it, as on every engine.
+_CAREFUL = {"parquet.page.verify-checksum.enabled": "true"}
 
 
 def library_problem() -> str | None:
@@ -44,7 +46,7 @@ class Cluster:
         if self._spark is None:
             with self.faults():
                 self._spark = connected(self.settings) if self.settings.remote else started(self.settings, self.limits)
-                for key, value in {**self._options(), **MEANING}.items():
+                for key, value in {**self._options(), **MEANING, **_CAREFUL}.items():
                     self._spark.conf.set(key, value)
         return self._spark
 

@@ -43,6 +43,11 @@ def _print(e: Expr) -> str:
     return ExpressionPrinter(DIALECT).sql(e)
 
 
+def _valued(kind: Literal["exists", "in"], test: str) -> str:
+    """Spark knows of a test whether it holds, and never null; and takes an EXISTS beside an operator only in brackets."""
+    return f"({test})" if kind == "exists" else f"CASE WHEN {test} THEN true WHEN NOT {test} THEN false END"
+
+
 def _half_join(left: str, right: str, condition: str, how: Literal["semi", "anti"]) -> str:
     return f"{left}\nLEFT {how.upper()} JOIN {right} ON {condition}"
 
@@ -86,6 +91,7 @@ DIALECT = Dialect(
     unnest=_unnest,
     dedupe=_dedupe,
     row_hash=None,
+    valued=_valued,
     frameless=FRAMELESS,
     materializes=False,
 )

@@ -46,8 +46,16 @@ class SparkEngine:
     def notes(self, plan: Plan) -> Iterable[str]:
         place = self.settings.remote or self.settings.master
         yield f"worked on by Spark at {place}"
+        from headrace.infrastructure.engines.spark.in_place import relation
+
         for source in plan.sources:
-            yield f"{source.name}: read here, and handed to the executors as Parquet"
+            in_place = relation(source.scan, self.settings) is not None
+            how = (
+                "read by the executors, where its files lie"
+                if in_place
+                else "read here, and handed to the executors as Parquet"
+            )
+            yield f"{source.name}: {how}"
 
     def statements(self, plan: Plan) -> Sequence[Statement]:
         from headrace.infrastructure.engines.spark.statements import statements

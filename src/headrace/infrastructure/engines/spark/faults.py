@@ -10,6 +10,8 @@ from headrace.errors import HeadraceError, NonRetryableError, RetryableError
 _CLASS = re.compile(r"\[([A-Z][A-Z0-9_.]+)\]\s*")
 #: The last line of a trace of Python.
 _RAISED = re.compile(r"^(?:\w+\.)*\w+(?:Error|Exception|Interrupt): .*$", re.M)
+#: What Java says behind an error of Spark's that says no more than where.
+_CAUSE = re.compile(r"^Caused by: (?:[\w$]+\.)*[\w$]+: (.+)$", re.M)
 _LOST = re.compile(
     "UNAVAILABLE|Connection refused|Connection reset|failed to connect|Answer from Java side is empty|SparkContext was shut down"
     "|No space left on device|ExecutorLostFailure"
@@ -46,4 +48,7 @@ def said(error: Exception) -> str:
     start = found[-1].end() if found else 0
     lines = [line.strip() for line in text[start:].splitlines() if line.strip()]
     sentence = lines[0] if lines else type(error).__name__
-    return re.sub(r"\s*SQLSTATE: \w+.*$", "", sentence)
+    sentence = re.sub(r"\s*SQLSTATE: \w+.*$", "", sentence)
+    if "[FAILED_READ_FILE." in text and (causes := _CAUSE.findall(text)):
+        return f"{sentence.rstrip('. ')}: {causes[-1]}"
+    return sentence

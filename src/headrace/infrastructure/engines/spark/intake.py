@@ -47,9 +47,9 @@ class Intake:
         opening.load(_RawFile(self.con, path, scan))
         return opening
 
-    def nothing_to_read(self) -> OpenScan:
+    def nothing_to_read(self, scan: Scan) -> TypedReading:
         """For rows that Spark reads where they are: none of them can be unreadable."""
-        return TypedReading(self.con, "(SELECT 1 WHERE false)", ())
+        return TypedReading(self.con, "(SELECT 1 WHERE false)", getattr(scan, "files", ()))
 
     def close(self) -> None:
         if "con" in self.__dict__:

@@ -30,9 +30,6 @@ def _of_source(source: PlannedSource, path: Path) -> Iterator[Problem]:
             yield Problem(f"`{column.name}` is {column.type}: {why}", path)
     cells = [e for cell in source.contract.cells for e in (cell.tidied, cell.value) if e is not None]
     yield from _of_expressions([*cells, *(rule.violated for rule in source.contract.rules)], path)
-    if source.cursor is not None:
-        hint = "run the pipeline with `engine: duckdb`, or read all of it"
-        yield Problem("the engine spark reads no source by its cursor", path, hint)
 
 
 def _of_expressions(expressions: Sequence[Expr], path: Path) -> Iterator[Problem]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from headrace.business.model.types import DataType, Date, Interval, List, Struct, Timestamp
-from headrace.business.processing.expressions.ir import Aggregate, Call, Cast, Constant, Expr, SortKey, Window
+from headrace.business.processing.expressions.ir import Aggregate, Call, Cast, Constant, Expr, SortKey, Subquery, Window
 from headrace.business.processing.relation import Dedupe, Distinct, GroupBy, Relation, Sample, SetOperation, Sort, expressions
 from headrace.infrastructure.engines.spark import regular_expressions
-from headrace.infrastructure.engines.spark.aggregate_table import aggregate_problem
+from headrace.infrastructure.engines.spark.aggregate_table import ORDERED, aggregate_problem
 from headrace.infrastructure.engines.spark.calling import written
 from headrace.infrastructure.engines.spark.casts import cast_problem
+from headrace.infrastructure.engines.spark.correlation import subquery_problems
 from headrace.infrastructure.engines.spark.dialect import DIALECT
 from headrace.infrastructure.engines.spark.function_table import MISSING
 from headrace.infrastructure.engines.spark.types import holds_json, is_wide, too_many_digits, type_problem
@@ -49,6 +50,7 @@ def relation_problems(relation: Relation) -> list[str]:
     for node in relation.walk():
         found += [f"column `{c.name}`: {why}" for c in node.schema if (why := type_problem(c.type))]
         found += _of_relation(node)
+        found += subquery_problems(node)
         for expression in expressions(node):
             found += plan_problems(expression)
             found += [why for part in expression.walk() for inner in part.relations() for why in relation_problems(inner)]
@@ -88,6 +90,8 @@ def _of_node(node: Expr, *, over: bool, shift: bool) -> Iterator[str]:
         yield why
     if isinstance(node, Aggregate) and (why := aggregate_problem(node, over=over)):
         yield why
+    if isinstance(node, Call | Cast | Aggregate) and _hides(node):
+        yield "Spark lets no query into what it does item by item, or in an order; make a column of what the query gives first"
     if isinstance(node, Aggregate) and node.distinct and any(holds_json(arg.type) for arg in node.args):
         yield _NO_JSON
     if isinstance(node, Window) and any(_is_list(key.expression.type) for key in node.order_by):
@@ -96,6 +100,18 @@ def _of_node(node: Expr, *, over: bool, shift: bool) -> Iterator[str]:
         yield from _of_call(node)
     if isinstance(node, Cast) and (why := cast_problem(node.value.type, node.type)):
         yield f"the engine spark does not cast {node.value.type} to {node.type}: {why}"
+
+
+def _hides(node: Call | Cast | Aggregate) -> bool:
+    """Whether a query inside would come to stand in a lambda."""
+    if not any(isinstance(part, Subquery) for part in node.walk()):
+        return False
+    if isinstance(node, Aggregate):
+        return node.function in ORDERED
+    if isinstance(node, Cast):
+        return "->" in DIALECT.cast(node, "x")
+    lowering = DIALECT.functions.get(node.function, "")
+    return "->" in (lowering if isinstance(lowering, str) else lowering(node, [f"x{i}" for i in range(len(node.args))]))
 
 
 def _of_call(call: Call) -> Iterator[str]:

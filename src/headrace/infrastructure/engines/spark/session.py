@@ -16,7 +16,7 @@ from typing import Any
 from headrace.business.engine import Ingested, Limits, Meeting, Progress, QuarantineTarget
 from headrace.business.fetched import Wanted
 from headrace.business.inside import HeldInside, StagedTable
-from headrace.business.ports import Staged
+from headrace.business.ports import InputFile, Staged
 from headrace.business.processing.expressions.ir import Expr
 from headrace.business.processing.increments import ReadUpTo
 from headrace.business.processing.plan import Plan, PlannedSource
@@ -25,6 +25,7 @@ from headrace.errors import NonRetryableError
 from headrace.infrastructure.engines.duckdb.held_rows import HeldRows
 from headrace.infrastructure.engines.duckdb.increments import narrowed
 from headrace.infrastructure.engines.duckdb.reading import OpenScan
+from headrace.infrastructure.engines.duckdb.reading_text import unchanged
 from headrace.infrastructure.engines.spark.area import Area, parts, read
 from headrace.infrastructure.engines.spark.checked import Checked
 from headrace.infrastructure.engines.spark.cluster import Cluster
@@ -32,6 +33,8 @@ from headrace.infrastructure.engines.spark.dialect import DIALECT
 from headrace.infrastructure.engines.spark.expressions import ExpressionPrinter
 from headrace.infrastructure.engines.spark.functions import call_function
 from headrace.infrastructure.engines.spark.held import gather
+from headrace.infrastructure.engines.spark.in_place import relation
+from headrace.infrastructure.engines.spark.increments import LEFT, Reading, reading
 from headrace.infrastructure.engines.spark.intake import Intake
 from headrace.infrastructure.engines.spark.late import HELD, Late
 from headrace.infrastructure.engines.spark.naming import identifier
@@ -63,27 +66,45 @@ class SparkSession(Working):
         before = ReadUpTo() if source.remembers else ReadUpTo.of(after)
         wanted = Wanted(before.floor, self.plan.definition.retry.policy)
         source = replace(source, scan=narrowed(source, before))
-        arrived = self.area.path("arrived", source.name).with_suffix(".parquet")
-        scan = self.intake.load(source.scan, source.name, arrived, source.columns_read, wanted)
+        scan, arrived, untouched = self._arrive(source, wanted)
         checked = Checked(source)
-        rows = read(self.area.write("checked", source.name, checked.query(read(arrived))))
-        late = Late(self.area, source, checked, rows)
-        late.find(self.tables)
-        self._serve(source, checked, late)
-        return self._account(source, checked, late, scan, read(arrived), quarantine)
+        judged = self.area.write("checked", source.name, checked.query(arrived))
+        found = reading(self.area, self.intake, source, checked, judged, before)
+        late = Late(self.area, source, checked, found.rows)
+        late.find(self.tables, found.left)
+        self._serve(source, checked, late, found.left)
+        ingested = self._account(source, checked, late, scan, arrived, quarantine, found)
+        for file in untouched:
+            unchanged(file)
+        return ingested
 
-    def _serve(self, source: PlannedSource, checked: Checked, late: Late) -> None:
+    def _arrive(self, source: PlannedSource, wanted: Wanted) -> tuple[OpenScan, str, Sequence[InputFile]]:
+        """What stands after FROM for the rows where executors read them, and the files that have to stay as they are for that."""
+        if (in_place := relation(source.scan, self.cluster.settings)) is not None:
+            scan = self.intake.nothing_to_read(source.scan)
+            return scan, in_place, scan.files
+        arrived = self.area.path("arrived", source.name).with_suffix(".parquet")
+        return self.intake.load(source.scan, source.name, arrived, source.columns_read, wanted), read(arrived), ()
+
+    def _serve(self, source: PlannedSource, checked: Checked, late: Late, left: str) -> None:
         names = ", ".join(map(identifier, checked.kept)) or "NULL"
-        against = [c for c in (checked.breaks(HELD), late.breaks(HELD)) if c != "false"]
+        against = [c for c in (checked.breaks(HELD), late.breaks(HELD), left) if c != "false"]
         where = f" WHERE NOT ({' OR '.join(against)})" if against else ""
         self.tables[source.name] = f"(SELECT {names} FROM {late.rows}{where})"
 
     def _account(
-        self, source: PlannedSource, checked: Checked, late: Late, scan: OpenScan, arrived: str, target: QuarantineTarget
+        self,
+        source: PlannedSource,
+        checked: Checked,
+        late: Late,
+        scan: OpenScan,
+        arrived: str,
+        target: QuarantineTarget,
+        found: Reading,
     ) -> Ingested:
         rejected = scan.rejected()
         unreadable = int(self.intake.con.execute(f"SELECT count(*) FROM {rejected}").fetchall()[0][0]) if rejected else 0
-        counts = self._tally(checked, late)
+        counts = self._tally(checked, late, found.left)
         examples: Sequence[Any] = ()
         written = 0
         if any(counts.rules) or late.any or unreadable:
@@ -105,14 +126,14 @@ class SparkSession(Working):
             quarantine=target.path if written else None,
             files=getattr(source.scan, "files", ()),
             bytes=scan.bytes_total,
-            cursor=own.reached() if source.remembers and own is not None else None,
+            cursor=own.reached() if source.remembers and own is not None else found.position,
         )
 
-    def _tally(self, checked: Checked, late: Late) -> Tally:
-        groups = [*checked.masks, *(f"{late.breaks([action])} AS `#{action}`" for action in HELD)]
-        names = [*checked.masks, *(f"`#{action}`" for action in HELD)]
+    def _tally(self, checked: Checked, late: Late, left: str) -> Tally:
+        groups = [*checked.masks, *(f"{late.breaks([action])} AS `#{action}`" for action in HELD), f"{left} AS {LEFT}"]
+        names = [*checked.masks, *(f"`#{action}`" for action in HELD), LEFT]
         found = self.cluster.rows(
-            f"SELECT {', '.join(names)}, false, count(*) FROM (SELECT {', '.join(groups)} FROM {late.rows}) GROUP BY {', '.join(names)}"
+            f"SELECT {', '.join(names)}, count(*) FROM (SELECT {', '.join(groups)} FROM {late.rows}) GROUP BY {', '.join(names)}"
         )
         return tally(checked.rules, len(checked.masks), found)
 

@@ -56,12 +56,13 @@ def started(settings: SparkSettings, limits: Limits) -> SparkSession:
         from pyspark.sql import SparkSession
 
         active = SparkContext._active_spark_context  # noqa: SLF001 - PySpark has no other word for "is there one?"
-        if active is not None and _running.get("jvm") != (settings, limits):
-            active.stop()
-            active = None
-        context = active or _start(settings, limits)
+        if active is None or _running.get("jvm") != (settings, limits):
+            _demand_able(settings)
+            if active is not None:
+                active.stop()
+            active = _start(settings, limits)
         _running["jvm"] = (settings, limits)
-        return SparkSession(context).newSession()
+        return SparkSession(active).newSession()
 
 
 def _start(settings: SparkSettings, limits: Limits) -> SparkContext:
@@ -69,10 +70,6 @@ def _start(settings: SparkSettings, limits: Limits) -> SparkContext:
     from pyspark import SparkConf, SparkContext
     from pyspark.errors import PySparkException
 
-    _demand_java()
-    if settings.master.startswith("spark://"):
-        masters = [_address(part) for part in settings.master.removeprefix("spark://").split(",")]
-        _demand_there(masters, settings.master, "the master of Spark")
     conf = SparkConf(loadDefaults=False)
     for key, value in _options(settings, limits).items():
         conf.set(key, value)
@@ -117,6 +114,14 @@ def _options(settings: SparkSettings, limits: Limits) -> dict[str, str]:
     if local and limits.memory is not None:
         options["spark.driver.memory"] = f"{max(in_bytes(limits.memory), _LEAST_MEMORY) // 2**20}m"
     return options | dict(settings.options)
+
+
+def _demand_able(settings: SparkSettings) -> None:
+    """Whether it is worth trying; asked before anything that runs is given up."""
+    _demand_java()
+    if settings.master.startswith("spark://"):
+        masters = [_address(part) for part in settings.master.removeprefix("spark://").split(",")]
+        _demand_there(masters, settings.master, "the master of Spark")
 
 
 def _demand_java() -> None:

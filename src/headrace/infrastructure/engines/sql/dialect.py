@@ -67,6 +67,8 @@ class Dialect:
     """See `RowHash`; None where no engine would give the same numbers."""
     aliases_capture: bool = False
     """Whether a name that a SELECT gives may be meant where a column of that name is read beside it."""
+    valued: Callable[[Literal["exists", "in"], str], str] = lambda _, test: test
+    """A test of rows by a query, where its value is asked for (which may be null) and not just whether it holds."""
     frameless: Collection[str] = ()
     """Window functions to which a frame means nothing, and beside which the engine takes none, but always an order."""
     materializes: bool = True

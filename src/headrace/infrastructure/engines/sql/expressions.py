@@ -57,7 +57,9 @@ class ExpressionPrinter:
             case Cast():
                 return self._dialect.cast(e, self.sql(e.value))
             case Case():
-                branches = " ".join(f"WHEN {self.sql(condition)} THEN {self.sql(value)}" for condition, value in e.branches)
+                branches = " ".join(
+                    f"WHEN {self.condition(condition)} THEN {self.sql(value)}" for condition, value in e.branches
+                )
                 return f"CASE {branches} ELSE {self.sql(e.otherwise)} END"
             case Aggregate():
                 return self._aggregate(e, "")
@@ -68,19 +70,30 @@ class ExpressionPrinter:
             case _:
                 raise TypeError(f"{type(e).__name__} is not an expression")
 
+    def condition(self, e: Expr) -> str:
+        """What is only asked whether it holds, so that null and false are one."""
+        if isinstance(e, Subquery):
+            return self._test(e)
+        tests = isinstance(e, Call) and e.function == "not" and isinstance(e.args[0], Subquery)
+        if isinstance(e, Call) and (tests or e.function in ("and", "or")):
+            return self._lowered(e, [self.condition(arg) for arg in e.args])
+        return self.sql(e)
+
     def sort_key(self, key: SortKey) -> str:
         direction = "DESC" if key.descending else "ASC"
         ordered = self._dialect.ordered(self.sql(key.expression), key.expression.type)
         return f"{ordered} {direction} NULLS {'FIRST' if key.nulls_first else 'LAST'}"
 
     def _call(self, e: Call) -> str:
-        args = [self.sql(arg) for arg in e.args]
+        return self._lowered(e, [self.sql(arg) for arg in e.args])
+
+    def _lowered(self, e: Call, args: Sequence[str]) -> str:
         lowering = self._dialect.functions[e.function]
         return lowering.format(*args) if isinstance(lowering, str) else lowering(e, args)
 
     def _aggregate(self, e: Aggregate, over: str) -> str:
         order = ", ".join(self.sort_key(key) for key in e.order_by)
-        where = self.sql(e.where) if e.where is not None else None
+        where = self.condition(e.where) if e.where is not None else None
         return self._dialect.aggregate(e, [self.sql(arg) for arg in e.args], where, order, over)
 
     def _window(self, e: Window) -> str:
@@ -115,11 +128,14 @@ class ExpressionPrinter:
         return _BOUNDS[side].format(self.sql(distance) if distance is not None else "")
 
     def _subquery(self, e: Subquery) -> str:
+        return self._test(e) if e.kind == "scalar" else self._dialect.valued(e.kind, self._test(e))
+
+    def _test(self, e: Subquery) -> str:
         if self._print_relation is None:
             raise TypeError("an expression with a query inside can only be printed as part of a relation")
-        query = self._print_relation(e.relation)
+        query = f"({self._print_relation(e.relation)})"
         if e.kind == "exists":
-            return f"EXISTS ({query})"
+            return f"EXISTS {query}"
         if e.kind == "in" and e.value is not None:
-            return f"({self._dialect.equated(self.sql(e.value), e.value.type)} IN ({query}))"
-        return f"({query})"
+            return f"({self._dialect.equated(self.sql(e.value), e.value.type)} IN {query})"
+        return query

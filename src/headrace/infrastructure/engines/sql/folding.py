@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from headrace.business.processing.expressions.build import BOOLEAN
-from headrace.business.processing.expressions.ir import Aggregate, ColumnRef, Constant, Expr, SortKey, Window
+from headrace.business.processing.expressions.ir import Aggregate, ColumnRef, Constant, Expr, SortKey, Subquery, Window
 from headrace.business.processing.relation import (
     Dataset,
     Distinct,
@@ -66,6 +66,8 @@ def _where(below: Block, condition: Expr) -> Block | None:
 def _project(below: Block, node: Project) -> Block | None:
     if below.distinct or ((below.limit or below.keys is not None) and any(_has(Window, e) for _, e in node.columns)):
         return None
+    if below.keys is not None and not _fits_groups(below, node):
+        return None
     columns: list[tuple[str, Expr]] = []
     for name, expression in node.columns:
         if isinstance(expression, ColumnRef) and not expression.outer:
@@ -77,6 +79,14 @@ def _project(below: Block, node: Project) -> Block | None:
         columns.append((name, inlined))
     order = _order_above(below, node.columns)
     return None if order is None else replace(below, columns=tuple(columns), order=order)
+
+
+def _fits_groups(below: Block, node: Project) -> bool:
+    """Whether engines take a projection beside the groups of a block: not where it reads a column of a query around, nor where it
+    drops a key that a query inside gives."""
+    read = {name for _, e in node.columns for name in e.columns()}
+    dropped = [e for name, e in below.columns or () if name not in read]
+    return not any(_looks_around(e) for _, e in node.columns) and not any(_has(Subquery, e) for e in dropped)
 
 
 def _order_above(below: Block, columns: Columns) -> tuple[SortKey, ...] | None:
@@ -95,7 +105,7 @@ def _order_above(below: Block, columns: Columns) -> tuple[SortKey, ...] | None:
             keys.append(replace(key, expression=replace(key.expression, name=renamed[name])))
             continue
         hidden = key.expression if meaning is None else meaning
-        if _has(Window, hidden):
+        if _has(Window, hidden) or _has(Subquery, hidden) or _looks_around(hidden):
             return None
         if isinstance(hidden, ColumnRef) and hidden.name in taken:
             hidden = SourceColumn(hidden.type, hidden.name)
@@ -142,16 +152,21 @@ def _limit(below: Block, node: Limit) -> Block | None:
 
 def _inline(below: Block, expression: Expr, *, aggregates: bool = False) -> Expr | None:
     """An expression over the result of a block, said in columns of its source; None where that would compute anything twice
-    or at another time. With `aggregates`, those of the block may be put in."""
+    or at another time, or in groups of a query around. With `aggregates`, those of the block may be put in."""
     if below.columns is None:
         return expression
     if any(True for node in expression.walk() for _ in node.relations()):
         return None  # a subquery may name the columns around it
     meanings = below.meanings
     allowed = (ColumnRef, Constant, Aggregate) if aggregates else (ColumnRef, Constant)
-    if not all(isinstance(meanings.get(name), allowed) for name in expression.columns()):
+    if not all(isinstance(e := meanings.get(name), allowed) and not _looks_around(e) for name in expression.columns()):
         return None
     return expression.map(lambda e: meanings[e.name] if isinstance(e, ColumnRef) and not e.outer else e)
+
+
+def _looks_around(expression: Expr) -> bool:
+    """Whether it reads a column of a query around."""
+    return any(isinstance(node, ColumnRef) and node.outer for node in expression.walk())
 
 
 def _has(kind: type[Expr], expression: Expr) -> bool:

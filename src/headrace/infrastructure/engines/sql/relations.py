@@ -164,7 +164,7 @@ class RelationPrinter:
         right = self._source(join.right, names)
         if self._is_join(join.right):
             right = f"(\n{indented(right)}\n)"
-        condition = "true" if join.condition is None else bare(self._sql(join.condition))
+        condition = "true" if join.condition is None else bare(self._condition(join.condition))
         if join.how == "semi" or join.how == "anti":
             return self._derived(join.how, self._dialect.half_join(left, right, condition, join.how), names)
         on = "" if join.how == "cross" else f" ON {condition}"
@@ -256,7 +256,8 @@ class RelationPrinter:
 
     def _conditions(self, conditions: Sequence[Expr]) -> list[str]:
         parts = [part for condition in conditions for part in _conjuncts(condition)]
-        return [self._sql(part) if len(parts) > 1 and _is_call(part, "or") else bare(self._sql(part)) for part in parts]
+        texts = zip(parts, map(self._condition, parts), strict=True)
+        return [text if len(parts) > 1 and _is_call(part, "or") else bare(text) for part, text in texts]
 
     def _group_key(self, key: Expr) -> str:
         # A bare number would mean a column's position.
@@ -273,6 +274,9 @@ class RelationPrinter:
             if block.distinct or (made is not None and not is_column(made, expression.name)):
                 return sql
         return self._dialect.ordered(sql, expression.type)
+
+    def _condition(self, expression: Expr) -> str:
+        return self._sql(expression) if isinstance(expression, RowHash) else self._expressions.condition(expression)
 
     def _sql(self, expression: Expr) -> str:
         if isinstance(expression, SourceColumn):

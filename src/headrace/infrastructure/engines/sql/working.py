@@ -47,7 +47,7 @@ class Working(ABC):
         for step in self.plan.steps:
             for node in step.relation.walk():
                 if isinstance(node, Join) and node.single:
-                    self._demand_single(node, step.name)
+                    self.demand_single(node, step.name)
             if isinstance(step.relation, Function):
                 self.tables[step.name] = self._call(step.name, step.relation)
             elif any(isinstance(node, Dedupe) for node in step.relation.walk()):
@@ -66,7 +66,7 @@ class Working(ABC):
         if not any(n.rows != "same" and not isinstance(n, Dedupe) for n in relation.walk()):
             self._filtered[name] = dropped
 
-    def _demand_single(self, join: Join, step: str) -> None:
+    def demand_single(self, join: Join, step: str) -> None:
         """A join promises at most one partner for each row: raises when one of the right side's keys stands there more than once."""
         names = set(join.right.schema.names)
         keys = sorted(e.name for e in _equalities(join.condition) if e.name in names)

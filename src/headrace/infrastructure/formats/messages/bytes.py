@@ -34,7 +34,7 @@ class BytesMessages(MessageFormatOptions):
                 hint="name it with the option `column` of the format, or choose a format that has columns",
             )
         kind = Binary() if self.type == "binary" else String()
-        return MessageScan(Schema((Column(self.column, kind),)), all_text=self.type == "string", origin="messages of bytes")
+        return MessageScan(Schema((Column(self.column, kind),)), origin="messages of bytes")
 
     def reader(self, schema: Schema, project: Path) -> MessageReader:  # noqa: ARG002
         return BodyReader(_Values(self.column, text=self.type == "string"), self.tombstones)

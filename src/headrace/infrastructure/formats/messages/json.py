@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field
 
+from headrace.business.connections import Profile
 from headrace.business.model.schema import Schema
 from headrace.business.streams.messages import Decoded, MessageReader, MessageScan, MessageWriter, Unreadable
+from headrace.errors import NonRetryableError
 from headrace.infrastructure.formats.messages.bodies import BodyReader, MessageFormatOptions, in_order, renumbered, texts_of
 from headrace.infrastructure.formats.messages.json_columns import JsonColumns
 from headrace.infrastructure.formats.messages.json_writing import JsonWriter, block_of_lines
-from headrace.infrastructure.formats.messages.text_columns import text_rows, text_scan
+from headrace.infrastructure.formats.messages.registry import Registry, behind, prefixed, text_of
+from headrace.infrastructure.formats.messages.registry_connection import RegistryConnection
+from headrace.infrastructure.formats.messages.registry_reading import ById
+from headrace.infrastructure.formats.messages.text_columns import text_rows, text_scan, text_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,15 +34,38 @@ class _JsonOptions(MessageFormatOptions):
 
 
 class JsonMessages(_JsonOptions):
-    """An object in each message."""
+    """An object in each message; with a registry, behind the number of its schema."""
 
     kind: ClassVar[str] = "json"
 
-    def reader(self, schema: Schema, project: Path) -> MessageReader:  # noqa: ARG002
-        return BodyReader(_Objects(schema), self.tombstones)
+    registry: Profile[RegistryConnection] | None = Field(
+        None,
+        description="The connection of kind `registry` that knows the schemas; messages begin with their number there. What a row has to "
+        "be like says the contract",
+    )
+    subject: str | None = Field(
+        None, description="Under which subject the registry has the schema that is written; most use `<topic>-value`"
+    )
+    schema_: str | None = Field(
+        None, alias="schema", description="A file with the JSON Schema that is registered, from the project's folder"
+    )
 
-    def writer(self, schema: Schema, project: Path) -> MessageWriter:  # noqa: ARG002
-        return JsonWriter(schema)
+    def reader(self, schema: Schema, project: Path) -> MessageReader:  # noqa: ARG002
+        objects = _Objects(schema)
+        if self.registry is None:
+            return BodyReader(objects, self.tombstones)
+        return BodyReader(ById(Registry(self.registry), "JSON", text_schema(schema), lambda _: objects), self.tombstones)
+
+    def writer(self, schema: Schema, project: Path) -> MessageWriter:
+        if self.registry is None:
+            return JsonWriter(schema)
+        if self.subject is None or self.schema_ is None:
+            raise NonRetryableError(
+                "to write with a registry, the format needs a `subject` and a `schema`",
+                hint="the schema is a file of JSON Schema; most subjects are the name of the topic with `-value` behind it",
+            )
+        begin = prefixed(Registry(self.registry).register(self.subject, text_of(project, self.schema_), "JSON"))
+        return JsonWriter(schema, lambda lines: behind(begin, lines))
 
 
 class NdjsonMessages(_JsonOptions):

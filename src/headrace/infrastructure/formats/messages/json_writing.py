@@ -18,7 +18,7 @@ class JsonWriter:
     """Writes each row as an object of all columns, on one line; then `packed` says what goes into one message."""
 
     def __init__(self, schema: Schema, packed: Callable[[pa.Array], pa.Array] = lambda lines: lines) -> None:
-        members = ", ".join(f"{literal(c.name)}, {_member(quoted(str(i)), c.type)}" for i, c in enumerate(schema))
+        members = ", ".join(f"{literal(c.name)}, {member(quoted(str(i)), c.type)}" for i, c in enumerate(schema))
         self._query = f"SELECT CAST(json_object({members}) AS VARCHAR) AS line FROM rows_to_write"
         self._packed = packed
         self._con = connect(threads=1)
@@ -47,7 +47,7 @@ def block_of_lines(lines: pa.Array, most: int) -> pa.Array:
     return pc.binary_join_element_wise(pc.binary_join(blocks, b"\n"), b"", b"\n")
 
 
-def _member(value: str, kind: DataType) -> str:
+def member(value: str, kind: DataType) -> str:
     """A value as JSON has it: numbers and booleans as such, all else as the text that a cast to its type reads."""
     match kind:
         case Decimal() if kind.precision > 15 or kind.scale > 6:  # as numbers, readers would take them for doubles
@@ -66,8 +66,8 @@ def _member(value: str, kind: DataType) -> str:
         case Json():
             return f"CAST({value} AS JSON)"
         case List():
-            return f"to_json(list_transform({value}, lambda item: {_member('item', kind.item)}))"
+            return f"to_json(list_transform({value}, lambda item: {member('item', kind.item)}))"
         case Struct():
-            fields = ", ".join(f"{literal(n)}, {_member(f'struct_extract({value}, {literal(n)})', k)}" for n, k in kind.fields)
+            fields = ", ".join(f"{literal(n)}, {member(f'struct_extract({value}, {literal(n)})', k)}" for n, k in kind.fields)
             return f"CASE WHEN {value} IS NOT NULL THEN json_object({fields}) END"
     return f"to_json({value})"

@@ -26,7 +26,13 @@ def text_scan(kind: str, declared: Schema, further: Sequence[str]) -> MessageSca
     return MessageScan(Schema(tuple(Column(name, String()) for name in names)), origin=f"messages in {kind}")
 
 
+def text_schema(schema: Schema) -> pa.Schema:
+    import pyarrow as pa
+
+    return pa.schema([pa.field(name, pa.string()) for name in schema.names])
+
+
 def text_rows(schema: Schema, columns: Sequence[pa.Array]) -> pa.RecordBatch:
     import pyarrow as pa
 
-    return pa.RecordBatch.from_arrays(columns, schema=pa.schema([pa.field(name, pa.string()) for name in schema.names]))
+    return pa.RecordBatch.from_arrays(columns, schema=text_schema(schema))

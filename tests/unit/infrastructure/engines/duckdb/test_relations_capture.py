@@ -27,6 +27,8 @@ DATASETS = {
         "select u.c, (select max(x.b) as t from (select a, b from t where b < 9) x where x.a = u.t) as m from u",
         "select u.c from u where exists (select 1 from t where t.a = u.a and exists (select 1 from u v where v.t = u.t and v.c = t.b))",
         "select u.c, (select sum(t.b + u.a) from t where t.a > u.a group by t.a order by t.a desc limit 1) as s from u",
+        "select u.c, (select max(x) from (select u.c as x, t.b from t)) as m from u",
+        "select u.c, (select max(r) from (select rank() over (order by x) as r from (select u.c as x from t))) as m from u",
     ],
 )
 def test_correlated_queries_mean_what_they_say(text):

@@ -1,0 +1,68 @@
+"""What a stream keeps to find pairs of rows of two datasets: the rows of both, as long as a partner may come. Not how an engine runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from headrace.business.model.schema import Column, Schema
+from headrace.business.model.types import Boolean
+from headrace.business.processing.expressions.build import column, test
+from headrace.business.processing.relation import Dataset, Filter, Relation
+from headrace.business.processing.stateful import Pairs
+from headrace.business.processing.steps.event_windows import TIME, WHOLE, add, microseconds, number, whole, with_columns
+from headrace.business.processing.steps.projection import as_they_are, project, ref
+from headrace.business.streams.groups import HORIZON, KEPT, LATE, WATERMARK, late_of, surely
+
+Side = str
+SIDES = ("left", "right")
+
+
+@dataclass(frozen=True)
+class KeptPairs:
+    """The rows of both sides of one step. `behind` is how much later than their time they may come to it."""
+
+    pairs: Pairs
+    of: Schema
+    columns: dict[Side, tuple[str, ...]]
+    """The columns of each side that are there."""
+    behind: int = 0
+
+    def dataset(self, side: Side) -> Dataset:
+        return self.pairs.left if side == "left" else self.pairs.right
+
+    def rows(self, side: Side) -> Schema:
+        """The columns of a side, as they come."""
+        schema = self.dataset(side).schema
+        return Schema(tuple(c for c in schema if c.name in self.columns[side]))
+
+    def kept_schema(self, side: Side) -> Schema:
+        return Schema((*self.rows(side), Column(TIME, WHOLE)))
+
+    def _placed(self, rows: Relation, side: Side) -> Relation:
+        """Rows that come, with their time, and whether they are late."""
+        on = self.pairs.left_time if side == "left" else self.pairs.right_time
+        timed = with_columns(rows, {TIME: microseconds(ref(rows.schema[on]))})
+        return with_columns(timed, {LATE: surely(test("less", whole(TIME), whole(WATERMARK)))})
+
+    @property
+    def meaning(self) -> object:
+        """What decides whether what was kept can be gone on with."""
+        return self.pairs.left_time, self.pairs.right_time
+
+    def taken(self, rows: Relation, side: Side) -> Relation:
+        """What is kept of rows; where `LATE` is true, of those that came too late."""
+        kept = self.kept_schema(side)
+        return project(self._placed(rows, side), {LATE: column(LATE, Boolean()), **as_they_are(kept)})
+
+    def late(self, rows: Relation, columns: Collection[str], side: Side) -> Relation:
+        """The rows that came too late, with these columns of theirs behind `LATE`."""
+        return late_of(self._placed(rows, side), columns)
+
+    def over(self, kept: Relation, side: Side) -> Relation:
+        """What can have no partner any more. The right is kept longer where the left waits to be known to be alone."""
+        wait = self.pairs.within * (2 if side == "right" and self.pairs.alone is not None else 1)
+        return Filter(kept.schema, kept, test("less", add(whole(TIME), number(wait + self.behind)), HORIZON))
+
+    def gone(self, kept: Relation, side: Side) -> Relation:
+        return project(self.over(kept, side), {KEPT: whole(KEPT)})

@@ -1,0 +1,1 @@
+"""Messages that are generated, for tests, demonstrations and measurements."""

@@ -1,0 +1,1 @@
+"""Files that grow, and folders that files come to."""

@@ -1,0 +1,68 @@
+"""The keys by which a step of a stream knows copies again, in a table of DuckDB."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from headrace.business.processing.relation import Dataset
+from headrace.business.processing.steps.event_windows import TIME
+from headrace.business.streams.copies import KeptCopies
+from headrace.business.streams.groups import LATE
+from headrace.infrastructure.engines.duckdb.stream_keeping import NEVER, Added, least
+from headrace.infrastructure.engines.duckdb.stream_statements import Statements, query
+from headrace.infrastructure.engines.duckdb.stream_table import StateTable
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class CopyKeeper:
+    """See `Keeper`."""
+
+    def __init__(self, statements: Statements, step: str, kept: KeptCopies) -> None:
+        self.statements, self.kept = statements, kept
+        self.table = StateTable(statements, step, kept.kept_schema)
+        self.tables: Mapping[str, StateTable] = {"": self.table}
+        self._came = statements.inlet(f"came {step}", kept.came_schema)
+        tables = {"kept": self.table.sql, "came": self._came.sql}
+        came = Dataset(kept.came_schema, "came")
+        self._fresh = statements.prepare(query({}, kept.fresh(came, self.table.rows), tables))
+        self._made = statements.prepare(query({}, kept.made(came), tables))
+        self._let_go = self.table.deletion(query({}, kept.gone(self.table.rows), tables))
+        self._opens: int | None = None
+        self.horizon = NEVER
+
+    def add(self, side: str, taken: pa.Table) -> Added:  # noqa: ARG002 - there is one
+        import pyarrow.compute as pc
+
+        self.table.settle()
+        self._came.hold(taken)
+        fresh, made = self.statements.rows(self._fresh), self.statements.rows(self._made)
+        self._came.hold(None)
+        self.table.add(made)
+        self._opens = least(made, TIME, self._opens, self._wait)
+        return Added([fresh], bool(pc.any(taken[LATE]).as_py()))
+
+    @property
+    def _wait(self) -> int:
+        """How long after its last row a key is remembered. Keys are forgotten many at a time: it does not matter when."""
+        return 2 * (self.kept.copies.within + self.kept.behind)
+
+    def advance(self, horizon: int) -> Sequence[pa.Table]:
+        if self._opens is not None and horizon >= self._opens:
+            self.table.settle()
+            self.statements.run(self._let_go, horizon=horizon)
+            self._opens = horizon + self._wait // 2
+            self.horizon = horizon
+        return ()
+
+    def changes(self) -> Sequence[pa.Table]:
+        return ()
+
+    def restored(self, horizon: int) -> None:
+        self.statements.run(self._let_go, horizon=horizon)
+        self.horizon, self._opens = horizon, horizon + self._wait // 2
+
+    def now(self) -> pa.Table:
+        return self.table.all()

@@ -1,0 +1,117 @@
+"""The groups of a step in a stream: their parts in a table of DuckDB, put together when windows close or when they are given out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from headrace.business.processing.relation import Dataset, Relation
+from headrace.business.streams.groups import HORIZON_AT, KeptGroups
+from headrace.infrastructure.engines.duckdb.stream_keeping import FOR_GOOD, NEVER, Added, least, timely
+from headrace.infrastructure.engines.duckdb.stream_statements import Prepared, Statements, query
+from headrace.infrastructure.engines.duckdb.stream_table import StateTable
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+#: How many rows are added before it is looked whether fewer say the same.
+_WORTH_COMPACTING = 100_000
+
+
+class GroupKeeper:
+    """See `Keeper`."""
+
+    def __init__(self, statements: Statements, step: str, kept: KeptGroups) -> None:
+        self.statements, self.kept = statements, kept
+        self.table = StateTable(statements, step, kept.kept_schema)
+        self.tables: Mapping[str, StateTable] = {"": self.table}
+        self._touched = statements.inlet(f"touched {step}", kept.kept_schema)
+        self._prepare()
+        self._changed: list[pa.Table] = []
+        self._opens: int | None = None
+        self._dense = 0
+        self.horizon = NEVER
+
+    def _prepare(self) -> None:
+        rows, tables = self.table.rows, {"kept": self.table.sql, "touched": self._touched.sql}
+
+        def prepared(relation: Relation) -> Prepared:
+            return self.statements.prepare(query({}, relation, tables))
+
+        if self.kept.groups.window is not None:
+            self._closed = prepared(self.kept.closed(rows))
+            self._let_go = self.table.deletion(query({}, self.kept.gone(rows), tables))
+            self._next = prepared(self.kept.opens(rows))
+        if self.emits_changes:
+            self._changes = prepared(self.kept.changed(rows, Dataset(self.kept.kept_schema, "touched")))
+        if self.kept.compacts:
+            self._fewer = prepared(self.kept.compacted(rows))
+
+    @property
+    def emits_changes(self) -> bool:
+        return self.kept.groups.emit != "close"
+
+    def add(self, side: str, taken: pa.Table) -> Added:  # noqa: ARG002 - there is one
+        kept, late = timely(taken)
+        if len(kept):
+            self.table.add(kept)
+            if self.emits_changes:
+                self._changed.append(kept)
+            if (column := self.kept.first_column) is not None:
+                self._opens = least(kept, column, self._opens, self.kept.open_for)
+        return Added(late=late)
+
+    def advance(self, horizon: int) -> Sequence[pa.Table]:
+        if self._opens is None or horizon < self._opens:
+            return ()
+        if self.kept.groups.emit == "change":
+            rows = self.changes()
+        else:
+            self._settle()
+            rows = [self.statements.rows(self._closed, horizon=horizon, before=self.horizon)]
+        self.statements.run(self._let_go, horizon=horizon)
+        self._look(horizon)
+        return rows
+
+    def changes(self) -> Sequence[pa.Table]:
+        import pyarrow as pa
+
+        if not self._changed:
+            return ()
+        self._settle()
+        rows = self._of(pa.concat_tables(self._changed))
+        self._changed = []
+        return (rows,)
+
+    def restored(self, horizon: int) -> None:
+        self._changed, self._opens, self._dense = [], None, 0
+        self.horizon = horizon
+        if self.kept.groups.window is not None:
+            self.statements.run(self._let_go, horizon=horizon)
+            self._look(horizon)
+
+    def now(self) -> pa.Table:
+        self._settle()
+        if self.kept.groups.window is None:
+            return self._of(self.table.all())
+        return self.statements.rows(self._closed, horizon=FOR_GOOD, before=self.horizon)
+
+    def _of(self, touched: pa.Table) -> pa.Table:
+        """The result so far, of the groups that these belong to."""
+        self._touched.hold(touched)
+        rows = self.statements.rows(self._changes)
+        self._touched.hold(None)
+        return rows
+
+    def _settle(self) -> None:
+        self.table.settle()
+        if self.kept.compacts and self.table.grown > max(_WORTH_COMPACTING, self._dense):
+            fewer = self.statements.rows(self._fewer)
+            self.table.replace(fewer)
+            self._dense = len(fewer)
+
+    def _look(self, horizon: int) -> None:
+        """See when something may close next."""
+        self.horizon = horizon
+        found = self.statements.rows(self._next, before=horizon)[HORIZON_AT][0].as_py()
+        self._opens = None if found is None else max(found, horizon + 1)

@@ -1,0 +1,108 @@
+"""A table in which a stream keeps rows: adds to it, saves what was added, and takes it up again. Not what the rows mean.
+
+What is added is a small Arrow table. It goes into the table when that is read; until then it lies beside it. It is what a checkpoint
+saves, too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from headrace.business.model.schema import Column, Schema
+from headrace.business.processing.relation import Dataset
+from headrace.business.processing.steps.event_windows import WHOLE
+from headrace.business.streams.groups import KEPT
+from headrace.infrastructure.engines.duckdb.literals import identifier
+from headrace.infrastructure.engines.duckdb.stream_statements import Prepared, Statements
+from headrace.infrastructure.engines.duckdb.types import duckdb_type
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class StateTable:
+    """Rows that are kept under a name."""
+
+    def __init__(self, statements: Statements, name: str, schema: Schema) -> None:
+        self.statements, self.schema = statements, schema
+        self.table = statements.table(f"kept {name}", schema)
+        self._added = statements.inlet(f"added {name}", schema)
+        values = ", ".join(f"CAST({identifier(c.name)} AS {duckdb_type(c.type)})" for c in schema)
+        self._insert = statements.prepare(f"INSERT INTO {self.table} SELECT {values} FROM {self._added.sql}")
+        self._empty = statements.prepare(f"DELETE FROM {self.table}")
+        self._all = statements.prepare(f"SELECT * FROM {self.table}")
+        self._count = statements.prepare(f"SELECT count(*) AS n FROM {self.table}")
+        self._waiting: list[pa.Table] = []
+        self._unsaved: list[pa.Table] = []
+        self.grown = 0
+        """How many rows were added since it was last filled as a whole."""
+
+    @property
+    def rows(self) -> Dataset:
+        """What statements about it read: its columns, and the number of each row."""
+        return Dataset(Schema((*self.schema, Column(KEPT, WHOLE))), "kept")
+
+    @property
+    def sql(self) -> str:
+        """What stands after FROM for `rows`."""
+        return f'(SELECT *, rowid AS "{KEPT}" FROM {self.table})'
+
+    def deletion(self, numbers: str) -> Prepared:
+        """A statement that deletes the rows whose numbers a query gives."""
+        return self.statements.prepare(f"DELETE FROM {self.table} WHERE rowid IN ({numbers})")
+
+    def add(self, rows: pa.Table) -> None:
+        if len(rows):
+            self._waiting.append(rows)
+            self._unsaved.append(rows)
+
+    def settle(self) -> None:
+        """Put what lies beside the table into it."""
+        import pyarrow as pa
+
+        if self._waiting:
+            added = pa.concat_tables(self._waiting)
+            self._waiting = []
+            self._fill(added)
+            self.grown += len(added)
+
+    def replace(self, rows: pa.Table) -> None:
+        """Other rows that say the same, in the place of all that are in the table."""
+        self.statements.run(self._empty)
+        self._fill(rows)
+        self.grown = 0
+
+    def all(self) -> pa.Table:
+        self.settle()
+        return self.statements.rows(self._all)
+
+    def _fill(self, rows: pa.Table) -> None:
+        self._added.hold(rows)
+        self.statements.run(self._insert)
+        self._added.hold(None)
+
+    # Saving ----------------------------------------------------------------------------------------------------------
+
+    def unsaved(self, *, whole: bool) -> pa.Table:
+        """What was added since the last time, whatever became of it; or all that is there."""
+        import pyarrow as pa
+
+        added, self._unsaved = self._unsaved, []
+        if whole:
+            return self.all()
+        return pa.concat_tables(added) if added else self._added.schema.empty_table()
+
+    def restore(self, saved: list[pa.Table]) -> None:
+        """Begin with these rows."""
+        import pyarrow as pa
+
+        self._waiting, self._unsaved = [], []
+        self.replace(pa.concat_tables([table.cast(self._added.schema) for table in saved]))
+
+    def measure(self) -> dict[str, Any]:
+        """How many rows it has, and about how many bytes."""
+        rows = self.statements.rows(self._count)["n"][0].as_py() + sum(map(len, self._waiting))
+        return {"rows": rows, "bytes": rows * sum(_WIDTHS.get(duckdb_type(c.type), 16) for c in self.schema)}
+
+
+_WIDTHS = {"BIGINT": 8, "DOUBLE": 8, "INTEGER": 4, "BOOLEAN": 1, "TIMESTAMP": 8}
