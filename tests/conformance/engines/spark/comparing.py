@@ -21,11 +21,9 @@ PLACE = "#"
 
 
 def few(examples: int) -> settings:
-    """So many examples, which take Spark long, and the same in every run: to search is for a day of its own, with a large number and
-    without `derandomize`. What was found so stands among the examples that are written out."""
+    """So many examples, each of which takes Spark long. A search that has time says a larger number here."""
     return settings(
         max_examples=examples,
-        derandomize=True,
         deadline=None,
         database=None,
         phases=[Phase.generate],
