@@ -10,7 +10,7 @@ PYTHON := $(shell for python in python3.11 python3; do \
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 # One JVM for all of them, which takes long to start; they share its views, so they keep the order of their files.
 ON_SPARK := tests/conformance/engines/spark tests/integration/spark
-PEERS := polars pandera dlt singer prefect dagster dbos
+PEERS := polars pandera dlt duckdb singer prefect dagster dbos
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test format bench bench-peers constraints clean
