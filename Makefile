@@ -1,5 +1,6 @@
 # make demo   see it work, on every flight that left New York in 2013
 # make test   what has to pass before a change goes in
+# make search the property tests, on examples that nobody has seen
 # make bench  the speeds that the README claims, measured on this machine
 
 VENV := .venv
@@ -13,7 +14,7 @@ ON_SPARK := tests/conformance/engines/spark tests/integration/spark
 PEERS := polars pandera dlt duckdb singer prefect dagster dbos
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test format bench bench-peers constraints clean
+.PHONY: help demo test search format bench bench-peers constraints clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -28,6 +29,9 @@ test: $(VENV)/dev.installed
 	$(BIN)/lint-imports
 	$(BIN)/pytest -p no:randomly $(ON_SPARK) $(PYTEST)
 	$(BIN)/pytest --numprocesses 2 $(ON_SPARK:%=--ignore=%) $(PYTEST)
+
+search: $(VENV)/dev.installed
+	$(BIN)/pytest --hypothesis-profile search -m hypothesis --numprocesses 2 $(PYTEST)
 
 format: $(VENV)/dev.installed
 	$(BIN)/ruff format .
