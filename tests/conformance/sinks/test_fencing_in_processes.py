@@ -64,10 +64,10 @@ def test_who_was_stopped_and_wakes_before_anyone_published(way: Target, crasher:
 def test_who_is_stopped_while_it_publishes_keeps_others_waiting_but_not_for_ever(
     way: Target, crasher: Crasher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from headrace.infrastructure.connectors import mysql_sink, postgres_sink
+    from headrace.infrastructure.connectors import mysql_table, postgres_sink
 
     monkeypatch.setitem(postgres_sink._SETTINGS, "lock_timeout", "10ms")
-    monkeypatch.setattr(mysql_sink, "LOCK_SECONDS", 0)
+    monkeypatch.setattr(mysql_table, "LOCK_SECONDS", 0)
     slow, quick = stage(tmp_path / "slow", [row(1, "slow")]), stage(tmp_path / "quick", [row(2, "quick")])
     sink = way.sink("append", **way.impatient)
     with crasher.paused(job(way, "append", slow, mine("slow", 1)), at="fence written") as wake:

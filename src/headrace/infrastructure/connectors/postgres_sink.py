@@ -104,7 +104,7 @@ class PostgresSink(ReachedPostgres, ServerSink):
         from headrace.infrastructure.connectors.streams.table_outlet import TableOutlet
 
         shown = self.target(project)
-        return TableOutlet(self, stream, schema, shown, OpenPostgres(self.address, self.table, schema, self.key, shown))
+        return TableOutlet(self, stream, schema, shown, OpenPostgres(lambda: self.address, self.table, schema, self.key, shown))
 
     def deliver(self, project: Path, schema: Schema, checkpoint: Checkpoint) -> PostgresDelivery | None:
         """Only where it takes nothing from anybody: rows are added to a table that need not change, and keys are not compared."""

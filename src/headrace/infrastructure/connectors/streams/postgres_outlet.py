@@ -8,8 +8,8 @@ pool that lends it out by the transaction would lose the table of the session.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import gettempdir
@@ -43,9 +43,10 @@ _SESSION = f"pg_temp.{INCOMING}"
 
 @dataclass
 class _Known:
-    """What is looked up once for a connection: of each column of the table its type and the category of its type, whether rows come through
-    the table of the session, and the statement that merges."""
+    """What is looked up once for a connection: the table with its schema, the type of each column and the category of that, whether the
+    table of the session is there, and whether rows can be merged by one statement."""
 
+    table: str = ""
     types: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     has_session: bool = False
     upserts: bool | None = None
@@ -55,8 +56,8 @@ class _Known:
 class OpenPostgres:
     """The connection, and what is known of the table while it lives."""
 
-    address: str = field(repr=False)
-    """With its secrets."""
+    address: Callable[[], str]
+    """Gives it with its secrets, each time that it is needed."""
     table: str
     schema: Schema
     key: Sequence[str]
@@ -72,10 +73,10 @@ class OpenPostgres:
             # What was begun goes with the connection; so does a commit whose answer never came, and the next to come looks.
             unless_committed.callback(self.close)
             if self._connection is None:
-                self._connection, self._known = _connected(self.address), _Known()
-                self._open.callback(self._connection.close)
+                self._connection = self._open.enter_context(closing(_connected(self.address())))
+                self._known = _Known(_whole_name(self._connection, self.table))
             coming = None if rows is None else self._travelling(rows)
-            db = _EpochTable(self._connection, self.table, self.schema, self.key, self.shown, self._known, coming)
+            db = _EpochTable(self._connection, self._known.table, self.schema, self.key, self.shown, self._known, coming)
             yield db
             db.run("COMMIT")
             unless_committed.pop_all()
@@ -92,6 +93,13 @@ class OpenPostgres:
             self._printer = self._open.enter_context(reader(Path(gettempdir())))
         self._printer.register(INCOMING, rows)
         return self._printer.arrow_table(f"SELECT {', '.join(map(binary_copy.as_text, self.schema))} FROM {INCOMING}")
+
+
+def _whole_name(connection: psycopg.Connection[tuple[Any, ...]], table: str) -> str:
+    if "." in table:
+        return table
+    schema = connection.execute("SELECT coalesce(current_schema(), 'public')").fetchall()[0][0]
+    return f"{schema}.{table}"
 
 
 def _connected(address: str) -> psycopg.Connection[tuple[Any, ...]]:
@@ -161,7 +169,7 @@ class _EpochTable(PostgresDatabase):
 
         if self._is_partitioned() or self._has_unique_index():
             return
-        name = table_publication.index_name(self.table_name, (*self.key, "unique"))
+        name = table_publication.index_name(self.bare, (*self.key, "unique"))
         try:
             self.run(f"CREATE UNIQUE INDEX {quoted(name)} ON {self.table} ({quoted_list(self.key)})")
         except psycopg.errors.UniqueViolation as error:
