@@ -12,6 +12,9 @@ from headrace.business.model.run import AFTER
 from headrace.business.model.schema import did_you_mean
 from headrace.errors import UsageError
 
+#: How many of the latest retries of a run are shown: a stream may have had any number.
+_RETRIES = 100
+
 #: The kind of error of a run whose process was gone before it said how it ended.
 PROCESS_DIED = "ProcessDied"
 
@@ -126,7 +129,7 @@ def _apply_to_life(run: RunView, kind: str, data: dict[str, Any], at: datetime) 
         case "pipeline.reopened":
             _reopen(run, data["how"])
         case "pipeline.retried":
-            run.retries.append(data)
+            run.retries = [*run.retries[1 - _RETRIES :], data]
         case "pipeline.completed":
             run.ended_at, run.seconds, run.error, run.unchanged = at, data["seconds"], None, data["unchanged"]
         case "pipeline.failed":
