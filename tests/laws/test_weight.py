@@ -204,6 +204,7 @@ MESSAGES = {
     ),
     *((f"{_BROKERS}/redis/{room}.py", "redis") for room in ("feed", "sink")),
     (f"{_BROKERS}/wire.py", "socket"),
+    ("headrace/infrastructure/formats/messages/registry_connection.py", "http"),
     ("headrace/infrastructure/storage/state_redis.py", "redis"),
     ("headrace/infrastructure/formats/messages/registry_connection.py", "http"),
     *((f"headrace/infrastructure/redis/{room}.py", "redis") for room in ("connection", "faults")),

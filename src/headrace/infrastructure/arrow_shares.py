@@ -16,13 +16,18 @@ def put_together(batches: Iterable[pa.RecordBatch], rows: int, most_bytes: int) 
     """The same rows in batches of at least `rows`, or of at least `most_bytes`; the last may be smaller."""
     import pyarrow as pa
 
+    return map(pa.concat_batches, groups(batches, rows, most_bytes))
+
+
+def groups(batches: Iterable[pa.RecordBatch], rows: int, most_bytes: int) -> Iterator[list[pa.RecordBatch]]:
+    """Batches that have together at least `rows`, or at least `most_bytes`, as they are."""
     waiting: list[pa.RecordBatch] = []
     count = size = 0
     for batch in batches:
         waiting.append(batch)
         count, size = count + batch.num_rows, size + batch.nbytes
         if count >= rows or size >= most_bytes:
-            yield pa.concat_batches(waiting)
+            yield waiting
             waiting, count, size = [], 0, 0
     if waiting:
-        yield pa.concat_batches(waiting)
+        yield waiting

@@ -28,7 +28,7 @@ EXTRAS = {
     "adbc_driver_postgresql": "postgres",
     "adbc_driver_manager": "postgres", "pymysql": "mysql", "redis": "redis", "obstore": "stores", "paramiko": "sftp",
     "hdfs_native": "hdfs", "confluent_kafka": "kafka", "hiredis": "redis", "pika": "rabbitmq", "cryptography": "nats",
-    "snowflake": "snowflake", "pgpq": "postgres",
+    "snowflake": "snowflake", "pgpq": "postgres", "datasketches": "sketches",
 }  # fmt: skip
 
 

@@ -98,6 +98,12 @@ class Connection:
 
         self._send(registered)
 
+    def create_function(self, name: str, call: Callable[..., Any], takes: Sequence[str], gives: str) -> None:
+        """A function that statements may call: it is given Arrow arrays, nulls as well, and gives one. DuckDB calls it from threads of
+        its own."""
+        con: Any = self._con
+        self._send(lambda: con.create_function(name, call, list(takes), gives, type="arrow", null_handling="special"))
+
     def unregister(self, name: str) -> None:
         self._send(lambda: self._con.unregister(name))
 

@@ -28,7 +28,8 @@ def fill(engine: Adapter, tables: Tables) -> dict[str, str]:
 
 def steps(written: Sequence[Mapping[str, Any]], tables: Tables) -> list[tuple[str, Relation]]:
     """The relations of steps that follow each other; the first table is their input."""
-    inputs: dict[str, Relation] = {name: Dataset(schema, name) for name, (schema, _) in tables.items()}
+    timed = {name: "at" if "at" in schema else None for name, (schema, _) in tables.items()}
+    inputs: dict[str, Relation] = {name: Dataset(schema, name, timed[name]) for name, (schema, _) in tables.items()}
     inputs["input"] = next(iter(inputs.values()))
     made = []
     for i, step in enumerate(written):

@@ -75,6 +75,10 @@ BAGS: tuple[tuple[Step, ...], ...] = (
         "half": "median(k)", "day": "any_value(d)", "sum": "sum(k)", "mean": "avg(k)"}}},),
     ({"aggregate": {"measures": {"n": "count(*)", "high": "max(at)", "near": "approx_count_distinct(s)"}}},),
     ({"aggregate": {"by": {"positive": "k > 0", "one": 1}, "measures": {"n": "count(*)", "spread": "stddev_pop(k)"}}},),
+    *(({"aggregate": {"window": window, "by": "b", "measures": {"n": "count(*)", "low": "min(k)", "mean": "avg(k)"}, "emit": "both"}},) for window in (
+        {"tumbling": "7 days", "on": "at"}, {"sliding": "10 days", "every": "3 days", "on": "d"}, {"session": "2 hours", "on": "at", "start": "from", "end": "to"})),
+    ({"dedupe": {"key": ["k"], "within": "1 day"}}, {"aggregate": {"by": ["k", "at"], "measures": {"n": "count(*)"}}}),
+    *(({"join": {"with": "t", "on": ["k"], "within": "1 day", "how": how, "suffix": "_t"}}, {"select": ["k", "s", "at", "at_t", "s_t"]}) for how in ("inner", "left")),
     ({"window": {"partition_by": "b", "order_by": ["k", "s", "f", "d", "x", "at"], "columns": {"n": "row_number()", "r": "rank() over (partition by s order by k)", "run": "sum(k)", "before": "lag(s)", "after": "lead(s, 2, '?')", "share": "cume_dist() over (order by s)", "top": "first_value(s)", "part": "ntile(2)", "most": "max(s) over ()"}}}, {"select": {"drop": ["t", "j"]}}),
     ({"window": {"partition_by": "s", "order_by": ["k", "f", "d", "x", "at"], "rows": [-1, 1], "columns": {"near": "count(*)", "low": "min(k)"}}}, {"select": ["s", "k", "near", "low"]}),
     ({"pivot": {"by": "s", "on": "k", "values": {"one": 1, "none": None}, "measure": {"n": "count(*)", "low": "min(f) filter (where f < 3)"}}},),

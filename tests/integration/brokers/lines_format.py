@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 import pyarrow as pa
 
 from headrace.business.model.plugin import Plugin
-from headrace.business.model.schema import Schema
+from headrace.business.model.schema import Column, Schema
+from headrace.business.model.types import String
 
-TEXT = Schema(())
+TEXT = Schema((Column("text", String()),))
 
 
 class Lines(Plugin):

@@ -121,6 +121,17 @@ def test_brokers_that_are_away_are_told_and_tried_again(servers: str, said: str)
         connection.reach(Path())
 
 
+def test_a_user_that_the_brokers_do_not_know_is_told_without_the_password() -> None:
+    server = TansuServer(authentication=True).start()
+    try:
+        connection = KafkaConnection(servers=server.servers, user="nobody", password=Secret("sesame"), connect_seconds=60)
+        with pytest.raises(NonRetryableError, match="see that `user`, `password` and `mechanism`") as told:
+            connection.reach(Path())
+        assert "sesame" not in str(told.value)
+    finally:
+        server.stop()
+
+
 def test_a_connection_says_whom_it_reached(tansu: TansuServer) -> None:
     answer = KafkaConnection(servers=tansu.servers).reach(Path())
     assert answer.server == "Kafka protocol, 1 broker"

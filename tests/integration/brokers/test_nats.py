@@ -11,12 +11,14 @@ import pytest
 import trustme
 from tests.conformance.brokers.bytes_format import UNREAD
 from tests.integration.brokers.lines_format import LINES, TEXT, rows
+from tests.integration.brokers.nats_identities import Realm
 from tests.integration.nats_server import NatsServer
 
 from headrace.business.ports import Position
 from headrace.business.streams.messages import Sharing
 from headrace.errors import NonRetryableError, RetryableError
 from headrace.infrastructure.brokers.nats.connection import NatsConnection
+from headrace.infrastructure.brokers.nats.deliveries import Deliveries
 from headrace.infrastructure.brokers.nats.sink import NatsSink
 from headrace.infrastructure.brokers.nats.source import NatsSource
 from headrace.security.secrets import Secret
@@ -143,6 +145,36 @@ def test_the_next_server_of_a_cluster_is_tried(nats):
     assert NatsConnection(url=Secret(f"nats://127.0.0.1:1,{nats.url}")).reach(HOME).server.startswith("NATS")
 
 
+def test_a_file_of_credentials_lets_in_whom_it_is_about(tmp_path):
+    realm, other = Realm(), Realm()
+    server = NatsServer(config=realm.config, jetstream=False).start()
+    (tmp_path / "ours.creds").write_text(realm.credentials)
+    (tmp_path / "others.creds").write_text(other.credentials)
+    (tmp_path / "none.creds").write_text("nothing of the kind")
+    to_it = {"host": "127.0.0.1", "port": server.port}
+    try:
+        assert NatsConnection(**to_it, credentials="ours.creds").reach(tmp_path).server.startswith("NATS")
+        with pytest.raises(NonRetryableError, match="Authorization Violation"):
+            NatsConnection(**to_it, credentials="others.creds").reach(tmp_path)
+        with pytest.raises(NonRetryableError, match="holds no credentials of a NATS user"):
+            NatsConnection(**to_it, credentials="none.creds").reach(tmp_path)
+        with pytest.raises(NonRetryableError, match="the file for `credentials` cannot be read"):
+            NatsConnection(**to_it, credentials="missing.creds").reach(tmp_path)
+    finally:
+        server.remove()
+
+
+def test_a_token_lets_in_by_address_and_by_parts(tmp_path):
+    server = NatsServer(config="authorization { token: geheim }", jetstream=False).start()
+    try:
+        assert NatsConnection(url=Secret(f"nats://geheim@127.0.0.1:{server.port}")).reach(HOME).server.startswith("NATS")
+        assert NatsConnection(host="127.0.0.1", port=server.port, token=Secret("geheim")).reach(HOME).server.startswith("NATS")
+        with pytest.raises(NonRetryableError, match="Authorization Violation"):
+            NatsConnection(host="127.0.0.1", port=server.port, token=Secret("other")).reach(HOME)
+    finally:
+        server.remove()
+
+
 # Reading -------------------------------------------------------------------------------------------------------------
 
 
@@ -198,6 +230,22 @@ def test_a_consumer_of_another_kind_is_not_taken(nats):
         NatsSource(url=Secret(nats.url), stream="TAKEN", consumer="theirs", format=UNREAD).feed(HOME, ALONE, {})
 
 
+def test_a_consumer_that_the_server_forgot_is_made_anew(nats):
+    """Servers forget those that are not durable when they are started anew, and others may delete them."""
+    a_stream(nats, "FORGOT")
+    feed = NatsSource(url=Secret(nats.url), stream="FORGOT", format=UNREAD).feed(HOME, ALONE, {})
+    sent(nats, "FORGOT", "a")
+    got = fetch(feed, 1)
+    for name in ask(nats, "$JS.API.CONSUMER.NAMES.FORGOT")["consumers"]:
+        ask(nats, f"$JS.API.CONSUMER.DELETE.FORGOT.{name}")
+    with pytest.raises(RetryableError, match="any more"):
+        feed.lag()
+    sent(nats, "FORGOT", "b", epoch=2)
+    assert fetch(feed, 2, got).payloads == {"FORGOT": [b"a", b"b"]}
+    assert feed.lag() == {"FORGOT": 0}
+    feed.close()
+
+
 def test_a_work_queue_without_a_consumer_is_explained(nats):
     a_stream(nats, "WORK", retention="workqueue")
     with pytest.raises(NonRetryableError, match="is a work queue"):
@@ -235,3 +283,35 @@ def test_a_full_stream_refuses_until_there_is_room(nats):
         sent(nats, "FULL", "a", "b", "c")
     ask(nats, "$JS.API.STREAM.PURGE.FULL")
     assert json.dumps(sent(nats, "FULL", "d").inserted) == "1"
+
+
+# Headers -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("block", "found"),
+    [
+        (b"a: 1\r\nb: x: y", [("a", b"1"), ("b", b"x: y")]),
+        (b"a:1", [("a", b"1")]),
+        (b"a:  1 ", [("a", b"1")]),
+        (b"a:1\r\nb: 2", [("a", b"1"), ("b", b"2")]),
+        (b"a: \xff", [("a", b"\xff")]),
+        (b"a: ", [("a", b"")]),
+    ],
+)
+def test_headers_are_read_however_they_are_spaced(block, found):
+    """Alone and among others: what most clients write is read at once, and anything else line by line."""
+    written, plain = b"NATS/1.0\r\n" + block + b"\r\n\r\n", b"NATS/1.0\r\nk: v\r\n\r\n"
+    for blocks, expected in (([written], [found]), ([plain, None, written], [[("k", b"v")], [], found])):
+        told = deliveries_of(blocks).messages("p").headers.to_pylist()
+        assert [one or [] for one in told] == expected
+
+
+def deliveries_of(blocks: list[bytes | None]) -> Deliveries:
+    found = Deliveries()
+    for block in blocks:
+        found.subjects.append(b"s")
+        found.replies.append(b"$JS.ACK.S.C.1.7.7.1700000000000000000.0")
+        found.headers.append(block)
+        found.payloads.append(b"")
+    return found

@@ -76,7 +76,7 @@ def test_a_record_has_the_verdict_that_it_has_in_a_file(texts: list[bytes], coun
 
 def test_letters_hold_what_is_read_when_it_is_mended() -> None:
     decoded = reader_of({"csv": {"header": True}}, NAMES).read(
-        as_messages([b"b,a\n1,2\n3\n", b"c\nx", b"a,a\n", b'"odd, name",a\n"1\n",2\n'])
+        as_messages([b"b,a\n1,2\n3\n", b"c\nx", b"a,a\n", b'"odd, name",a\n"1\n",2\n', b"nonsense"])
     )
     assert decoded.rows.to_pylist() == [
         {"a": "2", "b": "1", "c": None}, {"a": None, "b": None, "c": "x"}, {"a": "2", "b": None, "c": None},
@@ -85,4 +85,5 @@ def test_letters_hold_what_is_read_when_it_is_mended() -> None:
     assert [(bad.message, bad.reason, bad.part) for bad in decoded.unreadable] == [
         (0, "csv.too_few_fields", b'"b","a"\n3'),
         (2, "csv.header", None),
+        (4, "csv.header", None),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import ssl
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import fastavro
 import pyarrow as pa
 import pytest
+import trustme
 from tests.integration.registry_server import Schemas, registry
 from tests.unit.infrastructure.formats.messages.messages import as_messages, reader_of, told
 
@@ -79,8 +81,10 @@ def test_a_schema_may_refer_to_another(schemas: Schemas, profile: Profile[Regist
     outer = {"type": "record", "name": "E", "fields": [{"name": "where", "type": "Place"}]}
     number = schemas.add("e-value", outer, references=[{"name": "Place", "subject": "place", "version": 1}])
     reader = reader_of({"avro": {"registry": profile}}, Schema.of(where=parse_type("struct<town: string>")))
-    decoded = reader.read(as_messages([b"\0" + struct.pack(">I", number) + b"\x04NY"]))
+    lost = schemas.add("l-value", outer, references=[{"name": "Place", "subject": "gone", "version": 1}])
+    decoded = reader.read(as_messages([b"\0" + struct.pack(">I", n) + b"\x04NY" for n in (number, lost)]))
     assert decoded.rows.to_pylist() == [{"where": {"town": "NY"}}]
+    assert told(decoded) == [(1, "registry.unknown_id")]
 
 
 def test_a_registry_that_is_away_may_be_asked_again(schemas: Schemas, profile: Profile[RegistryConnection]) -> None:
@@ -108,6 +112,19 @@ def test_nobody_there_and_nobody_let_in() -> None:
     for odd in ("ftp://x", "https://user:pw@host", "host:8081"):
         with pytest.raises(ValueError, match="`url`"):
             RegistryConnection(url=odd)
+
+
+def test_certificates_are_verified(tmp_path: Path) -> None:
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    with registry(Schemas(), context) as url:
+        answer = RegistryConnection(url=url, ca="ca.pem").reach(tmp_path)
+        assert answer.verified
+        with pytest.raises(NonRetryableError, match="its certificate cannot be trusted"):
+            RegistryConnection(url=url).reach(tmp_path)
+        with pytest.raises(NonRetryableError, match=r"the certificates in `none\.pem` cannot be read"):
+            RegistryConnection(url=url, ca="none.pem").reach(tmp_path)
 
 
 def test_what_is_written_is_registered_and_read(schemas: Schemas, profile: Profile[RegistryConnection]) -> None:

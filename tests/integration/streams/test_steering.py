@@ -10,7 +10,6 @@ from typing import Any
 import duckdb
 from tests.integration.streams.flows import CONTRACT, COUNTED, Flow, events, wait_until, windows
 
-
 STRANGE = "1001,k1,7,2024-01-01T00:00:30.000Z"
 
 

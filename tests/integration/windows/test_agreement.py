@@ -90,7 +90,7 @@ def alike(left: Row, right: Row) -> bool:
 
 
 @pytest.mark.parametrize("kind", STEPS)
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(partitions=st.lists(st.lists(row, max_size=60), min_size=1, max_size=3), chance=st.randoms(use_true_random=False))
 def test_a_stream_gives_what_a_batch_gives(kind: str, partitions: list[list[tuple[Any, ...]]], chance: Any) -> None:
     definition = HEAD + f"  - {STEPS[kind]}\n" + SINK
@@ -143,7 +143,7 @@ event = st.tuples(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(happened=st.lists(event, max_size=40), chance=st.randoms(use_true_random=False))
 def test_copies_go_through_once_whichever_partition_brings_them(happened: list[tuple[Any, ...]], chance: Any) -> None:
     """Each event comes in one partition or in several, in the order of time."""
@@ -196,7 +196,7 @@ sinks:
 
 
 @pytest.mark.parametrize("how", ["inner", "left"])
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(ours=st.lists(row, max_size=40), theirs=st.lists(row, max_size=40), chance=st.randoms(use_true_random=False))
 def test_two_streams_find_the_partners_that_a_batch_finds(
     how: str, ours: list[tuple[Any, ...]], theirs: list[tuple[Any, ...]], chance: Any

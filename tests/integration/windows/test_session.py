@@ -249,6 +249,20 @@ def test_running_totals_are_given_out_when_they_change(stream: Running) -> None:
     assert loop.given["totals"] == [("a", 1, 1), ("b", 1, 2), ("a", 3, 13)]
 
 
+def test_different_values_are_counted_about_across_batches_and_restarts(stream: Running) -> None:
+    measures = "different: approx_count_distinct(n), some: approx_count_distinct(n) filter (where n < 100), none: approx_count_distinct(k)"
+    loop = stream(HEAD + f"  - aggregate: {{measures: {{{measures}}}, emit: change}}\n    name: totals\n" + SINK)
+    for begin in (0, 2000, 4000, 1000):
+        loop.take("events", "0", rows(*(("00:00:00", None, n) for n in range(begin, begin + 3000))))
+        loop.checkpoint(whole=begin == 0)
+        loop.restart()
+    different, some, none = loop.given["totals"][-1]
+    assert different == pytest.approx(7000, rel=0.05)
+    assert some == pytest.approx(100, rel=0.05)
+    assert none == 0
+    assert loop.session.measures()["totals"]["rows"] == 4
+
+
 def test_both_says_which_rows_are_final(stream: Running) -> None:
     loop = stream(HEAD + WINDOW.replace("measures", "emit: both, measures") + SINK)
     loop.take("events", "0", rows(("00:00:00", "a", 1)))

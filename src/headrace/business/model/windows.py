@@ -19,6 +19,9 @@ Emit = Literal["close", "change", "both"]
 MOST_WINDOWS = 1000
 
 
+#: How long windows may be: their bounds are counted in microseconds, and a stream ends by letting a thousand years go by.
+LONGEST = timedelta(days=365_000)
+
 #: What is put behind the name of a step for the dataset of the rows that came too late for it.
 LATE = ".late"
 
@@ -49,6 +52,10 @@ class EventWindow(Model):
             )
         if (self.sliding is None) != (self.every is None):
             raise Misworded("`sliding` and `every` belong together", "for example `{sliding: 1 minute, every: 10 seconds}`")
+        if max(length for kind in kinds if (length := getattr(self, kind))) > LONGEST:
+            raise Misworded(
+                "a window cannot be longer than a thousand years", "leave `window` out to have one group for all time"
+            )
         if self.sliding is not None and self.every is not None:
             _demand_sensible(self.sliding, self.every)
         return self

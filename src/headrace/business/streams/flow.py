@@ -230,7 +230,7 @@ def _of_windows(kept: KeptGroups) -> Times:
     span = kept.groups.window
     if span is None:
         return {}
-    ends = {span.end: kept.delay}
+    ends = {span.end: kept.delay + kept.pause}
     return ends if span.kind == "session" else {**ends, span.start: kept.delay + span.length}
 
 
@@ -243,7 +243,7 @@ def _demand_sense(kept: KeptGroups) -> None:
     groups: Groups = kept.groups
     whole = ", ".join(f"`{name}`" for name in kept.parts.whole)
     if whole and groups.window is None:
-        hint = "give it a `window`; or use `approx_count_distinct` and the like, which have parts"
+        hint = "give it a `window`, or use aggregates that merge, such as `count`, `avg`, `stddev`, `max` and `arg_max`"
         raise NotRowByRow(f"{whole} needs all rows at once, and without a window they would be kept for ever", hint=hint)
     if groups.window is not None and groups.window.kind == "session" and groups.emit != "close":
         hint = "say `emit: close`"

@@ -91,6 +91,11 @@ class KeptGroups:
         return self.delay + (self._span.length if self._span else 0)
 
     @property
+    def pause(self) -> int:
+        """How far the horizon has to go on before it is looked again whether sessions are over: for that all of a key's are compared."""
+        return self._span.length // 64 if self._span and self._span.kind == "session" else 0
+
+    @property
     def delay(self) -> int:
         """How long after its end a window closes."""
         return self.groups.lateness + self.behind

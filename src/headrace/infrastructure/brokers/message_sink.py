@@ -15,6 +15,7 @@ from headrace.business.model.plugin import Plugin
 from headrace.business.model.schema import Schema
 from headrace.business.ports import Fence, Publication
 from headrace.business.streams.messages import MessageWriter
+from headrace.infrastructure.brokers.outgoing import outgoing
 from headrace.infrastructure.formats.message_formats import MessageFormatOption
 
 if TYPE_CHECKING:
@@ -52,14 +53,14 @@ class Sender(Protocol):
 class MessageOutlet:
     """Sends the rows of each epoch, and remembers none."""
 
-    def __init__(self, sender: Sender, writer: MessageWriter, target: str) -> None:
-        self._sender, self._writer, self._target = sender, writer, target
+    def __init__(self, sender: Sender, schema: Schema, writer: MessageWriter, target: str) -> None:
+        self._sender, self._schema, self._writer, self._target = sender, schema, writer, target
 
     def committed(self, fence: Fence) -> int | None:  # noqa: ARG002 - a broker keeps no tokens
         return None
 
     def commit(self, epoch: int, rows: pa.Table) -> Publication:
-        payloads = [payload for batch in rows.to_batches() for payload in self._writer.write(batch).to_pylist()]
+        payloads = outgoing(rows, self._schema, self._writer).payloads
         repeated = self._sender.send(epoch, payloads) if payloads else 0
         return Publication(self._target, inserted=len(payloads) - repeated, unchanged=repeated)
 

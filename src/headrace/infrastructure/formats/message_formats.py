@@ -18,6 +18,9 @@ _CLASSES = {
     "bytes": "bytes:BytesMessages", "csv": "csv:CsvMessages", "avro": "avro:AvroMessages",
 }  # fmt: skip
 
+#: Their names.
+FORMATS = tuple(_CLASSES)
+
 
 def message_format(written: Any) -> Any:
     """The format that a name means, or a name with options: `json`, `{avro: {registry: ...}}`. Raises `ValueError`."""
@@ -72,12 +75,12 @@ def _written(plugin: Plugin, info: SerializationInfo) -> Any:
 
 _WRITTEN = {
     "anyOf": [
-        {"enum": list(_CLASSES)},
+        {"enum": list(FORMATS)},
         {
             "type": "object",
             "minProperties": 1,
             "maxProperties": 1,
-            "properties": {name: {"type": "object"} for name in _CLASSES},
+            "properties": {name: {"type": ["object", "string", "null"]} for name in FORMATS},
             "additionalProperties": False,
         },
     ]

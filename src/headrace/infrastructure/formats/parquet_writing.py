@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headrace.business.ports import FileDigest
-from headrace.infrastructure.arrow_shares import put_together
+from headrace.infrastructure.arrow_shares import groups
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,14 +20,16 @@ _GROUP_ROWS, _GROUP_BYTES = 122_880, 64 << 20
 
 def write_parquet(schema: pa.Schema, batches: Iterable[pa.RecordBatch], path: Path) -> tuple[int, FileDigest]:
     """How many rows were written, and what the file holds."""
+    import pyarrow as pa
     from pyarrow.parquet import ParquetWriter
 
     rows = 0
     options: dict[str, Any] = {"store_decimal_as_integer": True, "use_dictionary": False, "write_statistics": False}
     with ParquetWriter(path, schema, write_page_checksum=True, **options) as writer:
-        for group in put_together(batches, _GROUP_ROWS, _GROUP_BYTES):
-            writer.write_batch(group)
-            rows += group.num_rows
+        for group in groups(batches, _GROUP_ROWS, _GROUP_BYTES):
+            part = pa.Table.from_batches(group)
+            writer.write_table(part)
+            rows += part.num_rows
     with path.open("rb") as written:
         digest = hashlib.file_digest(written, lambda: hashlib.sha256(usedforsecurity=False))
     return rows, FileDigest(digest.hexdigest(), path.stat().st_size)

@@ -86,6 +86,12 @@ A rule of a column may be written bare (`required: true`), or with what happens 
 (`required: {is: true, on_violation: warn}`). A contract may also be the path of a file that holds one.
 """
 
+_FORMATS_HEAD = """# Formats of messages
+
+How rows are written in messages, for the option `format` of sources and sinks of messages: a name, such as `format: ndjson`, or a name
+with options, such as `format: {csv: {header: true}}`.
+"""
+
 _CONNECTIONS_HEAD = """# Connections
 
 Tables `[connections.NAME]` of `headrace.toml`, each with a `kind` and the options of that kind ([how](../howto/connections.md)). Sources
@@ -108,14 +114,20 @@ prints results for machines.
 
 
 def definition_page(
-    sources: Iterable[type[Plugin]], sinks: Iterable[type[Plugin]], connections: Iterable[type[Plugin]] = ()
+    sources: Iterable[type[Plugin]],
+    sinks: Iterable[type[Plugin]],
+    connections: Iterable[type[Plugin]] = (),
+    formats: Iterable[type[Plugin]] = (),
 ) -> str:
-    """Every key of a definition, and every option of these sources, sinks and connections, in Markdown."""
+    """Every key of a definition, and every option of these sources, sinks, formats and connections, in Markdown."""
     parts = [_DEFINITION_HEAD, *(_part(title, model) for title, model in PARTS), "# Sources and sinks\n"]
     told: set[type[BaseModel]] = {model for _, model in PARTS}
     for word, group in (("source", sources), ("sink", sinks)):
         for plugin in sorted(group, key=lambda p: p.kind):
             parts += _with_inner(f"{word} `{plugin.kind}`", plugin, told)
+    parts += [_FORMATS_HEAD]
+    for plugin in formats:
+        parts += _with_inner(f"format `{plugin.kind}`", plugin, told)
     parts += [_CONNECTIONS_HEAD]
     for plugin in sorted(connections, key=lambda p: p.kind):
         parts += _with_inner(f"connection `{plugin.kind}`", plugin, told)
@@ -216,6 +228,8 @@ def _named(annotation: Any) -> str:
     titles = {model: title for title, model in PARTS}
     if annotation in titles:
         return "see " + titles[annotation].removesuffix(", each")
+    if annotation is Plugin:
+        return "a format of messages, below"
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return "options of its own, below"
     return str(getattr(annotation, "__name__", annotation)).lower()
@@ -252,6 +266,7 @@ def pages() -> Mapping[str, str]:
 
     from headrace.application.cli.app import app
     from headrace.bus import events, lifecycle, streams
+    from headrace.infrastructure.formats.message_formats import FORMATS, format_class
     from headrace.infrastructure.loading import engine_matrix
 
     ours = distribution("headrace").entry_points
@@ -261,7 +276,9 @@ def pages() -> Mapping[str, str]:
     inside = [e for e in vars(events).values() if isinstance(e, type) and issubclass(e, events.Event) and e is not events.Event]
     told = [*lifecycle.LIFECYCLE, *inside, *streams.STREAMS]
     return {
-        "definition.md": definition_page(plugins["sources"], plugins["sinks"], plugins["connections"]),
+        "definition.md": definition_page(
+            plugins["sources"], plugins["sinks"], plugins["connections"], map(format_class, FORMATS)
+        ),
         "cli.md": cli_page(typer.main.get_command(app)),
         "events.md": events_page(told),
         "engines.md": engine_matrix.reference(),

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 
+from hypothesis import HealthCheck, Phase, settings
 from tests.conformance.engines.adapters import DuckDB, Row, shown, values_of
 from tests.conformance.engines.adapters import readable as duckdb_readable
 from tests.conformance.engines.spark.adapter import Spark, plain, readable, rows_of
@@ -17,6 +18,17 @@ from headrace.business.processing.expressions.ir import Expr
 Alike = Callable[[str, str], bool]
 #: The number of a row.
 PLACE = "#"
+
+
+def few(examples: int) -> settings:
+    """So many examples, each of which takes Spark long. A search that has time says a larger number here."""
+    return settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
 
 
 def of_duckdb(duckdb: DuckDB, e: Expr, schema: Schema, rows: Sequence[Row]) -> list[str]:

@@ -6,12 +6,12 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.conformance.engines.adapters import DuckDB
 from tests.conformance.engines.edges import EDGES, KINDS
 from tests.conformance.engines.spark.adapter import Spark
-from tests.conformance.engines.spark.comparing import Alike, differences
+from tests.conformance.engines.spark.comparing import Alike, differences, few
 from tests.conformance.engines.test_casts import FORMATS, SOURCES, casts
 from tests.conformance.expressions.test_laws import iso, near_moments, near_numbers, ordinary
 
@@ -54,7 +54,7 @@ def test_texts_are_read_alike(spark: Spark, duckdb: DuckDB) -> None:
     assert differences(spark, duckdb, of_text(spark), Schema.of(a=String()), [{"a": text} for text in ODD], alike()) == []
 
 
-@settings(max_examples=2, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@few(2)
 @given(texts=st.lists(st.one_of(near_numbers, near_moments, iso, ordinary), min_size=90, max_size=120))
 def test_any_text_is_read_alike(spark: Spark, duckdb: DuckDB, texts: list[str]) -> None:
     assert differences(spark, duckdb, of_text(spark), Schema.of(a=String()), [{"a": text} for text in texts], alike()) == []

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.conformance.engines.adapters import DuckDB
 from tests.conformance.engines.spark.adapter import Spark
-from tests.conformance.engines.spark.comparing import differences
+from tests.conformance.engines.spark.comparing import differences, few
 from tests.conformance.engines.test_patterns import CALLS, PATTERNS, TEXTS
 
 from headrace.business.model.schema import Schema
@@ -70,6 +70,6 @@ def test_what_is_written_is_found(spark: Spark, duckdb: DuckDB) -> None:
 
 
 @given(patterns=st.lists(PATTERNS, min_size=14, max_size=14), texts=TEXTS)
-@settings(max_examples=5, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@few(5)
 def test_the_same_is_found(spark: Spark, duckdb: DuckDB, patterns: list[str], texts: list[str]) -> None:
     compare(spark, duckdb, patterns, texts)

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.conformance.engines import tables as of_duckdb
 from tests.conformance.engines.adapters import DuckDB
 from tests.conformance.engines.spark.adapter import Spark
+from tests.conformance.engines.spark.comparing import few
 from tests.conformance.engines.spark.tables import fill, together
 from tests.conformance.engines.test_queries import TABLES
 from tests.conformance.select.test_random_queries import queries
@@ -106,14 +107,7 @@ def test_what_spark_would_refuse_is_refused_before_it_runs(spark: Spark, text: s
 
 
 @given(texts=st.lists(queries(), min_size=12, max_size=12, unique=True))
-@settings(
-    max_examples=3,
-    derandomize=True,
-    deadline=None,
-    database=None,
-    phases=[Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
+@few(3)
 def test_random_queries(spark: Spark, duckdb: DuckDB, filled: Any, texts: list[str]) -> None:
     refused = {text: why for text in texts if (why := spark.relation_problems(bound(text)))}
     assert [why for reasons in refused.values() for why in reasons if not any(reason in why for reason in REASONS)] == []

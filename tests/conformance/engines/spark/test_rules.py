@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.conformance.engines import tables as of_duckdb
 from tests.conformance.engines.adapters import DuckDB, shown
 from tests.conformance.engines.adapters import readable as duckdb_readable
 from tests.conformance.engines.spark.adapter import Spark, plain, readable, rows_of
+from tests.conformance.engines.spark.comparing import few
 from tests.conformance.engines.spark.tables import fill
 from tests.conformance.engines.test_rules import COLUMNS, ROWS, RULES, TEXTS, _near, verdicts
 from tests.integration.checks.test_checks_on_duckdb import CASES
@@ -51,7 +52,7 @@ def of_spark(spark: Spark, compiled: CompiledContract, rows: list[Row]) -> list[
     ]
 
 
-@settings(max_examples=3, deadline=None, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@few(3)
 @given(rows=st.lists(st.fixed_dictionaries(dict.fromkeys(COLUMNS, TEXTS)), min_size=12, max_size=25))
 def test_rules_judge_alike(spark: Spark, duckdb: DuckDB, rows: list[Row]) -> None:
     compiled = contract()

@@ -124,7 +124,7 @@ def in_sessions(below: Relation, keys: tuple[Expr, ...], begin: Expr, end: Expr,
     """Numbers the sessions of each key in `SESSION`: one begins where nothing of its key was for so long. What is there may be rows, or
     sessions themselves, from a `begin` to an `end`."""
     order = (SortKey(begin),)
-    earlier = Frame("rows", end=("preceding", number(1)))
+    earlier = Frame("rows", end=("preceding", constant(1, Integer(32))))
     seen = with_columns(below, {_BEFORE: Window(WHOLE, Aggregate(WHOLE, "max", (end,)), keys, order, earlier)})
     silent = test("greater_or_equal", subtract(begin, whole(_BEFORE)), number(silence))
     begins = Case(WHOLE, ((any_of([is_null(whole(_BEFORE)), silent]), number(1)),), number(0))

@@ -11,7 +11,8 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from headrace.business.connections import Answer, Profile
 from headrace.business.model.plugin import Plugin
-from headrace.infrastructure.brokers.kafka.faults import kafka_faults
+from headrace.errors import NonRetryableError
+from headrace.infrastructure.brokers.kafka.faults import explained
 from headrace.infrastructure.tls import TlsOptions
 from headrace.security.secrets import Secret
 
@@ -78,6 +79,25 @@ class KafkaConnection(TlsOptions):
             "log.connection.close": False, "error_cb": lambda error: remember(told, error), "logger": _SILENT, **secured,
         }  # fmt: skip
 
+    def asked_for_topics(self, client: Any, told: list[KafkaError], *name: str) -> Any:
+        """What brokers say of all topics, or of one. Gives up as soon as the client has said what no waiting mends.
+
+        Not for a consumer with partitions: to hear what the client says takes a message from it.
+        """
+        import confluent_kafka
+
+        deadline = time.monotonic() + self.connect_seconds
+        while True:
+            try:
+                found = client.list_topics(*name, timeout=max(0.1, min(1.0, deadline - time.monotonic())))
+            except confluent_kafka.KafkaException as error:
+                client.poll(0)
+                failed = explained(self.shown(), error.args[0], told)
+                if isinstance(failed, NonRetryableError) or time.monotonic() > deadline:
+                    raise failed from error
+            else:
+                return found
+
     @property
     def _encrypted(self) -> bool:
         return self.tls not in (None, "off") or self.ca is not None
@@ -86,14 +106,10 @@ class KafkaConnection(TlsOptions):
         from confluent_kafka.admin import AdminClient
 
         told: list[KafkaError] = []
-        with kafka_faults(self.shown(), told):
-            client = AdminClient(self.settings(home, told))
-            begun = time.perf_counter()
-            try:
-                found = client.list_topics(timeout=self.connect_seconds)
-            finally:
-                client.poll(0)
-            took = (time.perf_counter() - begun) * 1000
+        client = AdminClient(self.settings(home, told))
+        begun = time.perf_counter()
+        found = self.asked_for_topics(client, told)
+        took = (time.perf_counter() - begun) * 1000
         count = len(found.brokers)
         server = f"Kafka protocol, {count} broker{'s' * (count != 1)}"
         verified = self._encrypted and self.tls != "require"

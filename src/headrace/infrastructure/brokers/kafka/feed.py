@@ -13,6 +13,7 @@ from headrace.business.streams.messages import Messages, Sharing, Start
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.brokers.collection import uncollected
 from headrace.infrastructure.brokers.gaps import OnGap
+from headrace.infrastructure.brokers.gathering import gathered, joined
 from headrace.infrastructure.brokers.kafka.connection import reasons, remember
 from headrace.infrastructure.brokers.kafka.faults import explained, kafka_faults
 from headrace.infrastructure.brokers.kafka.records import messages_of
@@ -64,24 +65,26 @@ class KafkaFeed:
         with self._asking():
             self._look_again()
             # It comes back when it has `most`, and not when there is something: so what lies ready is taken, or the first that comes.
-            given = self._taken(most)
+            given = gathered(self._taken, most)
             if not given and wait_seconds > 0:
-                given = self._given(self._consumer.consume(1, wait_seconds))
-                given += self._taken(most - 1) if given and most > 1 else []
+                first = self._given(self._consumer.consume(1, wait_seconds))
+                given = joined([*first, *gathered(self._taken, most - 1)]) if first else ()
         if given:
             self._told.clear()
         elif told := reasons(self._told):
             raise explained(self._topics.shown, told[-1], told)
         return given
 
-    def _taken(self, most: int) -> list[Messages]:
+    def _taken(self, most: int) -> Sequence[Messages]:
         """What the client has ready."""
         with uncollected():
             return self._given(self._consumer.consume(most, 0.0))
 
     def _given(self, records: list[Message]) -> list[Messages]:
         """The records, which are given out from now on. What a broker said in place of one is kept for when nothing comes."""
-        for failed in [error for record in records if (error := record.error()) is not None]:
+        from confluent_kafka import Message
+
+        for failed in filter(None, map(Message.error, records)):
             if failed.name() == "_AUTO_OFFSET_RESET":
                 raise NonRetryableError(f"{self._topics.shown}: {failed.str()}", hint=_GAP)
             remember(self._told, failed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from headrace.business.ports import Position
@@ -19,35 +19,35 @@ _NO_TIME = 0
 
 def messages_of(records: Sequence[Message]) -> Iterator[Messages]:
     """The records of each partition, in their order."""
-    places = [(record.topic(), record.partition()) for record in records]
-    if places.count(places[0]) == len(places):
-        yield _of_one(_named(places[0]), records)
+    from confluent_kafka import Message
+
+    partitions, topics = list(map(Message.partition, records)), list(map(Message.topic, records))
+    if partitions.count(partitions[0]) == topics.count(topics[0]) == len(records):
+        yield _of_one(f"{topics[0]}/{partitions[0]}", records)
         return
-    parted: dict[tuple[str | None, int | None], list[Message]] = {}
-    for record, place in zip(records, places, strict=True):
-        parted.setdefault(place, []).append(record)
-    for place, some in parted.items():
-        yield _of_one(_named(place), some)
-
-
-def _named(place: tuple[str | None, int | None]) -> str:
-    return f"{place[0]}/{place[1]}"
+    parted: dict[str, list[Message]] = {}
+    for record, topic, partition in zip(records, topics, partitions, strict=True):
+        parted.setdefault(f"{topic}/{partition}", []).append(record)
+    for name, some in parted.items():
+        yield _of_one(name, some)
 
 
 def _of_one(partition: str, records: Sequence[Message]) -> Messages:
     import pyarrow as pa
+    from confluent_kafka import Message
 
-    offsets = [record.offset() for record in records]
-    keys = [record.key() for record in records]
-    headers: list[Any] = [record.headers() for record in records]
+    def all_of(fact: Callable[[Message], Any]) -> list[Any]:
+        return list(map(fact, records))
+
+    offsets, keys = all_of(Message.offset), all_of(Message.key)
     return Messages(
         partition,
-        binary([record.value() for record in records]),
+        binary(all_of(Message.value)),
         pa.array(offsets, pa.int64()),
         Position(str(offsets[-1])),
-        keys=None if not any(keys) and keys.count(None) == len(keys) else pa.array(keys, pa.binary()),
-        published_at=_times([record.timestamp() for record in records]),
-        headers=headers_of(headers),
+        keys=None if keys.count(None) == len(keys) else pa.array(keys, pa.binary()),
+        published_at=_times(all_of(Message.timestamp)),
+        headers=headers_of(all_of(Message.headers)),
     )
 
 
@@ -55,8 +55,8 @@ def _times(stamps: Sequence[tuple[int, int]]) -> pa.Array:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    milliseconds = pa.array([stamp[1] for stamp in stamps], pa.int64())
-    if any(stamp[0] == _NO_TIME for stamp in stamps):
-        known = pa.array([stamp[0] != _NO_TIME for stamp in stamps])
-        milliseconds = pc.if_else(known, milliseconds, pa.scalar(None, pa.int64()))
+    kinds, stamped = zip(*stamps, strict=True)
+    milliseconds = pa.array(stamped, pa.int64())
+    if _NO_TIME in kinds:
+        milliseconds = pc.if_else(pc.equal(pa.array(kinds), _NO_TIME), pa.scalar(None, pa.int64()), milliseconds)
     return pc.multiply(milliseconds, 1000).cast(pa.timestamp("us", "UTC"))

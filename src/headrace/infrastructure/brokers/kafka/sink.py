@@ -87,9 +87,8 @@ class KafkaOutlet:
 
     def committed(self, fence: Fence) -> None:  # noqa: ARG002 - a topic knows no tokens
         """None: a topic keeps no number beside its messages."""
-        with kafka_faults(self._shown, self._told):
-            # To ask for the topic by its name would create it where the brokers let anybody do that.
-            found = self._producer.list_topics(timeout=self._sink.reached.connect_seconds).topics
+        # To ask for the topic by its name would create it where the brokers let anybody do that.
+        found = self._sink.reached.asked_for_topics(self._producer, self._told).topics
         if self._sink.topic not in found:
             hint = did_you_mean(self._sink.topic, found)
             raise NonRetryableError(

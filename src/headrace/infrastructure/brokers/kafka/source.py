@@ -63,4 +63,6 @@ class KafkaSource(ReachedKafka, MessageOptions):
             self.topic, sharing, start or self.start, self.on_gap, self.group is not None, self.discover.total_seconds(),
             self.reached.shown(), float(self.reached.connect_seconds), after,
         )  # fmt: skip
-        return KafkaFeed(Consumer(settings), told, topics).open()
+        consumer = Consumer(settings)
+        self.reached.asked_for_topics(consumer, told)
+        return KafkaFeed(consumer, told, topics).open()

@@ -40,7 +40,7 @@ class MqttSink(ReachedMqtt, MessageSink):
     def outlet(self, project: Path, stream: str, schema: Schema) -> MessageOutlet:
         format_: MessageFormat = self.format  # type: ignore[assignment]
         sender = MqttSender(self.reached, self.home, self.topic, stream, retain=self.retain)
-        return MessageOutlet(sender, format_.writer(schema, project), self.target(project))
+        return MessageOutlet(sender, schema, format_.writer(schema, project), self.target(project))
 
 
 class MqttSender:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from headrace.business.ports import Position
 from headrace.business.streams.messages import Messages
@@ -76,9 +77,6 @@ class Deliveries:
         shift = _shift(self.replies[0].split(b"."))
         sequences = pc.list_element(words, _SEQUENCE + shift).cast(pa.int64())
         times = pc.divide(pc.list_element(words, _TIME + shift).cast(pa.int64()), 1000)
-        headers = None
-        if self.headers.count(None) < len(self.headers):
-            headers = headers_of([None if lines is None else list(header_lines(lines)) for lines in self.headers])
         return Messages(
             partition,
             binary(self.payloads),
@@ -86,13 +84,37 @@ class Deliveries:
             Position(last or str(sequences[-1].as_py())),
             keys=pa.array(self.subjects, pa.binary()),
             published_at=times.cast(pa.timestamp("us", "UTC")),
-            headers=headers,
+            headers=_headers(self.headers),
         )
 
 
-def header_lines(headers: bytes) -> Iterator[tuple[str, bytes]]:
+def _headers(blocks: list[bytes | None]) -> Any:
+    """Names and values of each message, as a map; None when no message has any."""
+    if blocks.count(None) == len(blocks):
+        return None
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    try:
+        lines = pc.split_pattern(pa.array(blocks, pa.binary()), b"\r\n")
+        # A block is its version, its headers, and two empty lines; nothing but a header has a colon.
+        counts = pc.fill_null(pc.subtract(pc.list_value_length(lines), 3), 0)
+        offsets = pa.concat_arrays([pa.array([0], pa.int32()), pc.cumulative_sum(counts).cast(pa.int32())])
+        flat = lines.flatten()
+        parts = pc.split_pattern(flat.filter(pc.match_substring(flat, b": ")), b": ", max_splits=1)
+        names, values = (pc.list_element(parts, n) for n in range(2))
+        spaced = pc.or_(pc.starts_with(values, b" "), pc.ends_with(values, b" "))
+        if offsets[-1].as_py() == len(parts) and not pc.any(spaced).as_py():
+            return pa.MapArray.from_arrays(offsets, names.cast(pa.string()), values)
+    except pa.ArrowInvalid:
+        pass  # a name that is no UTF-8
+    # Somebody wrote them in another way.
+    return headers_of([None if block is None else list(header_lines(block)) for block in blocks])
+
+
+def header_lines(block: bytes) -> Iterator[tuple[str, bytes]]:
     """Names and values, in order."""
-    for line in headers.split(b"\r\n")[1:]:
+    for line in block.split(b"\r\n")[1:]:
         name, colon, value = line.partition(b":")
         if colon:
             yield name.decode("utf-8", "replace"), value.strip()

@@ -74,6 +74,8 @@ class NatsFeed:
             left = max(0.0, deadline - time.monotonic())
             came = stream.protocol.receive(0.0 if there else left)
             if not came and (there or left == 0.0):
+                for lane in self._lanes:
+                    lane.see_that_it_lives()
                 return
             for sid, deliveries in came.items():
                 if sid in self._by_sid:

@@ -53,6 +53,13 @@ class JetStream:
             return None
         return dict(self._sound(told))
 
+    def known(self, name: str) -> dict[str, Any]:
+        """What is known of a consumer of ours. Raises `RetryableError` when the server has forgotten it: it is made anew."""
+        told = self.consumer(name)
+        if told is None:
+            raise RetryableError(f"{self._shown} has no consumer `{name}` any more", hint="it is made anew")
+        return told
+
     def delete(self, name: str) -> None:
         self.protocol.ask(f"$JS.API.CONSUMER.DELETE.{self._stream}.{name}")
 

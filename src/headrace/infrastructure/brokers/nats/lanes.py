@@ -5,6 +5,7 @@ Both pull: so many messages as are asked for wait at most, at the server's side 
 
 from __future__ import annotations
 
+import time
 import uuid
 from abc import ABC, abstractmethod
 from collections import deque
@@ -15,11 +16,13 @@ from typing import Any
 from headrace.business.ports import Position
 from headrace.business.streams.messages import Messages, Start
 from headrace.errors import NonRetryableError, RetryableError
+from headrace.infrastructure.brokers.gaps import OnGap
 from headrace.infrastructure.brokers.nats.deliveries import Deliveries
-from headrace.infrastructure.brokers.nats.jetstream import FORGOTTEN_SECONDS, NANOSECONDS, JetStream, instant
+from headrace.infrastructure.brokers.nats.jetstream import FORGOTTEN_SECONDS, NANOSECONDS, PULL_SECONDS, JetStream, instant
 
 #: What the server says when a pull brought nothing, or not all that was asked for.
 _ENDED = (b"404", b"408")
+_SPARE_SECONDS = 15.0
 
 
 class Lane(ABC):
@@ -34,6 +37,7 @@ class Lane(ABC):
         self.disordered = False
         """Whether messages are among what arrived that the server hands out again, in any order."""
         self._underway = 0
+        self._heard = 0.0
         self._sid, self._inbox, self._consumer = b"", "", ""
 
     @property
@@ -55,9 +59,16 @@ class Lane(ABC):
         if waiting <= self._batch // 2:
             stream.pull(self._consumer, self._inbox, self._batch - waiting)
             self._underway += self._batch - waiting
+            self._heard = time.monotonic()
+
+    def see_that_it_lives(self) -> None:
+        """Called when nothing came. A pull ends by itself; one that does not is of a consumer that is gone, and would wait for ever."""
+        if self._underway and time.monotonic() - self._heard > PULL_SECONDS + _SPARE_SECONDS:
+            raise RetryableError("the NATS server says nothing of what was asked for", hint="it is asked anew")
 
     def take(self, came: Deliveries) -> None:
         """Something came by its subscription."""
+        self._heard = time.monotonic()
         statuses = came.statuses()
         if statuses:
             came = came.pick([n for n in range(len(came)) if n not in statuses])
@@ -80,7 +91,7 @@ class Lane(ABC):
     def acknowledge(self, stream: JetStream, position: Position) -> None: ...
 
     @abstractmethod
-    def lag(self, stream: JetStream) -> int | None: ...
+    def lag(self, stream: JetStream) -> int: ...
 
     @abstractmethod
     def leave(self, stream: JetStream) -> None:
@@ -90,9 +101,9 @@ class Lane(ABC):
 class OwnLane(Lane):
     """Messages of a stream, or of some subjects of it, read by sequence. The broker keeps nothing for us."""
 
-    def __init__(self, name: str, subject: str | None, batch: int, after: int | None, start: Start) -> None:
+    def __init__(self, name: str, subject: str | None, batch: int, after: int | None, start: Start, on_gap: OnGap) -> None:
         super().__init__(name, batch)
-        self._subject, self._after, self._start, self._read = subject, after, start, 0
+        self._subject, self._after, self._start, self._on_gap, self._read = subject, after, start, on_gap, 0
 
     def find_start(self, shown: str, stream: JetStream) -> None:
         """Settle where it begins. Raises `NonRetryableError` when the stream has dropped what stands behind the position."""
@@ -110,10 +121,11 @@ class OwnLane(Lane):
                 f"{shown} ends at {standing.last}, before the position {self._after} of this stream: it was made anew",
                 hint="begin anew: replay from earliest",
             )
-        if self._subject is None and self._after + 1 < standing.first and self._after < standing.last:
+        missed = self._after + 1 < standing.first and self._after < standing.last
+        if missed and self._subject is None and self._on_gap == "fail":
             raise NonRetryableError(
                 f"{shown} has dropped messages {self._after + 1} to {standing.first - 1}, which were not read yet",
-                hint="raise the limits of the stream; to go on without them, replay from earliest",
+                hint="raise the limits of the stream; `on_gap: continue` goes on with what is left",
             )
 
     def _ready(self, stream: JetStream) -> str:
@@ -143,9 +155,9 @@ class OwnLane(Lane):
     def acknowledge(self, stream: JetStream, position: Position) -> None:
         """Nothing: the position is all there is to know."""
 
-    def lag(self, stream: JetStream) -> int | None:
-        told = stream.consumer(self._consumer)
-        return None if told is None else told["num_pending"] + told["delivered"]["consumer_seq"] - self._read
+    def lag(self, stream: JetStream) -> int:
+        told = stream.known(self._consumer)
+        return int(told["num_pending"] + told["delivered"]["consumer_seq"] - self._read)
 
     def leave(self, stream: JetStream) -> None:
         stream.delete(self._consumer)
@@ -222,9 +234,9 @@ class SharedLane(Lane):
         stream.protocol.send(b"".join(b"PUB %b 4\r\n+ACK\r\n" % reply for reply in replies[:-1]))
         stream.protocol.ask(replies[-1].decode(), b"+ACK")
 
-    def lag(self, stream: JetStream) -> int | None:
-        told = stream.consumer(self.name)
-        return None if told is None else max(0, told["num_pending"] + told["num_ack_pending"] - len(self._given_out))
+    def lag(self, stream: JetStream) -> int:
+        told = stream.known(self.name)
+        return max(0, int(told["num_pending"] + told["num_ack_pending"] - len(self._given_out)))
 
     def leave(self, stream: JetStream) -> None:
         """Give back what was not acknowledged, so that it comes again at once."""

@@ -109,9 +109,9 @@ class NatsProtocol:
     def _taken(self, data: bytes) -> bytes:
         """Take in all that is whole; what is left of the data."""
         at, find, length = 0, data.find, len(data)
+        sid, came = b"", Deliveries()
         while (end := find(b"\r\n", at)) >= 0:
-            words = data[at:end].split()
-            start = end + 2
+            words, start = data[at:end].split(), end + 2
             match words[0] if words else b"":
                 case b"MSG":
                     head, count = start, 5
@@ -124,7 +124,9 @@ class NatsProtocol:
             stop = start + int(words[-1])
             if stop + 2 > length:
                 break
-            came = self._came.get(words[2]) or self._came.setdefault(words[2], Deliveries())
+            if words[2] != sid:  # most come by one subscription
+                sid = words[2]
+                came = self._came.setdefault(sid, Deliveries())
             came.subjects.append(words[1])
             came.replies.append(words[3] if len(words) == count else b"")
             came.headers.append(data[start:head] if head > start else None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
@@ -47,7 +48,7 @@ class NatsSink(ReachedNats, MessageSink):
     def outlet(self, project: Path, stream: str, schema: Schema) -> MessageOutlet:
         format_: MessageFormat = self.format  # type: ignore[assignment]
         sender = NatsSender(self.reached, self.home, self.subject, stream, self.ack_seconds)
-        return MessageOutlet(sender, format_.writer(schema, project), self.target(project))
+        return MessageOutlet(sender, schema, format_.writer(schema, project), self.target(project))
 
 
 class NatsSender:
@@ -82,10 +83,10 @@ class NatsSender:
 
     def _taken(self, protocol: NatsProtocol, count: int) -> int:
         """Wait until the stream has taken so many; how many of them it knew."""
-        left, repeated = count, 0
+        left, repeated, deadline = count, 0, time.monotonic() + self._ack_seconds
         while left:
-            came = protocol.receive(self._ack_seconds)
-            if not came:
+            came = protocol.receive(max(0.0, deadline - time.monotonic()))
+            if not came and time.monotonic() >= deadline:
                 raise RetryableError(
                     f"{self._shown}: {left} messages were not acknowledged in time", hint="they are sent again"
                 )

@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from headrace.business.ports import Position
 from headrace.business.streams.messages import Feed, Sharing, Start
 from headrace.errors import NonRetryableError
+from headrace.infrastructure.brokers.gaps import OnGapOption
 from headrace.infrastructure.brokers.message_options import MessageOptions
 from headrace.infrastructure.brokers.nats.connection import ReachedNats
 from headrace.infrastructure.brokers.nats.feed import NatsFeed
@@ -49,6 +50,7 @@ class NatsSource(ReachedNats, MessageOptions):
     ack_seconds: Annotated[float, Field(gt=0)] = Field(
         30.0, description="With `consumer`: after so long without a checkpoint a message is handed out again"
     )
+    on_gap: OnGapOption = "fail"
     fetch: Annotated[int, Field(ge=1, le=100_000)] = Field(
         5000, description="How many messages are underway or wait at the most"
     )
@@ -57,6 +59,8 @@ class NatsSource(ReachedNats, MessageOptions):
     def _ack_seconds_is_of_a_consumer(self) -> Self:
         if self.consumer is None and "ack_seconds" in self.model_fields_set:
             raise ValueError("`ack_seconds` is for a `consumer`: without one nothing is acknowledged")
+        if self.consumer is not None and "on_gap" in self.model_fields_set:
+            raise ValueError("`on_gap` is for reading without a `consumer`, which hands out what is there")
         return self
 
     @property
@@ -64,7 +68,7 @@ class NatsSource(ReachedNats, MessageOptions):
         return self.consumer is None
 
     def durability(self) -> Sequence[str]:
-        noticed = ": where all subjects are read, that is noticed and stops the pipeline" if self.replayable else ""
+        noticed = ": where all subjects are read, `on_gap` says what happens then" if self.replayable else ""
         told = [_UNSYNCED, f"What a stream's limits drop before it is read is lost{noticed}."]
         if not self.replayable:
             told.append(_TWICE.format(self.ack_seconds))
@@ -91,7 +95,7 @@ class NatsSource(ReachedNats, MessageOptions):
             return [SharedLane(self.consumer, self.subjects, self.fetch, start, self.ack_seconds)]
         parts: dict[str, str | None] = {subject: subject for subject in self.subjects} or {self.stream: None}
         return [
-            OwnLane(name, subject, self.fetch, _sequence(after.get(name)), start)
+            OwnLane(name, subject, self.fetch, _sequence(after.get(name)), start, self.on_gap)
             for number, (name, subject) in enumerate(parts.items())
             if sharing.mine(number)
         ]

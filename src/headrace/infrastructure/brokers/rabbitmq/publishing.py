@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 #: How many are underway at the most, so that neither side has to hold a whole epoch.
 _UNDERWAY = 5000
 _PATIENCE_SECONDS = 60
-#: A socket is let go one turn of the loop after its connection is closed.
-_LAST_TURN_SECONDS = 0.01
 
 
 class Publishing:
@@ -31,7 +29,7 @@ class Publishing:
         self._shown = shown
         self._fault: BaseException | None = None
         self._channel: Any = None
-        self._ready = self._late = False
+        self._ready = self._late = self._closing = False
         self._wanted: Callable[[], bool] = lambda: False
         self._sent = 0
         self._unconfirmed: set[int] = set()
@@ -59,33 +57,33 @@ class Publishing:
                 )
 
     def close(self) -> None:
-        if self._connection.is_open:
-            self._fault = None
+        self._closing = True
+        if not (self._connection.is_closed or self._connection.is_closing):
             self._connection.close()
-            self._until(lambda: self._connection.is_closed, closing=True)
-        loop = self._connection.ioloop
-        loop.call_later(_LAST_TURN_SECONDS, loop.stop)
-        loop.start()
-        loop.close()
+        self._until(lambda: self._connection.is_closed)
+        self._connection.ioloop.close()
 
-    def _until(self, done: Callable[[], bool], *, closing: bool = False) -> None:
+    def _until(self, done: Callable[[], bool]) -> None:
         """Drive the connection until something is so. Raises what broke it."""
         loop = self._connection.ioloop
         self._late = False
         timer = loop.call_later(_PATIENCE_SECONDS, self._is_late)
         self._wanted = done
-        if not (done() or self._fault):
+        if not self._over():
             loop.start()
         loop.remove_timeout(timer)
-        if closing:
+        if self._closing:
             return
         if self._fault is not None:
             raise explained(self._shown, self._fault)
         if self._late:
             raise RetryableError(f"{self._shown}: the server did not answer in time", hint="it is sent again")
 
+    def _over(self) -> bool:
+        return self._wanted() or (self._fault is not None and not self._closing)
+
     def _look(self) -> None:
-        if self._fault is not None or self._wanted():
+        if self._over():
             self._connection.ioloop.stop()
 
     def _is_late(self) -> None:

@@ -52,7 +52,7 @@ class RabbitMQSink(ReachedRabbitMQ, MessageSink):
         format_: MessageFormat = self.format  # type: ignore[assignment]
         shown = self.target(project)
         sender = RabbitMQSender(self.reached, self.home, self.exchange or "", self.queue or self.routing_key, stream, shown)
-        return MessageOutlet(sender, format_.writer(schema, project), shown)
+        return MessageOutlet(sender, schema, format_.writer(schema, project), shown)
 
 
 class RabbitMQSender:

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from headrace.business.ports import Position
 from headrace.business.streams.messages import Feed, Sharing, Start
+from headrace.infrastructure.brokers.gaps import OnGapOption
 from headrace.infrastructure.brokers.message_options import MessageOptions
 from headrace.infrastructure.brokers.rabbitmq.connection import ReachedRabbitMQ
 from headrace.infrastructure.brokers.rabbitmq.queue_feed import QueueFeed
@@ -17,7 +18,7 @@ from headrace.infrastructure.brokers.rabbitmq.stream_feed import StreamFeed, off
 
 _OF_STREAMS = (
     "RabbitMQ confirms what is published to a stream before it is synced to disk: replicas keep it, one server that loses its power may "
-    "not. What the stream's limits drop before it is read is noticed and stops the pipeline."
+    "not. What the stream's limits drop before it is read is lost: `on_gap` says what happens then."
 )
 _ONE = "give `queue` or `stream`"
 
@@ -47,11 +48,13 @@ class RabbitMQSource(ReachedRabbitMQ, MessageOptions):
         description="Of a stream: a name under which the server is told behind every checkpoint how far this is",
     )
 
+    on_gap: OnGapOption = "fail"
+
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
         if (self.queue is None) == (self.stream is None):
             raise ValueError(_ONE + ("" if self.queue is None else ", not both"))
-        for option, owner in (("prefetch", "queue"), ("consumer", "stream"), ("start", "stream")):
+        for option, owner in (("prefetch", "queue"), ("consumer", "stream"), ("start", "stream"), ("on_gap", "stream")):
             if option in self.model_fields_set and getattr(self, owner) is None:
                 raise ValueError(f"`{option}` is for a {owner}")
         return self
@@ -77,5 +80,5 @@ class RabbitMQSource(ReachedRabbitMQ, MessageOptions):
         mine = sharing.mine(0)
         return StreamFeed(
             lambda: reached.connect_to(stream, self.home), f"{reached.shown()}, stream `{stream}`", stream,
-            offset_of(after.get(stream)), start or self.start, self.consumer, reads=mine,
+            offset_of(after.get(stream)), start or self.start, self.consumer, self.on_gap, reads=mine,
         ).open()  # fmt: skip

@@ -11,6 +11,8 @@ from datetime import datetime
 from headrace.business.ports import Position
 from headrace.business.streams.messages import Messages, Start
 from headrace.errors import HeadraceError, NonRetryableError
+from headrace.infrastructure.brokers.collection import uncollected
+from headrace.infrastructure.brokers.gaps import OnGap
 from headrace.infrastructure.brokers.message_columns import binary, headers_of
 from headrace.infrastructure.brokers.rabbitmq import stream_protocol as spoken
 from headrace.infrastructure.brokers.rabbitmq.amqp_messages import opened
@@ -33,19 +35,12 @@ class StreamFeed:
     exhausted = False
 
     def __init__(
-        self,
-        connect: Callable[[], StreamProtocol],
-        shown: str,
-        stream: str,
-        after: int | None,
-        start: Start,
-        consumer: str | None,
-        *,
-        reads: bool,
-    ) -> None:
+        self, connect: Callable[[], StreamProtocol], shown: str, stream: str, after: int | None, start: Start, consumer: str | None,
+        on_gap: OnGap, *, reads: bool,
+    ) -> None:  # fmt: skip
         self._connect, self._shown, self._stream, self._consumer, self._reads = connect, shown, stream, consumer, reads
         self._next: int | None = None if after is None else after + 1
-        self._start = start
+        self._start, self._on_gap = start, on_gap
         self._protocol: StreamProtocol | None = None
         self._messages: list[bytes] = []
         self._offsets: list[int] = []
@@ -123,13 +118,13 @@ class StreamFeed:
         """Offsets have gaps where the server wrote something of its own, and where messages were dropped: then nothing is left before
         this."""
         due = self._offsets[-1] + 1 if self._offsets else self._next
-        if due is None or first <= due:
+        if due is None or first <= due or self._on_gap == "continue":
             return
         block = self._look(protocol, struct.pack(">H", spoken.FIRST))
         if block is None or block.first >= first:
             raise NonRetryableError(
-                f"{self._shown} has dropped messages {due} to {first - 1}, which were not read yet",
-                hint="raise the limits of the stream; to go on without them, replay from earliest",
+                f"{self._shown} may have dropped messages {due} to {first - 1}, which were not read yet",
+                hint="raise the limits of the stream; `on_gap: continue` goes on with what is left",
             )
 
     def _ask_for_more(self, protocol: StreamProtocol) -> None:
@@ -140,18 +135,22 @@ class StreamFeed:
     def _given(self, most: int) -> Messages:
         import pyarrow as pa
 
-        found = [opened(message) for message in self._messages[:most]]
         offsets, times = self._offsets[:most], self._times[:most]
+        with uncollected():
+            found = [opened(message) for message in self._messages[:most]]
+            bodies, keys = [one[0] for one in found], [one[1] for one in found]
+            headers = headers_of([one[2] for one in found])
+            del found
         del self._messages[:most], self._offsets[:most], self._times[:most]
         self._next = offsets[-1] + 1
         return Messages(
             self._stream,
-            binary([one.body for one in found]),
+            binary(bodies),
             pa.array(offsets, pa.int64()),
             Position(str(offsets[-1])),
-            keys=pa.array([one.routing_key for one in found], pa.binary()),
+            keys=pa.array(keys, pa.binary()),
             published_at=pa.array(times, pa.timestamp("ms", "UTC")).cast(pa.timestamp("us", "UTC")),
-            headers=headers_of([one.headers for one in found]),
+            headers=headers,
         )
 
     def _end(self, protocol: StreamProtocol) -> int:

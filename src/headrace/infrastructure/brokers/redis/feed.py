@@ -15,6 +15,7 @@ from headrace.business.streams.messages import Messages, Start
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.brokers.collection import uncollected
 from headrace.infrastructure.brokers.gaps import OnGap
+from headrace.infrastructure.brokers.gathering import AT_ONCE, MOST_BYTES, gathered, joined
 from headrace.infrastructure.brokers.redis.entries import messages_of
 from headrace.infrastructure.redis.faults import redis_faults
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 _ID = re.compile(r"[0-9]{1,20}-[0-9]{1,20}")
 _FIRST = Position("0-0")
+#: How many entries are asked for before anything is known of their size.
+_FIRST_COUNT = 100
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ class RedisFeed:
         self._client, self._shown, self._field, self._group, self._on_gap = client, shown, field, group, on_gap
         self._read_seconds = read_seconds
         self._connection: Any = None
+        #: How many entries are asked for at once: as many as fit, by the size of the last that came.
+        self._at_once = _FIRST_COUNT
         self._after: dict[str, Position] = {}
         #: Of each stream how many entries waited in all that were ever added, as far as that is known, less those given out.
         self._counted: dict[str, int | None] = {}
@@ -67,16 +72,21 @@ class RedisFeed:
         if not self._after:
             time.sleep(wait_seconds)
             return ()
-        each = max(1, most // len(self._after))
-        blocking = ("BLOCK", max(1, round(wait_seconds * 1000))) if wait_seconds > 0 else ()
-        command = ("XREAD", "COUNT", each, *blocking, "STREAMS", *self._after, *self._after.values())
         with redis_faults(self._shown):
-            self._send(*command)
-            if wait_seconds > 0:
-                with self._whole():
-                    self._connection.can_read(wait_seconds)
-            with uncollected():
-                return self._given(self._answer(wait_seconds))
+            first = self._read(min(most, self._at_once), wait_seconds)
+            more = gathered(lambda count: self._read(min(count, self._at_once)), most - sum(map(len, first))) if first else ()
+            return joined([*first, *more])
+
+    def _read(self, count: int, wait_seconds: float = 0.0) -> Sequence[Messages]:
+        """About so many messages of what is there, or the first that come."""
+        blocking = ("BLOCK", max(1, round(wait_seconds * 1000))) if wait_seconds > 0 else ()
+        each = max(1, count // len(self._after))
+        self._send("XREAD", "COUNT", each, *blocking, "STREAMS", *self._after, *self._after.values())
+        if wait_seconds > 0:
+            with self._whole():
+                self._connection.can_read(wait_seconds)
+        with uncollected():
+            return self._given(self._answer(wait_seconds))
 
     def acknowledge(self, positions: Mapping[str, Position]) -> None:
         """With a group: let it stand behind these, so that whoever looks at the server sees how far this stream is."""
@@ -108,6 +118,9 @@ class RedisFeed:
             stream, counted = messages.partition, self._counted[messages.partition]
             self._after[stream] = messages.last
             self._counted[stream] = None if counted is None else counted + len(messages)
+        if count := sum(map(len, given)):
+            large = sum(messages.payloads.nbytes for messages in given) // count + 1
+            self._at_once = max(1, min(AT_ONCE, MOST_BYTES // large))
         return given
 
     def _waiting(self, stream: str) -> int | None:

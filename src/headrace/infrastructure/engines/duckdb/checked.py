@@ -6,31 +6,30 @@ as text is kept only for rows that broke something. A mask has a bit for each ru
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 
-from headrace.business.model.contract import OnViolation
 from headrace.business.model.types import String
 from headrace.business.processing.plan import PlannedSource
 from headrace.business.processing.relation import Relation
-from headrace.business.validation.compiled import Rule, raw, tidy
+from headrace.business.validation.compiled import raw, tidy
 from headrace.infrastructure.engines.duckdb.expressions import ExpressionPrinter
 from headrace.infrastructure.engines.duckdb.literals import identifier, literal
+from headrace.infrastructure.engines.sql.masks import Masks
 from headrace.infrastructure.engines.sql.tally import BITS
 
 _WIDTHS = ((8, "UTINYINT"), (16, "USMALLINT"), (32, "UINTEGER"), (BITS, "UBIGINT"))
 
 
-class Checked:
+class Checked(Masks):
     """The names and the SQL around the checked table of one source."""
 
     row = "rowid"
 
     def __init__(self, source: PlannedSource, print_relation: Callable[[Relation], str] | None = None) -> None:
+        super().__init__(source.contract.rules, identifier)
         self.source, self._print_relation = source, print_relation
-        self.rules = source.contract.rules
         self.table = identifier(f"checked {source.name}")
         self.kept = [cell.column.name for cell in source.contract.cells if cell.column.name in source.needed]
-        self.masks = [f'"#{i}"' for i in range((len(self.rules) + BITS - 1) // BITS)]
 
     def create(self, relation: str) -> str:
         """The statement that reads `relation` once and leaves the checked table."""
@@ -56,7 +55,7 @@ class Checked:
         )
 
     def _mask(self, number: int, printer: ExpressionPrinter) -> str:
-        rules = self.rules[number * BITS : (number + 1) * BITS]
+        rules = self.rules_of(number)
         width = next(name for bits, name in _WIDTHS if len(rules) <= bits)
         return "\n       + ".join(
             f"CASE WHEN {printer.sql(rule.violated)} THEN {1 << bit}::{width} ELSE 0::{width} END"
@@ -71,9 +70,6 @@ class Checked:
         cells = ", ".join(f"{literal(name, String())}, {identifier(raw(name))}" for name in names)
         return f"CASE WHEN {self.any_bit()} THEN CAST(json_object({cells}) AS VARCHAR) END"
 
-    def any_bit(self) -> str:
-        return " OR ".join(f"{mask} <> 0" for mask in self.masks) if self.masks else "false"
-
     def stored(self, name: str) -> str:
         return stored(name)
 
@@ -82,33 +78,12 @@ class Checked:
         zero = ", ".join(f"{mask} = 0" for mask in self.masks)
         return f"UPDATE {self.table} SET {zero} WHERE ({self.any_bit()}) AND {rows}"
 
-    def breaks(self, actions: Collection[OnViolation]) -> str:
-        """A condition: the row broke a rule with one of these consequences."""
-        parts = []
-        for number, mask in enumerate(self.masks):
-            rules = self.rules[number * BITS : (number + 1) * BITS]
-            bits = self.bits(number, actions)
-            if bits == (1 << len(rules)) - 1:
-                parts.append(f"{mask} <> 0")
-            elif bits:
-                parts.append(f"({mask} & {bits}) <> 0")
-        return f"({' OR '.join(parts)})" if parts else "false"
-
-    def bits(self, number: int, actions: Collection[OnViolation]) -> int:
-        """The bits of a mask that stand for rules with one of these consequences."""
-        rules = self.rules[number * BITS : (number + 1) * BITS]
-        return sum(1 << bit for bit, rule in enumerate(rules) if rule.action in actions)
-
     def reasons(self) -> str:
         """A list of the names of the rules that a row broke, in the order of the contract."""
         if not self.rules:
             return "[]::VARCHAR[]"
         names = ", ".join(f"CASE WHEN {self.bit(rule)} THEN {literal(rule.name, String())} END" for rule in self.rules)
         return f"list_filter([{names}], lambda r: r IS NOT NULL)"
-
-    def bit(self, rule: Rule) -> str:
-        number, bit = divmod(self.rules.index(rule), BITS)
-        return f"({self.masks[number]} & {1 << bit}) <> 0"
 
 
 def stored(name: str) -> str:

@@ -31,10 +31,12 @@ def open_scan(
     sample: bool = False,
     columns: Collection[str] | None = None,
     wanted: Wanted | None = None,
+    once: bool = False,
 ) -> OpenScan:
     """Open a scan under the name of its dataset, once its files are on this machine. As a `sample`, only to look at its first rows:
     what cannot be read is passed over. Nothing but these columns will be read, if any are named; others may be missing from the
-    files. `wanted` is for rows that have to be fetched first."""
+    files. `wanted` is for rows that have to be fetched first. Who needs the rows `once` has no more of the scan than what
+    `load` does; others may read its relation as often as they like."""
     if isinstance(scan, FileScan) and scan.fetch is not None and not sample:
         scan.fetch(scan.files, scan.schema.names if columns is None else columns)
     match scan:
@@ -63,7 +65,7 @@ def open_scan(
 
             return open_duckdb(con, scan, name)
         case ArrowScan() | ArrowFileScan():
-            from headrace.infrastructure.engines.duckdb.reading_typed import open_arrow
+            from headrace.infrastructure.engines.duckdb.reading_typed import PassingReading, open_arrow
 
-            return open_arrow(con, scan, name)
+            return PassingReading(con, scan, name) if once else open_arrow(con, scan, name)
     raise NonRetryableError(f"the DuckDB engine cannot read a {type(scan).__name__}")

@@ -121,6 +121,20 @@ def open_duckdb(con: Connection, scan: DuckDBScan, name: str) -> TypedReading:
     return TypedReading(con, kept, (), kept)
 
 
+class PassingReading(TypedReading):
+    """Rows that are read as they arrive, once, and are asked for by nobody again."""
+
+    def __init__(self, con: Connection, scan: ArrowScan | ArrowFileScan, name: str) -> None:
+        super().__init__(con, "", scan.files)
+        self._scan, self._name = scan, name
+
+    def load(self, into: Landing) -> None:
+        with streamed(self.con, self._scan, self._name) as arriving:
+            into.build(arriving)
+        for file in self.files:
+            unchanged(file)
+
+
 def open_arrow(con: Connection, scan: ArrowScan | ArrowFileScan, name: str) -> TypedReading:
     """The rows are taken at once, because to ask the source again might give others."""
     kept = identifier(f"arrived {name}")
@@ -143,9 +157,11 @@ def streamed(con: Connection, scan: ArrowScan | ArrowFileScan, name: str) -> Ite
     try:
         columns = describe(con, f"SELECT * FROM {identifier(arriving)}", batches.origin)
         yield f"(SELECT {_selected(columns, scan.schema)}, {identifier(PROVENANCE)} FROM {identifier(arriving)})"
-    except duckdb.Error as error:
+    except (duckdb.Error, HeadraceError) as error:
         if batches.failed is not None:
             raise batches.failed from None
+        if isinstance(error, HeadraceError):
+            raise
         hint = "see that the batches have the columns that the source declares"
         if isinstance(error, duckdb.ConversionException):
             hint = "the type has no such value here: change it in the source, or read it as text, with a `query` where it is a table"

@@ -60,7 +60,8 @@ class DuckDBSession(Working):
             own.start(after if source.remembers else None)
         before = ReadUpTo() if source.remembers else ReadUpTo.of(after)
         wanted = Wanted(before.floor, self.plan.definition.retry.policy)
-        scan = open_scan(self.con, narrowed(source, before), source.name, columns=source.columns_read, wanted=wanted)
+        once = not source.contract.late  # a late rule may find rows whose text was let go of
+        scan = open_scan(self.con, narrowed(source, before), source.name, columns=source.columns_read, wanted=wanted, once=once)
         self._scans.append(scan)
         checked = Checked(source)
         scan.load(DuckDBTable(self.con, checked.table, lambda rows: watched(self.con, checked.create(rows), progress), "#file"))

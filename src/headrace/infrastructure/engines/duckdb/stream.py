@@ -29,6 +29,7 @@ from headrace.infrastructure.engines.duckdb.stream_keeping import Keeper
 from headrace.infrastructure.engines.duckdb.stream_lookup import Lookup
 from headrace.infrastructure.engines.duckdb.stream_pairs import PairKeeper
 from headrace.infrastructure.engines.duckdb.stream_saving import fingerprint, part_name, read, written
+from headrace.infrastructure.engines.duckdb.stream_sketches import add_sketches
 from headrace.infrastructure.engines.duckdb.stream_statements import Inlet, Prepared, Statements, query
 from headrace.infrastructure.engines.duckdb.stream_table import StateTable
 from headrace.records import record
@@ -65,6 +66,8 @@ class DuckDBStream:
             raise DefinitionError(self.flow.problems)
         self.con = connect(plan, workspace, limits, spare)
         self.statements = Statements(self.con)
+        if any(isinstance(k.kept, KeptGroups) and k.kept.parts.sketched for k in self.flow.keeping.values()):
+            add_sketches(self.con)
         sources = plan.definition.sources
         self._lookup = Lookup(self.statements, self.flow, workspace, project, limits, spare)
         self._tables = self._lookup.tables

@@ -114,4 +114,4 @@ class GroupKeeper:
         """See when something may close next."""
         self.horizon = horizon
         found = self.statements.rows(self._next, before=horizon)[HORIZON_AT][0].as_py()
-        self._opens = None if found is None else max(found, horizon + 1)
+        self._opens = None if found is None else max(found, horizon + max(self.kept.pause, 1))

@@ -21,6 +21,7 @@ from headrace.infrastructure.duckdb_connection import Connection
 from headrace.infrastructure.engines.duckdb.connection import first_line
 from headrace.infrastructure.engines.duckdb.dialect import DIALECT
 from headrace.infrastructure.engines.duckdb.literals import identifier, literal
+from headrace.infrastructure.engines.duckdb.stream_sketches import FUNCTIONS
 from headrace.infrastructure.engines.duckdb.types import duckdb_type
 from headrace.infrastructure.engines.sql.statement import with_clause
 from headrace.records import record
@@ -33,7 +34,7 @@ def _literal(value: Any, kind: DataType) -> str:
     return f"CAST(${value.name} AS {duckdb_type(kind)})" if isinstance(value, Given) else literal(value, kind)
 
 
-_DIALECT = replace(DIALECT, literal=_literal)
+_DIALECT = replace(DIALECT, literal=_literal, functions={**DIALECT.functions, **FUNCTIONS})
 
 
 class Inlet:

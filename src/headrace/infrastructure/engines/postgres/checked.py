@@ -7,32 +7,28 @@ which would evaluate each cast once for each rule on its column (measured at two
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
-from headrace.business.model.contract import OnViolation
 from headrace.business.model.types import String
 from headrace.business.ports import PROVENANCE
 from headrace.business.processing.plan import PlannedSource
-from headrace.business.validation.compiled import Rule, raw, tidy
+from headrace.business.validation.compiled import raw, tidy
 from headrace.infrastructure.engines.postgres.dialect import DIALECT
 from headrace.infrastructure.engines.postgres.expressions import ExpressionPrinter
 from headrace.infrastructure.engines.postgres.intake import ROW
-from headrace.infrastructure.engines.sql.tally import BITS
+from headrace.infrastructure.engines.sql.masks import Masks
 
 FILE = '"#file"'
 
 _identifier = DIALECT.identifier
 
 
-class Checked:
+class Checked(Masks):
     """The names and the SQL around the checked table of one source. With `keeps_cells` it also keeps the cells, as they came, of the
     rows that broke a rule: for rows that are nowhere else under their number."""
 
     def __init__(self, source: PlannedSource, table: str, *, keeps_cells: bool) -> None:
+        super().__init__(source.contract.rules, _identifier)
         self.source, self.table, self.keeps_cells = source, table, keeps_cells
-        self.rules = source.contract.rules
         self.kept = [cell.column.name for cell in source.contract.cells if cell.column.name in source.needed]
-        self.masks = [_identifier(f"#{i}") for i in range((len(self.rules) + BITS - 1) // BITS)]
 
     def create(self, relation: str) -> str:
         """The statement that reads `relation`, whose columns are `ROW`, the file and the raw cells, and leaves the checked table."""
@@ -52,7 +48,7 @@ class Checked:
         )
 
     def _mask(self, number: int, printer: ExpressionPrinter) -> str:
-        rules = self.rules[number * BITS : (number + 1) * BITS]
+        rules = self.rules_of(number)
         return "\n       + ".join(
             f"CASE WHEN {printer.sql(rule.violated)} THEN {1 << bit}::bigint ELSE 0 END" for bit, rule in enumerate(rules)
         )
@@ -63,34 +59,15 @@ class Checked:
         names = [_identifier(raw(name)) for name in self.source.contract.raw_columns]
         return [f"CASE WHEN {self.any_bit()} THEN {name} END AS {name}" for name in names]
 
-    def any_bit(self) -> str:
-        return f"({' OR '.join(f'{mask} <> 0' for mask in self.masks)})" if self.masks else "false"
-
     def few(self) -> str:
-        """The same, for a planner that knows nothing of the table yet: it takes a range for rare, and would take "not zero" for nearly
+        """As `any_bit`, for a planner that knows nothing of the table yet: it takes a range for rare, and would take "not zero" for nearly
         all rows, sort both sides and join them, where it has but to look up a few."""
         return f"({' OR '.join(f'{mask} BETWEEN 1 AND {2**63 - 1}' for mask in self.masks)})" if self.masks else "false"
 
-    def breaks(self, actions: Collection[OnViolation]) -> str:
-        """A condition: the row broke a rule with one of these consequences."""
-        parts = []
-        for number, mask in enumerate(self.masks):
-            rules = self.rules[number * BITS : (number + 1) * BITS]
-            bits = sum(1 << bit for bit, rule in enumerate(rules) if rule.action in actions)
-            if bits == (1 << len(rules)) - 1:
-                parts.append(f"{mask} <> 0")
-            elif bits:
-                parts.append(f"({mask} & {bits}) <> 0")
-        return f"({' OR '.join(parts)})" if parts else "false"
-
     def reasons(self) -> str:
         """An array of the names of the rules that a row broke, in the order of the contract."""
-        names = [f"CASE WHEN {self._bit(rule)} THEN {DIALECT.literal(rule.name, String())} END" for rule in self.rules]
+        names = [f"CASE WHEN {self.bit(rule)} THEN {DIALECT.literal(rule.name, String())} END" for rule in self.rules]
         return f"array_remove(ARRAY[{', '.join(names)}]::text[], NULL)"
-
-    def _bit(self, rule: Rule) -> str:
-        number, bit = divmod(self.rules.index(rule), BITS)
-        return f"({self.masks[number]} & {1 << bit}) <> 0"
 
 
 def _lines(parts: list[str]) -> str:

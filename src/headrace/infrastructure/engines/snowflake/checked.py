@@ -3,32 +3,31 @@ references."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
-from headrace.business.model.contract import OnViolation
 from headrace.business.model.types import String
 from headrace.business.ports import PROVENANCE
 from headrace.business.processing.plan import PlannedSource
-from headrace.business.validation.compiled import Rule, raw, tidy
+from headrace.business.validation.compiled import raw, tidy
 from headrace.infrastructure.engines.snowflake.dialect import DIALECT
 from headrace.infrastructure.engines.snowflake.expressions import ExpressionPrinter
 from headrace.infrastructure.engines.snowflake.intake import ROW
-from headrace.infrastructure.engines.sql.tally import BITS
+from headrace.infrastructure.engines.sql.masks import Masks
 
 FILE = '"#file"'
 
 _identifier = DIALECT.identifier
 
 
-class Checked:
+class Checked(Masks):
     """The names and the SQL around the checked table of one source. With `keeps_cells` it also keeps the cells, as they came, of the
     rows that broke a rule: for rows that are nowhere else under their number."""
 
     def __init__(self, source: PlannedSource, table: str, *, keeps_cells: bool) -> None:
+        super().__init__(source.contract.rules, _identifier)
         self.source, self.table, self.keeps_cells = source, table, keeps_cells
-        self.rules = source.contract.rules
         self.kept = [cell.column.name for cell in source.contract.cells if cell.column.name in source.needed]
-        self.masks = [_identifier(f"#{i}") for i in range((len(self.rules) + BITS - 1) // BITS)]
+
+    def among(self, mask: str, bits: int) -> str:
+        return f"BITAND({mask}, {bits})"
 
     def query(self, relation: str) -> str:
         """A query of `relation`, whose columns are `ROW`, the file and the raw cells, that gives the checked rows."""
@@ -44,7 +43,7 @@ class Checked:
         )
 
     def _mask(self, number: int, printer: ExpressionPrinter) -> str:
-        rules = self.rules[number * BITS : (number + 1) * BITS]
+        rules = self.rules_of(number)
         bits = (f"CASE WHEN {printer.sql(rule.violated)} THEN {1 << bit} ELSE 0 END" for bit, rule in enumerate(rules))
         whole = "\n       + ".join(bits)
         return f"CAST({whole} AS BIGINT)"
@@ -55,32 +54,13 @@ class Checked:
         names = [_identifier(raw(name)) for name in self.source.contract.raw_columns]
         return [f"CASE WHEN {self.any_bit()} THEN {name} END AS {name}" for name in names]
 
-    def any_bit(self) -> str:
-        return f"({' OR '.join(f'{mask} <> 0' for mask in self.masks)})" if self.masks else "FALSE"
-
-    def breaks(self, actions: Collection[OnViolation]) -> str:
-        """A condition: the row broke a rule with one of these consequences."""
-        parts = []
-        for number, mask in enumerate(self.masks):
-            rules = self.rules[number * BITS : (number + 1) * BITS]
-            bits = sum(1 << bit for bit, rule in enumerate(rules) if rule.action in actions)
-            if bits == (1 << len(rules)) - 1:
-                parts.append(f"{mask} <> 0")
-            elif bits:
-                parts.append(f"BITAND({mask}, {bits}) <> 0")
-        return f"({' OR '.join(parts)})" if parts else "FALSE"
-
     def reasons(self) -> str:
         """The names of the rules that a row broke, in the order of the contract, each behind a line break."""
         names = [
-            f"CASE WHEN {self._bit(rule)} THEN {DIALECT.literal(chr(10) + rule.name, String())} ELSE '' END"
+            f"CASE WHEN {self.bit(rule)} THEN {DIALECT.literal(chr(10) + rule.name, String())} ELSE '' END"
             for rule in self.rules
         ]
         return f"({' || '.join(names)})" if names else "''"
-
-    def _bit(self, rule: Rule) -> str:
-        number, bit = divmod(self.rules.index(rule), BITS)
-        return f"BITAND({self.masks[number]}, {1 << bit}) <> 0"
 
 
 def _lines(parts: list[str]) -> str:

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
-from headrace.business.model.contract import OnViolation
 from headrace.business.ports import PROVENANCE
 from headrace.business.processing.plan import PlannedSource
-from headrace.business.validation.compiled import Rule, tidy
+from headrace.business.validation.compiled import tidy
 from headrace.infrastructure.engines.spark.expressions import ExpressionPrinter
 from headrace.infrastructure.engines.spark.intake import ROW
 from headrace.infrastructure.engines.spark.naming import identifier, text
-from headrace.infrastructure.engines.sql.tally import BITS
+from headrace.infrastructure.engines.sql.masks import Masks
 
 FILE = identifier("#file")
 NUMBER = identifier(ROW)
 
 
-class Checked:
+class Checked(Masks):
     """The SQL around the checked rows of one source."""
 
     def __init__(self, source: PlannedSource) -> None:
+        super().__init__(source.contract.rules, identifier)
         self.source = source
-        self.rules = source.contract.rules
         self.kept = [cell.column.name for cell in source.contract.cells if cell.column.name in source.needed]
-        self.masks = [identifier(f"#{i}") for i in range((len(self.rules) + BITS - 1) // BITS)]
+
+    def among(self, mask: str, bits: int) -> str:
+        return f"({mask} & {bits}L)"
 
     def query(self, relation: str) -> str:
         """What judges the rows of `relation`, whose columns are the number, the file and the raw cells."""
@@ -42,34 +41,15 @@ class Checked:
         )
 
     def _mask(self, number: int, printer: ExpressionPrinter) -> str:
-        rules = self.rules[number * BITS : (number + 1) * BITS]
+        rules = self.rules_of(number)
         return "\n       + ".join(
             f"CASE WHEN {printer.sql(rule.violated)} THEN {1 << bit}L ELSE 0L END" for bit, rule in enumerate(rules)
         )
 
-    def any_bit(self) -> str:
-        return f"({' OR '.join(f'{mask} <> 0' for mask in self.masks)})" if self.masks else "false"
-
-    def breaks(self, actions: Collection[OnViolation]) -> str:
-        """A condition: the row broke a rule with one of these consequences."""
-        parts = []
-        for number, mask in enumerate(self.masks):
-            rules = self.rules[number * BITS : (number + 1) * BITS]
-            bits = sum(1 << bit for bit, rule in enumerate(rules) if rule.action in actions)
-            if bits == (1 << len(rules)) - 1:
-                parts.append(f"{mask} <> 0")
-            elif bits:
-                parts.append(f"({mask} & {bits}L) <> 0")
-        return f"({' OR '.join(parts)})" if parts else "false"
-
     def reasons(self) -> str:
         """An array of the names of the rules that a row broke, in the order of the contract."""
-        names = [f"CASE WHEN {self._bit(rule)} THEN {text(rule.name)} END" for rule in self.rules]
+        names = [f"CASE WHEN {self.bit(rule)} THEN {text(rule.name)} END" for rule in self.rules]
         return f"array_compact(CAST(array({', '.join(names)}) AS ARRAY<STRING>))"
-
-    def _bit(self, rule: Rule) -> str:
-        number, bit = divmod(self.rules.index(rule), BITS)
-        return f"({self.masks[number]} & {1 << bit}L) <> 0"
 
 
 def _lines(parts: list[str]) -> str:

@@ -40,9 +40,10 @@ class BodyReader:
         self._decode, self._tombstones = decode, tombstones
 
     def read(self, messages: Messages) -> Decoded:
+        import pyarrow as pa
         import pyarrow.compute as pc
 
-        bodies = messages.payloads
+        bodies = messages.payloads.cast(pa.binary())
         if not bodies.null_count:
             return self._decode(bodies)
         there = pc.indices_nonzero(bodies.is_valid()).cast("int32")

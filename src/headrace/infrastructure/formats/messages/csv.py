@@ -86,7 +86,10 @@ class _WithHeaders:
             except ValueError as error:
                 letters.append(Unreadable(number, "csv.header", str(error)))
             else:
-                groups[names].append((number, rest))
+                if set(names).isdisjoint(self._schema.names):
+                    letters.append(Unreadable(number, "csv.header", "its first record names none of our columns"))
+                else:
+                    groups[names].append((number, rest))
         read = [self._group(names, group) for names, group in groups.items()]
         letters += [bad for records in read for bad in records.unreadable]
         nothing = Records([pa.array([], pa.string()) for _ in self._schema], pa.array([], pa.int32()))

@@ -23,6 +23,9 @@ from headrace.infrastructure.formats.messages.text_columns import text_rows, tex
 if TYPE_CHECKING:
     import pyarrow as pa
 
+#: More bytes than a body can have.
+_ALL = (1 << 31) - 1
+
 
 class _JsonOptions(MessageFormatOptions):
     columns: tuple[str, ...] = Field(
@@ -108,7 +111,7 @@ class _Lines:
     def __call__(self, bodies: pa.Array) -> Decoded:
         import pyarrow.compute as pc
 
-        split = pc.split_pattern(bodies, b"\n")
+        split = pc.split_pattern(_without_last_ends(bodies), b"\n")
         lines, owners = pc.list_flatten(split), pc.list_parent_indices(split).cast("int32")
         filled = pc.indices_nonzero(pc.greater(pc.binary_length(lines), 0)).cast("int32")
         lines = lines.take(filled) if len(filled) < len(lines) else lines
@@ -134,6 +137,15 @@ class _Lines:
                 first = pc.index(owners, message).as_py()
                 letters.append(Unreadable(message, one.reason, f"line {at - first + 1}: {one.detail}", line))
         return letters
+
+
+def _without_last_ends(bodies: pa.Array) -> pa.Array:
+    """Without the line end behind the last line, where all have one: no blank line is left to be sorted out."""
+    import pyarrow.compute as pc
+
+    if not pc.all(pc.ends_with(bodies, b"\n"), min_count=0).as_py():
+        return bodies
+    return pc.binary_replace_slice(bodies, -1, _ALL, b"")
 
 
 def _chain(first: pa.Array, *further: pa.Array | None) -> pa.Array:

@@ -34,6 +34,10 @@ class Registered:
     references: tuple[str, ...] = ()
 
 
+class MissingReference(NonRetryableError):
+    """A schema cannot be understood, because another is missing."""
+
+
 def prefixed(number: int) -> bytes:
     return MAGIC + struct.pack(">I", number)
 
@@ -64,7 +68,7 @@ class Registry:
         self._unknown: dict[int, float] = {}
 
     def schema(self, number: int) -> Registered | None:
-        """The schema of a number; None when there is none. Raises `RetryableError` when the registry is away."""
+        """The schema of a number; None when there is none. Raises `MissingReference`, and `RetryableError` when the registry is away."""
         if number in self._known:
             return self._known[number]
         if time.monotonic() - self._unknown.get(number, -_ASKED_AGAIN) < _ASKED_AGAIN:
@@ -95,7 +99,7 @@ class Registry:
             seen.add(key)
             found = self._ask("GET", f"/subjects/{quote(key[0], safe='')}/versions/{key[1]}")
             if found is None:
-                raise NonRetryableError(f"a schema refers to version {key[1]} of `{key[0]}`, which the registry does not have")
+                raise MissingReference(f"a schema refers to version {key[1]} of `{key[0]}`, which the registry does not have")
             texts += [*self._references(found, seen), found["schema"]]
         return texts
 

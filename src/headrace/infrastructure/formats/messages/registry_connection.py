@@ -76,6 +76,11 @@ class RegistryConnection(Connection):
                 connection.request(method, parts.path.rstrip("/") + path, body, self._headers())
                 answer = connection.getresponse()
                 reply = Reply(answer.status, answer.read(_LARGEST + 1), answer.getheader("Server") or "")
+        except ssl.SSLCertVerificationError as error:
+            raise NonRetryableError(
+                f"the schema registry {self.url} cannot be reached: {what_broke(error)}",
+                hint="name those who vouch for it with `ca`",
+            ) from None
         except (OSError, HTTPException) as error:
             raise RetryableError(
                 f"the schema registry {self.url} cannot be reached: {what_broke(error)}", hint="it is asked again"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from headrace.business.streams.messages import Decoded, Unreadable
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.formats.messages.bodies import Decode, in_order, renumbered
-from headrace.infrastructure.formats.messages.registry import MAGIC, PREFIX, Registered, Registry
+from headrace.infrastructure.formats.messages.registry import MAGIC, PREFIX, MissingReference, Registered, Registry
 from headrace.infrastructure.formats.messages.typed_columns import no_rows
 
 if TYPE_CHECKING:
@@ -55,7 +55,10 @@ class ById:
             return Unreadable(0, "registry.no_id", "the message does not begin with the number of a schema")
         (number,) = struct.unpack(">I", begin[1:])
         if number not in self._decoders:
-            registered = self._registry.schema(number)
+            try:
+                registered = self._registry.schema(number)
+            except MissingReference as error:
+                return Unreadable(0, "registry.unknown_id", error.message)
             if registered is None:
                 return Unreadable(0, "registry.unknown_id", f"the registry has no schema {number}")
             self._decoders[number] = self._made(registered)

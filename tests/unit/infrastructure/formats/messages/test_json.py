@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pyarrow as pa
 import pytest
 from tests.unit.infrastructure.formats.messages.messages import as_messages, reader_of, told
 
@@ -71,3 +74,14 @@ def test_keys_are_columns_when_the_contract_or_the_options_name_them() -> None:
     assert decoded.rows.to_pylist() == [{"id": "1", "name": "x"}]
     with pytest.raises(NonRetryableError, match="nothing says which columns"):
         reader_of("json", Schema())
+
+
+@pytest.mark.parametrize("name", ["json", "ndjson", "csv", "bytes", "arrow", "parquet"])
+def test_bodies_may_be_large_binary_and_a_slice(name: str) -> None:
+    given = as_messages([b"x", GOOD, None, GOOD, b"y"])
+    large = replace(given, payloads=given.payloads.cast(pa.large_binary()).slice(1, 3), positions=given.positions.slice(1, 3))
+    plain = replace(given, payloads=pa.array([GOOD, None, GOOD], pa.binary()), positions=given.positions.slice(1, 3))
+    declared = Schema() if name == "bytes" else ["id", "name"]
+    found, expected = (reader_of(name, declared).read(messages) for messages in (large, plain))
+    assert found.rows == expected.rows
+    assert told(found) == told(expected)

@@ -64,8 +64,8 @@ def in_python(value: Any) -> Any:
     return "nan" if isinstance(value, float) and math.isnan(value) else value
 
 
-@settings(max_examples=30)
-@given(st.lists(st.tuples(*(st.none() | values for values in TYPES.values())), min_size=1, max_size=4))
+@settings(max_examples=12)
+@given(st.lists(st.tuples(*(st.none() | values for values in TYPES.values())), min_size=1, max_size=8))
 def test_what_is_written_is_read(given: Sequence[tuple[Any, ...]]) -> None:
     arrays = [pa.array(list(column), arrow_type(c.type)) for column, c in zip(zip(*given, strict=True), SCHEMA, strict=True)]
     rows = pa.RecordBatch.from_arrays(arrays, names=list(SCHEMA.names))
