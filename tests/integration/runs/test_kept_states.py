@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from headrace.application.queries.stream_states import kept_epoch, kept_streams
-from headrace.bootstrap import stream_states
+from headrace.bootstrap.stream_states import remove, stores
 from headrace.business.ports import Fence
 from headrace.business.streams.state import Saved
 from headrace.errors import UsageError
@@ -34,13 +34,13 @@ def project(tmp_path: Path) -> Path:
 
 
 def test_streams_are_listed_with_their_epochs_and_bytes(project: Path):
-    (found,) = kept_streams(stream_states.stores(project))
+    (found,) = kept_streams(stores(project))
     assert (found.stream, found.epochs) == ("delays", (1, 2))
     assert found.bytes == sum(file.stat().st_size for file in project.rglob("*.state"))
 
 
 def test_an_epoch_is_shown_with_all_that_makes_its_state(project: Path):
-    store = stream_states.stores(project)["delays"]
+    store = stores(project)["delays"]
     last = kept_epoch("delays", store)
     assert (last.epoch, last.base, last.facts) == (2, 1, {"positions": {"p": "2"}})
     assert last.parts["windows"].rows == 3
@@ -56,8 +56,8 @@ def test_an_epoch_is_shown_with_all_that_makes_its_state(project: Path):
 
 def test_a_stream_is_removed_by_its_name(project: Path):
     with pytest.raises(UsageError, match="no state of the stream `delay` is kept") as told:
-        stream_states.remove(project, "delay")
+        remove(project, "delay")
     assert "delays" in (told.value.hint or "")
-    stream_states.remove(project, "delays")
-    assert not stream_states.stores(project)
+    remove(project, "delays")
+    assert not stores(project)
     assert not list(project.rglob("*.state"))
