@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+#: After how many epochs, at the latest, the whole state is saved again: so many at the most are read to go on.
+LONGEST_CHAIN = 200
+
 #: What the name of a part begins with that is output, kept for the sink that was behind.
 _OUTPUT = "output "
 
@@ -48,9 +51,8 @@ class Epochs:
         self, store: StateStore, sinks: tuple[OpenSink, ...], fence: Fence, attempt: Attempting, reached: Callable[[str], None]
     ) -> None:
         self.store, self.sinks, self.fence, self.attempt, self.reached = store, sinks, fence, attempt, reached
-        self._whole = 0
-        self._since_whole = 0
-        self._first = True
+        self._whole = self._since_whole = 0
+        self._deltas = LONGEST_CHAIN
 
     def recover(self, *, lenient: bool = False) -> tuple[Saved, ...]:
         """The epochs that make the state that counts, oldest first; none for a stream that has just begun.
@@ -118,7 +120,7 @@ class Epochs:
         acknowledge: Callable[[], None],
     ) -> Mapping[str, Publication]:
         """Make one more epoch count. `changes(whole)` gives what became of the state."""
-        epoch, whole = self.number + 1, self._first or self._since_whole > 2 * self._whole + 1_000_000
+        epoch, whole = self.number + 1, self._deltas >= LONGEST_CHAIN or self._since_whole > 2 * self._whole + 1_000_000
         parts = dict(changes(whole))
         weight = sum(map(len, parts.values()))
         if len(self.sinks) > 1:
@@ -128,7 +130,7 @@ class Epochs:
         self.reached("stream saved")
         published = self._commit(epoch, output)
         self.reached("stream committed")
-        self.number, self._first = epoch, False
+        self.number, self._deltas = epoch, 0 if whole else self._deltas + 1
         self._whole, self._since_whole = (weight, 0) if whole else (self._whole, self._since_whole + weight)
         self.attempt("acknowledging", acknowledge)
         self.reached("stream acknowledged")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.application.streams.epochs import Epochs, OpenSink
+from headrace.application.streams.epochs import LONGEST_CHAIN, Epochs, OpenSink
 from headrace.business.ports import Fence, Publication
 from headrace.business.streams.state import Saved
 from headrace.errors import NonRetryableError
@@ -149,3 +149,10 @@ def test_a_sink_that_is_new_takes_part_from_the_next_epoch_on():
     stream(store, [old], [[1], [2]])
     stream(store, [old, new], [[1], [2], [3]])
     assert (old.rows, new.rows) == ([1, 2, 3], [3])
+
+
+def test_going_on_reads_no_more_than_so_many_epochs():
+    store = Store()
+    stream(store, [Outlet()], [[1]] * (2 * LONGEST_CHAIN + 10))
+    assert len(store.load(max(store.kept))) <= LONGEST_CHAIN
+    assert len(store.kept) <= LONGEST_CHAIN + 3
