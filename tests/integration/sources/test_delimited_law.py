@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.integration.sources.delimited_oracle import expected
 from tests.integration.sources.reading import read, written
@@ -69,6 +69,9 @@ def test_no_record_is_lost_doubled_or_changed(data: bytes, columns: int) -> None
 
 @settings(max_examples=150, deadline=None)
 @given(data=st.one_of(mild, dirt), columns=st.integers(1, 3), newline=st.sampled_from([b"\n", b"\r\n"]))
+@example(data=b'"" ""', columns=1, newline=b"\n")
+@example(data=b'"x"   "y"\n', columns=1, newline=b"\r\n")
+@example(data=b'"a", " ","" ""\n', columns=3, newline=b"\n")
 def test_a_file_that_looked_plain_and_is_not_is_found_out(data: bytes, columns: int, newline: bytes) -> None:
     """Only the start of a file is looked at; what comes later must not be read on trust."""
     check(data.replace(b"\n", newline), columns, trusting=True, newline=newline)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from headrace.business.ports import DelimitedScan
 from headrace.infrastructure.duckdb_connection import Connection
 from headrace.infrastructure.engines.duckdb.literals import identifier, text
-from headrace.infrastructure.engines.duckdb.reading_census import Census
+from headrace.infrastructure.engines.duckdb.reading_census import Census, Doubt
 from headrace.infrastructure.engines.duckdb.reading_rejects import Noted, noted, rejects, restore_texts
 from headrace.infrastructure.engines.duckdb.reading_text import Part, TextReading, Verdict, paths, union_all
 
@@ -123,6 +124,14 @@ class DelimitedReading(TextReading):
             for table in (group.rejects, group.scans):
                 self.con.execute(f"DROP TABLE IF EXISTS {identifier(table)}")
 
+    def _doubt(self) -> Doubt | None:
+        """A quote that opens again behind spaces, as in `"x" "y"`: DuckDB reads on, and leaves the quotes out. A quote that opens a field
+        stands behind a delimiter or a line end, and is no doubt."""
+        if not self.scan.quote:
+            return None
+        quote, delimiter = re.escape(self.scan.quote.encode()), re.escape(self.scan.delimiter.encode())
+        return Doubt(self.scan.quote.encode() + b" ", re.compile(b"[^" + delimiter + b"\r\n]" + quote + b" +" + quote))
+
     def _noted(self) -> dict[int, Noted]:
         """What DuckDB rejected in the files that it read by itself, by their index."""
         return {
@@ -135,7 +144,7 @@ class DelimitedReading(TextReading):
 
     def _verdict(self, part: Part, rows: int, found: Census, rejected: Noted | None) -> Verdict:
         head = self.scan.heads[part.file.path]
-        if found.nul or found.lone_returns or (head.newline == "\n" and found.pairs):
+        if found.nul or found.doubtful or found.lone_returns or (head.newline == "\n" and found.pairs):
             return "wrong"
         if rejected and not (rejected.harmless and restore_texts(self.con, rejected, part.file.path, self._restored(part))):
             return "wrong"

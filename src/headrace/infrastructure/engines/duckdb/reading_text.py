@@ -22,7 +22,7 @@ from headrace.business.ports import DelimitedScan, InputFile, JsonScan, Tidied
 from headrace.errors import NonRetryableError, RetryableError, Unbalanced
 from headrace.infrastructure.duckdb_connection import Connection
 from headrace.infrastructure.engines.duckdb.literals import exactly, identifier, text
-from headrace.infrastructure.engines.duckdb.reading_census import Census, Counting
+from headrace.infrastructure.engines.duckdb.reading_census import Census, Counting, Doubt
 from headrace.infrastructure.engines.duckdb.reading_open import Landing
 
 #: What DuckDB says when it cannot read delimited text at all.
@@ -86,13 +86,17 @@ class TextReading(ABC):
     def relation(self) -> str:
         """A parenthesised SELECT with the columns of the scan and `_file`, in the order of the files."""
 
+    def _doubt(self) -> Doubt | None:
+        """What in such files the engine may take for something else."""
+        return None
+
     def load(self, into: Landing) -> None:
         """Have the landing built, and again where a file turns out to need the careful way."""
         while True:
             self._rejected = None
             self._forget_rejects()
             direct = [part for part in self.parts if not part.tidied and part.file.bytes]
-            with Counting(part.file.path for part in direct) as counting:
+            with Counting((part.file.path for part in direct), self._doubt()) as counting:
                 failed = not self._built(into, direct)
                 found = {} if failed else counting.results()
             if not failed and self._settled(into, found):
