@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+#: How often a feed is asked for its partitions, and how much silence one look can find, in seconds.
+ASK_EVERY, MOST_AT_ONCE = 0.5, 0.5
+
+
 @record
 class Taken:
     """The rows of some messages of one partition, those that could not be read, and what was heard of the partition."""
@@ -48,7 +52,15 @@ class Intake:
 
     feed: Ahead
 
-    def __init__(self, planned: PlannedSource, plugin: Any, watermark: Watermark | None, project: Path) -> None:
+    def __init__(
+        self,
+        planned: PlannedSource,
+        plugin: Any,
+        watermark: Watermark | None,
+        project: Path,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
         self.name, self.planned, self.project = planned.name, planned, project
         self.source: MessageSource = plugin
         self.positions: dict[str, Position] = {}
@@ -59,8 +71,10 @@ class Intake:
         self._reader = plugin.format.reader(planned.scan.schema.select(self._columns), project)
         self.letters_until = 0
         """Dead letters up to this epoch were taken in."""
-        self._heard: dict[str, float] = {}
+        self._silence: dict[str, float] = {}
         self._idle: set[str] = set()
+        self._polled_at = self._asked_at = float("-inf")
+        self._partitions: Sequence[str] = ()
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Go on where an epoch was saved."""
@@ -80,11 +94,12 @@ class Intake:
 
     def open(self, sharing: Sharing, start: Start | None, options: StreamOptions) -> None:
         feed = self.source.feed(self.project, sharing, self.positions, start)
-        self._heard = dict.fromkeys(feed.partitions(), time.monotonic())
+        self._partitions, self._asked_at, self._polled_at = feed.partitions(), self._clock(), self._clock()
         self.feed = Ahead(feed, self._reader, options.rows, options.wait.total_seconds())
 
     def poll(self, wait_seconds: float) -> Iterator[Taken]:
         """What has come since the last time, partition by partition."""
+        self._let_silence_grow()
         for messages, decoded in self.feed.take(wait_seconds):
             yield self._taken(messages, decoded)
 
@@ -101,21 +116,25 @@ class Intake:
             return None
         if self.feed.exhausted:
             return self.watermarks.end()
-        partitions = self.feed.partitions()
-        self._fall_idle(partitions)
-        return self.watermarks.advance(partitions, self._idle)
+        if self._clock() - self._asked_at >= ASK_EVERY:
+            self._partitions, self._asked_at = self.feed.partitions(), self._clock()
+        if self.idle_after is not None:
+            self._idle |= {p for p in self._partitions if self._silence.get(p, 0.0) > self.idle_after}
+        return self.watermarks.advance(self._partitions, self._idle)
 
-    def _fall_idle(self, partitions: Any) -> None:
-        now = time.monotonic()
-        for partition in partitions:
-            heard = self._heard.setdefault(partition, now)
-            if self.idle_after is not None and now - heard > self.idle_after:
-                self._idle.add(partition)
+    def _let_silence_grow(self) -> None:
+        """A partition is silent for as long as it was listened to in vain. While nobody listens, because a sink is slow or the stream is
+        paused, messages may be waiting, so little of that time counts."""
+        now = self._clock()
+        passed = min(now - self._polled_at, MOST_AT_ONCE)
+        self._polled_at = now
+        for partition in self._partitions:
+            self._silence[partition] = self._silence.get(partition, 0.0) + passed
 
     def _taken(self, messages: Messages, decoded: Decoded) -> Taken:
         partition = messages.partition
         woken = self._wake(messages) if partition in self._idle else None
-        self._heard[partition] = time.monotonic()
+        self._silence[partition] = 0.0
         self.positions[partition] = messages.last
         return replace(self._read(messages, decoded), woken=woken)
 
