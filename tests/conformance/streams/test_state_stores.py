@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -80,6 +81,13 @@ def test_redis_without_an_append_only_file_is_refused(address: str):
                 in_redis(address).open(Fence("test", 1))
         finally:
             server.config_set("appendonly", "yes")
+            while _rewrites(server):  # until it has its file again, it would not stop
+                time.sleep(0.01)
+
+
+def _rewrites(server: redis.Redis) -> bool:
+    told = server.info("persistence")
+    return bool(told["aof_rewrite_in_progress"] or told["aof_rewrite_scheduled"])
 
 
 @pytest.mark.parametrize("kind", ["folder", "postgres", "redis"])
