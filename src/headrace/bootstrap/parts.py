@@ -195,9 +195,10 @@ def site(
     bus: EventBus | None = None,
     patient: bool = False,
     watch: Callable[[Any], None] | None = None,
+    recruiting: bool = True,
 ) -> Site:
     """Where the runs of a project take place. `home` has the settings and the state, where that is not the project's own; `bus` is
-    one that a caller listens on already."""
+    one that a caller listens on already; `recruiting` is whether a stream that is to be shared starts workers by itself."""
     from headrace.application.orchestrator.site import Site, silent, unwatched
     from headrace.bus.bus import EventBus
     from headrace.infrastructure.storage.breaker_table import DatabaseBreakers
@@ -230,7 +231,7 @@ def site(
         write_texts=write_texts,
         workspaces=Workspaces(state / "runs"),
         breakers=DatabaseBreakers(store),
-        stream=_streams(state, home),
+        stream=_streams(state, home, store, recruiting=recruiting),
         pauses=DatabasePauses(store),
         busy=busy or silent,
         watch=watch or unwatched,
@@ -238,10 +239,11 @@ def site(
     )
 
 
-def _streams(state: Path, home: Path) -> Callable[[Order, Engine, Any], Endless]:
+def _streams(state: Path, home: Path, database: Database, *, recruiting: bool) -> Callable[[Order, Engine, Any], Endless]:
+    from headrace.bootstrap.gathering import gather_in
     from headrace.bootstrap.streaming import streams_in
 
-    return streams_in(_kept_by_streams(state, home))
+    return streams_in(_kept_by_streams(state, home), gather_in(home, database, recruiting=recruiting))
 
 
 def _kept_by_streams(state: Path, home: Path) -> KeptByStreams:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headrace.bootstrap import parts
+from headrace.bootstrap.gathering import recruits
 from headrace.bootstrap.log import deliveries, prune, run_logs
 from headrace.errors import HeadraceError
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from headrace.application.orchestrator.sources import Attempted
     from headrace.application.orchestrator.worker import Claims, Register, WorkerLoop
     from headrace.business.model.definition import Definition, Loaded
+    from headrace.infrastructure.children import Children
     from headrace.infrastructure.storage.database import Database
 
 Told = Callable[[str], None]
@@ -160,11 +162,11 @@ def carry_out_claimed(home: Path, lease: Lease) -> None:
     from headrace.application.orchestrator.interruptions import Interruptions
 
     request = lease.request
-    site = replace(parts.site(Path(request.project), home=home, patient=True), postpones=True)
+    site = replace(parts.site(Path(request.project), home=home, patient=True, recruiting=False), postpones=True)
     site.engine("duckdb").prepare()
 
     def prepare(attempted: Attempted) -> tuple[Prepared, Assignment]:
-        loaded = _load(request.definition, request.params)
+        loaded = load_definition(request.definition, request.params)
         wish = replace(wish_of(request), params={**request.params, **loaded.params})
         return assigned(parts.prepare(loaded, site, attempted), wish)
 
@@ -187,9 +189,8 @@ def _composed(
     home: Path, database: Database, claims: Claims, register: Register, parallel: int, role: str, told: Told
 ) -> WorkerLoop:
     from headrace.application.orchestrator.worker import WorkerLoop
-    from headrace.infrastructure.children import Children
 
-    children, logs = Children((*PRELOAD, *_PRELOAD_FOR[database.kind], _WARMING)), run_logs(home, database)
+    children, logs = processes(database), run_logs(home, database)
     return WorkerLoop(
         parts.this_worker(home),
         claims,
@@ -201,10 +202,18 @@ def _composed(
         children.prepare,
         lambda: logs.tidy(datetime.now(UTC)),
         children.ready,
+        recruits(home, parts.database(home, patient=True), children, logs.path, told),
     )
 
 
-def _load(kept: KeptDefinition | None, params: Mapping[str, Any]) -> Loaded:
+def processes(database: Database) -> Children:
+    """Makes processes that have everything loaded that runs need."""
+    from headrace.infrastructure.children import Children
+
+    return Children((*PRELOAD, *_PRELOAD_FOR[database.kind], _WARMING))
+
+
+def load_definition(kept: KeptDefinition | None, params: Mapping[str, Any]) -> Loaded:
     from headrace.errors import NonRetryableError
 
     if kept is None:

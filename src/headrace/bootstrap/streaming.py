@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from headrace.application.orchestrator.order import Order
-    from headrace.application.streams.run import AroundStream, StreamRun
+    from headrace.application.streams.run import AroundStream, Gather, StreamRun
     from headrace.business.connections import Profile
     from headrace.business.engine import Engine, QuarantineTarget
     from headrace.business.model.schema import Schema
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 _LETTERS = "dead letters"
 
 
-def streams_in(keeping: KeptByStreams) -> Callable[[Order, Engine, AroundStream], StreamRun]:
-    """Makes the runs of streams that keep what they keep there."""
+def streams_in(keeping: KeptByStreams, gather: Gather) -> Callable[[Order, Engine, AroundStream], StreamRun]:
+    """Makes the runs of streams that keep what they keep there, and are shared among workers so."""
 
     def made(order: Order, engine: Engine, around: AroundStream) -> StreamRun:
         from headrace.application.streams.run import StreamRun
 
-        return StreamRun(order, engine, around, keeping)
+        return StreamRun(order, engine, around, keeping, gather)
 
     return made
 

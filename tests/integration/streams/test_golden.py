@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 from tests.integration.streams.flows import Flow
+from tests.integration.streams.shared import by_threads, run_with, stopped_at
 
 from headrace import bootstrap
 from headrace.business.streams.messages import Sharing
@@ -111,3 +112,20 @@ def test_killed_and_resumed_at_three_checkpoints(name: str, tmp_path: Path) -> N
         assert process.wait(timeout=120) == -signal.SIGKILL, killed.said
     bootstrap.run(bootstrap.load(killed.file))
     assert result(killed.folder / "out.duckdb") == result(plain.folder / "out.duckdb")
+
+
+@pytest.mark.parametrize("name", PIPELINES)
+def test_resumed_with_two_and_then_three_workers(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    by_threads(monkeypatch)
+    steps = PIPELINES[name]
+    plain = a_flow(tmp_path / "plain", steps)
+    bootstrap.run(bootstrap.load(plain.file))
+    shared = a_flow(tmp_path / "shared", steps, rows=97, checkpoint="1 ms", wait="1 ms")
+    for workers, point in ((1, "stream saved"), (2, "stream committed")):
+        stopped_at(monkeypatch, point, 3)
+        with pytest.raises(KeyboardInterrupt):
+            run_with(shared, workers)
+    others = run_with(shared, 3)
+    assert len(others) == 2
+    assert all(worker["read"] for worker in others), others
+    assert result(shared.folder / "out.duckdb") == result(plain.folder / "out.duckdb")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,13 +43,50 @@ class Taken:
     arrived: Arrived
     messages: int
     bytes: int
-    last: Position
+    last: Position | None
+    """None for messages that are read again out of their turn."""
     dead: tuple[DeadLetter, ...] = ()
     woken: Woken | None = None
 
 
+#: Asks whoever knows of all partitions whether one may go on at a position; the horizon there, as far as there is one.
+AskForHorizon = Callable[[str, str], int | None]
+
+
+@dataclass
+class Elsewhere:
+    """What other workers have said of the partitions of a source that they read."""
+
+    partitions: dict[int, Sequence[str]] = field(default_factory=dict)
+    """Those of each worker that has said so."""
+    lag: dict[int, Mapping[str, int | None]] = field(default_factory=dict)
+    exhausted: set[int] = field(default_factory=set)
+    """Workers to which nothing can come any more."""
+    expected: frozenset[int] = frozenset()
+    """The workers that partitions were shared out to."""
+
+    def reads(self, seat: int, partitions: Sequence[str], lag: Mapping[str, int | None], *, exhausted: bool) -> None:
+        """What a worker reads now."""
+        self.partitions[seat], self.lag[seat] = partitions, lag
+        if exhausted:
+            self.exhausted.add(seat)
+
+    def holds(self, seat: int, partition: str) -> None:
+        """A worker has found something in a partition. Whether that is all it reads, it still has to say."""
+        if seat in self.partitions and partition not in self.partitions[seat]:
+            self.partitions[seat] = [*self.partitions[seat], partition]
+
+    @property
+    def known(self) -> bool:
+        return self.expected <= self.partitions.keys()
+
+    @property
+    def over(self) -> bool:
+        return self.expected <= self.exhausted
+
+
 class Intake:
-    """One source of messages, open. `positions` is how far each partition was given out."""
+    """One source of messages, open. `positions` is how far each partition was given out, here and by other workers."""
 
     feed: Ahead
 
@@ -59,10 +97,15 @@ class Intake:
         watermark: Watermark | None,
         project: Path,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        ask: AskForHorizon | None = None,
+        seat: int = 0,
     ) -> None:
-        self._clock = clock
+        self._clock, self._ask = clock, ask
         self.name, self.planned, self.project = planned.name, planned, project
         self.source: MessageSource = plugin
+        # What several workers are sent of one queue is in no common order, so it is a partition for each of them.
+        self._suffix = f"@{seat}" if seat and not plugin.replayable else ""
         self.positions: dict[str, Position] = {}
         self.idle_after = watermark.idle.total_seconds() if watermark and watermark.idle else None
         self.watermarks = Watermarks(_micros(watermark)) if watermark else None
@@ -71,6 +114,7 @@ class Intake:
         self._reader = plugin.format.reader(planned.scan.schema.select(self._columns), project)
         self.letters_until = 0
         """Dead letters up to this epoch were taken in."""
+        self.elsewhere = Elsewhere()
         self._silence: dict[str, float] = {}
         self._idle: set[str] = set()
         self._polled_at = self._asked_at = float("-inf")
@@ -93,9 +137,69 @@ class Intake:
         }
 
     def open(self, sharing: Sharing, start: Start | None, options: StreamOptions) -> None:
-        feed = self.source.feed(self.project, sharing, self.positions, start)
-        self._partitions, self._asked_at, self._polled_at = feed.partitions(), self._clock(), self._clock()
+        feed = self.source.feed(self.project, sharing, self._for_feed(self.positions), start)
+        self._partitions, self._asked_at, self._polled_at = self._of_feed(feed.partitions()), self._clock(), self._clock()
+        self._silence = {}
         self.feed = Ahead(feed, self._reader, options.rows, options.wait.total_seconds())
+
+    def close(self) -> None:
+        self.feed.close()
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether nothing can come any more, here and to other workers, and all that came was given out."""
+        return self.feed.exhausted and self.elsewhere.over
+
+    def came(self, partition: str, last: Position | None, highest: int | None) -> None:
+        """Messages of a partition are worked in, up to a position, and good rows of theirs up to a time."""
+        if last is not None:
+            self.positions[partition] = last
+        if self.watermarks is not None:
+            self.watermarks.observe(partition, highest)
+
+    def fell_asleep(self, partition: str) -> None:
+        """A partition that another worker reads has been silent for too long."""
+        self._idle.add(partition)
+
+    def goes_on(self, partition: str, position: str) -> Woken | None:
+        """A partition goes on there: what became without it, if it was idle."""
+        was_idle = partition in self._idle
+        self._idle.discard(partition)
+        if not was_idle or self.watermarks is None or self.watermarks.horizon is None:
+            return None
+        return Woken(partition, position, self.watermarks.horizon)
+
+    def newly_idle(self) -> set[str]:
+        """The partitions read here that have become idle since the last time."""
+        if self.idle_after is None:
+            return set()
+        found = {p for p in self._partitions if self._silence.get(p, 0.0) > self.idle_after} - self._idle
+        self._idle |= found
+        return found
+
+    def look(self) -> Sequence[str]:
+        """The partitions that come here now."""
+        if self._clock() - self._asked_at >= ASK_EVERY:
+            self._partitions, self._asked_at = self._of_feed(self.feed.partitions()), self._clock()
+        return self._partitions
+
+    def lag(self) -> Mapping[str, int | None]:
+        """How many messages wait in each partition."""
+        here = {partition + self._suffix: lag for partition, lag in self.feed.lag().items()}
+        return {**here, **{p: lag for found in self.elsewhere.lag.values() for p, lag in found.items()}}
+
+    def acknowledge(self, positions: Mapping[str, Position]) -> None:
+        """All up to these positions is dealt with for good, as far as it came here."""
+        here = self.look()
+        self.feed.acknowledge(self._for_feed({p: position for p, position in positions.items() if p in here}))
+
+    def _of_feed(self, partitions: Sequence[str]) -> Sequence[str]:
+        return [partition + self._suffix for partition in partitions]
+
+    def _for_feed(self, positions: Mapping[str, Position]) -> Mapping[str, Position]:
+        if not self._suffix:
+            return dict(positions)
+        return {p.removesuffix(self._suffix): position for p, position in positions.items() if p.endswith(self._suffix)}
 
     def poll(self, wait_seconds: float) -> Iterator[Taken]:
         """What has come since the last time, partition by partition."""
@@ -108,19 +212,19 @@ class Intake:
         for letter in letters:
             messages = letter_as_messages(letter)
             taken = self._read(messages, self._reader.read(messages))
-            yield replace(taken, last=self.positions.get(letter.partition, taken.last))
+            yield replace(taken, last=None)
 
     def advance(self) -> int | None:
         """The horizon of this source now; None where it has none."""
         if self.watermarks is None:
             return None
-        if self.feed.exhausted:
+        if self.exhausted:
             return self.watermarks.end()
-        if self._clock() - self._asked_at >= ASK_EVERY:
-            self._partitions, self._asked_at = self.feed.partitions(), self._clock()
-        if self.idle_after is not None:
-            self._idle |= {p for p in self._partitions if self._silence.get(p, 0.0) > self.idle_after}
-        return self.watermarks.advance(self._partitions, self._idle)
+        here = self.look()
+        self.newly_idle()
+        if not self.elsewhere.known:
+            return self.watermarks.horizon
+        return self.watermarks.advance([*here, *chain(*self.elsewhere.partitions.values())], self._idle)
 
     def _let_silence_grow(self) -> None:
         """A partition is silent for as long as it was listened to in vain. While nobody listens, because a sink is slow or the stream is
@@ -132,26 +236,28 @@ class Intake:
             self._silence[partition] = self._silence.get(partition, 0.0) + passed
 
     def _taken(self, messages: Messages, decoded: Decoded) -> Taken:
-        partition = messages.partition
-        woken = self._wake(messages) if partition in self._idle else None
+        partition = messages.partition + self._suffix
+        position = str(messages.positions[0].as_py())
+        if self._ask is not None and (partition in self._idle or partition not in self.positions):
+            self._closed(self._ask(partition, position))
+        woken = self.goes_on(partition, position) if partition in self._idle else None
         self._silence[partition] = 0.0
         self.positions[partition] = messages.last
         return replace(self._read(messages, decoded), woken=woken)
 
     def _read(self, messages: Messages, decoded: Decoded) -> Taken:
-        own = self.watermarks.own(messages.partition) if self.watermarks else None
+        partition = messages.partition + self._suffix
+        own = self.watermarks.own(partition) if self.watermarks else None
         horizon = self.watermarks.horizon if self.watermarks else None
         positions = messages.positions if decoded.origins is None else messages.positions.take(decoded.origins)
         rows = self._with_facts(messages, decoded)
-        arrived = Arrived(self.name, messages.partition, rows, positions, own, horizon)
+        arrived = Arrived(self.name, partition, rows, positions, own, horizon)
         dead = tuple(_dead(messages, found) for found in decoded.unreadable)
         return Taken(arrived, len(messages), messages.payloads.nbytes, messages.last, dead)
 
-    def _wake(self, messages: Messages) -> Woken | None:
-        self._idle.discard(messages.partition)
-        if self.watermarks is None or self.watermarks.horizon is None:
-            return None
-        return Woken(messages.partition, str(messages.positions[0].as_py()), self.watermarks.horizon)
+    def _closed(self, horizon: int | None) -> None:
+        if self.watermarks is not None and horizon is not None:
+            self.watermarks.closed(horizon)
 
     def _with_facts(self, messages: Messages, decoded: Decoded) -> pa.RecordBatch:
         import pyarrow as pa

@@ -44,6 +44,10 @@ class Watermarks:
         """Windows that end here or before are closed."""
         return self._horizon
 
+    def closed(self, horizon: int) -> None:
+        """Windows that end there or before are closed, as whoever knows of all partitions has said."""
+        self._horizon = horizon if self._horizon is None else max(self._horizon, horizon)
+
     def advance(self, partitions: Iterable[str], idle: Collection[str]) -> int | None:
         """The horizon as it is now. A partition that is awake holds it down to its own watermark, and keeps it where it is while it
         has none; where all are idle, it is what the furthest of them has come to."""
