@@ -69,6 +69,8 @@ def test_event_time_is_demanded_where_a_rule_goes_by_it(tmp_path: Path) -> None:
 
 def test_a_batch_refuses_what_is_about_the_coming_of_rows(tmp_path: Path) -> None:
     (tmp_path / "events.json").write_text('{"id": 1, "device": "a", "at": "2024-01-01T00:00:00Z"}\n')
-    text = EVENTS.replace("tail: {path: events.log, format: json}", "file: events.json").replace("RULES", "{late: {lateness: 5s}}")
+    text = EVENTS.replace("tail: {path: events.log, format: json}", "file: events.json").replace(
+        "RULES", "{late: {lateness: 5s}}"
+    )
     words = "`lateness` is about how the rows of a stream come one after another, and these are all there at once"
     assert told(tmp_path, text) == [f"p.yaml:7:22: {words}"]

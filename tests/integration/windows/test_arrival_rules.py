@@ -35,7 +35,9 @@ sources:
 sinks:
   - file: {path: out/, mode: append}
 """
-row = st.tuples(st.integers(-12, 4), st.sampled_from(["a", "b", "bad", None]), st.one_of(st.none(), st.integers(0, 6), st.just(91)))
+row = st.tuples(
+    st.integers(-12, 4), st.sampled_from(["a", "b", "bad", None]), st.one_of(st.none(), st.integers(0, 6), st.just(91))
+)
 Verdict = tuple[str, ...]
 
 
