@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from headrace.bootstrap import parts
-from headrace.bootstrap.gathering import recruits
+from headrace.bootstrap.gathering import load_definition, recruits
 from headrace.bootstrap.log import deliveries, prune, run_logs
+from headrace.bootstrap.processes import processes
 from headrace.errors import HeadraceError
 
 if TYPE_CHECKING:
@@ -23,41 +24,9 @@ if TYPE_CHECKING:
     from headrace.application.orchestrator.sources import Attempted
     from headrace.application.orchestrator.worker import Claims, Register, WorkerLoop
     from headrace.business.model.definition import Definition, Loaded
-    from headrace.infrastructure.children import Children
     from headrace.infrastructure.storage.database import Database
 
 Told = Callable[[str], None]
-
-#: What every run needs, loaded once before its process is made.
-PRELOAD = (
-    "headrace.bootstrap.serving",
-    "headrace.application.orchestrator.batch",
-    "headrace.business.processing.expressions.dialect",
-    "headrace.business.processing.planning",
-    "headrace.infrastructure.loader",
-    "headrace.infrastructure.engines.duckdb.engine",
-    "headrace.infrastructure.engines.duckdb.reading_census",
-    "headrace.infrastructure.engines.duckdb.reading_delimited",
-    "headrace.infrastructure.engines.duckdb.reading_types",
-    "headrace.infrastructure.engines.duckdb.session",
-    "headrace.infrastructure.formats.delimited",
-    "headrace.infrastructure.storage.breaker_table",
-    "headrace.infrastructure.storage.event_log",
-    "headrace.infrastructure.storage.held_rows",
-    "headrace.infrastructure.storage.run_queue",
-    "headrace.infrastructure.storage.worker_registry",
-    "headrace.infrastructure.storage.workspaces",
-    "headrace.infrastructure.connectors.file_source",
-    "headrace.infrastructure.connectors.file_sink",
-    "headrace.settings",
-    "tomllib",
-)
-_PRELOAD_FOR = {
-    "sqlite": ("headrace.infrastructure.storage.sqlite_database",),
-    "postgres": ("headrace.infrastructure.storage.postgres_database", "psycopg"),
-}
-#: Comes last, and does once what every run does first.
-_WARMING = "headrace.bootstrap.warming"
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +131,7 @@ def carry_out_claimed(home: Path, lease: Lease) -> None:
     from headrace.application.orchestrator.interruptions import Interruptions
 
     request = lease.request
-    site = replace(parts.site(Path(request.project), home=home, patient=True, recruiting=False), postpones=True)
+    site = replace(parts.site(Path(request.project), home=home, patient=True), postpones=True)
     site.engine("duckdb").prepare()
 
     def prepare(attempted: Attempted) -> tuple[Prepared, Assignment]:
@@ -202,23 +171,8 @@ def _composed(
         children.prepare,
         lambda: logs.tidy(datetime.now(UTC)),
         children.ready,
-        recruits(home, parts.database(home, patient=True), children, logs.path, told),
+        recruits(home, children, told),
     )
-
-
-def processes(database: Database) -> Children:
-    """Makes processes that have everything loaded that runs need."""
-    from headrace.infrastructure.children import Children
-
-    return Children((*PRELOAD, *_PRELOAD_FOR[database.kind], _WARMING))
-
-
-def load_definition(kept: KeptDefinition | None, params: Mapping[str, Any]) -> Loaded:
-    from headrace.errors import NonRetryableError
-
-    if kept is None:
-        raise NonRetryableError("the definition of this run was not kept", hint="run it anew with `headrace run FILE`")
-    return parts.load_kept(kept, params)
 
 
 def _look_at(kept: KeptDefinition) -> Loaded:

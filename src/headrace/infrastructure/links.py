@@ -12,7 +12,7 @@ import socket
 import struct
 import threading
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Connection, answer_challenge, deliver_challenge
 
@@ -81,7 +81,7 @@ class TcpDoor:
         try:
             self._server = socket.create_server((listen, 0))
         except OSError as error:
-            hint = "say in `[streams] listen` of headrace.toml which of this machine's addresses other workers reach"
+            hint = "say in `worker_address` of headrace.toml which of this machine's addresses other workers reach"
             raise NonRetryableError(f"no worker can come in at `{listen}`: {error}", hint=hint) from error
         self.address = f"{advertised or listen}:{self._server.getsockname()[1]}"
         self.secret = secrets.token_bytes(32)
@@ -123,9 +123,12 @@ class TcpDoor:
 def come_in(address: str, secret: bytes) -> TcpLink:
     """Go through the door of a stream. Raises `RetryableError` when nobody is there, or does not know the secret."""
     host, _, port = address.rpartition(":")
-    try:
-        link = TcpLink(socket.create_connection((host, int(port)), _PATIENCE), address)
-        link.prove(secret, first=True)
-    except (AuthenticationError, OSError, EOFError, ValueError, AssertionError) as error:
-        raise RetryableError(f"the worker that leads the stream is not at {address}: {error}") from error
-    return link
+    with ExitStack() as unless_met:
+        try:
+            link = TcpLink(socket.create_connection((host, int(port)), _PATIENCE), address)
+            unless_met.callback(link.close)
+            link.prove(secret, first=True)
+        except (AuthenticationError, OSError, EOFError, ValueError, AssertionError) as error:
+            raise RetryableError(f"the worker that leads the stream is not at {address}: {error}") from error
+        unless_met.pop_all()
+        return link

@@ -64,7 +64,7 @@ def by_threads(monkeypatch: pytest.MonkeyPatch) -> None:
         return link
 
     monkeypatch.setattr(links, "come_in", noted)
-    monkeypatch.setattr("headrace.bootstrap.serving.processes", lambda _database: Threads())
+    monkeypatch.setattr("headrace.bootstrap.gathering.processes", lambda _database: Threads())
 
 
 def run_with(flow: Flow, workers: int) -> Sequence[Mapping[str, Any]]:

@@ -157,6 +157,12 @@ class Intake:
         if self.watermarks is not None:
             self.watermarks.observe(partition, highest)
 
+    def dated(self, arrived: Arrived) -> Arrived:
+        """Rows with how far event time has come before them, in their partition and for windows."""
+        if self.watermarks is None:
+            return arrived
+        return replace(arrived, watermark=self.watermarks.own(arrived.partition), horizon=self.watermarks.horizon)
+
     def fell_asleep(self, partition: str) -> None:
         """A partition that another worker reads has been silent for too long."""
         self._idle.add(partition)
@@ -247,11 +253,9 @@ class Intake:
 
     def _read(self, messages: Messages, decoded: Decoded) -> Taken:
         partition = messages.partition + self._suffix
-        own = self.watermarks.own(partition) if self.watermarks else None
-        horizon = self.watermarks.horizon if self.watermarks else None
         positions = messages.positions if decoded.origins is None else messages.positions.take(decoded.origins)
         rows = self._with_facts(messages, decoded)
-        arrived = Arrived(self.name, partition, rows, positions, own, horizon)
+        arrived = self.dated(Arrived(self.name, partition, rows, positions))
         dead = tuple(_dead(messages, found) for found in decoded.unreadable)
         return Taken(arrived, len(messages), messages.payloads.nbytes, messages.last, dead)
 

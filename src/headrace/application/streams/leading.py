@@ -64,7 +64,7 @@ class Leading:
         match word.about:
             case "portion":
                 portion = portion_of(word)
-                rows = portion.worked.judged.read if portion.worked else 0
+                rows = portion.rows
                 member.rows, self.rows = member.rows + rows, self.rows + rows
                 self._take_in(intake, portion)
             case "reads":

@@ -71,7 +71,8 @@ class Member:
             self._report()
 
     def _work(self, intake: Intake, taken: Taken) -> None:
-        made = portion(self.session, taken)
+        # Rules of how rows come remember rows: only whoever leads can judge by them.
+        made = portion(None if intake.planned.contract.arrivals else self.session, taken)
         intake.came(made.partition, made.last, made.worked.judged.highest if made.worked else None)
         self.link.send(written(word_of(made, self._generation)))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from headrace.application.streams.intake import Taken
 from headrace.business.ports import Position
-from headrace.business.streams.engine import StreamSession, Worked
+from headrace.business.streams.engine import Arrived, StreamSession, Worked
 from headrace.business.streams.messages import DeadLetter
 from headrace.records import record
 
@@ -20,12 +20,24 @@ class Portion:
     messages: int
     bytes: int
     dead: tuple[DeadLetter, ...] = ()
+    arrived: Arrived | None = None
+    """Its rows, where they are not worked on yet."""
     worked: Worked | None = None
-    """None where no row was in the messages."""
+    """What was made of them. Neither where no row was in the messages."""
+
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+        if self.arrived is not None:
+            return int(self.arrived.rows.num_rows)
+        return self.worked.judged.read if self.worked is not None else 0
 
 
-def portion(session: StreamSession, taken: Taken) -> Portion:
-    """Work on what was taken out of a feed. It changes nothing, so whatever becomes of the portion, the messages can be read again."""
-    arrived = taken.arrived
-    worked = session.work(arrived) if arrived.rows.num_rows else None
-    return Portion(arrived.source, arrived.partition, taken.last, taken.messages, taken.bytes, taken.dead, worked)
+def portion(session: StreamSession | None, taken: Taken) -> Portion:
+    """Work on what was taken out of a feed, if there is a session for it. It changes nothing, so whatever becomes of the portion, the
+    messages can be read again."""
+    arrived = taken.arrived if taken.arrived.rows.num_rows else None
+    worked = session.work(arrived) if session is not None and arrived is not None else None
+    came = taken.arrived
+    left = arrived if worked is None else None
+    return Portion(came.source, came.partition, taken.last, taken.messages, taken.bytes, taken.dead, left, worked)

@@ -248,6 +248,8 @@ class StreamRun:
         count.dead += len(portion.dead)
         self._dead[intake.name] += portion.dead
         worked = portion.worked
+        if portion.arrived is not None:
+            worked = self.session.work(intake.dated(portion.arrived))
         intake.came(portion.partition, portion.last, worked.judged.highest if worked else None)
         if worked is None:
             return

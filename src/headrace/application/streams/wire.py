@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from headrace.application.streams.portions import Portion
 from headrace.business.engine import RuleCount
 from headrace.business.ports import Position
-from headrace.business.streams.engine import Fed, Judged, Worked
+from headrace.business.streams.engine import Arrived, Fed, Judged, Worked
 from headrace.business.streams.messages import DeadLetter
 from headrace.records import record
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 #: How many bytes say how long the heading is.
 _LENGTH = 8
+#: The column of positions beside rows as they came.
+_POSITION = "#position"
 
 
 @record
@@ -82,6 +84,7 @@ def word_of(portion: Portion, generation: int) -> Word:
         "messages": portion.messages,
         "bytes": portion.bytes,
         "dead": [_letter(dead) for dead in portion.dead],
+        "arrived": None if portion.arrived is None else kept(_with_positions(portion.arrived)),
         "worked": None
         if worked is None
         else {
@@ -96,13 +99,14 @@ def word_of(portion: Portion, generation: int) -> Word:
 def portion_of(word: Word) -> Portion:
     """The portion that a word tells of."""
     data = dict(word.data)
-    worked = data.pop("worked")
+    worked, arrived = data.pop("worked"), data.pop("arrived")
     dead = tuple(_letter_of(letter) for letter in data.pop("dead"))
     last = data.pop("last")
     return Portion(
         **data,
         last=None if last is None else Position(last),
         dead=dead,
+        arrived=None if arrived is None else _arrived(data["source"], data["partition"], word.tables[arrived]),
         worked=None if worked is None else _worked(worked, word.tables),
     )
 
@@ -112,11 +116,23 @@ def _worked(data: Mapping[str, Any], tables: Sequence[pa.Table]) -> Worked:
         return None if number is None else tables[number]
 
     counts = data["judged"]
-    rules = [RuleCount(**{**rule, "columns": tuple(rule["columns"])}) for rule in counts["rules"]]
+    rules = tuple(RuleCount(**{**rule, "columns": tuple(rule["columns"])}) for rule in counts["rules"])
     judged = Judged(**{**counts, "rules": rules, "held": table(counts["held"])})
     published = {name: tables[number] for name, number in data["published"].items()}
     fed = [Fed(f["step"], f["side"], tables[f["rows"]], table(f["late"])) for f in data["fed"]]
     return Worked(judged, published, fed)
+
+
+def _with_positions(arrived: Arrived) -> pa.Table:
+    import pyarrow as pa
+
+    return pa.Table.from_batches([arrived.rows.append_column(_POSITION, arrived.positions)])
+
+
+def _arrived(source: str, partition: str, table: pa.Table) -> Arrived:
+    """Rows as they came. How far event time has come, whoever works on them knows."""
+    (rows,) = table.combine_chunks().to_batches()
+    return Arrived(source, partition, rows.select(rows.schema.names[:-1]), rows.column(rows.num_columns - 1))
 
 
 def _counts(judged: Judged) -> dict[str, Any]:
