@@ -24,7 +24,9 @@ from headrace.business.streams.messages import (
     facts,
     letter_as_messages,
 )
+from headrace.business.streams.wakes import Wakes
 from headrace.business.streams.watermarks import Watermarks, Woken
+from headrace.errors import RetryableError
 from headrace.records import record
 
 if TYPE_CHECKING:
@@ -66,6 +68,7 @@ class Intake:
         self.positions: dict[str, Position] = {}
         self.idle_after = watermark.idle.total_seconds() if watermark and watermark.idle else None
         self.watermarks = Watermarks(_micros(watermark)) if watermark else None
+        self.wakes = Wakes(planned.name)
         self._facts: Mapping[str, Any] = dict(plugin.columns)
         self._columns = [c.name for c in planned.scan.schema if c.name not in self._facts]
         self._reader = plugin.format.reader(planned.scan.schema.select(self._columns), project)
@@ -73,13 +76,12 @@ class Intake:
         """Dead letters up to this epoch were taken in."""
         self._silence: dict[str, float] = {}
         self._idle: set[str] = set()
-        self._polled_at = self._asked_at = float("-inf")
+        self._polled_at = self._asked_at = self._waited_at = float("-inf")
         self._partitions: Sequence[str] = ()
 
     def restore(self, saved: Mapping[str, Any]) -> None:
-        """Go on where an epoch was saved."""
+        """Go on where an epoch was saved. No partition is idle then: nobody has listened to it meanwhile."""
         self.positions = {partition: Position(p) for partition, p in saved["positions"].items()}
-        self._idle = set(saved.get("idle", ()))
         self.letters_until = saved.get("letters_until", 0)
         if self.watermarks is not None and saved.get("watermarks"):
             self.watermarks = Watermarks(self.watermarks.delay, saved["watermarks"])
@@ -100,8 +102,9 @@ class Intake:
     def poll(self, wait_seconds: float) -> Iterator[Taken]:
         """What has come since the last time, partition by partition."""
         self._let_silence_grow()
-        for messages, decoded in self.feed.take(wait_seconds):
-            yield self._taken(messages, decoded)
+        for came in self.feed.take(wait_seconds):
+            for messages, decoded in self.wakes.cut(*came):
+                yield self._taken(messages, decoded)
 
     def once_more(self, letters: Sequence[DeadLetter]) -> Iterator[Taken]:
         """Messages that could not be read, read again as they came. They are behind what was given out, and move nothing on."""
@@ -118,9 +121,22 @@ class Intake:
             return self.watermarks.end()
         if self._clock() - self._asked_at >= ASK_EVERY:
             self._partitions, self._asked_at = self.feed.partitions(), self._clock()
-        if self.idle_after is not None:
-            self._idle |= {p for p in self._partitions if self._silence.get(p, 0.0) > self.idle_after}
+        self._look_for_idle()
         return self.watermarks.advance(self._partitions, self._idle)
+
+    def _look_for_idle(self) -> None:
+        """A partition is idle that has been silent for so long, unless the broker knows of messages that are on their way."""
+        if self.idle_after is None:
+            return
+        silent = {p for p in self._partitions if self._silence.get(p, 0.0) > self.idle_after} - self._idle
+        if not silent or self._clock() - self._waited_at < ASK_EVERY:
+            return
+        self._waited_at = self._clock()
+        try:
+            waiting = self.feed.lag()
+        except RetryableError:
+            return  # of a broker that is away nothing can be heard
+        self._idle |= {p for p in silent if not waiting.get(p)}
 
     def _let_silence_grow(self) -> None:
         """A partition is silent for as long as it was listened to in vain. While nobody listens, because a sink is slow or the stream is
@@ -133,8 +149,9 @@ class Intake:
 
     def _taken(self, messages: Messages, decoded: Decoded) -> Taken:
         partition = messages.partition
-        woken = self._wake(messages) if partition in self._idle else None
+        self._idle.discard(partition)
         self._silence[partition] = 0.0
+        woken = self._woken(messages)
         self.positions[partition] = messages.last
         return replace(self._read(messages, decoded), woken=woken)
 
@@ -147,11 +164,20 @@ class Intake:
         dead = tuple(_dead(messages, found) for found in decoded.unreadable)
         return Taken(arrived, len(messages), messages.payloads.nbytes, messages.last, dead)
 
-    def _wake(self, messages: Messages) -> Woken | None:
-        self._idle.discard(messages.partition)
-        if self.watermarks is None or self.watermarks.horizon is None:
+    def _woken(self, messages: Messages) -> Woken | None:
+        """Whether others have gone on without the partition, now or when these messages were read before."""
+        if self.watermarks is None or self.watermarks.ended:
             return None
-        return Woken(messages.partition, str(messages.positions[0].as_py()), self.watermarks.horizon)
+        partition, position = messages.partition, str(messages.positions[0].as_py())
+        own, then = self.watermarks.own(partition), self.wakes.horizon_at(partition, position)
+        horizon = max((known for known in (self.watermarks.horizon, then) if known is not None), default=None)
+        if horizon is None or (own is not None and own >= horizon):
+            return None
+        woken = Woken(partition, position, horizon)
+        self.watermarks.woke(woken)
+        if self.source.replayable:
+            self.wakes.note(woken)
+        return woken
 
     def _with_facts(self, messages: Messages, decoded: Decoded) -> pa.RecordBatch:
         import pyarrow as pa

@@ -22,7 +22,7 @@ from headrace.application.streams.epochs import Epochs, OpenSink
 from headrace.application.streams.intake import Intake, Taken
 from headrace.application.streams.keeping import StreamKeeping
 from headrace.application.streams.progress import Progress, validated
-from headrace.application.streams.recovery import take_up
+from headrace.application.streams.recovery import changes, take_up
 from headrace.bus.events import DataStoredEvent, PipelineStartedEvent
 from headrace.bus.streams import PartitionWokeEvent, StreamProgressedEvent, StreamRecoveredEvent
 from headrace.business.engine import QuarantineTarget
@@ -254,7 +254,7 @@ class StreamRun:
         if self._changed or any(table.num_rows for table in output.values()):
             self._keep_what_was_not_taken(self.epochs.number + 1)
             published = self.epochs.checkpoint(
-                self._facts(), lambda whole: self.session.changes(whole=whole), output, self._acknowledge
+                self._facts(), lambda whole: changes(self.session, self.intakes, whole=whole), output, self._acknowledge
             )
             for sink in self.plan.sinks:
                 self.progress.sink(sink.name).add(output[sink.dataset].num_rows, published[sink.name])
