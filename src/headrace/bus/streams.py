@@ -33,8 +33,8 @@ class StreamSharedEvent(Event):
 
 @record
 class PartitionWokeEvent(Event):
-    """A partition that was declared idle goes on at this position, after windows up to the horizon (microseconds since 1970) closed
-    without it. A replay repeats that."""
+    """A partition that was silent, or is new, goes on at this position, after windows up to the horizon (microseconds since 1970) closed
+    without it. A replay repeats that, by what is kept with the epochs."""
 
     written: ClassVar[str] = "stream.partition_woke/1"
     source: str

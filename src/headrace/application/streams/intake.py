@@ -25,7 +25,9 @@ from headrace.business.streams.messages import (
     facts,
     letter_as_messages,
 )
+from headrace.business.streams.wakes import Wakes
 from headrace.business.streams.watermarks import Watermarks, Woken
+from headrace.errors import RetryableError
 from headrace.records import record
 
 if TYPE_CHECKING:
@@ -49,8 +51,8 @@ class Taken:
     woken: Woken | None = None
 
 
-#: Asks whoever knows of all partitions whether one may go on at a position; the horizon there, as far as there is one.
-AskForHorizon = Callable[[str, str], int | None]
+#: Asks whoever knows of all partitions whether one may go on; the horizon then, as far as there is one.
+AskForHorizon = Callable[[str], int | None]
 
 
 @dataclass
@@ -109,6 +111,7 @@ class Intake:
         self.positions: dict[str, Position] = {}
         self.idle_after = watermark.idle.total_seconds() if watermark and watermark.idle else None
         self.watermarks = Watermarks(_micros(watermark)) if watermark else None
+        self.wakes = Wakes(planned.name)
         self._facts: Mapping[str, Any] = dict(plugin.columns)
         self._columns = [c.name for c in planned.scan.schema if c.name not in self._facts]
         self._reader = plugin.format.reader(planned.scan.schema.select(self._columns), project)
@@ -117,13 +120,12 @@ class Intake:
         self.elsewhere = Elsewhere()
         self._silence: dict[str, float] = {}
         self._idle: set[str] = set()
-        self._polled_at = self._asked_at = float("-inf")
+        self._polled_at = self._asked_at = self._waited_at = float("-inf")
         self._partitions: Sequence[str] = ()
 
     def restore(self, saved: Mapping[str, Any]) -> None:
-        """Go on where an epoch was saved."""
+        """Go on where an epoch was saved. No partition is idle then: nobody has listened to it meanwhile."""
         self.positions = {partition: Position(p) for partition, p in saved["positions"].items()}
-        self._idle = set(saved.get("idle", ()))
         self.letters_until = saved.get("letters_until", 0)
         if self.watermarks is not None and saved.get("watermarks"):
             self.watermarks = Watermarks(self.watermarks.delay, saved["watermarks"])
@@ -167,19 +169,37 @@ class Intake:
         """A partition that another worker reads has been silent for too long."""
         self._idle.add(partition)
 
-    def goes_on(self, partition: str, position: str) -> Woken | None:
-        """A partition goes on there: what became without it, if it was idle."""
-        was_idle = partition in self._idle
+    def goes_on(self, partition: str) -> int | None:
+        """A partition that another worker reads holds windows open from here on; up to where they have closed."""
         self._idle.discard(partition)
-        if not was_idle or self.watermarks is None or self.watermarks.horizon is None:
-            return None
-        return Woken(partition, position, self.watermarks.horizon)
+        return self.watermarks.horizon if self.watermarks is not None else None
+
+    def woke(self, woken: Woken) -> None:
+        """A partition goes on that the others have gone on without: its rows are late by that, also when they are read again."""
+        if self.watermarks is not None:
+            self.watermarks.woke(woken)
+        if self.source.replayable:
+            self.wakes.note(woken)
+
+    def shared_anew(self, others: frozenset[int]) -> None:
+        """Partitions go to this worker and these. None is idle before whoever reads it has listened to it."""
+        self.elsewhere = Elsewhere(expected=others)
+        self._idle.clear()
 
     def newly_idle(self) -> set[str]:
-        """The partitions read here that have become idle since the last time."""
+        """The partitions read here that have become idle since the last time: silent for so long, unless the broker knows of messages
+        that are on their way."""
         if self.idle_after is None:
             return set()
-        found = {p for p in self._partitions if self._silence.get(p, 0.0) > self.idle_after} - self._idle
+        silent = {p for p in self._partitions if self._silence.get(p, 0.0) > self.idle_after} - self._idle
+        if not silent or self._clock() - self._waited_at < ASK_EVERY:
+            return set()
+        self._waited_at = self._clock()
+        try:
+            waiting = self._lag_here()
+        except RetryableError:
+            return set()  # of a broker that is away nothing can be heard
+        found = {p for p in silent if not waiting.get(p)}
         self._idle |= found
         return found
 
@@ -191,8 +211,10 @@ class Intake:
 
     def lag(self) -> Mapping[str, int | None]:
         """How many messages wait in each partition."""
-        here = {partition + self._suffix: lag for partition, lag in self.feed.lag().items()}
-        return {**here, **{p: lag for found in self.elsewhere.lag.values() for p, lag in found.items()}}
+        return {**self._lag_here(), **{p: lag for found in self.elsewhere.lag.values() for p, lag in found.items()}}
+
+    def _lag_here(self) -> Mapping[str, int | None]:
+        return {partition + self._suffix: lag for partition, lag in self.feed.lag().items()}
 
     def acknowledge(self, positions: Mapping[str, Position]) -> None:
         """All up to these positions is dealt with for good, as far as it came here."""
@@ -210,8 +232,9 @@ class Intake:
     def poll(self, wait_seconds: float) -> Iterator[Taken]:
         """What has come since the last time, partition by partition."""
         self._let_silence_grow()
-        for messages, decoded in self.feed.take(wait_seconds):
-            yield self._taken(messages, decoded)
+        for came in self.feed.take(wait_seconds):
+            for messages, decoded in self.wakes.cut(*came):
+                yield self._taken(messages, decoded)
 
     def once_more(self, letters: Sequence[DeadLetter]) -> Iterator[Taken]:
         """Messages that could not be read, read again as they came. They are behind what was given out, and move nothing on."""
@@ -243,11 +266,11 @@ class Intake:
 
     def _taken(self, messages: Messages, decoded: Decoded) -> Taken:
         partition = messages.partition + self._suffix
-        position = str(messages.positions[0].as_py())
         if self._ask is not None and (partition in self._idle or partition not in self.positions):
-            self._closed(self._ask(partition, position))
-        woken = self.goes_on(partition, position) if partition in self._idle else None
+            self._closed(self._ask(partition))
+        self._idle.discard(partition)
         self._silence[partition] = 0.0
+        woken = self._woken(messages)
         self.positions[partition] = messages.last
         return replace(self._read(messages, decoded), woken=woken)
 
@@ -262,6 +285,19 @@ class Intake:
     def _closed(self, horizon: int | None) -> None:
         if self.watermarks is not None and horizon is not None:
             self.watermarks.closed(horizon)
+
+    def _woken(self, messages: Messages) -> Woken | None:
+        """Whether others have gone on without the partition, now or when these messages were read before."""
+        if self.watermarks is None or self.watermarks.ended:
+            return None
+        partition, position = messages.partition + self._suffix, str(messages.positions[0].as_py())
+        own, then = self.watermarks.own(partition), self.wakes.horizon_at(partition, position)
+        horizon = max((known for known in (self.watermarks.horizon, then) if known is not None), default=None)
+        if horizon is None or (own is not None and own >= horizon):
+            return None
+        woken = Woken(partition, position, horizon)
+        self.woke(woken)
+        return woken
 
     def _with_facts(self, messages: Messages, decoded: Decoded) -> pa.RecordBatch:
         import pyarrow as pa

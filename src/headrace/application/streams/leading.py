@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from headrace.application.streams.group import Group, Member
-from headrace.application.streams.intake import Elsewhere, Intake
+from headrace.application.streams.intake import Intake
 from headrace.application.streams.portions import Portion
 from headrace.application.streams.wire import Word, portion_of
 from headrace.bus.events import Event
-from headrace.bus.streams import PartitionWokeEvent, StreamSharedEvent
+from headrace.bus.streams import StreamSharedEvent
 from headrace.business.streams.messages import Sharing
 from headrace.errors import NonRetryableError
 
@@ -44,9 +44,11 @@ class Leading:
     def share_out(self, start: str | None) -> None:
         """Everybody goes on behind what is taken in. `start` is where partitions begin of which no position is known."""
         seats = frozenset(self.group.members)
-        self.group.share_out({"sources": {name: intake.saved() for name, intake in self.intakes.items()}, "start": start})
+        known = {name: [[w.partition, w.position, w.horizon] for w in i.wakes.known()] for name, i in self.intakes.items()}
+        saved = {name: intake.saved() for name, intake in self.intakes.items()}
+        self.group.share_out({"sources": saved, "wakes": known, "start": start})
         for intake in self.intakes.values():
-            intake.elsewhere = Elsewhere(expected=seats)
+            intake.shared_anew(seats)
         workers = [self.group.members[seat].name for seat in sorted(seats)]
         self._tell(StreamSharedEvent(self.run_id, self.stream, self.group.generation, workers))
 
@@ -72,16 +74,12 @@ class Leading:
             case "asleep":
                 intake.fell_asleep(data["partition"])
             case "goes on":
-                self._let_go_on(member, intake, data["partition"], data["position"])
+                self._let_go_on(member, intake, data["partition"])
 
-    def _let_go_on(self, member: Member, intake: Intake, partition: str, position: str) -> None:
+    def _let_go_on(self, member: Member, intake: Intake, partition: str) -> None:
         """From here on the partition holds windows open: none that its rows may belong to closes unseen."""
-        woken = intake.goes_on(partition, position)
         intake.elsewhere.holds(member.seat, partition)
-        if woken is not None:
-            self._tell(PartitionWokeEvent(self.run_id, intake.name, woken.partition, woken.position, woken.horizon))
-        horizon = intake.watermarks.horizon if intake.watermarks else None
-        self.group.say(member, "horizon", {"horizon": horizon})
+        self.group.say(member, "horizon", {"horizon": intake.goes_on(partition)})
 
     def _part_with(self, member: Member, data: Mapping[str, Any]) -> None:
         """What passes is met by the next one, or not; what does not would stop a stream of one worker, too."""

@@ -22,6 +22,7 @@ from headrace.business.processing.plan import Plan
 from headrace.business.streams.beginning import parse_start
 from headrace.business.streams.engine import StreamSession
 from headrace.business.streams.messages import MessageSource, Sharing
+from headrace.business.streams.watermarks import Woken
 from headrace.errors import HeadraceError, RetryableError
 
 #: How often it is said which partitions are read, and how much waits there, in seconds.
@@ -116,20 +117,22 @@ class Member:
             written_source = self.plan.definition.sources[source.name]
             if not isinstance(written_source.plugin, MessageSource):
                 continue
-            ask: Callable[[str, str], int | None] = partial(self._ask, source.name)
+            ask: Callable[[str], int | None] = partial(self._ask, source.name)
             intake = Intake(
                 source, written_source.plugin, written_source.watermark, self.project, ask=ask, seat=self.seat.number
             )
             if (saved := data["sources"].get(source.name)) is not None:
                 intake.restore(saved)
+            for woken in data["wakes"][source.name]:
+                intake.wakes.note(Woken(*woken))
             intake.open(sharing, start, self.options)
             intakes.append(intake)
         self.intakes = tuple(intakes)
         self._reported_at = float("-inf")
 
-    def _ask(self, source: str, partition: str, position: str) -> int | None:
+    def _ask(self, source: str, partition: str) -> int | None:
         """Whether a partition that nobody has heard of lately may go on: up to which horizon windows have closed without it."""
-        self._say("goes on", {"source": source, "partition": partition, "position": position})
+        self._say("goes on", {"source": source, "partition": partition})
         while True:
             word = read(self.link.receive())
             if word.about == "horizon" and word.generation == self._generation:

@@ -6,6 +6,7 @@ from headrace.application.streams.intake import Taken
 from headrace.business.ports import Position
 from headrace.business.streams.engine import Arrived, StreamSession, Worked
 from headrace.business.streams.messages import DeadLetter
+from headrace.business.streams.watermarks import Woken
 from headrace.records import record
 
 
@@ -20,6 +21,8 @@ class Portion:
     messages: int
     bytes: int
     dead: tuple[DeadLetter, ...] = ()
+    woken: Woken | None = None
+    """Where the others had come to without the partition, if they had."""
     arrived: Arrived | None = None
     """Its rows, where they are not worked on yet."""
     worked: Worked | None = None
@@ -40,4 +43,4 @@ def portion(session: StreamSession | None, taken: Taken) -> Portion:
     worked = session.work(arrived) if session is not None and arrived is not None else None
     came = taken.arrived
     left = arrived if worked is None else None
-    return Portion(came.source, came.partition, taken.last, taken.messages, taken.bytes, taken.dead, left, worked)
+    return Portion(came.source, came.partition, taken.last, taken.messages, taken.bytes, taken.dead, taken.woken, left, worked)

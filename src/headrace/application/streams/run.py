@@ -25,7 +25,7 @@ from headrace.application.streams.keeping import StreamKeeping
 from headrace.application.streams.leading import Leading
 from headrace.application.streams.portions import Portion, portion
 from headrace.application.streams.progress import Progress, validated
-from headrace.application.streams.recovery import take_up
+from headrace.application.streams.recovery import changes, take_up
 from headrace.bus.events import DataStoredEvent, PipelineStartedEvent
 from headrace.bus.streams import PartitionWokeEvent, StreamProgressedEvent, StreamRecoveredEvent
 from headrace.business.engine import QuarantineTarget
@@ -234,9 +234,6 @@ class StreamRun:
             self._work_in(intake, taken)
 
     def _work_in(self, intake: Intake, taken: Taken) -> None:
-        if taken.woken is not None:
-            woken = taken.woken
-            self.around.tell(PartitionWokeEvent(self.order.run_id, intake.name, woken.partition, woken.position, woken.horizon))
         self._take_in(intake, portion(self.session, taken))
 
     def _take_in(self, intake: Intake, portion: Portion) -> None:
@@ -246,6 +243,9 @@ class StreamRun:
         count.messages += portion.messages
         count.bytes += portion.bytes
         count.dead += len(portion.dead)
+        if (woken := portion.woken) is not None:
+            intake.woke(woken)
+            self.around.tell(PartitionWokeEvent(self.order.run_id, intake.name, woken.partition, woken.position, woken.horizon))
         self._dead[intake.name] += portion.dead
         worked = portion.worked
         if portion.arrived is not None:
@@ -289,7 +289,7 @@ class StreamRun:
         if self._changed or any(table.num_rows for table in output.values()):
             self._keep_what_was_not_taken(self.epochs.number + 1)
             published = self.epochs.checkpoint(
-                self._facts(), lambda whole: self.session.changes(whole=whole), output, self._acknowledge
+                self._facts(), lambda whole: changes(self.session, self.intakes, whole=whole), output, self._acknowledge
             )
             for sink in self.plan.sinks:
                 self.progress.sink(sink.name).add(output[sink.dataset].num_rows, published[sink.name])

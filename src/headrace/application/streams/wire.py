@@ -17,6 +17,7 @@ from headrace.business.engine import RuleCount
 from headrace.business.ports import Position
 from headrace.business.streams.engine import Arrived, Fed, Judged, Worked
 from headrace.business.streams.messages import DeadLetter
+from headrace.business.streams.watermarks import Woken
 from headrace.records import record
 
 if TYPE_CHECKING:
@@ -84,6 +85,7 @@ def word_of(portion: Portion, generation: int) -> Word:
         "messages": portion.messages,
         "bytes": portion.bytes,
         "dead": [_letter(dead) for dead in portion.dead],
+        "woken": None if portion.woken is None else asdict(portion.woken),
         "arrived": None if portion.arrived is None else kept(_with_positions(portion.arrived)),
         "worked": None
         if worked is None
@@ -99,13 +101,14 @@ def word_of(portion: Portion, generation: int) -> Word:
 def portion_of(word: Word) -> Portion:
     """The portion that a word tells of."""
     data = dict(word.data)
-    worked, arrived = data.pop("worked"), data.pop("arrived")
+    worked, arrived, woken = data.pop("worked"), data.pop("arrived"), data.pop("woken")
     dead = tuple(_letter_of(letter) for letter in data.pop("dead"))
     last = data.pop("last")
     return Portion(
         **data,
         last=None if last is None else Position(last),
         dead=dead,
+        woken=None if woken is None else Woken(**woken),
         arrived=None if arrived is None else _arrived(data["source"], data["partition"], word.tables[arrived]),
         worked=None if worked is None else _worked(worked, word.tables),
     )

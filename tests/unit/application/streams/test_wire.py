@@ -13,13 +13,14 @@ from headrace.business.engine import RuleCount
 from headrace.business.ports import Position
 from headrace.business.streams.engine import Arrived, Fed, Judged, Worked
 from headrace.business.streams.messages import DeadLetter
+from headrace.business.streams.watermarks import Woken
 
 ROWS = pa.table({"n": pa.array([1, None], pa.int64()), "s": ["a\0", "🙂"]})
 LETTER = DeadLetter("p", "7", "json.invalid", "no", b"\xff{", None, {"h": b"\x00"}, datetime(2024, 1, 2, tzinfo=UTC))
 JUDGED = Judged(3, 2, 1, 0, 1, (RuleCount("r", "v", "quarantine", 1, ("n",)),), ROWS.slice(0, 1), 5)
 PORTIONS = {
     "worked": Portion(
-        "events", "p", Position("7"), 3, 99, (LETTER,),
+        "events", "p", Position("7"), 3, 99, (LETTER,), Woken("p", "5", 77),
         worked=Worked(JUDGED, {"raw": ROWS}, [Fed("counted", "", ROWS, ROWS.slice(1)), Fed("joined", "left", ROWS.slice(0, 0))]),
     ),
     "arrived": Portion(
