@@ -59,6 +59,7 @@ def serve(project: Path, parallel: int, told: Told) -> Serving:
     """Everything in one process: a worker, the scheduler, the folder of definitions."""
     from headrace.application.orchestrator.scheduler import Scheduler
     from headrace.application.orchestrator.serving import Duties, Duty
+    from headrace.application.orchestrator.streams_in_service import StreamsInService
     from headrace.infrastructure.storage.event_log import EventLog
     from headrace.infrastructure.storage.leadership import DatabaseLeadership
     from headrace.infrastructure.storage.run_queue import DatabaseRunQueue
@@ -79,12 +80,14 @@ def serve(project: Path, parallel: int, told: Told) -> Serving:
         lambda: datetime.now(UTC),
         told,
     )
+    streams = StreamsInService(DatabaseRunQueue(database), folder.definitions, folder.kept, told)
     leadership = DatabaseLeadership(parts.database(home, patient=True), seconds=loop.worker.lease_seconds / 2)
     duties = [
         *(Duty(delivery.subscription.name, 0.2, delivery.catch_up) for delivery in deliveries(home)),
         Duty("retention", 3600.0, lambda: prune(home), leading=True),
         Duty("definitions", 1.0, folder.turn, leading=True),
         Duty("scheduler", 0.5, scheduler.turn, leading=True),
+        Duty("streams", 1.0, streams.turn, leading=True),
         Duty("notifications", 1.0, notifications(home, folder.definitions).turn, leading=True),
     ]
     return Serving(home, loop, Duties(duties, leadership, loop.worker, told))
@@ -140,7 +143,7 @@ def carry_out_claimed(home: Path, lease: Lease) -> None:
         return assigned(parts.prepare(loaded, site, attempted), wish)
 
     try:
-        with Interruptions() as interruptions:
+        with Interruptions(hands_over=True) as interruptions:
             carry_out(site, lease, prepare, interruptions)
     except HeadraceError as error:
         sys.stderr.write(f"{error}\n")  # Into the log of the run's process, for those who look there.

@@ -19,7 +19,7 @@ from tests.integration.streams.flows import Flow, wait_until
 TOTAL, PARTITIONS = 24_000, 6
 
 
-def counting(folder: Path, per_second: int) -> Flow:
+def counting(folder: Path, per_second: int, workers: int = 3) -> Flow:
     fields = {"id": "sequence", "at": "time", "key": {"key": 5}, "value": {"between": [0, 99]}}
     contract = {"columns": {"id": "int64", "at": {"type": "timestamptz", "required": True}, "key": "string", "value": "int64"}}
     parts = {
@@ -35,7 +35,7 @@ def counting(folder: Path, per_second: int) -> Flow:
             {"duckdb": {"path": "out.duckdb", "table": "counted", "mode": "append"}},
             {"name": "raw", "from": "events", "duckdb": {"path": "raw.duckdb", "table": "raw", "mode": "append"}},
         ],
-        "stream": {"workers": 3, "checkpoint": "200 ms"},
+        "stream": {"workers": workers, "checkpoint": "200 ms"},
     }  # fmt: skip
     return Flow(folder, parts).write()
 
@@ -116,4 +116,18 @@ def test_processes_that_serve_share_a_stream_and_take_it_over(tmp_path: Path, wo
     first.wait()
     wait_until(lambda: has_ended(flow), "the stream had ended")
     assert "succeeded" in flow.ask("runs", "list"), flow.ask("runs", "list")
+    everything_counts_once(flow)
+
+
+def test_a_stream_in_service_is_handed_over_by_who_stops(tmp_path: Path, workers: list[subprocess.Popen[str]]) -> None:
+    flow = counting(tmp_path / "flow", per_second=2000, workers=1)
+    workers.append(flow.start("", "serve", "--parallel", "1"))
+    wait_until(lambda: _log(flow, "SELECT 1 FROM events WHERE type = 'pipeline.started/1'"), "the stream was begun")
+    serving = workers.pop()
+    workers.append(flow.start("", "worker", "--parallel", "1"))
+    serving.terminate()
+    assert serving.wait(timeout=60) == 0
+    wait_until(lambda: has_ended(flow), "the stream had ended")
+    assert _log(flow, "SELECT count(*) FROM events WHERE type = 'pipeline.queued/1'") == [1]
+    assert "its worker was stopped" in _log(flow, "SELECT data FROM events WHERE type = 'pipeline.waiting/1'")[0]
     everything_counts_once(flow)

@@ -38,6 +38,10 @@ class Child(Protocol):
         """How it ended, for people: `exit code 3`, `killed by SIGSEGV`."""
         ...
 
+    def leave(self) -> None:
+        """Ask it to give a run back that has no end. One that has goes on to it."""
+        ...
+
     def kill(self) -> None:
         """End it and all that it has started, at once."""
         ...
@@ -197,6 +201,8 @@ class WorkerLoop:
                 charge.child.kill()
                 self._charges.remove(charge)
                 self._while_reachable(lambda charge=charge: self._end(charge))  # type: ignore[misc]
+            elif minding and self.stopping.is_set():
+                charge.child.leave()
             elif minding and charge.timed_out:
                 self._while_reachable(lambda charge=charge: self._mind_cancelling(charge))  # type: ignore[misc]
 
