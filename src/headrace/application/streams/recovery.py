@@ -34,7 +34,7 @@ def _begin_anew(
         facts = _restored(session, intakes, epochs.kept(anew.epoch))
     facts = {**facts, "begun_anew": run_id}
     nothing = {name: table.slice(0, 0) for name, table in session.drain().items()}
-    epochs.checkpoint(facts, lambda _whole: session.changes(whole=True), nothing, lambda: None)
+    epochs.checkpoint(facts, session.changes(whole=True), nothing, lambda: None)
     return facts
 
 

@@ -48,6 +48,15 @@ class Judged:
     """Microseconds since 1970: the highest time among the good rows."""
 
 
+@record
+class Changes:
+    """What changed in the state: parts of a `Saved`."""
+
+    parts: Mapping[str, bytes]
+    reach: int
+    """How many epochs before this one have something of the state; none when the parts are the whole of it."""
+
+
 class StreamSession(Protocol):
     """One stream on an engine, used by one thread."""
 
@@ -68,8 +77,9 @@ class StreamSession(Protocol):
         under `<step>.late`."""
         ...
 
-    def changes(self, *, whole: bool) -> Mapping[str, bytes]:
-        """What changed in the state since the last time this was asked, or the whole state, as parts of a `Saved`."""
+    def changes(self, *, whole: bool = False) -> Changes:
+        """What changed in the state since the last time this was asked, and some of what is there besides, so that what has to be read
+        to go on stays little; or the whole state."""
         ...
 
     def restore(self, saved: Sequence[Saved]) -> None:

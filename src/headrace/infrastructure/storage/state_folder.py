@@ -53,7 +53,7 @@ class FolderStateStore:
             after = max((epoch for epoch in known if epoch < saved.epoch), default=None)
             failpoints.reached("state saving")
             self._write(self._path(saved.epoch).name, encoded(saved, after))
-            known[saved.epoch] = Step(saved.epoch, after, saved.whole)
+            known[saved.epoch] = Step(saved.epoch, after, saved.needs)
             failpoints.reached("state saved")
 
     def load(self, epoch: int) -> Sequence[Saved]:
