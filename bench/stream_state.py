@@ -29,7 +29,7 @@ from headrace.business.model.types import Float, String, Timestamp
 from headrace.business.ports import Fence, Publication
 from headrace.business.processing.plan import Resolved
 from headrace.business.processing.planning import build_plan
-from headrace.business.streams.engine import Arrived, StreamSession
+from headrace.business.streams.engine import Arrived, Judged, StreamSession
 from headrace.business.streams.messages import MessageScan
 from headrace.business.streams.watermarks import Watermarks
 from headrace.infrastructure.catalog import Catalog
@@ -94,6 +94,12 @@ def rows_of(ids: list[int], at: int, chance: random.Random) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, schema=ARROW)
 
 
+def taken(session: StreamSession, arrived: Arrived) -> Judged:
+    worked = session.work(arrived)
+    session.take_in(worked)
+    return worked.judged
+
+
 class Stopwatch:
     def __init__(self) -> None:
         self.seconds: dict[str, list[float]] = {}
@@ -141,7 +147,7 @@ def much(step: str, keys: int, checkpoints: int) -> tuple[list[str], dict[str, A
         def batch(ids: list[int], at: int) -> None:
             rows = rows_of(ids, at, chance)
             arrived = Arrived("events", "0", rows, pa.array(range(len(rows))), marks.own("0"), marks.horizon)
-            judged = watch("batch", lambda: session.take(arrived))
+            judged = watch("batch", lambda: taken(session, arrived))
             marks.observe("0", judged.highest)
             if (horizon := marks.advance(["0"], ())) is not None:
                 watch("advance", lambda: session.advance(horizon))
@@ -184,7 +190,7 @@ def growing(step: str, most: int) -> tuple[list[str], dict[str, Any]]:
 
         def batch(source: str, begin: int) -> None:
             rows = rows_of(list(range(begin, begin + BATCH)), BEGIN + begin, chance)
-            session.take(Arrived(source, "0", rows, pa.array(range(len(rows))), marks.own("0"), marks.horizon))
+            taken(session, Arrived(source, "0", rows, pa.array(range(len(rows))), marks.own("0"), marks.horizon))
 
         there = 0
         for size in sizes:
