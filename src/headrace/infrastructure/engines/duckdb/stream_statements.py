@@ -115,7 +115,7 @@ class Statements:
     def rows(self, prepared: Prepared, **given: int) -> pa.Table:
         """What a prepared statement gives."""
         try:
-            return self.con.arrow_table(_execute(prepared, given))
+            return self.con.prepared_table(_execute(prepared, given))
         except duckdb.Error as error:
             raise _failed(error) from error
 

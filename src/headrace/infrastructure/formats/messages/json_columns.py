@@ -97,7 +97,7 @@ class JsonColumns:
     def __init__(self, keys: Sequence[str]) -> None:
         self._keys = tuple(keys)
         self._known = dict.fromkeys(keys)
-        self._ways = _WAYS
+        self._ways: tuple[str, ...] = _WAYS
         """Those that have not failed yet: by colons or keys when all texts so far had just these keys, and no nulls."""
         self._texts = _Texts()
         self._con = connect(threads=1)
@@ -110,7 +110,7 @@ class JsonColumns:
             name = f"statement_{len(self._prepared)}"
             self._con.execute(f"PREPARE {name} AS {sql}")
             self._prepared[sql] = name
-        return self._con.arrow_table(f"EXECUTE {self._prepared[sql]}")
+        return self._con.prepared_table(f"EXECUTE {self._prepared[sql]}")
 
     def take(self, texts: pa.Array) -> Taken:
         """Of texts (`string`, none null)."""
