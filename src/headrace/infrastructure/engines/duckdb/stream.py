@@ -14,7 +14,7 @@ from headrace.business.processing.relation import Dataset, Relation
 from headrace.business.processing.steps.projection import as_they_are, project
 from headrace.business.streams.carrying import carried
 from headrace.business.streams.copies import KeptCopies
-from headrace.business.streams.engine import Arrived, Fed, Worked
+from headrace.business.streams.engine import Arrived, Changes, Fed, Worked
 from headrace.business.streams.flow import Flow, Kept
 from headrace.business.streams.groups import LATE, WATERMARK, KeptGroups
 from headrace.business.streams.pairs import KeptPairs
@@ -57,6 +57,11 @@ class _Feed:
     late: Prepared
 
 
+#: Tables of state grow and shrink all the time, and now and then DuckDB tidies them up: a little at a time, since with a million rows a
+#: stream would stand still for half a second otherwise.
+_SETTINGS: dict[str, str | int] = {"max_vacuum_tasks": 1, "force_compression": "uncompressed"}
+
+
 class DuckDBStream:
     """See `StreamSession`."""
 
@@ -64,7 +69,7 @@ class DuckDBStream:
         self.flow = Flow.of(plan)
         if self.flow.problems:
             raise DefinitionError(self.flow.problems)
-        self.con = connect(plan, workspace, limits, spare)
+        self.con = connect(plan, workspace, limits, spare, settings=_SETTINGS)
         self.statements = Statements(self.con)
         if any(isinstance(k.kept, KeptGroups) and k.kept.parts.sketched for k in self.flow.keeping.values()):
             add_sketches(self.con)
@@ -178,18 +183,20 @@ class DuckDBStream:
 
     # State -----------------------------------------------------------------------------------------------------------
 
-    def changes(self, *, whole: bool) -> Mapping[str, bytes]:
-        return {
+    def changes(self, *, whole: bool = False) -> Changes:
+        parts = {
             part_name(step, name): written(table.unsaved(whole=whole), self._mark(step, table), kept.horizon)
             for step, kept in self._kept.items()
             for name, table in kept.tables.items()
         }
+        reaches = [table.reach for kept in self._kept.values() for table in kept.tables.values()]
+        return Changes(parts, max(reaches, default=0))
 
     def restore(self, saved: Sequence[Saved]) -> None:
         for step, kept in self._kept.items() if saved else ():
             for name, table in kept.tables.items():
-                rows, horizon = read(step, name, self._mark(step, table), saved)
-                table.restore(rows)
+                rows, ages, horizon = read(step, name, self._mark(step, table), saved)
+                table.restore(rows, ages)
             kept.restored(horizon)
 
     def _mark(self, step: str, table: StateTable) -> str:

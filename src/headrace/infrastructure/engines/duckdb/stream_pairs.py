@@ -9,6 +9,7 @@ from headrace.business.model.schema import Schema
 from headrace.business.processing.relation import Relation
 from headrace.business.processing.steps.event_windows import TIME
 from headrace.business.streams.pairs import SIDES, KeptPairs
+from headrace.business.streams.slots import SLOT
 from headrace.infrastructure.engines.duckdb.literals import identifier
 from headrace.infrastructure.engines.duckdb.stream_keeping import NEVER, least, timely
 from headrace.infrastructure.engines.duckdb.stream_statements import Prepared, Statements, query
@@ -104,7 +105,7 @@ class PairKeeper:
 
     def now(self) -> pa.Table:
         """The rows of the left; those of the right are as many as the measures say."""
-        return self.tables["left"].all().drop_columns([TIME])
+        return self.tables["left"].all().drop_columns([TIME, SLOT])
 
     def _look(self, horizon: int) -> None:
         """See when something may be over next."""
