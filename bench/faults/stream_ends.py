@@ -144,7 +144,10 @@ def _in_mysql(server: MySQLServer, url: str) -> Rows:
     name = url.rpartition("/")[2]
     if not server.ask(f"SHOW TABLES FROM {name} LIKE 'counted'"):
         return ()
-    return list(server.ask(_QUERY.format(start="time_format(time(window_start), '%H:%i:%s')", table=f"{name}.counted")))
+    query = _QUERY.replace(", key", ", `key`").format(
+        start="time_format(time(window_start), '%H:%i:%s')", table=f"{name}.counted"
+    )
+    return list(server.ask(query))
 
 
 def _in_sqlite(path: Path) -> Rows:
