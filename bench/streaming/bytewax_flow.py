@@ -8,7 +8,6 @@ from bytewax.connectors.files import FileSink, FileSource
 from bytewax.dataflow import Dataflow
 from bytewax.operators.windowing import EventClock, TumblingWindower, fold_window
 
-
 BEGIN, LENGTH = datetime(2024, 1, 1, tzinfo=UTC), timedelta(seconds=10)
 
 
