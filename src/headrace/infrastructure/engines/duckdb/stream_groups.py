@@ -41,7 +41,7 @@ class GroupKeeper:
         if self.emits_changes:
             self._changes = prepared(self.kept.changed(rows, Dataset(self.kept.kept_schema, "touched")))
         if self.kept.compacts:
-            self.table.compact_by(self.kept.compacted)
+            self.table.compact_by(lambda some: query({}, self.kept.compacted(rows), {"kept": some}))
 
     @property
     def emits_changes(self) -> bool:

@@ -47,14 +47,17 @@ def read(step: str, table: str, mark: str, saved: Sequence[Saved]) -> tuple[list
     import pyarrow as pa
 
     tables: list[pa.Table] = []
-    for epoch in saved:
-        part = epoch.parts.get(part_name(step, table))
+    name = part_name(step, table)
+    for epoch in (
+        epoch for epoch in saved if name in epoch.parts or epoch is saved[-1]
+    ):  # a rule may be younger than the others
+        part = epoch.parts.get(name)
         if part is None:
             hint = "begin anew with `headrace streams replay --from earliest`, or run the definition as it was"
             raise NonRetryableError(f"the saved state of the stream knows nothing of step `{step}`", hint=hint)
         rows = pa.ipc.open_stream(part).read_all()
         if rows.schema.metadata[_FINGERPRINT].decode() != mark:
             hint = "run it as it was until its windows are closed, or begin anew with `headrace streams replay --from earliest`"
-            raise NonRetryableError(f"step `{step}` has changed: its state is of other keys, windows or measures", hint=hint)
+            raise NonRetryableError(f"`{step}` has changed: its state is of other keys, windows or measures", hint=hint)
         tables.append(rows)
     return *put_together(tables), int(tables[-1].schema.metadata[_HORIZON])

@@ -17,7 +17,7 @@ from headrace.business.model.types import DataType
 from headrace.business.processing.expressions.ir import Call
 from headrace.business.processing.relation import Relation
 from headrace.business.streams.groups import BEFORE, HORIZON, Given
-from headrace.business.streams.slots import SLOT_OF, SLOTS
+from headrace.business.streams.slots import SLOT_OF, SLOT_TYPE, SLOTS
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.duckdb_connection import Connection
 from headrace.infrastructure.engines.duckdb.connection import first_line
@@ -36,8 +36,13 @@ if TYPE_CHECKING:
 _VALUES = (*(str(given.value.name) for given in (HORIZON, BEFORE)), "first", "last")
 
 
-def _slot(call: Call, args: Sequence[str]) -> str:
-    return f"CAST(hash({', '.join(args)}) % {SLOTS} AS {duckdb_type(call.type)})"
+def _slot(_call: Call, args: Sequence[str]) -> str:
+    return slot_sql(args)
+
+
+def slot_sql(values: Sequence[str]) -> str:
+    """The slot of a row that has these values."""
+    return f"CAST(hash({', '.join(values)}) % {SLOTS} AS {duckdb_type(SLOT_TYPE)})"
 
 
 def _literal(value: Any, kind: DataType) -> str:

@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from headrace.business.model.schema import Column, Schema
-from headrace.business.processing.relation import Dataset, Relation
+from headrace.business.processing.relation import Dataset
 from headrace.business.processing.steps.event_windows import WHOLE
 from headrace.business.streams.groups import KEPT
 from headrace.business.streams.slots import SLOT, SLOTS, Round, tagged
 from headrace.infrastructure.engines.duckdb.literals import identifier
-from headrace.infrastructure.engines.duckdb.stream_statements import Prepared, Statements, query
+from headrace.infrastructure.engines.duckdb.stream_statements import Prepared, Statements
 from headrace.infrastructure.engines.duckdb.types import duckdb_type
 
 if TYPE_CHECKING:
@@ -71,11 +71,11 @@ class StateTable:
             self._waiting = []
             self._fill(added)
 
-    def compact_by(self, compacted: Callable[[Dataset], Relation]) -> None:
-        """Put fewer rows that say the same in the place of those that are saved whole. Rows of different slots have nothing to do with
-        each other."""
+    def compact_by(self, fewer: Callable[[str], str]) -> None:
+        """Put fewer rows that say the same in the place of those that are saved whole: a query on what stands after FROM for these. Rows
+        of different slots have nothing to do with each other."""
         some = f'(SELECT *, rowid AS "{KEPT}" FROM {self.table} WHERE {_SOME})'
-        self._fewer = self.statements.prepare(query({}, compacted(self.rows), {"kept": some}))
+        self._fewer = self.statements.prepare(fewer(some))
 
     def all(self) -> pa.Table:
         self.settle()
