@@ -26,6 +26,8 @@ demo: $(VENV)/demo.installed
 demo-stream: $(VENV)/demo.installed
 	@$(BIN)/python examples/departures/demo.py $(if $(SPEED),--speed $(SPEED)) $(if $(DAYS),--days $(DAYS))
 
+# What Python compiled is kept, whatever the environment says: tests start hundreds of processes.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/dev.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
