@@ -165,7 +165,7 @@ def postgres() -> Iterator[PostgresServer]:
     try:
         yield server.start()
     finally:
-        server.stop()
+        server.remove()
 
 
 def about_sinks(wanted: set[str]) -> None:

@@ -30,7 +30,7 @@ def test_redis(valkey: ValkeyServer, law: Law, tmp_path: Path) -> None:
 def tansu() -> Iterator[TansuServer]:
     server = TansuServer().start()
     yield server
-    server.stop()
+    server.remove()
 
 
 @pytest.mark.parametrize("law", testing.BROKER_LAWS)

@@ -20,4 +20,4 @@ def valkey() -> Iterator[ValkeyServer]:
 def tansu() -> Iterator[TansuServer]:
     server = TansuServer().start()
     yield server
-    server.stop()
+    server.remove()

@@ -27,8 +27,8 @@ def proxy(seaweed_server: SeaweedServer) -> Iterator[FaultyProxy]:
 
 
 @pytest.fixture(scope="session")
-def ssh_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
-    with SshServer.running(tmp_path_factory.mktemp("ssh")) as made:
+def ssh_server() -> Iterator[SshServer]:
+    with SshServer.running() as made:
         yield made
 
 
