@@ -23,7 +23,7 @@ from headrace.business.model.schema import Schema
 from headrace.business.model.types import Float, Integer, String, Timestamp
 from headrace.business.processing.plan import Plan, Resolved
 from headrace.business.processing.planning import build_plan
-from headrace.business.streams.engine import Arrived, StreamSession
+from headrace.business.streams.engine import Arrived, Judged, StreamSession
 from headrace.business.streams.messages import MessageScan
 from headrace.business.streams.watermarks import Watermarks
 from headrace.infrastructure.catalog import Catalog
@@ -98,6 +98,12 @@ def opened(kind: str, threads: int | None, folder: str, window: str) -> StreamSe
     return DuckDBEngine(Limits(threads=threads)).stream(planned(kind, window), Path(folder, "a", "b", "c"), Path(folder))
 
 
+def _take(session: StreamSession, arrived: Arrived) -> Judged:
+    worked = session.work(arrived)
+    session.take_in(worked)
+    return worked.judged
+
+
 def processor_seconds() -> float:
     used = resource.getrusage(resource.RUSAGE_SELF)
     return used.ru_utime + used.ru_stime
@@ -108,12 +114,12 @@ def throughput(kind: str, table: pa.Table, batch: int, threads: int | None) -> N
     positions = [pa.array(range(len(rows))) for rows in batches]
     with tempfile.TemporaryDirectory() as folder:
         session, marks = opened(kind, threads, folder, "10 seconds"), Watermarks(2_000_000)
-        session.take(Arrived("events", "warm", batches[0].slice(0, 10), positions[0].slice(0, 10), None, None))
+        _take(session, Arrived("events", "warm", batches[0].slice(0, 10), positions[0].slice(0, 10), None, None))
         session.drain()
         given, state = 0, 0
         begun, used = time.perf_counter(), processor_seconds()
         for i, rows in enumerate(batches):
-            judged = session.take(Arrived("events", "0", rows, positions[i], marks.own("0"), marks.horizon))
+            judged = _take(session, Arrived("events", "0", rows, positions[i], marks.own("0"), marks.horizon))
             marks.observe("0", judged.highest)
             if (horizon := marks.advance(["0"], ())) is not None:
                 session.advance(horizon)
@@ -138,7 +144,7 @@ def latency(threads: int | None, seconds: int = 15, rate: int = 2000) -> None:
         for i, rows in enumerate(cut(table, rate // 100)):
             time.sleep(max(0.0, begun + i / 100 - time.perf_counter()))
             came = time.perf_counter()
-            judged = session.take(Arrived("events", "0", rows, pa.array(range(len(rows))), marks.own("0"), marks.horizon))
+            judged = _take(session, Arrived("events", "0", rows, pa.array(range(len(rows))), marks.own("0"), marks.horizon))
             marks.observe("0", judged.highest)
             if (horizon := marks.advance(["0"], ())) is not None:
                 session.advance(horizon)

@@ -82,7 +82,9 @@ class Loop:
         positions = pa.array(range(self._number, self._number + len(rows)))
         self._number += len(rows)
         own, horizon = (known.own(partition), known.horizon) if known else (None, None)
-        judged = self.session.take(Arrived(source, partition, rows, positions, own, horizon))
+        worked = self.session.work(Arrived(source, partition, rows, positions, own, horizon))
+        self.session.take_in(worked)
+        judged = worked.judged
         if known:
             known.observe(partition, judged.highest)
         self.judged.append(judged)

@@ -214,7 +214,9 @@ class StreamRun:
             self.around.tell(PartitionWokeEvent(self.order.run_id, intake.name, woken.partition, woken.position, woken.horizon))
         if not taken.arrived.rows.num_rows:
             return
-        judged = self.session.take(taken.arrived)
+        worked = self.session.work(taken.arrived)
+        self.session.take_in(worked)
+        judged = worked.judged
         count.add(intake.name, judged)
         if judged.held is not None:
             self._held[intake.name].append((taken.arrived.partition, judged.held))

@@ -48,11 +48,36 @@ class Judged:
     """Microseconds since 1970: the highest time among the good rows."""
 
 
-class StreamSession(Protocol):
-    """One stream on an engine, used by one thread."""
+@record
+class Fed:
+    """What a step is given of some rows on one of its sides, as it takes them in."""
 
-    def take(self, arrived: Arrived) -> Judged:
-        """Judge rows, and work them in: into the state, and into the output that waits."""
+    step: str
+    side: str
+    rows: pa.Table
+    late: pa.Table | None = None
+    """Those of them that came too late for it, where there are any, as its side output gives them."""
+
+
+@record
+class Worked:
+    """What was made of some rows without looking at any state: whoever keeps that takes it in."""
+
+    judged: Judged
+    published: Mapping[str, pa.Table]
+    """Rows for sinks, by the name of the dataset."""
+    fed: Sequence[Fed] = ()
+
+
+class StreamSession(Protocol):
+    """One stream on an engine, used by one thread. Several sessions of one plan may work, in any process; one of them takes in."""
+
+    def work(self, arrived: Arrived) -> Worked:
+        """Judge rows, and make of them what can be made of them alone. Changes nothing."""
+        ...
+
+    def take_in(self, worked: Worked) -> None:
+        """Take in what a session of the same plan has made of rows: into the state, and into the output that waits."""
         ...
 
     def advance(self, horizon: int) -> None:

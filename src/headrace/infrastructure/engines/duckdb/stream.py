@@ -14,7 +14,7 @@ from headrace.business.processing.relation import Dataset, Relation
 from headrace.business.processing.steps.projection import as_they_are, project
 from headrace.business.streams.carrying import carried
 from headrace.business.streams.copies import KeptCopies
-from headrace.business.streams.engine import Arrived, Judged
+from headrace.business.streams.engine import Arrived, Fed, Worked
 from headrace.business.streams.flow import Flow, Kept
 from headrace.business.streams.groups import LATE, WATERMARK, KeptGroups
 from headrace.business.streams.pairs import KeptPairs
@@ -25,7 +25,7 @@ from headrace.infrastructure.engines.duckdb.spare import Spare
 from headrace.infrastructure.engines.duckdb.stream_copies import CopyKeeper
 from headrace.infrastructure.engines.duckdb.stream_groups import GroupKeeper
 from headrace.infrastructure.engines.duckdb.stream_judging import Judging
-from headrace.infrastructure.engines.duckdb.stream_keeping import Keeper
+from headrace.infrastructure.engines.duckdb.stream_keeping import Keeper, some_late
 from headrace.infrastructure.engines.duckdb.stream_lookup import Lookup
 from headrace.infrastructure.engines.duckdb.stream_pairs import PairKeeper
 from headrace.infrastructure.engines.duckdb.stream_saving import fingerprint, part_name, read, written
@@ -114,34 +114,45 @@ class DuckDBStream:
 
     # Rows that come --------------------------------------------------------------------------------------------------
 
-    def take(self, arrived: Arrived) -> Judged:
+    def work(self, arrived: Arrived) -> Worked:
         judged, good = self._judging[arrived.source].judge(arrived)
-        return replace(judged, late=self._flow(arrived.source, good)) if len(good) else judged
+        if not len(good):
+            return Worked(judged, {})
+        published, fed = self._through(arrived.source, good)
+        late = sum(len(of.late) for of in fed if of.late is not None)
+        return Worked(replace(judged, late=late), published, fed)
 
-    def _flow(self, spring: str, rows: pa.Table) -> int:
-        """Let rows of a spring go where they go; how many came too late for a step."""
+    def take_in(self, worked: Worked) -> None:
+        self._take_in(worked.published, worked.fed)
+
+    def _flow(self, spring: str, rows: pa.Table) -> None:
+        """Let rows that a step gives out go where they go: nothing they are in has closed before them."""
+        if len(rows):
+            self._take_in(*self._through(spring, _never_late(rows)))
+
+    def _through(self, spring: str, rows: pa.Table) -> tuple[Mapping[str, pa.Table], Sequence[Fed]]:
+        """What sinks and steps are given of the rows of a spring."""
         way = self._ways[spring]
         way.inlet.hold(rows)
-        given: list[tuple[str, pa.Table]] = []
-        late: list[tuple[str, pa.Table]] = []
         try:
-            for name, statement in way.published.items():
-                self._give(name, self.statements.rows(statement))
-            for feed in way.fed:
-                keeper = self._kept[feed.step]
-                added = keeper.add(feed.side, self.statements.rows(feed.taken))
-                given += [(feed.step, rows) for rows in added.given]
-                if added.late:
-                    late.append((feed.step, self.statements.rows(feed.late)))
+            published = {name: self.statements.rows(statement) for name, statement in way.published.items()}
+            return published, [self._fed(feed) for feed in way.fed]
         finally:
             way.inlet.hold(None)
+
+    def _fed(self, feed: _Feed) -> Fed:
+        taken = self.statements.rows(feed.taken)
+        return Fed(feed.step, feed.side, taken, self.statements.rows(feed.late) if some_late(taken) else None)
+
+    def _take_in(self, published: Mapping[str, pa.Table], fed: Sequence[Fed]) -> None:
+        for name, rows in published.items():
+            self._give(name, rows)
+        given = [(of.step, rows) for of in fed for rows in self._kept[of.step].add(of.side, of.rows)]
         for step, rows in given:
-            if len(rows):
-                self._flow(step, _never_late(rows))
-        for dataset, of in self.flow.late.items():
-            for rows in (rows for step, rows in late if step == of):
-                self._flow(dataset, _never_late(rows.drop_columns([LATE])))
-        return sum(len(rows) for _, rows in late)
+            self._flow(step, rows)
+        for dataset, step in self.flow.late.items():
+            for late in (of.late for of in fed if of.step == step and of.late is not None):
+                self._flow(dataset, late.drop_columns([LATE]))
 
     def _give(self, dataset: str, rows: pa.Table) -> None:
         if len(rows):
@@ -150,14 +161,14 @@ class DuckDBStream:
     def advance(self, horizon: int) -> None:
         for name, kept in self._kept.items():
             for rows in kept.advance(horizon):
-                self._flow(name, _never_late(rows))
+                self._flow(name, rows)
 
     def drain(self) -> Mapping[str, pa.Table]:
         import pyarrow as pa
 
         for name, kept in self._kept.items():
             for rows in kept.changes():
-                self._flow(name, _never_late(rows))
+                self._flow(name, rows)
         drained = {name: pa.concat_tables(rows) if rows else self._nothing[name] for name, rows in self._output.items()}
         self._output = {name: [] for name in self._output}
         return drained

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from headrace.business.processing.relation import Dataset
 from headrace.business.processing.steps.event_windows import TIME
 from headrace.business.streams.copies import KeptCopies
-from headrace.business.streams.groups import LATE
-from headrace.infrastructure.engines.duckdb.stream_keeping import NEVER, Added, least
+from headrace.infrastructure.engines.duckdb.stream_keeping import NEVER, least
 from headrace.infrastructure.engines.duckdb.stream_statements import Statements, query
 from headrace.infrastructure.engines.duckdb.stream_table import StateTable
 
@@ -33,16 +32,14 @@ class CopyKeeper:
         self._opens: int | None = None
         self.horizon = NEVER
 
-    def add(self, side: str, taken: pa.Table) -> Added:  # noqa: ARG002 - there is one
-        import pyarrow.compute as pc
-
+    def add(self, side: str, taken: pa.Table) -> Sequence[pa.Table]:  # noqa: ARG002 - there is one
         self.table.settle()
         self._came.hold(taken)
         fresh, made = self.statements.rows(self._fresh), self.statements.rows(self._made)
         self._came.hold(None)
         self.table.add(made)
         self._opens = least(made, TIME, self._opens, self._wait)
-        return Added([fresh], bool(pc.any(taken[LATE]).as_py()))
+        return (fresh,)
 
     @property
     def _wait(self) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from headrace.business.processing.relation import Dataset, Relation
 from headrace.business.streams.groups import HORIZON_AT, KeptGroups
-from headrace.infrastructure.engines.duckdb.stream_keeping import FOR_GOOD, NEVER, Added, least, timely
+from headrace.infrastructure.engines.duckdb.stream_keeping import FOR_GOOD, NEVER, least, timely
 from headrace.infrastructure.engines.duckdb.stream_statements import Prepared, Statements, query
 from headrace.infrastructure.engines.duckdb.stream_table import StateTable
 
@@ -51,15 +51,15 @@ class GroupKeeper:
     def emits_changes(self) -> bool:
         return self.kept.groups.emit != "close"
 
-    def add(self, side: str, taken: pa.Table) -> Added:  # noqa: ARG002 - there is one
-        kept, late = timely(taken)
+    def add(self, side: str, taken: pa.Table) -> Sequence[pa.Table]:  # noqa: ARG002 - there is one
+        kept = timely(taken)
         if len(kept):
             self.table.add(kept)
             if self.emits_changes:
                 self._changed.append(kept)
             if (column := self.kept.first_column) is not None:
                 self._opens = least(kept, column, self._opens, self.kept.open_for)
-        return Added(late=late)
+        return ()
 
     def advance(self, horizon: int) -> Sequence[pa.Table]:
         if self._opens is None or horizon < self._opens:

@@ -7,21 +7,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from headrace.business.streams.groups import LATE
 from headrace.infrastructure.engines.duckdb.stream_table import StateTable
-from headrace.records import record
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 #: A horizon before and behind everything.
 NEVER, FOR_GOOD = -(1 << 62), 1 << 62
-
-
-@record
-class Added:
-    """What rows that came have led to: rows to be given out at once, and whether some came too late."""
-
-    given: Sequence[pa.Table] = ()
-    late: bool = False
 
 
 class Keeper(Protocol):
@@ -32,8 +23,8 @@ class Keeper(Protocol):
     horizon: int
     """Up to where everything is closed."""
 
-    def add(self, side: str, taken: pa.Table) -> Added:
-        """Take in what was made of rows of one side."""
+    def add(self, side: str, taken: pa.Table) -> Sequence[pa.Table]:
+        """Take in what was made of rows of one side: the rows to be given out at once."""
         ...
 
     def advance(self, horizon: int) -> Sequence[pa.Table]:
@@ -53,13 +44,18 @@ class Keeper(Protocol):
         ...
 
 
-def timely(taken: pa.Table) -> tuple[pa.Table, bool]:
-    """The rows that did not come too late, and whether others did."""
+def timely(taken: pa.Table) -> pa.Table:
+    """The rows that did not come too late."""
     import pyarrow.compute as pc
 
-    late = taken[LATE]
-    some = bool(pc.any(late).as_py())
-    return (taken.filter(pc.invert(late)) if some else taken).drop_columns([LATE]), some
+    return (taken.filter(pc.invert(taken[LATE])) if some_late(taken) else taken).drop_columns([LATE])
+
+
+def some_late(taken: pa.Table) -> bool:
+    """Whether rows came too late."""
+    import pyarrow.compute as pc
+
+    return bool(pc.any(taken[LATE]).as_py())
 
 
 def least(taken: pa.Table, column: str, before: int | None, after: int) -> int | None:

@@ -10,7 +10,7 @@ from headrace.business.processing.relation import Relation
 from headrace.business.processing.steps.event_windows import TIME
 from headrace.business.streams.pairs import SIDES, KeptPairs
 from headrace.infrastructure.engines.duckdb.literals import identifier
-from headrace.infrastructure.engines.duckdb.stream_keeping import NEVER, Added, least, timely
+from headrace.infrastructure.engines.duckdb.stream_keeping import NEVER, least, timely
 from headrace.infrastructure.engines.duckdb.stream_statements import Prepared, Statements, query
 from headrace.infrastructure.engines.duckdb.stream_table import StateTable
 
@@ -62,8 +62,8 @@ class PairKeeper:
             query({}, self.kept.pairs.whole, {left.name: self._lonely.sql, right.name: nobody})
         )
 
-    def add(self, side: str, taken: pa.Table) -> Added:
-        came, late = timely(taken)
+    def add(self, side: str, taken: pa.Table) -> Sequence[pa.Table]:
+        came = timely(taken)
         other = next(s for s in SIDES if s != side)
         self.tables[other].settle()
         self._came[side].hold(came)
@@ -71,7 +71,7 @@ class PairKeeper:
         self._came[side].hold(None)
         self.tables[side].add(came)
         self._opens = least(came, TIME, self._opens, self._wait)
-        return Added([pairs], late)
+        return (pairs,)
 
     @property
     def _wait(self) -> int:
