@@ -77,6 +77,13 @@ class PostgresServer(Server):
             admin.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')  # type: ignore[call-overload]
         return self.url(name)
 
+    def drop(self, url: str) -> None:
+        """Let a database be gone, whoever still uses it."""
+        import psycopg
+
+        with psycopg.connect(self.url(), autocommit=True) as admin:
+            admin.execute(f'DROP DATABASE "{url.rpartition("/")[2]}" WITH (FORCE)')  # type: ignore[call-overload]
+
     def _is_ready(self) -> bool:
         check = [str(self.programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
         return answers(self.port) and subprocess.run(check, check=False).returncode == 0
