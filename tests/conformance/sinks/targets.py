@@ -346,7 +346,6 @@ WAYS = (
     "folder",
     "partitioned_csv",
     "one_parquet",
-    "one_csv",
     "duckdb",
     "sqlite",
     "postgres",
