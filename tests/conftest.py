@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from tests.integration.seaweed_server import SeaweedServer
     from tests.integration.snowflake_server import SnowflakeServer
     from tests.integration.stores.hdfs_server import HdfsServer
+    from tests.integration.tansu_server import TansuServer
+    from tests.integration.valkey_server import ValkeyServer
 
 settings.register_profile("search", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
 settings.register_profile("headrace", settings.get_profile("search"), derandomize=True)
@@ -96,4 +98,23 @@ def hdfs() -> Iterator[HdfsServer]:
     from tests.integration.stores.hdfs_server import HdfsServer
 
     with HdfsServer.running() as server:
+        yield server
+
+
+# One for each module, which may stop it or leave things in it ------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def valkey() -> Iterator[ValkeyServer]:
+    from tests.integration.valkey_server import ValkeyServer
+
+    with ValkeyServer.running() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def tansu() -> Iterator[TansuServer]:
+    from tests.integration.tansu_server import TansuServer
+
+    with TansuServer.running() as server:
         yield server
