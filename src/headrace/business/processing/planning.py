@@ -14,7 +14,7 @@ from headrace.business.model.schema import Schema, did_you_mean
 from headrace.business.model.types import DataType, Date, Decimal, Float, Integer, String, Timestamp
 from headrace.business.model.windows import LATE
 from headrace.business.ports import Check, Comparing, Step
-from headrace.business.processing.event_time import event_time
+from headrace.business.processing.event_time import event_time, event_times
 from headrace.business.processing.increments import Newest
 from headrace.business.processing.late_rows import late_rows
 from headrace.business.processing.plan import Plan, PlannedCheck, PlannedSink, PlannedSource, PlannedStep, Resolved
@@ -25,18 +25,41 @@ from headrace.business.validation.comparing import compared_with
 from headrace.business.validation.compiled import Cell, CompiledContract
 from headrace.business.validation.contracts import compile_contract
 from headrace.errors import DefinitionError, Path, Problem
+from headrace.records import record
 
 
 def build_plan(definition: Definition, resolved: Mapping[str, Resolved]) -> Plan:
     """The plan of a definition. Raises `DefinitionError` with every problem in contracts, steps, checks and sinks."""
+    draft = draft_plan(definition, resolved)
+    if draft.plan is None or not draft.whole:
+        raise DefinitionError(draft.problems)
+    return draft.plan
+
+
+@record
+class Draft:
+    """As much of a plan as could be made, if all sources are known, and everything that is wrong in contracts, steps, checks and sinks."""
+
+    plan: Plan | None
+    problems: tuple[Problem, ...]
+    whole: bool
+    """Whether nothing is missing."""
+
+
+def draft_plan(definition: Definition, resolved: Mapping[str, Resolved]) -> Draft:
+    """The plan of a definition, and all its problems; what rests on something wrong is left out."""
     planner = _Planner(definition, resolved)
     planner.contracts()
     planner.steps()
     planner.checks()
     planner.sinks()
-    if planner.problems or planner.unknown:
-        raise DefinitionError(planner.problems)
-    return planner.plan()
+    if len(resolved) < len(definition.sources):
+        return Draft(None, tuple(planner.problems), whole=False)
+    try:
+        plan = planner.plan()
+    except DefinitionError as error:
+        return Draft(None, (*planner.problems, *error.problems), whole=False)
+    return Draft(plan, tuple(planner.problems), whole=not planner.problems and not planner.unknown)
 
 
 class _Planner:
@@ -47,8 +70,8 @@ class _Planner:
         self.schemas: dict[str, Schema] = {}
         self.unknown: set[str] = set()
         """Datasets whose schema could not be found out, so that what rests on them is not blamed."""
-        self.times: dict[str, str | None] = {}
-        """Of each dataset the column that says when its rows happened."""
+        self.times: dict[str, tuple[str | None, tuple[str, ...]]] = {}
+        """Of each dataset the column that says when its rows happened, and all those by which they can be told to be over."""
         self.latest: dict[str, str] = {}
         """Under the name of a source, the last of the unnamed steps that worked on it: they change the dataset, not name a new one."""
         self.planned_steps: list[PlannedStep] = []
@@ -63,7 +86,8 @@ class _Planner:
             self.compiled[name], problems = self._compile(name, source.contract or Contract(), alone)
             self._add(problems, ("sources", name, "contract"))
             self.schemas[name] = self.compiled[name].schema
-            self.times[name] = source.watermark.column if source.watermark is not None else None
+            time = source.watermark.column if source.watermark is not None else None
+            self.times[name] = time, () if time is None else (time,)
             self._cursor(name, source)
         self.unknown |= set(self.definition.sources) - set(self.resolved)
 
@@ -148,7 +172,8 @@ class _Planner:
             self._go_on_without(step, source)
             return
         self.planned_steps.append(PlannedStep(step.name, plugin.kind, relation))
-        self.schemas[step.name], self.times[step.name] = relation.schema, event_time(relation)
+        self.schemas[step.name] = relation.schema
+        self.times[step.name] = event_time(relation), event_times(relation)
         if (late := late_rows(step.name, relation)) is not None:
             self.late[late.name] = late
             self.schemas[late.name] = late.schema
@@ -167,14 +192,17 @@ class _Planner:
         inputs: dict[str, Relation] = {}
         for name in self.schemas:
             latest = self.latest.get(name, name)
-            inputs[name] = Dataset(self.schemas[latest], latest, self.times.get(latest))
-        inputs["input"] = Dataset(self.schemas[source], source, self.times.get(source))
+            inputs[name] = self._dataset(latest)
+        inputs["input"] = self._dataset(source)
         try:
             return step.apply(inputs)
         except DefinitionError as error:
             if not (self.unknown and all(self._about_unknown(p) for p in error.problems)):
                 self._add(error.problems, path)
             return None
+
+    def _dataset(self, name: str) -> Dataset:
+        return Dataset(self.schemas[name], name, *self.times.get(name, (None, ())))
 
     def _about_unknown(self, problem: Problem) -> bool:
         return any(f"`{name}`" in problem.message for name in self.unknown)
@@ -277,7 +305,8 @@ class _Planner:
 
     def plan(self) -> Plan:
         self._plan_late_rows()
-        needed = needed_columns(self.planned_steps, self.planned_checks, self.planned_sinks, self.definition.last, self.schemas)
+        last = self.definition.last if self.definition.last in self.schemas else None
+        needed = needed_columns(self.planned_steps, self.planned_checks, self.planned_sinks, last, self.schemas)
         sources = tuple(
             PlannedSource(
                 name,
@@ -326,7 +355,7 @@ class _Planner:
 
     def _referred(self, name: str) -> frozenset[str]:
         """The columns of a dataset by which other datasets, or its own late rules, look it up."""
-        own = {column for rule in self.compiled[name].late for column in rule.columns}
+        own = {column for rule in (*self.compiled[name].late, *self.compiled[name].arrivals) for column in rule.columns}
         foreign = {
             c
             for contract in self.compiled.values()
@@ -336,7 +365,7 @@ class _Planner:
         }
         cursor = _incremental(self.definition.sources[name])[0]
         by_cursor = {cursor, *(self._identity(name) or self.schemas[name].names)} if cursor else set()
-        time = {column for column in (self.times[name],) if column is not None and column in self.schemas[name]}
+        time = {column for column in self.times[name][1] if column in self.schemas[name]}
         return frozenset(own | foreign | by_cursor | time)
 
     def _identity(self, name: str) -> tuple[str, ...]:

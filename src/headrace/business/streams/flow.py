@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from headrace.business.processing.event_time import passed_on
+from headrace.business.processing.event_time import passed_on, times_of_windows
 from headrace.business.processing.expressions.ir import Expr
 from headrace.business.processing.plan import Plan, PlannedSource, PlannedStep
 from headrace.business.processing.relation import Dataset, Relation
@@ -113,7 +113,10 @@ class Flow:
         contract: Path = ("sources", source.name, "contract")
         for key in source.contract.keys:
             columns = ", ".join(key.columns)
-            hint = f"deduplicate for a time: `dedupe: {{key: [{columns}], within: 10 minutes}}`, or let the target merge by it"
+            hint = (
+                f"hold copies back for a time by a rule, `once: {{unique: [{columns}], within: 10 minutes}}`; leave them out with "
+                f"`dedupe: {{key: [{columns}], within: 10 minutes}}`; or let the target merge by it"
+            )
             place = ("key",) if key.name == "key.unique" else ("columns", key.columns[0], "unique")
             yield Problem("a stream does not remember all keys that it has ever seen", (*contract, *place), hint, on_key=True)
         streams = {other.name for other in self.sources}
@@ -131,6 +134,9 @@ class Flow:
         if isinstance(meaning, LateRows):
             self.late[step.name] = meaning.step
             return
+        if isinstance(meaning, Pairs) and meaning.option is None and not self._both_flow(meaning):
+            self.steps[step.name] = carried(relation.input, self.flowing)
+            return
         for rows in (meaning.left, meaning.right) if isinstance(meaning, Pairs) else (meaning.rows,):
             times.demand_final(rows)
         match meaning:
@@ -145,6 +151,9 @@ class Flow:
         behind = times.behind(groups.rows, _column(groups.window.time)) if groups.window is not None else 0
         if groups.window is None and groups.emit != "change":
             raise NotRowByRow("groups of a stream have no end", hint="say `emit: change`, or give it a `window`")
+        if groups.window is not None and groups.window.kind == "moment" and step.schema[groups.window.end].nullable:
+            hint = "say `required: true` in the contract that it comes from, or `emit: change`"
+            raise NotRowByRow(f"`{groups.window.end}` may be null, and a group without a time is never over", hint=hint)
         kept = KeptGroups(groups, step.schema, behind)
         _demand_sense(kept)
         return Keeping(step.name, {"": carried(groups.rows, self.flowing)}, kept)
@@ -161,11 +170,19 @@ class Flow:
             )
         for side in sides.values():
             if not flows(side, self.flowing):
-                raise NotRowByRow(f"`{side.name}` is no stream, so `within` means nothing for it", hint="leave `within` out")
-        behind = max(times.behind(pairs.left, pairs.left_time), times.behind(pairs.right, pairs.right_time))
+                problem = f"`{side.name}` is no stream, so `{pairs.option}` means nothing for it"
+                raise NotRowByRow(problem, hint=f"leave `{pairs.option}` out")
+        if pairs.alone is not None and (pairs.reach is None or pairs.reach[0].beyond is None):
+            hint = "say `how: inner`, or how far apart in time partners may be with `within`"
+            raise NotRowByRow("nothing says how long a row waits until it is known to have no partner", hint=hint)
+        reach = zip(sides.values(), pairs.reach or (), strict=False)
+        behind = max((times.behind(side, of.time) for side, of in reach), default=0)
         columns = {name: self.columns(side.name) for name, side in sides.items()}
         rows = {name: carried(side, self.flowing) for name, side in sides.items()}
         return Keeping(step.name, rows, KeptPairs(pairs, step.schema, columns, behind))
+
+    def _both_flow(self, pairs: Pairs) -> bool:
+        return flows(pairs.left, self.flowing) and flows(pairs.right, self.flowing)
 
     def columns(self, dataset: str) -> tuple[str, ...]:
         """The columns of a dataset that are there: of a source those that anything needs."""
@@ -221,8 +238,8 @@ class _Times:
         """Rows are given out at once, or when a partner comes, or when none can come any more."""
         if isinstance(kept, KeptCopies):
             return passed_on(kept.copies.rows, self._of)
-        times = passed_on(kept.pairs.whole, self._of)
-        return dict.fromkeys(times, kept.behind + kept.pairs.within + 1)
+        known = kept.times
+        return passed_on(kept.pairs.whole, lambda side: known["left" if side.name == kept.pairs.left.name else "right"])
 
 
 def _of_windows(kept: KeptGroups) -> Times:
@@ -230,8 +247,8 @@ def _of_windows(kept: KeptGroups) -> Times:
     span = kept.groups.window
     if span is None:
         return {}
-    ends = {span.end: kept.delay + kept.pause}
-    return ends if span.kind == "session" else {**ends, span.start: kept.delay + span.length}
+    late = {span.end: kept.delay + (span.length if span.kind == "moment" else kept.pause), span.start: kept.delay + span.length}
+    return {name: late[name] for name in times_of_windows(span)}
 
 
 def _column(time: Expr) -> str:
