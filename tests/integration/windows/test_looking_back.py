@@ -42,7 +42,7 @@ def at_once() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     partitions=st.lists(st.lists(dense, min_size=9, max_size=40), min_size=1, max_size=2),
     chance=st.randoms(use_true_random=False),

@@ -76,7 +76,7 @@ def at_once() -> Iterator[None]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     ours=st.lists(dense, min_size=9, max_size=40),
     theirs=st.lists(dense, min_size=9, max_size=40),
