@@ -98,3 +98,19 @@ def test_a_stream_looks_neither_forward_nor_back_to_the_beginning(window: str) -
     assert "rows that may come later, or at all that ever came" in problem.message
     assert problem.path == ("steps", 0, "window")
     assert "look back" in (problem.hint or "")
+
+
+def test_a_row_that_comes_when_later_ones_were_given_out_is_late() -> None:
+    text = (
+        HEAD + f"  - window: {KINDS['so many rows']}" + BEHIND + "  - {from: beside.late, file: {path: late/, mode: append}}\n"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        loop = Loop(plan(text, events=messages(SCHEMA)), Path(folder))
+        try:
+            loop.take("events", "0", arrow([(0, 0, "a", 1.0, 1), (1000, 0, "a", 2.0, 2)]))
+            assert loop.take("events", "0", arrow([(600, 0, "a", 3.0, 3), (300, 0, "a", 4.0, 4)])).late == 1
+            loop.end()
+            assert [given[3] for given in loop.given["beside"]] == [1, 4, 2]
+            assert [given[3] for given in loop.given["beside.late"]] == [3]
+        finally:
+            loop.close()

@@ -16,6 +16,7 @@ from tests.integration.windows.test_agreement import SCHEMA, arrow, dense, run, 
 
 from headrace.business.model.types import Integer, String, Timestamp
 from headrace.business.streams.flow import Flow
+from headrace.business.streams.planning import notes
 from headrace.errors import DefinitionError
 from headrace.infrastructure.engines.duckdb import stream_keeping
 
@@ -109,6 +110,14 @@ REFUSED = [
     (SPANS + "  - {from: spans, aggregate: {by: [upto], measures: {n: count(*)}}}\n", "groups of a stream have no end"),
     (FOREVER + "  - {aggregate: {window: {tumbling: 1s, on: at}, measures: {n: count(*)}}}\n", "how late rows may come by `at`"),
 ]  # fmt: skip
+
+
+def test_a_plan_tells_of_state_that_has_no_end() -> None:
+    text = HEAD + FOREVER + "sinks:\n  - file: {path: out/, mode: append}\n"
+    (note,) = notes(plan(text, events=messages(SCHEMA), others=messages(SCHEMA)))
+    assert note.endswith("keeps the rows of both sides for ever, so its state grows with the stream")
+
+
 STILL = "  list:\n    file: list.parquet\n    contract: {columns: {at: timestamp, k: string, y: int32}}\n    watermark: {column: at}\nsteps:\n"
 
 
@@ -127,6 +136,7 @@ WRONG = [
     ("join: {with: others, on: [k], suffix: _2, between: [upper(k), at]}", ("steps", 0, "join", "between", 0), "is no time"),
     ('join: {with: others, on: [k], suffix: _2, between: ["least(at, at)", at]}', ("steps", 0, "join", "between", 0), "from which on"),
     ("join: {with: others, on: [k], suffix: _2, between: [at, att]}", ("steps", 0, "join", "between", 1), "no column `att`"),
+    ("join: {with: others, on: [k], suffix: _2, between: [at]}", ("steps", 0, "join", "between"), "two times of ours"),
     ("join: {with: others, on: [k], suffix: _2, within: 1s, keep: forever}", ("steps", 0, "join", "keep"), "different things"),
     ("join: {with: others, on: [k], how: semi, keep: forever}", ("steps", 0, "join", "keep"), "for inner and left joins"),
 ]  # fmt: skip

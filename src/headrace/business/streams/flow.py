@@ -210,7 +210,11 @@ class _Times:
         times = passed_on(rows, self._of)
         if name in times:
             return times[name]
-        hint = f"say `on: {next(iter(times))}`" if times else "give the source a `watermark`, and pass its column on as it is"
+        hint = (
+            f"take a time of which that is known, such as `{next(iter(times))}`"
+            if times
+            else "give the source a `watermark`, and pass its column on as it is"
+        )
         raise NotRowByRow(f"nothing says how late rows may come by `{name}`", hint=hint)
 
     def demand_final(self, rows: Relation) -> None:
