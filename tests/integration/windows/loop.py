@@ -75,12 +75,12 @@ class Loop:
         watermarks = {n: s.watermark for n, s in self.planned.definition.sources.items() if s.watermark}
         self.watermarks = {n: Watermarks(round(w.delay.total_seconds() * 1_000_000)) for n, w in watermarks.items()}
         self.partitions: dict[str, list[str]] = {}
-        self._number = 0
+        self.number = 0
 
     def take(self, source: str, partition: str, rows: pa.RecordBatch) -> Judged:
         known = self.watermarks.get(source)
-        positions = pa.array(range(self._number, self._number + len(rows)))
-        self._number += len(rows)
+        positions = pa.array(range(self.number, self.number + len(rows)))
+        self.number += len(rows)
         own, horizon = (known.own(partition), known.horizon) if known else (None, None)
         worked = self.session.work(Arrived(source, partition, rows, positions, own, horizon))
         self.session.take_in(worked)

@@ -116,9 +116,7 @@ def _as_data(plan: Plan, project: Path, statements: list[dict[str, str]]) -> dic
         },
         "reads": {s.name: [{"path": f.name, "bytes": f.bytes} for f in _files(s)] for s in plan.sources},
         "rules": {
-            s.name: [
-                {"rule": r.name, "on_violation": r.action, "version": r.version} for r in (*s.contract.rules, *s.contract.late)
-            ]
+            s.name: [{"rule": r.name, "on_violation": r.action, "version": r.version} for r in s.contract.everything]
             for s in plan.sources
         },
         "checks": [{"check": c.name, "kind": c.kind, "on": c.dataset, "on_fail": c.check.on_fail} for c in plan.checks],
@@ -167,7 +165,7 @@ def _source_lines(source: PlannedSource) -> Iterator[str]:
     weight = f", {number(len(files))} file{'s' * (len(files) != 1)}, {size(sum(f.bytes for f in files))}" if files else ""
     yield f"  {paint(source.name, 'bold')} ({source.kind}) {source.origin}{weight}"
     yield paint(f"      {', '.join(map(str, source.schema))}", "dim")
-    rules = [*source.contract.rules, *source.contract.late]
+    rules = source.contract.everything
     if rules:
         yield (
             f"      {len(rules)} rules in one scan: "

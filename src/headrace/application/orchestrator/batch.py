@@ -20,7 +20,7 @@ from headrace.business.model.definition import Definition
 from headrace.business.movable import Movable
 from headrace.business.ports import Publisher
 from headrace.business.processing.plan import Plan
-from headrace.business.processing.planning import build_plan
+from headrace.business.processing.planning import draft_plan
 from headrace.business.streams import planning as streaming
 from headrace.business.streams.beginning import parse_start
 from headrace.errors import DefinitionError, RetryableError, UsageError
@@ -54,14 +54,14 @@ def prepare(site: Site, definition: Definition, file: Path | None = None, attemp
     engine = site.engine(definition.engine)
     looked = look_at_sources(definition, site.project, engine, attempted)
     away = [error.problem for error in looked.away]
-    try:
-        plan = build_plan(definition, looked.resolved)
-    except DefinitionError as error:
-        if wrong := [*looked.problems, *error.problems]:
-            raise DefinitionError([*wrong, *away]) from error
-        raise looked.away[0] from None  # without it there is no plan, and nothing else is wrong
-    if refused := (*streaming.problems(plan), *engine.problems(plan)):
-        raise DefinitionError(refused)
+    draft = draft_plan(definition, looked.resolved)
+    plan, wrong = draft.plan, [*looked.problems, *draft.problems]
+    if plan is not None:
+        wrong += [*streaming.problems(plan), *engine.problems(plan)]
+    if wrong:
+        raise DefinitionError([*wrong, *away])
+    if plan is None or not draft.whole:
+        raise looked.away[0]  # without it there is no plan, and nothing else is wrong
     noted = replace(plan, notes=(*plan.notes, *streaming.notes(plan), *engine.notes(plan)))
     return Prepared(definition, file, looked.resolved, noted)
 

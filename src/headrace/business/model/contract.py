@@ -13,6 +13,7 @@ from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StrictBool, StrictInt, WithJsonSchema
 
+from headrace.business.model.durations import Duration
 from headrace.business.model.references import Sql
 from headrace.business.model.schema import did_you_mean, suggest
 from headrace.business.model.shorthand import Shorthand
@@ -133,7 +134,8 @@ class ColumnContract(Model):
 
 
 class DatasetRule(Model):
-    """A rule over a whole row: a condition that must be true, or a reference of one or several columns to another dataset."""
+    """A rule over a whole row: a condition that must be true, a reference of one or several columns to another dataset, or, in a
+    stream, how the row comes behind those of its partition that came before it."""
 
     expression: Sql | None = None
     references: str | tuple[str, ...] | None = Field(
@@ -141,6 +143,23 @@ class DatasetRule(Model):
     )
     column: Annotated[tuple[str, ...], Shorthand(_list, also=(("type", "string"),))] | None = None
     nulls: Literal["pass", "fail"] = Field("pass", description="Whether a condition that is null passes")
+    lateness: Duration | None = Field(
+        None, description="How far behind the watermark of its partition a row of a stream may come, at the most"
+    )
+    unique: Annotated[tuple[str, ...], Shorthand(_list, also=(("type", "string"),))] | None = Field(
+        None,
+        min_length=1,
+        description="Columns by which no row of a stream came before that happened less than `within` from it",
+    )
+    within: Duration | None = Field(None, description="With `unique`: how long, in event time, rows are remembered")
+    sequence: str | None = Field(
+        None,
+        description="A column whose numbers have no gap: none is greater by more than one than the greatest before it. The row behind a "
+        "gap is not at fault, so `on_violation` is `warn` unless said here",
+    )
+    by: Annotated[tuple[str, ...], Shorthand(_list, also=(("type", "string"),))] = Field(
+        (), description="With `sequence`: columns that have a sequence for each of their values"
+    )
     on_violation: OnViolation | None = None
     description: str | None = None
 

@@ -64,7 +64,7 @@ class PlannedSource:
     def columns_read(self) -> frozenset[str]:
         """The columns of the data that are read: all of them where a row may be held back, because it is kept as it came,
         and where rows are told apart that a cursor does not."""
-        if self.contract.rules or self.contract.late or self.cursor:
+        if self.contract.everything or self.cursor:
             return frozenset(self.contract.raw_columns)
         return frozenset(cell.source for cell in self.contract.cells if cell.column.name in self.needed)
 

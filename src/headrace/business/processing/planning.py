@@ -25,18 +25,41 @@ from headrace.business.validation.comparing import compared_with
 from headrace.business.validation.compiled import Cell, CompiledContract
 from headrace.business.validation.contracts import compile_contract
 from headrace.errors import DefinitionError, Path, Problem
+from headrace.records import record
 
 
 def build_plan(definition: Definition, resolved: Mapping[str, Resolved]) -> Plan:
     """The plan of a definition. Raises `DefinitionError` with every problem in contracts, steps, checks and sinks."""
+    draft = draft_plan(definition, resolved)
+    if draft.plan is None or not draft.whole:
+        raise DefinitionError(draft.problems)
+    return draft.plan
+
+
+@record
+class Draft:
+    """As much of a plan as could be made, if all sources are known, and everything that is wrong in contracts, steps, checks and sinks."""
+
+    plan: Plan | None
+    problems: tuple[Problem, ...]
+    whole: bool
+    """Whether nothing is missing."""
+
+
+def draft_plan(definition: Definition, resolved: Mapping[str, Resolved]) -> Draft:
+    """The plan of a definition, and all its problems; what rests on something wrong is left out."""
     planner = _Planner(definition, resolved)
     planner.contracts()
     planner.steps()
     planner.checks()
     planner.sinks()
-    if planner.problems or planner.unknown:
-        raise DefinitionError(planner.problems)
-    return planner.plan()
+    if len(resolved) < len(definition.sources):
+        return Draft(None, tuple(planner.problems), whole=False)
+    try:
+        plan = planner.plan()
+    except DefinitionError as error:
+        return Draft(None, (*planner.problems, *error.problems), whole=False)
+    return Draft(plan, tuple(planner.problems), whole=not planner.problems and not planner.unknown)
 
 
 class _Planner:
@@ -282,7 +305,8 @@ class _Planner:
 
     def plan(self) -> Plan:
         self._plan_late_rows()
-        needed = needed_columns(self.planned_steps, self.planned_checks, self.planned_sinks, self.definition.last, self.schemas)
+        last = self.definition.last if self.definition.last in self.schemas else None
+        needed = needed_columns(self.planned_steps, self.planned_checks, self.planned_sinks, last, self.schemas)
         sources = tuple(
             PlannedSource(
                 name,
@@ -331,7 +355,7 @@ class _Planner:
 
     def _referred(self, name: str) -> frozenset[str]:
         """The columns of a dataset by which other datasets, or its own late rules, look it up."""
-        own = {column for rule in self.compiled[name].late for column in rule.columns}
+        own = {column for rule in (*self.compiled[name].late, *self.compiled[name].arrivals) for column in rule.columns}
         foreign = {
             c
             for contract in self.compiled.values()

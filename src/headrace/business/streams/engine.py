@@ -73,7 +73,8 @@ class StreamSession(Protocol):
     """One stream on an engine, used by one thread. Several sessions of one plan may work, in any process; one of them takes in."""
 
     def work(self, arrived: Arrived) -> Worked:
-        """Judge rows, and make of them what can be made of them alone. Changes nothing."""
+        """Judge rows, and make of them what can be made of them alone. Changes nothing, but where the contract of the source has rules of
+        how rows come (`arrivals`): these remember, so its rows are worked in order by the session that saves the state."""
         ...
 
     def take_in(self, worked: Worked) -> None:

@@ -114,7 +114,10 @@ class Flow:
         contract: Path = ("sources", source.name, "contract")
         for key in source.contract.keys:
             columns = ", ".join(key.columns)
-            hint = f"deduplicate for a time: `dedupe: {{key: [{columns}], within: 10 minutes}}`, or let the target merge by it"
+            hint = (
+                f"hold copies back for a time by a rule, `once: {{unique: [{columns}], within: 10 minutes}}`; leave them out with "
+                f"`dedupe: {{key: [{columns}], within: 10 minutes}}`; or let the target merge by it"
+            )
             place = ("key",) if key.name == "key.unique" else ("columns", key.columns[0], "unique")
             yield Problem("a stream does not remember all keys that it has ever seen", (*contract, *place), hint, on_key=True)
         streams = {other.name for other in self.sources}

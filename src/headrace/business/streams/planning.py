@@ -14,6 +14,7 @@ from headrace.business.processing.stateful import Pairs, Stateful
 from headrace.business.streams.flow import Flow
 from headrace.business.streams.messages import MessageSource
 from headrace.business.streams.state import StreamSink
+from headrace.business.validation.compiled import CopyRule, LatenessRule, SequenceRule
 from headrace.errors import Path, Problem
 
 
@@ -22,6 +23,7 @@ def problems(plan: Plan) -> Iterator[Problem]:
     definition = plan.definition
     for source in plan.sources:
         yield from _about_event_time(source, definition.sources[source.name])
+        yield from _about_arrivals(source, definition.sources[source.name])
     if not plan.endless:
         if definition.stream is not None:
             hint = "read from a broker, or take `stream` out"
@@ -66,6 +68,26 @@ def _about_event_time(source: PlannedSource, written: SourceDefinition) -> Itera
         yield Problem(f"`{column.name}` may be null, and a row without a time belongs to no window", path, hint)
 
 
+def _about_arrivals(source: PlannedSource, written: SourceDefinition) -> Iterator[Problem]:
+    """Rules of how rows come need rows that come; and most of them a time at which they happened."""
+    for rule in source.contract.arrivals:
+        path: Path = ("sources", source.name, "contract", "rules", rule.name)
+        option = {LatenessRule: "lateness", CopyRule: "unique", SequenceRule: "sequence"}[type(rule)]
+        if source.scan.bounded:
+            instead = {"unique": "; here, say `unique: true` of a column, or `key:`"}.get(option, "")
+            hint = f"take it out, or read `{source.name}` from a broker{instead}"
+            message = f"`{option}` is about how the rows of a stream come one after another, and these are all there at once"
+            yield Problem(message, (*path, option), hint, on_key=True)
+        elif written.watermark is None and not isinstance(rule, SequenceRule):
+            hint = f"write `watermark: {{column: ...}}` beside the contract of `{source.name}`"
+            yield Problem(
+                f"`{option}` is judged by event time, and this source does not say which that is",
+                (*path, option),
+                hint,
+                on_key=True,
+            )
+
+
 def _only_in_streams(plan: Plan) -> Iterator[Problem]:
     for i, sink in enumerate(plan.sinks):
         if not isinstance(sink.publisher, Publisher):
@@ -73,9 +95,9 @@ def _only_in_streams(plan: Plan) -> Iterator[Problem]:
 
 
 def _about_sinks(plan: Plan) -> Iterator[Problem]:
-    for i, sink in enumerate(plan.sinks):
-        mode = getattr(sink.publisher, "mode", None)
-        path: Path = ("sinks", i, sink.kind)
+    for i, sink in enumerate(plan.definition.sinks):
+        mode = getattr(sink.plugin, "mode", None)
+        path: Path = ("sinks", i, sink.plugin.kind)
         if mode == "replace":
             hint = "say `mode: append`, or `mode: merge` with the key of a row"
             yield Problem("a stream has no end at which it could replace the whole target", (*path, "mode"), hint)

@@ -1,5 +1,5 @@
-"""References to datasets that stand still, as rules of one row: what a row refers to can be looked up when it comes. Not in a batch,
-where all rows are there and their parents may be among them."""
+"""The rules that need more than the row, as rules of one row when it comes: references to datasets that stand still are looked up, and how
+rows come is found out beside. Not in a batch, where all rows are there and their parents may be among them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ from headrace.business.validation.compiled import CompiledContract, ReferenceRul
 
 
 def judged_by_row(contract: CompiledContract) -> CompiledContract:
-    """The contract without late rules: each reference is a rule of the row, in the same order, of the same name and version."""
-    rules = tuple(_rule(rule, contract.schema) for rule in contract.references)
-    return replace(contract, rules=(*contract.rules, *rules), keys=(), references=())
+    """The contract without late rules: each reference is a rule of the row, in the same order, of the same name and version. So is each
+    rule of how rows come, whose verdict no row has by itself: it is put in when it is found."""
+    rules = [_rule(rule, contract.schema) for rule in contract.references]
+    unbroken = constant(False, BOOLEAN)
+    rules += [Rule(rule.name, rule.columns, unbroken, rule.action, rule.text) for rule in contract.arrivals]
+    return replace(contract, rules=(*contract.rules, *rules), keys=(), references=(), arrivals=())
 
 
 def _rule(rule: ReferenceRule, schema: Schema) -> Rule:

@@ -42,6 +42,11 @@ def reserved(name: str) -> bool:
     return re.fullmatch(rf"_file|#(\d+|raw|file|rowid)|{OURS}.*", name, re.IGNORECASE | re.DOTALL) is not None
 
 
+def version(name: str, text: str) -> str:
+    """A short fingerprint of what a rule says."""
+    return hashlib.sha256(f"{name}: {text}".encode()).hexdigest()[:12]
+
+
 @record
 class Cell:
     """One column of a dataset: its name in the data, and the expression that makes its value.
@@ -67,8 +72,7 @@ class Rule:
 
     @property
     def version(self) -> str:
-        """A short fingerprint of what the rule says."""
-        return hashlib.sha256(f"{self.name}: {self.text}".encode()).hexdigest()[:12]
+        return version(self.name, self.text)
 
 
 @record
@@ -85,7 +89,7 @@ class KeyRule:
 
     @property
     def version(self) -> str:
-        return hashlib.sha256(f"{self.name}: {self.text}".encode()).hexdigest()[:12]
+        return version(self.name, self.text)
 
 
 @record
@@ -104,7 +108,65 @@ class ReferenceRule:
 
     @property
     def version(self) -> str:
-        return hashlib.sha256(f"{self.name}: {self.text}".encode()).hexdigest()[:12]
+        return version(self.name, self.text)
+
+
+@record
+class LatenessRule:
+    """A row of a stream comes at most so many microseconds behind the watermark of its partition."""
+
+    name: str
+    most: int
+    action: OnViolation
+    columns: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        return f"at most {self.most} us behind the watermark"
+
+    @property
+    def version(self) -> str:
+        return version(self.name, self.text)
+
+
+@record
+class CopyRule:
+    """No row of a partition with these values came before that happened less than `within` microseconds from it. A row with a null
+    among them breaks nothing."""
+
+    name: str
+    columns: tuple[str, ...]
+    within: int
+    action: OnViolation
+
+    @property
+    def text(self) -> str:
+        return f"unique ({', '.join(self.columns)}) within {self.within} us"
+
+    @property
+    def version(self) -> str:
+        return version(self.name, self.text)
+
+
+@record
+class SequenceRule:
+    """In a partition the numbers of the first column, for each of the values of the others, have no gap."""
+
+    name: str
+    columns: tuple[str, ...]
+    action: OnViolation
+
+    @property
+    def text(self) -> str:
+        return f"sequence ({', '.join(self.columns)})"
+
+    @property
+    def version(self) -> str:
+        return version(self.name, self.text)
+
+
+#: How a row of a stream comes behind those of its partition that came before it. Not in a batch, where nothing comes.
+ArrivalRule = LatenessRule | CopyRule | SequenceRule
 
 
 @record
@@ -115,6 +177,7 @@ class CompiledContract:
     rules: tuple[Rule, ...] = ()
     keys: tuple[KeyRule, ...] = ()
     references: tuple[ReferenceRule, ...] = ()
+    arrivals: tuple[ArrivalRule, ...] = ()
     unreadable: OnViolation = "quarantine"
     raw_columns: tuple[str, ...] = field(default=())
     """The columns of the data whose text goes with a row into quarantine."""
@@ -127,3 +190,11 @@ class CompiledContract:
     def late(self) -> Sequence[KeyRule | ReferenceRule]:
         """The rules that need more than the row itself."""
         return (*self.keys, *self.references)
+
+    @property
+    def everything(self) -> Sequence[AnyRule]:
+        """All rules: those of one row, those that need more, and those of how rows come."""
+        return (*self.rules, *self.late, *self.arrivals)
+
+
+AnyRule = Rule | KeyRule | ReferenceRule | ArrivalRule

@@ -24,6 +24,7 @@ from headrace.business.processing.expressions.build import (
 )
 from headrace.business.processing.expressions.casting import cast_problem, notation_problem
 from headrace.business.processing.expressions.ir import CastFormat, Expr
+from headrace.business.validation.arrival_rules import arrival_rules
 from headrace.business.validation.column_rules import column_rules
 from headrace.business.validation.compiled import OURS, Cell, CompiledContract, KeyRule, Rule, raw, reserved, tidy
 from headrace.business.validation.row_rules import references, row_rules
@@ -65,6 +66,8 @@ def compile_contract(
     problems += wrong
     foreign, wrong = references(contract, schema, others)
     problems += wrong
+    arrivals, wrong = arrival_rules(contract, schema)
+    problems += wrong
     rules += _unexpected(contract, data)
     keys, parts, wrong = _keys(contract, by_name)
     rules += parts
@@ -74,6 +77,7 @@ def compile_contract(
         rules=tuple(rules),
         keys=tuple(keys),
         references=tuple(foreign),
+        arrivals=tuple(arrivals),
         raw_columns=data.names,
     )
     return compiled, problems

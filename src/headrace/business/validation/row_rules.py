@@ -14,6 +14,9 @@ from headrace.business.validation.compiled import ReferenceRule, Rule
 from headrace.errors import Path, Problem
 from headrace.records import record
 
+#: What a rule is about: one of these.
+KINDS = ("expression", "references", "lateness", "unique", "sequence")
+
 
 def row_rules(contract: Contract, schema: Schema) -> tuple[list[Rule], list[Problem]]:
     """The conditions of a contract as rules."""
@@ -21,8 +24,11 @@ def row_rules(contract: Contract, schema: Schema) -> tuple[list[Rule], list[Prob
     problems: list[Problem] = []
     for name, written in contract.rules.items():
         path: Path = ("rules", name)
-        if (written.expression is None) == (written.references is None):
-            problems.append(Problem("a rule is either an `expression` or `references` with a `column`", path, on_key=True))
+        if sum(getattr(written, kind) is not None for kind in KINDS) != 1:
+            hint = "in streams also `lateness`, `unique` with `within`, or `sequence`"
+            problems.append(
+                Problem("a rule is either an `expression` or `references` with a `column`", path, hint, on_key=True)
+            )
             continue
         if written.expression is None:
             continue

@@ -21,7 +21,7 @@ def hold(source: PlannedSource, target: QuarantineTarget, epoch: int, held: Sequ
     import pyarrow as pa
 
     tables = [rows.append_column("partition", pa.repeat(partition, rows.num_rows)) for partition, rows in held]
-    versions = {rule.name: rule.version for rule in (*source.contract.rules, *source.contract.late)}
+    versions = {rule.name: rule.version for rule in source.contract.everything}
     path = target.path / f"{epoch}.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")

@@ -63,12 +63,16 @@ class Checked(Masks):
         )
 
     def _raw_text(self) -> str:
-        """The cells as they came, as a JSON object, for rows that broke something."""
-        names = self.source.contract.raw_columns
-        if not self.masks or not names:
+        """The cells as they came, for rows that broke something."""
+        if not self.masks:
             return "NULL::VARCHAR"
-        cells = ", ".join(f"{literal(name, String())}, {identifier(raw(name))}" for name in names)
-        return f"CASE WHEN {self.any_bit()} THEN CAST(json_object({cells}) AS VARCHAR) END"
+        return f"CASE WHEN {self.any_bit()} THEN {self.as_it_came(raw)} END"
+
+    def as_it_came(self, name_of: Callable[[str], str]) -> str:
+        """The cells of a row as they came, as a JSON object; each is in the column that its name in the data gives."""
+        names = self.source.contract.raw_columns
+        cells = ", ".join(f"{literal(name, String())}, {identifier(name_of(name))}" for name in names)
+        return f"CAST(json_object({cells}) AS VARCHAR)" if names else "NULL::VARCHAR"
 
     def stored(self, name: str) -> str:
         return stored(name)

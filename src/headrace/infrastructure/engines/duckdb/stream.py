@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ from headrace.infrastructure.engines.duckdb.spare import Spare
 from headrace.infrastructure.engines.duckdb.stream_copies import CopyKeeper
 from headrace.infrastructure.engines.duckdb.stream_groups import GroupKeeper
 from headrace.infrastructure.engines.duckdb.stream_judging import Judging
-from headrace.infrastructure.engines.duckdb.stream_keeping import Keeper, some_late
+from headrace.infrastructure.engines.duckdb.stream_keeping import NEVER, Keeper, some_late
 from headrace.infrastructure.engines.duckdb.stream_lookup import Lookup
 from headrace.infrastructure.engines.duckdb.stream_pairs import PairKeeper
 from headrace.infrastructure.engines.duckdb.stream_saving import fingerprint, part_name, read, written
@@ -185,7 +185,16 @@ class DuckDBStream:
             part_name(step, name): written(table.unsaved(whole=whole), self._mark(step, table), kept.horizon)
             for step, kept in self._kept.items()
             for name, table in kept.tables.items()
+        } | {
+            part_name(rule, ""): written(table.unsaved(whole=whole), _rule_mark(table), NEVER)
+            for rule, table in self._remembered()
         }
+
+    def _remembered(self) -> Iterator[tuple[str, StateTable]]:
+        """What rules of how rows come remember, by a name that no step has."""
+        for source, judging in self._judging.items():
+            for rule, table in judging.arrivals.tables.items() if judging.arrivals else ():
+                yield f"{source}: {rule}", table
 
     def restore(self, saved: Sequence[Saved]) -> None:
         for step, kept in self._kept.items() if saved else ():
@@ -193,15 +202,19 @@ class DuckDBStream:
                 rows, horizon = read(step, name, self._mark(step, table), saved)
                 table.restore(rows)
             kept.restored(horizon)
+        for rule, table in self._remembered() if saved else ():
+            if part_name(rule, "") in saved[-1].parts:  # else it is new, and begins with nothing
+                table.restore(read(rule, "", _rule_mark(table), saved)[0])
 
     def _mark(self, step: str, table: StateTable) -> str:
         return fingerprint(self.flow.keeping[step].kept.meaning, table.schema)
 
     def state(self) -> Mapping[str, pa.Table]:
-        return {step: kept.now() for step, kept in self._kept.items()}
+        return {step: kept.now() for step, kept in self._kept.items()} | {rule: t.all() for rule, t in self._remembered()}
 
     def measures(self) -> Mapping[str, Any]:
-        return {step: _summed(table.measure() for table in kept.tables.values()) for step, kept in self._kept.items()}
+        steps = {step: _summed(table.measure() for table in kept.tables.values()) for step, kept in self._kept.items()}
+        return steps | {rule: table.measure() for rule, table in self._remembered()}
 
     def interrupt(self) -> None:
         self.con.interrupt()
@@ -220,6 +233,11 @@ def _keeper(statements: Statements, step: str, kept: Kept) -> Keeper:
             return PairKeeper(statements, step, kept)
         case KeptSequences():
             return SequenceKeeper(statements, step, kept)
+
+
+def _rule_mark(table: StateTable) -> str:
+    """What decides whether what a rule remembers can be gone on with: its columns. How long they count may change."""
+    return fingerprint(None, table.schema)
 
 
 def _summed(measures: Iterable[Mapping[str, int]]) -> Mapping[str, int]:

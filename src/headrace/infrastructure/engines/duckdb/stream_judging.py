@@ -16,8 +16,9 @@ from headrace.business.streams.groups import WATERMARK
 from headrace.business.streams.references import judged_by_row
 from headrace.infrastructure.engines.duckdb.checked import Checked
 from headrace.infrastructure.engines.duckdb.literals import identifier
+from headrace.infrastructure.engines.duckdb.stream_arrivals import Arrivals
 from headrace.infrastructure.engines.duckdb.stream_statements import Inlet, Prepared, Statements, query
-from headrace.infrastructure.engines.sql.tally import rule_counts, tally
+from headrace.infrastructure.engines.sql.tally import BITS, rule_counts, tally
 from headrace.records import record
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ class _Ready:
 
     arrived: Inlet
     judge: Prepared
+    raw: Prepared
+    """The cells as they came, of all of them."""
 
 
 class Judging:
@@ -43,6 +46,7 @@ class Judging:
     ) -> None:
         self.statements, self.watermark = statements, watermark
         self.source = replace(source, contract=judged_by_row(source.contract))
+        self.arrivals = Arrivals(statements, source) if source.contract.arrivals else None
         self.checked = Checked(self.source, lambda relation: query({}, relation, tables))
         self.delay = round(watermark.delay.total_seconds() * 1_000_000) if watermark else 0
         self._ready: dict[Any, _Ready] = {}
@@ -59,13 +63,16 @@ class Judging:
         ready.arrived.hold(arrived.rows)
         judged = self.statements.rows(ready.judge)
         ready.arrived.hold(None)
-        if not any(_some_bit(judged[mask]) for mask in self._masks):
-            good = judged.select(self.checked.kept)
-            verdict = Judged(len(judged), len(good), 0, 0, rules=rule_counts(self.source, [0] * len(self.checked.rules), {}, 0))
+        sound = self._sound(judged)
+        times = self._times(sound)
+        good = self._marked(sound, times, arrived)
+        if self.arrivals is not None:
+            judged, good = self._as_they_came(self.arrivals, judged, good, times, arrived)
+        if self._some_broken(judged):
+            verdict = self._verdict(judged, arrived)
         else:
-            verdict, good = self._apart(judged, arrived)
-        times = self._times(good)
-        return replace(verdict, highest=_highest(times)), self._marked(good, times, arrived)
+            verdict = Judged(len(judged), len(good), 0, 0, rules=rule_counts(self.source, [0] * len(self.checked.rules), {}, 0))
+        return replace(verdict, highest=_highest(times)), good
 
     @property
     def _masks(self) -> list[str]:
@@ -76,26 +83,81 @@ class Judging:
             number = len(self._ready)
             inlet = self.statements.inlet_like(f"arrived {number} {self.source.name}", schema.empty_table())
             columns = [identifier(name) for name in self.checked.kept]
-            self._ready[schema] = _Ready(inlet, self.statements.prepare(self.checked.judged(inlet.sql, columns)))
+            raw = f"SELECT {self.checked.as_it_came(str)} AS raw FROM {inlet.sql}"
+            judge = self.statements.prepare(self.checked.judged(inlet.sql, columns))
+            self._ready[schema] = _Ready(inlet, judge, self.statements.prepare(raw))
         return self._ready[schema]
+
+    def _sound(self, judged: pa.Table) -> pa.Table:
+        """The rows that no rule of their own holds back."""
+        import pyarrow.compute as pc
+
+        rows = judged.select(self.checked.kept)
+        return rows.filter(pc.invert(self._held_back(judged))) if self._some_broken(judged) else rows
+
+    # Rows that came wrongly ------------------------------------------------------------------------------------------
+
+    def _as_they_came(
+        self, arrivals: Arrivals, judged: pa.Table, sound: pa.Table, times: Any, arrived: Arrived
+    ) -> tuple[pa.Table, pa.Table]:
+        """The verdicts with those of how rows came, and the rows that are good by these, too."""
+        import pyarrow.compute as pc
+
+        found = arrivals.judge(arrived.partition, sound, times, self._running(times, arrived.watermark))
+        if not any(map(len, found)):
+            return judged, sound
+        places = pc.indices_nonzero(pc.invert(self._held_back(judged)))
+        first = len(self.checked.rules) - len(found)
+        for i, numbers in enumerate(found):
+            judged = self._with_bit(judged, first + i, places.take(numbers))
+        judged = self._with_raw(judged, arrived.rows)
+        return judged, sound.filter(pc.invert(self._held_back(judged).take(places)))
+
+    def _with_bit(self, judged: pa.Table, rule: int, places: Any) -> pa.Table:
+        """The verdicts, after which the rows at these places broke the rule."""
+        import pyarrow as pa
+
+        number, bit = divmod(rule, BITS)
+        column = judged.schema.get_field_index(self._masks[number])
+        mask = judged.column(column).to_numpy().copy()
+        mask[places.to_numpy()] |= mask.dtype.type(1 << bit)
+        return judged.set_column(column, judged.schema.field(column), pa.array(mask))
+
+    def _with_raw(self, judged: pa.Table, rows: pa.RecordBatch) -> pa.Table:
+        """The verdicts with the cells as they came for all rows that broke something."""
+        import pyarrow.compute as pc
+
+        broke = self._broke(judged).combine_chunks()
+        ready = self._ready[rows.schema]
+        ready.arrived.hold(rows.filter(broke))
+        raw = self.statements.rows(ready.raw)["raw"]
+        ready.arrived.hold(None)
+        column = judged.schema.get_field_index("#raw")
+        cells = pc.replace_with_mask(judged.column(column).combine_chunks(), broke, raw.combine_chunks())
+        return judged.set_column(column, judged.schema.field(column), cells)
 
     # Rows that broke something ---------------------------------------------------------------------------------------
 
-    def _apart(self, judged: pa.Table, arrived: Arrived) -> tuple[Judged, pa.Table]:
+    def _some_broken(self, judged: pa.Table) -> bool:
+        return any(_some_bit(judged[mask]) for mask in self._masks)
+
+    def _broke(self, judged: pa.Table) -> Any:
+        """Of each row, whether it broke any rule."""
         import pyarrow.compute as pc
 
+        return _any([pc.not_equal(judged[mask], 0) for mask in self._masks])
+
+    def _verdict(self, judged: pa.Table, arrived: Arrived) -> Judged:
         counts = judged.select(self._masks).group_by(self._masks).aggregate([([], "count_all")])
         masks = [counts[mask].to_pylist() for mask in self._masks]
         groups = [(*bits, 0, 0, 0, 0, n) for *bits, n in zip(*masks, counts["count_all"].to_pylist(), strict=True)]
         found = tally(self.checked.rules, len(self._masks), groups)
         rows = judged.append_column("#position", arrived.positions)
-        broke = rows.filter(_any([pc.not_equal(judged[mask], 0) for mask in self._masks]))
+        broke = rows.filter(self._broke(judged))
         verdicts = self._verdicts(broke.select([*self._masks, "#raw", "#position"]))
-        keep = self._held_back(judged)
-        good = judged.select(self.checked.kept).filter(pc.invert(keep))
         quarantined = found.fates["quarantine"] + found.fates["fail"]
         rules = rule_counts(self.source, found.rules, {}, 0)
-        return Judged(found.rows, found.good, quarantined, found.fates["drop"], rules=rules, held=verdicts), good
+        return Judged(found.rows, found.good, quarantined, found.fates["drop"], rules=rules, held=verdicts)
 
     def _verdicts(self, broke: pa.Table) -> pa.Table:
         """Of the rows that broke rules: position, reasons, action, and the cells as they came."""
@@ -137,15 +199,21 @@ class Judging:
     def _marked(self, good: pa.Table, times: Any, arrived: Arrived) -> pa.Table:
         """The rows with the watermark of their partition. It counts a row itself in, which is never late by its own time."""
         import pyarrow as pa
-        import pyarrow.compute as pc
 
         if times is None:
             return good.append_column(WATERMARK, pa.nulls(len(good), pa.int64()))
-        running = pc.subtract(pc.cumulative_max(times, skip_nulls=True), self.delay)
         floor = max((known for known in (arrived.watermark, arrived.horizon) if known is not None), default=None)
-        if floor is not None:
-            running = pc.max_element_wise(running, pa.scalar(floor, pa.int64()))
-        return good.append_column(WATERMARK, running)
+        return good.append_column(WATERMARK, self._running(times, floor))
+
+    def _running(self, times: Any, floor: int | None) -> Any:
+        """The watermark at each row; None where nothing says it."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        if times is None:
+            return None
+        running = pc.subtract(pc.cumulative_max(times, skip_nulls=True), self.delay)
+        return running if floor is None else pc.max_element_wise(running, pa.scalar(floor, pa.int64()))
 
 
 def _some_bit(mask: Any) -> bool:

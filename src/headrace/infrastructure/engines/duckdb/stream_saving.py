@@ -50,7 +50,7 @@ def read(step: str, table: str, mark: str, saved: Sequence[Saved]) -> tuple[list
         rows = pa.ipc.open_stream(part).read_all()
         if rows.schema.metadata[_FINGERPRINT].decode() != mark:
             hint = "run it as it was until its windows are closed, or begin anew with `headrace streams replay --from earliest`"
-            raise NonRetryableError(f"step `{step}` has changed: its state is of other keys, windows or measures", hint=hint)
+            raise NonRetryableError(f"`{step}` has changed: its state is of other keys, windows or measures", hint=hint)
         tables.append(rows)
     return tables, int(tables[-1].schema.metadata[_HORIZON])
 

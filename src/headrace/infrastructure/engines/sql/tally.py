@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from headrace.business.engine import RuleCount
 from headrace.business.model.contract import OnViolation
 from headrace.business.processing.plan import PlannedSource
-from headrace.business.validation.compiled import SEVERITY, UNREADABLE, KeyRule, ReferenceRule, Rule
+from headrace.business.validation.compiled import SEVERITY, UNREADABLE, AnyRule, Rule
 
 #: Bits in one mask: the widest cheap integer of engines has 64, and the two highest stay clear of signs.
 BITS = 62
@@ -65,7 +65,7 @@ def rule_counts(source: PlannedSource, found: Sequence[int], late: Mapping[str, 
     contract = source.contract
     names = {cell.column.name: cell.source for cell in contract.cells}
 
-    def columns(rule: Rule | KeyRule | ReferenceRule) -> tuple[str, ...]:
+    def columns(rule: AnyRule) -> tuple[str, ...]:
         return tuple(names.get(name, name) for name in rule.columns)
 
     counts = [RuleCount(r.name, r.version, r.action, n, columns(r)) for r, n in zip(contract.rules, found, strict=True)]

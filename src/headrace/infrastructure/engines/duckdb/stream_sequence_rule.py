@@ -1,0 +1,64 @@
+"""Finds rows behind a gap in the numbers of their partition. Not what is missing, and not the order: a number may come late."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from headrace.business.model.schema import Schema
+from headrace.business.streams.copies import NUMBER
+from headrace.business.validation.compiled import SequenceRule
+from headrace.infrastructure.engines.duckdb.literals import identifier
+from headrace.infrastructure.engines.duckdb.stream_copy_rule import PARTITION
+from headrace.infrastructure.engines.duckdb.stream_statements import Inlet, Statements
+from headrace.infrastructure.engines.duckdb.stream_table import StateTable
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+#: How many rows are added before it is looked whether fewer say the same.
+_WORTH_COMPACTING = 100_000
+
+_VALUE, _BEFORE = map(identifier, ("#:value", "#:before"))
+
+
+class SequenceJudge:
+    """See `ArrivalJudge`. It remembers the greatest number of each key, as long as the stream lasts."""
+
+    def __init__(self, statements: Statements, name: str, schema: Schema, rule: SequenceRule, came: Inlet) -> None:
+        self.statements, self.value = statements, identifier(rule.columns[0])
+        self.keys = (PARTITION, *rule.columns[1:])
+        self.table = StateTable(statements, f"rule {name}", schema.select((*self.keys, rule.columns[0])))
+        self._find = statements.prepare(self._broken(came.sql))
+        self._make = statements.prepare(self._greatest(came.sql))
+        self._fewer = statements.prepare(self._greatest(self.table.table))
+        self._dense = 0
+
+    def broken(self, came: pa.Table) -> Any:  # noqa: ARG002 - it is read where it is held
+        self.table.settle()
+        if self.table.grown > max(_WORTH_COMPACTING, self._dense):
+            fewer = self.statements.rows(self._fewer)
+            self.table.replace(fewer)
+            self._dense = len(fewer)
+        found = self.statements.rows(self._find)[NUMBER]
+        self.table.add(self.statements.rows(self._make))
+        return found
+
+    def forget(self, partition: str, watermark: int) -> None:
+        """A sequence goes on, however long it paused."""
+
+    def _broken(self, came: str) -> str:
+        number, keys = identifier(NUMBER), self._keys
+        same = " AND ".join(f"k.{identifier(key)} IS NOT DISTINCT FROM c.{identifier(key)}" for key in self.keys)
+        new = f"SELECT {keys}, CAST({self.value} AS HUGEINT) AS {_VALUE}, {number} FROM {came} WHERE {self.value} IS NOT NULL"
+        old = f"SELECT {keys}, {self.value}, -1 FROM {self.table.table} AS k SEMI JOIN {came} AS c ON {same}"
+        before = f"max({_VALUE}) OVER (PARTITION BY {keys} ORDER BY {number} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)"
+        both = f"SELECT *, {before} AS {_BEFORE} FROM ({new} UNION ALL {old})"
+        return f"SELECT {number} FROM ({both}) WHERE {number} >= 0 AND {_VALUE} - {_BEFORE} > 1 ORDER BY {number}"
+
+    def _greatest(self, rows: str) -> str:
+        greatest = f"max({self.value}) AS {self.value}"
+        return f"SELECT {self._keys}, {greatest} FROM {rows} WHERE {self.value} IS NOT NULL GROUP BY {self._keys}"
+
+    @property
+    def _keys(self) -> str:
+        return ", ".join(map(identifier, self.keys))
