@@ -10,6 +10,7 @@ from headrace.business.model.schema import did_you_mean
 from headrace.business.model.types import Date, Timestamp
 from headrace.business.ports import Publisher
 from headrace.business.processing.plan import Plan, PlannedSource
+from headrace.business.processing.stateful import Pairs, Stateful
 from headrace.business.streams.flow import Flow
 from headrace.business.streams.messages import MessageSource
 from headrace.business.streams.state import StreamSink
@@ -106,7 +107,7 @@ def _about_sinks(plan: Plan) -> Iterator[Problem]:
 
 
 def notes(plan: Plan) -> Iterator[str]:
-    """What a broker may lose or double by itself, and what its kind of reading means."""
+    """What a broker may lose or double by itself, what its kind of reading means, and which state has no end."""
     for source in plan.sources:
         plugin = plan.definition.sources[source.name].plugin
         if not isinstance(plugin, MessageSource):
@@ -117,6 +118,13 @@ def notes(plan: Plan) -> Iterator[str]:
                 f"{source.name}: the broker sends again what was not acknowledged, so after a death messages may come twice; deduplicate "
                 "them by a key of theirs"
             )
+    for step in plan.steps if plan.endless else ():
+        if (
+            isinstance(step.relation, Stateful)
+            and isinstance(step.relation.meaning, Pairs)
+            and step.relation.meaning.reach is None
+        ):
+            yield f"{step.name}: keeps the rows of both sides for ever, so its state grows with the stream"
 
 
 def guarantee(publisher: object) -> str:

@@ -18,6 +18,7 @@ from headrace.business.streams.engine import Arrived, Changes, Fed, Worked
 from headrace.business.streams.flow import Flow, Kept
 from headrace.business.streams.groups import LATE, WATERMARK, KeptGroups
 from headrace.business.streams.pairs import KeptPairs
+from headrace.business.streams.sequences import KeptSequences
 from headrace.business.streams.state import Saved
 from headrace.errors import DefinitionError
 from headrace.infrastructure.engines.duckdb.connection import connect
@@ -29,6 +30,7 @@ from headrace.infrastructure.engines.duckdb.stream_keeping import NEVER, Keeper,
 from headrace.infrastructure.engines.duckdb.stream_lookup import Lookup
 from headrace.infrastructure.engines.duckdb.stream_pairs import PairKeeper
 from headrace.infrastructure.engines.duckdb.stream_saving import fingerprint, part_name, read, written
+from headrace.infrastructure.engines.duckdb.stream_sequences import SequenceKeeper
 from headrace.infrastructure.engines.duckdb.stream_sketches import add_sketches
 from headrace.infrastructure.engines.duckdb.stream_statements import Inlet, Prepared, Statements, query
 from headrace.infrastructure.engines.duckdb.stream_table import StateTable
@@ -238,6 +240,8 @@ def _keeper(statements: Statements, step: str, kept: Kept) -> Keeper:
             return CopyKeeper(statements, step, kept)
         case KeptPairs():
             return PairKeeper(statements, step, kept)
+        case KeptSequences():
+            return SequenceKeeper(statements, step, kept)
 
 
 def _rule_mark(table: StateTable) -> str:
