@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from headrace.application.orchestrator.breakers import system_of
 from headrace.application.orchestrator.graph import describe
 from headrace.application.orchestrator.order import Order, Surroundings
+from headrace.application.streams.checking import Checking
 from headrace.application.streams.epochs import Epochs, OpenSink
 from headrace.application.streams.intake import Intake, Taken
 from headrace.application.streams.keeping import StreamKeeping
 from headrace.application.streams.progress import Progress, validated
 from headrace.application.streams.recovery import take_up
+from headrace.application.streams.silence import Silence
 from headrace.bus.events import DataStoredEvent, PipelineStartedEvent
 from headrace.bus.streams import PartitionWokeEvent, StreamProgressedEvent, StreamRecoveredEvent
 from headrace.business.engine import QuarantineTarget
@@ -129,9 +131,13 @@ class StreamRun:
             for source in self.plan.sources
             if isinstance(plugin := definition.sources[source.name].plugin, MessageSource)
         )
+        after = self.options.silence
+        names = [intake.name for intake in self.intakes]
+        self.silence = Silence(self.order.run_id, after.total_seconds(), names) if after is not None else None
         opening = partial(self.engine.stream, self.plan, self.order.workspace, project)
         self.session = self.around.attempted("opening the engine", opening)
         opened.callback(self.session.close)
+        self.checking = Checking(self.order.run_id, self.plan, self.session, self.around.tell)
         sinks = tuple(
             OpenSink(
                 sink.name,
@@ -152,6 +158,7 @@ class StreamRun:
     def _recover(self) -> None:
         facts = take_up(self.epochs, self.session, self.intakes, self.order.start, self.order.run_id)
         self._lasting = {key: facts[key] for key in ("start", "begun_anew") if key in facts}
+        self.checking.restore(facts.get("checks", {}))
         self.progress.epoch = self.epochs.number
         for intake in self.intakes:
             self.keeping.let_go(self.order.quarantine / intake.name, self.epochs.number)
@@ -176,6 +183,7 @@ class StreamRun:
             "pipeline": self.name,
             "fingerprint": self.plan.fingerprint,
             **self._lasting,
+            "checks": self.checking.saved(),
             "sources": {intake.name: intake.saved() for intake in self.intakes},
         }
 
@@ -186,6 +194,8 @@ class StreamRun:
         self._refresh()
         self.progress.paused = self.around.paused()
         if self.progress.paused:
+            if self.silence is not None:
+                self.silence.paused()
             time.sleep(self.options.wait.total_seconds() or 0.01)
         else:
             for intake in self.intakes:
@@ -204,6 +214,8 @@ class StreamRun:
 
     def _work_in(self, intake: Intake, taken: Taken) -> None:
         self._changed = True
+        if self.silence is not None:
+            self.around.tell(*self.silence.heard(intake.name))
         count = self.progress.source(intake.name)
         count.messages += taken.messages
         count.bytes += taken.bytes
@@ -239,6 +251,15 @@ class StreamRun:
             self._horizon = min(known)
             self.session.advance(self._horizon)
 
+    @property
+    def _settled(self) -> int | None:
+        """Up to where in event time nothing more comes that is in time, whatever closes at the end."""
+        if not all(intake.feed.exhausted for intake in self.intakes):
+            return self._horizon
+        reached = [intake.watermarks.reached for intake in self.intakes if intake.watermarks is not None]
+        known = [each for each in reached if each is not None]
+        return min(known) if known and len(known) == len(reached) else None
+
     def _refresh(self) -> None:
         every = self.options.refresh
         if every is not None and time.monotonic() - self._refreshed_at >= every.total_seconds():
@@ -250,8 +271,9 @@ class StreamRun:
     def _take_checkpoint(self) -> None:
         begun = time.monotonic()
         self._advance()
-        output = self.session.drain()
-        if self._changed or any(table.num_rows for table in output.values()):
+        judged = self.checking.judged
+        output = self.checking.judge(self.session.drain(), self._settled)
+        if self._changed or judged < self.checking.judged or any(table.num_rows for table in output.values()):
             self._keep_what_was_not_taken(self.epochs.number + 1)
             published = self.epochs.checkpoint(
                 self._facts(), lambda whole: self.session.changes(whole=whole), output, self._acknowledge
@@ -319,6 +341,8 @@ class StreamRun:
             horizon = intake.watermarks.horizon if intake.watermarks else None
             if horizon is not None:
                 self.progress.delay_seconds[intake.name] = round(time.time() - horizon / 1_000_000, 3)
+        if self.silence is not None:
+            self.around.tell(*self.silence.listening())
         self.around.progressed(self.progress)
         if now - self._recorded_at >= RECORD_EVERY:
             self._record()

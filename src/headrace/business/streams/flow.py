@@ -10,11 +10,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from headrace.business.model.schema import Schema
 from headrace.business.processing.event_time import passed_on
 from headrace.business.processing.expressions.ir import Expr
-from headrace.business.processing.plan import Plan, PlannedSource, PlannedStep
+from headrace.business.processing.plan import Plan, PlannedCheck, PlannedSource, PlannedStep
 from headrace.business.processing.relation import Dataset, Relation
 from headrace.business.processing.stateful import Copies, Groups, LateRows, Pairs, Stateful
+from headrace.business.streams import checking
 from headrace.business.streams.carrying import NotRowByRow, carried, flows
 from headrace.business.streams.copies import KeptCopies
 from headrace.business.streams.groups import KeptGroups
@@ -47,6 +49,8 @@ class Flow:
     """Row by row: the relation of each step, with the watermark beside each row."""
     keeping: dict[str, Keeping] = field(default_factory=dict)
     """The steps that keep rows, each behind those that it is fed by."""
+    checks: dict[str, PlannedCheck] = field(default_factory=dict)
+    """Those of `keeping` that measure for a check, which no step is."""
     late: dict[str, str] = field(default_factory=dict)
     """The datasets of late rows, and the steps for which these were too late."""
     problems: list[Problem] = field(default_factory=list)
@@ -72,7 +76,11 @@ class Flow:
 
     @cached_property
     def published(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(sink.dataset for sink in self.plan.sinks))
+        """The datasets that are given out: to sinks, and to checks."""
+        return tuple(dict.fromkeys((*(sink.dataset for sink in self.plan.sinks), *self.checks)))
+
+    def schema(self, dataset: str) -> Schema:
+        return self.keeping[dataset].kept.of if dataset in self.checks else self.plan.schema(dataset)
 
     def relations(self) -> Iterator[Relation]:
         yield from self.steps.values()
@@ -101,6 +109,8 @@ class Flow:
                 except NotRowByRow as error:
                     found.steps[step.name] = step.relation
                     found.problems.append(Problem(error.message, places.get(step.name, ("steps",)), error.hint))
+        for check in plan.checks:
+            found._check(check, times)
         for i, sink in enumerate(plan.sinks):
             if sink.dataset not in found.flowing:
                 hint = "publish what comes of the stream, or write this one in a batch pipeline of its own"
@@ -170,6 +180,28 @@ class Flow:
         rows = {name: carried(side, self.flowing) for name, side in sides.items()}
         return Keeping(step.name, rows, KeptPairs(pairs, step.schema, columns, behind))
 
+    def _check(self, check: PlannedCheck, times: _Times) -> None:
+        """Keep what a check measures, where it judges windows."""
+        length = checking.length_of(check.check)
+        if length is None:
+            return
+        rows = Dataset(self.plan.schema(check.dataset), check.dataset)
+        place: Path = ("checks", [c.name for c in self.plan.definition.checks].index(check.name), check.kind)
+        if check.dataset not in self.flowing:
+            hint = "check it in a batch pipeline, or `on:` a dataset of the stream"
+            self.problems.append(Problem(f"`{check.dataset}` stands still, so it has no windows", place, hint, on_key=True))
+            return
+        known = times.of(rows)
+        if not known:
+            hint = "give the source a `watermark`, and pass its column on as it is"
+            self.problems.append(Problem(f"nothing says when the rows of `{check.dataset}` happened", place, hint, on_key=True))
+            return
+        time, behind = next(iter(known.items()))
+        groups, of = checking.measured(check, rows, time, length)
+        name = checking.windows_of(check.name)
+        self.keeping[name] = Keeping(name, {"": carried(rows, self.flowing)}, KeptGroups(groups, of, behind))
+        self.checks[name] = check
+
     def columns(self, dataset: str) -> tuple[str, ...]:
         """The columns of a dataset that are there: of a source those that anything needs."""
         source = next((source for source in self.sources if source.name == dataset), None)
@@ -185,7 +217,7 @@ class _Times:
 
     def behind(self, rows: Relation, name: str) -> int:
         """How much later than the time in this column rows come to a step. Raises `NotRowByRow` when nothing says so."""
-        times = passed_on(rows, self._of)
+        times = passed_on(rows, self.of)
         if name in times:
             return times[name]
         hint = f"say `on: {next(iter(times))}`" if times else "give the source a `watermark`, and pass its column on as it is"
@@ -206,7 +238,7 @@ class _Times:
             elif name in self.flow.keeping:
                 yield name
 
-    def _of(self, dataset: Dataset) -> Times:
+    def of(self, dataset: Dataset) -> Times:
         """The event times of a dataset that flows."""
         name = dataset.name
         for source in self.flow.sources:
@@ -214,7 +246,7 @@ class _Times:
                 watermark = self.flow.plan.definition.sources[name].watermark
                 return {} if watermark is None else {watermark.column: 0}
         if name in self.flow.steps:
-            return passed_on(self.flow.steps[name], self._of)
+            return passed_on(self.flow.steps[name], self.of)
         if name in self.flow.late or name not in self.flow.keeping:
             return {}
         kept = self.flow.keeping[name].kept
@@ -223,8 +255,8 @@ class _Times:
     def _of_rows(self, kept: KeptCopies | KeptPairs) -> Times:
         """Rows are given out at once, or when a partner comes, or when none can come any more."""
         if isinstance(kept, KeptCopies):
-            return passed_on(kept.copies.rows, self._of)
-        times = passed_on(kept.pairs.whole, self._of)
+            return passed_on(kept.copies.rows, self.of)
+        times = passed_on(kept.pairs.whole, self.of)
         return dict.fromkeys(times, kept.behind + kept.pairs.within + 1)
 
 

@@ -10,6 +10,7 @@ from headrace.business.model.schema import did_you_mean
 from headrace.business.model.types import Date, Timestamp
 from headrace.business.ports import Publisher
 from headrace.business.processing.plan import Plan, PlannedSource
+from headrace.business.streams import checking
 from headrace.business.streams.flow import Flow
 from headrace.business.streams.messages import MessageSource
 from headrace.business.streams.state import StreamSink
@@ -28,14 +29,13 @@ def problems(plan: Plan) -> Iterator[Problem]:
             hint = "read from a broker, or take `stream` out"
             yield Problem("all sources of this pipeline come to an end, so it is no stream", ("stream",), hint, on_key=True)
         yield from _only_in_streams(plan)
+        yield from checking.problems_in_batch(definition)
         return
     for source in plan.sources:
         if definition.sources[source.name].incremental is not None and not source.scan.bounded:
             hint = "take it out: a stream goes on where it was anyway"
             yield Problem("messages are not read in increments", ("sources", source.name, "incremental"), hint, on_key=True)
-    if definition.checks:
-        hint = "use rules of the contract; or read what the stream has published with a batch pipeline, and check it there"
-        yield Problem("a check judges a whole dataset, and that of a stream is never whole", ("checks", 0), hint)
+    yield from checking.problems(definition)
     if definition.schedule is not None:
         yield Problem("a stream runs for ever, so it has no schedule", ("schedule",), "take it out", on_key=True)
     if definition.triggers:

@@ -44,6 +44,11 @@ class Watermarks:
         """Windows that end here or before are closed."""
         return self._horizon
 
+    @property
+    def reached(self) -> int | None:
+        """What the watermarks of all partitions that have rows have come to."""
+        return min(self._highest.values()) - self.delay if self._highest else None
+
     def advance(self, partitions: Iterable[str], idle: Collection[str]) -> int | None:
         """The horizon as it is now. A partition that is awake holds it down to its own watermark, and keeps it where it is while it
         has none; where all are idle, it is what the furthest of them has come to."""

@@ -11,6 +11,7 @@ from headrace.business.engine import Limits
 from headrace.business.model.schema import Schema
 from headrace.business.processing.plan import Plan
 from headrace.business.processing.relation import Dataset, Relation
+from headrace.business.processing.steps.event_windows import grouped_by
 from headrace.business.processing.steps.projection import as_they_are, project
 from headrace.business.streams.carrying import carried
 from headrace.business.streams.copies import KeptCopies
@@ -77,22 +78,23 @@ class DuckDBStream:
         self._kept = {name: _keeper(self.statements, name, k.kept) for name, k in self.flow.keeping.items()}
         self._inlets = {spring: self._inlet(spring) for spring in self.flow.springs}
         self._ways = {spring: self._way(spring) for spring in self.flow.springs}
-        self._nothing = {name: self.statements.nothing(plan.schema(name)) for name in self.flow.published}
+        self._nothing = {name: self.statements.nothing(self.flow.schema(name)) for name in self.flow.published}
+        self._unmeasured = {name: self._measured(name) for name in self.flow.checks}
         self._output: dict[str, list[pa.Table]] = {name: [] for name in self.flow.published}
 
     # What is prepared ------------------------------------------------------------------------------------------------
 
     def _inlet(self, spring: str) -> Inlet:
         judging = self._judging.get(spring)
-        schema = judging.good_schema if judging else _marked(self.flow.plan.schema(spring))
+        schema = judging.good_schema if judging else _marked(self.flow.schema(spring))
         inlet = self.statements.inlet(f"flowing {spring}", schema)
         self._tables[spring] = inlet.sql
         return inlet
 
     def _way(self, spring: str) -> _Way:
-        reached, plan = self.flow.reached(spring), self.flow.plan
+        reached, schema = self.flow.reached(spring), self.flow.schema
         published = {
-            name: self._prepared(project(_dataset(plan.schema(name), name), as_they_are(plan.schema(name))))
+            name: self._prepared(project(_dataset(schema(name), name), as_they_are(schema(name))))
             for name in self.flow.published
             if name in reached
         }
@@ -108,6 +110,10 @@ class DuckDBStream:
         kept = self.flow.keeping[step].kept
         wanted = next((self.flow.plan.schema(dataset).names for dataset, of in self.flow.late.items() if of == step), ())
         return _Feed(step, side, self._prepared(kept.taken(rows, side)), self._prepared(kept.late(rows, wanted, side)))
+
+    def _measured(self, name: str) -> Prepared:
+        """What a check measures of the rows that come, whatever window they are in."""
+        return self._prepared(grouped_by(self.flow.keeping[name].rows[""], (), tuple(self.flow.checks[name].measures.items())))
 
     def _prepared(self, relation: Relation) -> Prepared:
         return self.statements.prepare(query(self.flow.steps, relation, self._tables))
@@ -142,7 +148,8 @@ class DuckDBStream:
 
     def _fed(self, feed: _Feed) -> Fed:
         taken = self.statements.rows(feed.taken)
-        return Fed(feed.step, feed.side, taken, self.statements.rows(feed.late) if some_late(taken) else None)
+        counted = some_late(taken) and feed.step not in self.flow.checks  # a check measures what is in time, and loses no row
+        return Fed(feed.step, feed.side, taken, self.statements.rows(feed.late) if counted else None)
 
     def _take_in(self, published: Mapping[str, pa.Table], fed: Sequence[Fed]) -> None:
         for name, rows in published.items():
@@ -172,6 +179,10 @@ class DuckDBStream:
         drained = {name: pa.concat_tables(rows) if rows else self._nothing[name] for name, rows in self._output.items()}
         self._output = {name: [] for name in self._output}
         return drained
+
+    def unmeasured(self, dataset: str) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self.statements.rows(self._unmeasured[dataset]).to_pylist()[0]
+        return found
 
     def refresh(self) -> None:
         self._lookup.refresh()
