@@ -34,7 +34,7 @@ SINK = "\nsinks:\n  - file: {path: out/, mode: append}\n"
 MEASURES = (
     "{rows: count(*), sure: count(x), sum: sum(n), mean: avg(x) filter (where n > 2), spread: stddev(x), pop: var_pop(n), least: min(k), "
     "most: max(x), opening: 'first(n order by at, x, n)', closing: 'last(x order by at, n, x)', best: 'arg_max(k, x)', all: bool_and(n > 0), "
-    "ratio: 'sum(x) / nullif(count(n), 0)', big: count_if(n > 5)}"
+    "ratio: 'sum(x) / nullif(count(n), 0)', big: count_if(n > 5), low: 'approx_quantile(x, 0.3)', often: 'approx_top_k(n, 2)', least_often: 'approx_top_k(x, 9)'}"
 )
 WHOLE = "{middle: median(x), different: count(distinct n), some: list(n order by n)}"
 STEPS = {

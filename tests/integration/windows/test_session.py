@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -261,6 +262,24 @@ def test_different_values_are_counted_about_across_batches_and_restarts(stream: 
     assert some == pytest.approx(100, rel=0.05)
     assert none == 0
     assert loop.session.measures()["totals"]["rows"] == 4
+
+
+def test_sketches_keep_their_bounds_across_batches_and_restarts(stream: Running) -> None:
+    """Quantiles of a hundred thousand numbers and the most frequent of many more values than a sketch has counters."""
+    measures = "low: 'approx_quantile(n, 0.1)', high: 'approx_quantile(n, 0.99)', often: 'approx_top_k(n % 5000, 3)', none: 'approx_top_k(k, 2)'"
+    loop = stream(HEAD + f"  - aggregate: {{measures: {{{measures}}}, emit: change}}\n    name: totals\n" + SINK)
+    chance = random.Random(1)
+    numbers = [chance.randrange(1_000_000) for _ in range(20_000)] + [5_000, 5_000, 5_001] * 400
+    chance.shuffle(numbers)
+    for begin in range(0, len(numbers), 5_000):
+        loop.take("events", "0", rows(*(("00:00:00", None, n) for n in numbers[begin : begin + 5_000])))
+        loop.checkpoint(whole=begin == 0)
+        loop.restart()
+    low, high, often, none = loop.given["totals"][-1]
+    ranks = [sum(n <= found for n in numbers) / len(numbers) for found in (low, high)]
+    assert ranks == [pytest.approx(0.1, abs=0.0068), pytest.approx(0.99, abs=0.0068)]
+    assert often[:2] == [0, 1]
+    assert none is None
 
 
 def test_both_says_which_rows_are_final(stream: Running) -> None:
