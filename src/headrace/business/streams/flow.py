@@ -14,7 +14,7 @@ from headrace.business.model.schema import Schema
 from headrace.business.processing.event_time import passed_on
 from headrace.business.processing.expressions.ir import Expr
 from headrace.business.processing.plan import Plan, PlannedCheck, PlannedSource, PlannedStep
-from headrace.business.processing.relation import Dataset, Relation
+from headrace.business.processing.relation import Dataset, Function, Relation
 from headrace.business.processing.stateful import Copies, Groups, LateRows, Pairs, Stateful
 from headrace.business.streams import checking
 from headrace.business.streams.carrying import NotRowByRow, carried, flows
@@ -40,6 +40,15 @@ class Keeping:
     kept: Kept
 
 
+@record
+class Called:
+    """A step that is a function of Python, and the rows that it is given, a micro-batch at a time."""
+
+    step: str
+    rows: Relation
+    function: Function
+
+
 @dataclass
 class Flow:
     """The parts of a plan that is a stream."""
@@ -49,6 +58,8 @@ class Flow:
     """Row by row: the relation of each step, with the watermark beside each row."""
     keeping: dict[str, Keeping] = field(default_factory=dict)
     """The steps that keep rows, each behind those that it is fed by."""
+    called: dict[str, Called] = field(default_factory=dict)
+    """The steps that are functions of Python."""
     checks: dict[str, PlannedCheck] = field(default_factory=dict)
     """Those of `keeping` that measure for a check, which no step is."""
     late: dict[str, str] = field(default_factory=dict)
@@ -61,11 +72,11 @@ class Flow:
 
     @property
     def flowing(self) -> frozenset[str]:
-        return frozenset((*(source.name for source in self.sources), *self.steps, *self.keeping, *self.late))
+        return frozenset((*(source.name for source in self.sources), *self.steps, *self.called, *self.keeping, *self.late))
 
     @property
     def springs(self) -> tuple[str, ...]:
-        return (*(source.name for source in self.sources), *self.keeping, *self.late)
+        return (*(source.name for source in self.sources), *self.called, *self.keeping, *self.late)
 
     @cached_property
     def still(self) -> tuple[str, ...]:
@@ -84,6 +95,7 @@ class Flow:
 
     def relations(self) -> Iterator[Relation]:
         yield from self.steps.values()
+        yield from (called.rows for called in self.called.values())
         yield from (rows for keeping in self.keeping.values() for rows in keeping.rows.values())
 
     def reached(self, spring: str) -> frozenset[str]:
@@ -137,6 +149,9 @@ class Flow:
 
     def _add(self, step: PlannedStep, times: _Times) -> None:
         relation = step.relation
+        if isinstance(relation, Function):
+            self.called[step.name] = self._called(step.name, relation)
+            return
         if not isinstance(relation, Stateful):
             self.steps[step.name] = carried(relation, self.flowing)
             return
@@ -153,6 +168,14 @@ class Flow:
                 self.keeping[step.name] = self._copies(step, meaning, times)
             case Pairs():
                 self.keeping[step.name] = self._pairs(step, meaning, times)
+
+    def _called(self, step: str, function: Function) -> Called:
+        if len(function.parts) > 1:
+            hint = "leave `with` out, and look up what it needs in a step before, with `lookup`"
+            raise NotRowByRow("a function of a stream is given rows of the stream alone", hint=hint)
+        rows = function.parts[0]
+        carried(rows, self.flowing)  # refuses what cannot flow
+        return Called(step, rows, function)
 
     def _groups(self, step: PlannedStep, groups: Groups, times: _Times) -> Keeping:
         behind = times.behind(groups.rows, _column(groups.window.time)) if groups.window is not None else 0
@@ -235,6 +258,8 @@ class _Times:
         for name in rows.datasets():
             if name in self.flow.steps:
                 yield from self._springs_below(self.flow.steps[name])
+            elif name in self.flow.called:
+                yield from self._springs_below(self.flow.called[name].rows)
             elif name in self.flow.keeping:
                 yield name
 

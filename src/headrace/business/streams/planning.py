@@ -106,7 +106,9 @@ def _about_sinks(plan: Plan) -> Iterator[Problem]:
 
 
 def notes(plan: Plan) -> Iterator[str]:
-    """What a broker may lose or double by itself, and what its kind of reading means."""
+    """What a broker may lose or double by itself, what its kind of reading means, and what functions of Python can count on."""
+    if plan.endless:
+        yield from _calls(plan)
     for source in plan.sources:
         plugin = plan.definition.sources[source.name].plugin
         if not isinstance(plugin, MessageSource):
@@ -117,6 +119,16 @@ def notes(plan: Plan) -> Iterator[str]:
                 f"{source.name}: the broker sends again what was not acknowledged, so after a death messages may come twice; deduplicate "
                 "them by a key of theirs"
             )
+
+
+def _calls(plan: Plan) -> Iterator[str]:
+    """What can be counted on where functions of Python stand in a stream."""
+    for name in Flow.of(plan).called:
+        yield (
+            f"{name}: the function is called with rows of one partition at a time, as many as came together, and keeps nothing between "
+            "calls. After a death it is called again with what did not count yet: its rows count as the sinks say, what it does beside "
+            "may happen twice."
+        )
 
 
 def guarantee(publisher: object) -> str:

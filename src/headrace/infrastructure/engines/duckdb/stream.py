@@ -16,13 +16,14 @@ from headrace.business.processing.steps.projection import as_they_are, project
 from headrace.business.streams.carrying import carried
 from headrace.business.streams.copies import KeptCopies
 from headrace.business.streams.engine import Arrived, Fed, Worked
-from headrace.business.streams.flow import Flow, Kept
+from headrace.business.streams.flow import Called, Flow, Kept
 from headrace.business.streams.groups import LATE, WATERMARK, KeptGroups
 from headrace.business.streams.pairs import KeptPairs
 from headrace.business.streams.state import Saved
 from headrace.errors import DefinitionError
 from headrace.infrastructure.engines.duckdb.connection import connect
 from headrace.infrastructure.engines.duckdb.spare import Spare
+from headrace.infrastructure.engines.duckdb.stream_calls import Caller
 from headrace.infrastructure.engines.duckdb.stream_copies import CopyKeeper
 from headrace.infrastructure.engines.duckdb.stream_groups import GroupKeeper
 from headrace.infrastructure.engines.duckdb.stream_judging import Judging
@@ -46,6 +47,7 @@ class _Way:
     inlet: Inlet
     published: Mapping[str, Prepared]
     fed: Sequence[_Feed]
+    called: Sequence[Caller]
 
 
 @record
@@ -77,6 +79,7 @@ class DuckDBStream:
         }
         self._kept = {name: _keeper(self.statements, name, k.kept) for name, k in self.flow.keeping.items()}
         self._inlets = {spring: self._inlet(spring) for spring in self.flow.springs}
+        self._project = project
         self._ways = {spring: self._way(spring) for spring in self.flow.springs}
         self._nothing = {name: self.statements.nothing(self.flow.schema(name)) for name in self.flow.published}
         self._unmeasured = {name: self._measured(name) for name in self.flow.checks}
@@ -104,7 +107,11 @@ class DuckDBStream:
             for side, rows in keeping.rows.items()
             if any(below in reached for below in rows.datasets())
         )
-        return _Way(self._inlets[spring], published, fed)
+        called = tuple(self._caller(c) for c in self.flow.called.values() if any(d in reached for d in c.rows.datasets()))
+        return _Way(self._inlets[spring], published, fed, called)
+
+    def _caller(self, step: Called) -> Caller:
+        return Caller(self.statements, step, self._prepared(project(step.rows, as_they_are(step.rows.schema))), self._project)
 
     def _feed(self, step: str, side: str, rows: Relation) -> _Feed:
         kept = self.flow.keeping[step].kept
@@ -136,15 +143,21 @@ class DuckDBStream:
         if len(rows):
             self._take_in(*self._through(spring, _never_late(rows)))
 
-    def _through(self, spring: str, rows: pa.Table) -> tuple[Mapping[str, pa.Table], Sequence[Fed]]:
+    def _through(self, spring: str, rows: pa.Table) -> tuple[Mapping[str, pa.Table], list[Fed]]:
         """What sinks and steps are given of the rows of a spring."""
         way = self._ways[spring]
         way.inlet.hold(rows)
         try:
             published = {name: self.statements.rows(statement) for name, statement in way.published.items()}
-            return published, [self._fed(feed) for feed in way.fed]
+            fed = [self._fed(feed) for feed in way.fed]
+            made = {caller.step.step: caller.call() for caller in way.called}
         finally:
             way.inlet.hold(None)
+        for step, given in made.items():
+            if given is not None and len(given):
+                more, others = self._through(step, _never_late(given))
+                published, fed = _together(published, more), [*fed, *others]
+        return published, fed
 
     def _fed(self, feed: _Feed) -> Fed:
         taken = self.statements.rows(feed.taken)
@@ -240,6 +253,14 @@ def _keeper(statements: Statements, step: str, kept: Kept) -> Keeper:
             return CopyKeeper(statements, step, kept)
         case KeptPairs():
             return PairKeeper(statements, step, kept)
+
+
+def _together(some: Mapping[str, pa.Table], more: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
+    """The rows of both, by dataset."""
+    import pyarrow as pa
+
+    both = {name: [tables[name] for tables in (some, more) if name in tables] for name in (*some, *more)}
+    return {name: pa.concat_tables(tables) for name, tables in both.items()}
 
 
 def _rule_mark(table: StateTable) -> str:
