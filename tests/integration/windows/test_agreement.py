@@ -212,3 +212,24 @@ def test_two_streams_find_the_partners_that_a_batch_finds(
             assert same(loop.given["totals"], expected["totals"])
         finally:
             loop.close()
+
+
+def test_rows_that_a_join_takes_no_more_are_datasets_of_their_sides() -> None:
+    sinks = "".join(f"  - file: {{path: {side}/, mode: append}}\n    from: pairs.{side}.late\n" for side in ("left", "right"))
+    definition = JOIN.partition("steps:")[0] + (
+        "steps:\n  - join: {with: others, on: {k: k}, suffix: _other, within: 2s}\n    name: pairs\nsinks:\n" + sinks
+    )
+    late, later = (0, 1000, "a", 1.0, 7), (0, 900, "b", 2.0, 8)
+    with tempfile.TemporaryDirectory() as folder:
+        loop = Loop(plan(definition, events=messages(SCHEMA), others=messages(SCHEMA)), Path(folder))
+        try:
+            taken = [
+                loop.take(source, "0", arrow([(1500, 0, "a", 0.0, 1), row]))
+                for source, row in (("events", late), ("others", later))
+            ]
+            loop.drain()
+        finally:
+            loop.close()
+    assert [judged.late for judged in taken] == [1, 1]
+    assert loop.given["pairs.left.late"] == [(BEGIN + timedelta(seconds=5), "a", 1.0, 7)]
+    assert loop.given["pairs.right.late"] == [(BEGIN + timedelta(seconds=6), "b", 2.0, 8)]

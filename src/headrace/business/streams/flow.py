@@ -62,8 +62,8 @@ class Flow:
     """The steps that are functions of Python."""
     checks: dict[str, PlannedCheck] = field(default_factory=dict)
     """Those of `keeping` that measure for a check, which no step is."""
-    late: dict[str, str] = field(default_factory=dict)
-    """The datasets of late rows, and the steps for which these were too late."""
+    late: dict[str, LateRows] = field(default_factory=dict)
+    """The datasets of late rows, and what these were too late for."""
     problems: list[Problem] = field(default_factory=list)
 
     @cached_property
@@ -157,7 +157,7 @@ class Flow:
             return
         meaning = relation.meaning
         if isinstance(meaning, LateRows):
-            self.late[step.name] = meaning.step
+            self.late[step.name] = meaning
             return
         for rows in (meaning.left, meaning.right) if isinstance(meaning, Pairs) else (meaning.rows,):
             times.demand_final(rows)

@@ -43,7 +43,7 @@ class JoinStep(Plugin):
 
     With `within`, partners are no further apart in time than that, by the times of the watermarks of the two sources. So two streams can
     be joined: each row is kept until the watermark says that no partner can come any more. A row that is older than the watermark of
-    its partition comes too late for it, and is counted as late.
+    its partition comes too late for it: such rows are the datasets `<name of the step>.left.late` and `<name of the step>.right.late`.
     """
 
     kind: ClassVar[str] = "join"

@@ -11,6 +11,7 @@ from headrace.business.engine import Limits
 from headrace.business.model.schema import Schema
 from headrace.business.processing.plan import Plan
 from headrace.business.processing.relation import Dataset, Relation
+from headrace.business.processing.stateful import LateRows
 from headrace.business.processing.steps.event_windows import grouped_by
 from headrace.business.processing.steps.projection import as_they_are, project
 from headrace.business.streams.carrying import carried
@@ -115,7 +116,9 @@ class DuckDBStream:
 
     def _feed(self, step: str, side: str, rows: Relation) -> _Feed:
         kept = self.flow.keeping[step].kept
-        wanted = next((self.flow.plan.schema(dataset).names for dataset, of in self.flow.late.items() if of == step), ())
+        wanted = next(
+            (self.flow.plan.schema(dataset).names for dataset, of in self.flow.late.items() if of == LateRows(step, side)), ()
+        )
         return _Feed(step, side, self._prepared(kept.taken(rows, side)), self._prepared(kept.late(rows, wanted, side)))
 
     def _measured(self, name: str) -> Prepared:
@@ -170,8 +173,8 @@ class DuckDBStream:
         given = [(of.step, rows) for of in fed for rows in self._kept[of.step].add(of.side, of.rows)]
         for step, rows in given:
             self._flow(step, rows)
-        for dataset, step in self.flow.late.items():
-            for late in (of.late for of in fed if of.step == step and of.late is not None):
+        for dataset, too_late in self.flow.late.items():
+            for late in (of.late for of in fed if LateRows(of.step, of.side) == too_late and of.late is not None):
                 self._flow(dataset, late.drop_columns([LATE]))
 
     def _give(self, dataset: str, rows: pa.Table) -> None:
