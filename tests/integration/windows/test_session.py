@@ -264,6 +264,25 @@ def test_different_values_are_counted_about_across_batches_and_restarts(stream: 
     assert loop.session.measures()["totals"]["rows"] == 4
 
 
+def test_sessions_that_became_part_of_another_are_given_out_once_more_without_length(stream: Running) -> None:
+    text = HEAD + WINDOW.replace("tumbling: 10s", "session: 3s").replace("measures", "emit: change, measures") + SINK
+    loop = stream(text)
+    loop.take("events", "0", rows(("00:00:01", "a", 1), ("00:00:05", "a", 2), ("00:00:05", "b", 4)))
+    loop.checkpoint(whole=True)
+    assert sorted(loop.given.pop("totals")) == [
+        window("00:00:01", "00:00:04", "a", 1, 1),
+        window("00:00:05", "00:00:08", "a", 1, 2),
+        window("00:00:05", "00:00:08", "b", 1, 4),
+    ]
+    loop.restart()
+    loop.take("events", "1", rows(("00:00:03", "a", 8)))
+    loop.checkpoint(whole=False)
+    assert sorted(loop.given.pop("totals"), key=str) == [
+        window("00:00:01", "00:00:08", "a", 3, 11),
+        window("00:00:05", "00:00:05", "a", 0, None),
+    ]
+
+
 def test_sketches_keep_their_bounds_across_batches_and_restarts(stream: Running) -> None:
     """Quantiles of a hundred thousand numbers and the most frequent of many more values than a sketch has counters."""
     measures = "low: 'approx_quantile(n, 0.1)', high: 'approx_quantile(n, 0.99)', often: 'approx_top_k(n % 5000, 3)', none: 'approx_top_k(k, 2)'"
@@ -339,7 +358,6 @@ REFUSED: Sequence[tuple[str, str]] = [
     ("  - limit: 10\n", "a stream would be over then"),
     ("  - window: {order_by: at, columns: {before: lag(n)}}\n", "a window function looks at rows that may come later"),
     ("  - derive: {late: at + to_days(1)}\n  - aggregate: {window: {tumbling: 1s, on: late}, measures: {n: count(*)}}\n", "nothing says how late rows may come by `late`"),
-    ("  - aggregate: {window: {session: 1s}, measures: {n: count(*)}, emit: change}\n", "a session has no bounds before it is over"),
     ("  - aggregate: {by: [k], measures: {n: median(n)}, emit: change}\n", "`median` needs all rows at once"),
     (CHANGING, "gives out rows that are not final"),
     ("  - join: {with: events, on: [k], suffix: _2}\n", "a partner of a row may come at any time"),

@@ -305,8 +305,3 @@ def _demand_sense(kept: KeptGroups) -> None:
     if whole and groups.window is None:
         hint = "give it a `window`, or use aggregates that merge, such as `count`, `avg`, `stddev`, `max` and `arg_max`"
         raise NotRowByRow(f"{whole} needs all rows at once, and without a window they would be kept for ever", hint=hint)
-    if groups.window is not None and groups.window.kind == "session" and groups.emit != "close":
-        hint = "say `emit: close`"
-        raise NotRowByRow(
-            "a session has no bounds before it is over, so nothing could tell which row replaces which", hint=hint
-        )
