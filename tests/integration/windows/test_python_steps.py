@@ -15,6 +15,7 @@ from tests.integration.windows.test_agreement import ARROW, HEAD, SCHEMA, SINK, 
 from headrace.business.streams.flow import Flow
 from headrace.business.streams.planning import notes
 from headrace.errors import NonRetryableError
+from headrace.infrastructure.engines.duckdb.engine import DuckDBEngine
 
 FUNCTION = """
 import pyarrow as pa
@@ -100,3 +101,10 @@ def test_a_plan_says_what_functions_can_count_on() -> None:
     behind = step + "  - aggregate: {window: {tumbling: 5s, on: at}, measures: {rows: count(*)}}\n"
     (problem,) = Flow.of(plan(HEAD + behind + SINK, events=messages(SCHEMA))).problems
     assert problem.message == "nothing says how late rows may come by `at`"
+
+
+def test_the_statements_of_a_plan_stop_at_functions_and_go_on_behind_them() -> None:
+    planned = plan(HEAD + STEPS, events=stored(SCHEMA, arrow([])))
+    said = {statement.title: statement.text for statement in DuckDBEngine().statements(planned)}
+    assert 'CAST("n" AS BIGINT) + ' in said["give rows to steps.py:positive"]
+    assert '"made python"' in said["stage ten"]
