@@ -16,6 +16,8 @@
     keep_days = 90                 HEADRACE_KEEP_DAYS        how long the events of ended runs are kept
     slots = {warehouse = 2}        HEADRACE_SLOTS            named resources of all workers together: `warehouse=2,api=1`
 
+    worker_address = "10.0.0.5"    HEADRACE_WORKER_ADDRESS   where workers on other machines reach one that leads a stream
+
     [engines.postgres]                                       the database in which `engine: postgres` works (see `PostgresSettings`)
     connection = "warehouse"                                 or its address as `url`
     schema = "headrace_staging"
@@ -59,7 +61,8 @@ NAMED = "connection:"
 _PREFIX = "HEADRACE_"
 _KEYS = (
     "memory_limit", "threads", "temp_directory", "temp_limit", "state", "quarantine_days", "quarantine_max", "database_url",
-    "database_schema", "definitions", "lease_seconds", "attempts", "keep_days", "slots", "outbox", "connections", "engines",
+    "database_schema", "definitions", "lease_seconds", "attempts", "keep_days", "slots", "worker_address", "outbox", "connections",
+    "engines",
 )  # fmt: skip
 #: What only the file holds, or the environment in its own way.
 _TABLES = ("outbox", "connections", "engines", "postgres", "snowflake", "spark")
@@ -136,6 +139,8 @@ class Settings:
     attempts: int = 3
     keep_days: int = 90
     slots: Mapping[str, int] = field(default_factory=dict)
+    worker_address: str | None = None
+    """This machine only unless said."""
     outbox: tuple[Outlet, ...] = ()
     postgres: PostgresSettings | None = None
     snowflake: SnowflakeSettings | None = None

@@ -160,8 +160,9 @@ def run(
 ) -> RunView:
     """Run a pipeline to its end, and give what became of it. Raises what ended it."""
     from headrace.application.orchestrator.batch import Wish, run_all
+    from headrace.bootstrap.gathering import recruits_of
 
-    where = site(loaded.project, busy, listen, watch=watch)
+    where = site(loaded.project, busy, listen, watch=watch, recruit=recruits_of(loaded.project))
     wish = Wish({**(params or {}), **loaded.params}, kept(loaded), force, full_refresh, priority, user(), start)
     return run_all(where, loaded.definition, partial(prepare, loaded, where), wish)
 

@@ -36,7 +36,9 @@ class ProjectComponents:
     project: Path
 
     def site(self, bus: EventBus) -> Site:
-        return parts.site(self.project, bus=bus)
+        from headrace.bootstrap.gathering import recruits_of
+
+        return parts.site(self.project, bus=bus, recruit=recruits_of(self.project))
 
     def load(self, pipeline: PipelineConfig, params: Mapping[str, Any]) -> Loaded:
         if isinstance(pipeline, Mapping):

@@ -12,9 +12,9 @@ from headrace.errors import DefinitionError, HeadraceError, Location, UsageError
 if TYPE_CHECKING:
     from headrace.application.orchestrator.carrying import Prepared
     from headrace.application.orchestrator.keeping import Keeping
-    from headrace.application.orchestrator.order import Order
     from headrace.application.orchestrator.queue import KeptDefinition, Worker
-    from headrace.application.orchestrator.site import Busy, Endless, Site
+    from headrace.application.orchestrator.recruiting import Recruits
+    from headrace.application.orchestrator.site import Busy, Site
     from headrace.application.orchestrator.sources import Attempted
     from headrace.application.queries.records import Records
     from headrace.bootstrap.streaming import KeptByStreams
@@ -195,10 +195,12 @@ def site(
     bus: EventBus | None = None,
     patient: bool = False,
     watch: Callable[[Any], None] | None = None,
+    recruit: Callable[[str], Recruits] | None = None,
 ) -> Site:
     """Where the runs of a project take place. `home` has the settings and the state, where that is not the project's own; `bus` is
-    one that a caller listens on already."""
+    one that a caller listens on already; `recruit` starts workers for a stream that is to be shared."""
     from headrace.application.orchestrator.site import Site, silent, unwatched
+    from headrace.bootstrap.streaming import gather_in, streams_in
     from headrace.bus.bus import EventBus
     from headrace.infrastructure.storage.breaker_table import DatabaseBreakers
     from headrace.infrastructure.storage.event_log import EventLog
@@ -209,7 +211,7 @@ def site(
     from headrace.infrastructure.storage.workspaces import Workspaces
 
     home = home or state_home(project)
-    chosen, state = settings(home), state_folder(home)
+    chosen, state, worker = settings(home), state_folder(home), this_worker(home)
     bus = bus or EventBus(EventLog(database(home, patient=patient)))
     if not isinstance(bus.store, EventLog):
         raise UsageError("runs need a bus of a project's log", hint="make it with `headrace.orchestration.event_bus(project)`")
@@ -223,25 +225,19 @@ def site(
         bus=bus,
         records=log,
         queue=DatabaseRunQueue(store, bus.tell),
-        worker=this_worker(home),
+        worker=worker,
         workers=DatabaseWorkers(store),
         hash_file=_hash_file,
         held=ParquetHeldRows(),
         write_texts=write_texts,
         workspaces=Workspaces(state / "runs"),
         breakers=DatabaseBreakers(store),
-        stream=_streams(state, home),
+        stream=streams_in(_kept_by_streams(state, home), gather_in(store, worker, chosen.worker_address, recruit)),
         pauses=DatabasePauses(store),
         busy=busy or silent,
         watch=watch or unwatched,
         keeping=_quarantine(chosen, state),
     )
-
-
-def _streams(state: Path, home: Path) -> Callable[[Order, Engine, Any], Endless]:
-    from headrace.bootstrap.streaming import streams_in
-
-    return streams_in(_kept_by_streams(state, home))
 
 
 def _kept_by_streams(state: Path, home: Path) -> KeptByStreams:

@@ -7,10 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from headrace.bootstrap import parts
+from headrace.bootstrap.gathering import load_definition, recruits
 from headrace.bootstrap.log import deliveries, prune, run_logs
+from headrace.bootstrap.processes import processes
 from headrace.errors import HeadraceError
 
 if TYPE_CHECKING:
@@ -25,37 +27,6 @@ if TYPE_CHECKING:
     from headrace.infrastructure.storage.database import Database
 
 Told = Callable[[str], None]
-
-#: What every run needs, loaded once before its process is made.
-PRELOAD = (
-    "headrace.bootstrap.serving",
-    "headrace.application.orchestrator.batch",
-    "headrace.business.processing.expressions.dialect",
-    "headrace.business.processing.planning",
-    "headrace.infrastructure.loader",
-    "headrace.infrastructure.engines.duckdb.engine",
-    "headrace.infrastructure.engines.duckdb.reading_census",
-    "headrace.infrastructure.engines.duckdb.reading_delimited",
-    "headrace.infrastructure.engines.duckdb.reading_types",
-    "headrace.infrastructure.engines.duckdb.session",
-    "headrace.infrastructure.formats.delimited",
-    "headrace.infrastructure.storage.breaker_table",
-    "headrace.infrastructure.storage.event_log",
-    "headrace.infrastructure.storage.held_rows",
-    "headrace.infrastructure.storage.run_queue",
-    "headrace.infrastructure.storage.worker_registry",
-    "headrace.infrastructure.storage.workspaces",
-    "headrace.infrastructure.connectors.file_source",
-    "headrace.infrastructure.connectors.file_sink",
-    "headrace.settings",
-    "tomllib",
-)
-_PRELOAD_FOR = {
-    "sqlite": ("headrace.infrastructure.storage.sqlite_database",),
-    "postgres": ("headrace.infrastructure.storage.postgres_database", "psycopg"),
-}
-#: Comes last, and does once what every run does first.
-_WARMING = "headrace.bootstrap.warming"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +59,7 @@ def serve(project: Path, parallel: int, told: Told) -> Serving:
     """Everything in one process: a worker, the scheduler, the folder of definitions."""
     from headrace.application.orchestrator.scheduler import Scheduler
     from headrace.application.orchestrator.serving import Duties, Duty
+    from headrace.application.orchestrator.streams_in_service import StreamsInService
     from headrace.infrastructure.storage.event_log import EventLog
     from headrace.infrastructure.storage.leadership import DatabaseLeadership
     from headrace.infrastructure.storage.run_queue import DatabaseRunQueue
@@ -108,12 +80,14 @@ def serve(project: Path, parallel: int, told: Told) -> Serving:
         lambda: datetime.now(UTC),
         told,
     )
+    streams = StreamsInService(DatabaseRunQueue(database), folder.definitions, folder.kept, told)
     leadership = DatabaseLeadership(parts.database(home, patient=True), seconds=loop.worker.lease_seconds / 2)
     duties = [
         *(Duty(delivery.subscription.name, 0.2, delivery.catch_up) for delivery in deliveries(home)),
         Duty("retention", 3600.0, lambda: prune(home), leading=True),
         Duty("definitions", 1.0, folder.turn, leading=True),
         Duty("scheduler", 0.5, scheduler.turn, leading=True),
+        Duty("streams", 1.0, streams.turn, leading=True),
         Duty("notifications", 1.0, notifications(home, folder.definitions).turn, leading=True),
     ]
     return Serving(home, loop, Duties(duties, leadership, loop.worker, told))
@@ -164,12 +138,12 @@ def carry_out_claimed(home: Path, lease: Lease) -> None:
     site.engine("duckdb").prepare()
 
     def prepare(attempted: Attempted) -> tuple[Prepared, Assignment]:
-        loaded = _load(request.definition, request.params)
+        loaded = load_definition(request.definition, request.params)
         wish = replace(wish_of(request), params={**request.params, **loaded.params})
         return assigned(parts.prepare(loaded, site, attempted), wish)
 
     try:
-        with Interruptions() as interruptions:
+        with Interruptions(hands_over=True) as interruptions:
             carry_out(site, lease, prepare, interruptions)
     except HeadraceError as error:
         sys.stderr.write(f"{error}\n")  # Into the log of the run's process, for those who look there.
@@ -187,9 +161,8 @@ def _composed(
     home: Path, database: Database, claims: Claims, register: Register, parallel: int, role: str, told: Told
 ) -> WorkerLoop:
     from headrace.application.orchestrator.worker import WorkerLoop
-    from headrace.infrastructure.children import Children
 
-    children, logs = Children((*PRELOAD, *_PRELOAD_FOR[database.kind], _WARMING)), run_logs(home, database)
+    children, logs = processes(database), run_logs(home, database)
     return WorkerLoop(
         parts.this_worker(home),
         claims,
@@ -201,15 +174,8 @@ def _composed(
         children.prepare,
         lambda: logs.tidy(datetime.now(UTC)),
         children.ready,
+        recruits(home, children, told),
     )
-
-
-def _load(kept: KeptDefinition | None, params: Mapping[str, Any]) -> Loaded:
-    from headrace.errors import NonRetryableError
-
-    if kept is None:
-        raise NonRetryableError("the definition of this run was not kept", hint="run it anew with `headrace run FILE`")
-    return parts.load_kept(kept, params)
 
 
 def _look_at(kept: KeptDefinition) -> Loaded:

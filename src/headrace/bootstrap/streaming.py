@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from headrace.application.orchestrator.order import Order
-    from headrace.application.streams.run import AroundStream, StreamRun
+    from headrace.application.orchestrator.queue import Worker
+    from headrace.application.orchestrator.recruiting import Recruits
+    from headrace.application.streams.group import Group
+    from headrace.application.streams.run import AroundStream, Gather, StreamRun
     from headrace.business.connections import Profile
     from headrace.business.engine import Engine, QuarantineTarget
     from headrace.business.model.schema import Schema
@@ -18,19 +22,45 @@ if TYPE_CHECKING:
     from headrace.business.processing.plan import PlannedSource
     from headrace.business.streams.dead_letters import DeadLetters
     from headrace.business.streams.state import Outlet, StateStore
+    from headrace.infrastructure.storage.database import Database
 
 _LETTERS = "dead letters"
+_LOOPBACK = "127.0.0.1"
 
 
-def streams_in(keeping: KeptByStreams) -> Callable[[Order, Engine, AroundStream], StreamRun]:
-    """Makes the runs of streams that keep what they keep there."""
+def streams_in(keeping: KeptByStreams, gather: Gather) -> Callable[[Order, Engine, AroundStream], StreamRun]:
+    """Makes the runs of streams that keep what they keep there, and are shared among workers so."""
 
     def made(order: Order, engine: Engine, around: AroundStream) -> StreamRun:
         from headrace.application.streams.run import StreamRun
 
-        return StreamRun(order, engine, around, keeping)
+        return StreamRun(order, engine, around, keeping, gather)
 
     return made
+
+
+def gather_in(database: Database, worker: Worker, address: str | None, recruit: Callable[[str], Recruits] | None) -> Gather:
+    """Opens the groups of streams that this process leads: others come in at `address`, or from this machine only. `recruit` starts
+    the others itself, as far as nobody else takes the seats."""
+
+    @contextmanager
+    def gather(run_id: str, fingerprint: str, workers: int, token: int) -> Iterator[Group]:
+        from headrace.application.orchestrator.seats import Seat
+        from headrace.application.streams.group import Group
+        from headrace.infrastructure.links import TcpDoor
+        from headrace.infrastructure.storage.seat_list import DatabaseSeats
+
+        door = TcpDoor(address or _LOOPBACK)
+        host = None if address else worker.host
+        seats = [Seat(run_id, number, door.address, door.secret, fingerprint, host) for number in range(1, workers)]
+        group = Group(DatabaseSeats(database), door, seats, token, worker.lease_seconds)
+        with ExitStack() as opened:
+            opened.callback(group.close)
+            if recruit is not None:
+                opened.enter_context(recruit(run_id).beside(workers - 1))
+            yield group
+
+    return gather
 
 
 class KeptByStreams:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import Any, ClassVar
 
@@ -21,9 +21,20 @@ class StreamRecoveredEvent(Event):
 
 
 @record
+class StreamSharedEvent(Event):
+    """The partitions of a stream were shared out anew: among the worker that leads it and these. Workers have come or gone."""
+
+    written: ClassVar[str] = "stream.shared/1"
+    stream: str
+    generation: int
+    """How often that has happened in this run."""
+    workers: Sequence[str]
+
+
+@record
 class PartitionWokeEvent(Event):
-    """A partition that was declared idle goes on at this position, after windows up to the horizon (microseconds since 1970) closed
-    without it. A replay repeats that."""
+    """A partition that was silent, or is new, goes on at this position, after windows up to the horizon (microseconds since 1970) closed
+    without it. A replay repeats that, by what is kept with the epochs."""
 
     written: ClassVar[str] = "stream.partition_woke/1"
     source: str
@@ -53,7 +64,8 @@ class SourceHeardEvent(Event):
 class StreamProgressedEvent(Event):
     """How a stream stood. Counts are since the run began: `read = good + quarantined + dropped` of each source, of which `late` are good
     rows that came too late for every window, and `dead` are messages that could not be read; `written` is rows by sink; `lag` is
-    messages that wait; `delay_seconds` is how far event time was behind the clock; `state` is rows and bytes by step."""
+    messages that wait; `delay_seconds` is how far event time was behind the clock; `state` is rows and bytes by step;
+    `workers` are those beside the one that leads, with the partitions that each reads."""
 
     written: ClassVar[str] = "stream.progressed/1"
     stream: str
@@ -67,10 +79,12 @@ class StreamProgressedEvent(Event):
     state: Mapping[str, Any] = field(default_factory=dict)
     rate: float = 0.0
     paused: bool = False
+    workers: Sequence[Mapping[str, Any]] = ()
 
 
 STREAMS: tuple[type[Event], ...] = (
     StreamRecoveredEvent,
+    StreamSharedEvent,
     PartitionWokeEvent,
     SourceSilentEvent,
     SourceHeardEvent,

@@ -45,6 +45,11 @@ class ChildProcess:
         self._process.join()
         self._log.join()
 
+    def leave(self) -> None:
+        if not self.ended():
+            with suppress(ProcessLookupError):
+                os.kill(self._process.pid, signal.SIGTERM)
+
     def kill(self) -> None:
         pid = self._process.pid
         if not self.ended():
@@ -117,6 +122,7 @@ def _nothing() -> None:
 
 def _begin(task: Callable[..., None], arguments: Sequence[Any], log: Connection) -> None:
     os.setpgrp()
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # until there is somebody who hears it (see `leave`)
     adopt_orphans()
     threading.Thread(target=_end_with_parent, daemon=True, name="headrace-parent").start()
     _print_to(log)

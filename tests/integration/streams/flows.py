@@ -79,7 +79,7 @@ class Flow:
     """A project with one stream."""
 
     folder: Path
-    parts: Mapping[str, Any]
+    parts: dict[str, Any]
     settings: str = ""
     name: str = "counted"
     runs: int = field(default=0)

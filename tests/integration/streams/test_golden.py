@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 from tests.integration.streams.flows import Flow
+from tests.integration.streams.shared import by_threads, run_with, stopped_at
 
 from headrace import bootstrap
 from headrace.business.streams.messages import Sharing
@@ -28,6 +29,11 @@ CONTRACT = {
         "value": {"type": "int32", "at_least": 0},
         "kind": {"type": "string", "in": ["a", "b"], "on_violation": "drop"},
     }
+}
+#: Rules that remember which rows came before: in streams alone.
+REMEMBERING = {
+    **CONTRACT,
+    "rules": {"once": {"unique": ["key", "value"], "within": "300 ms"}, "complete": {"sequence": "id", "by": "kind"}},
 }
 KINDS = "code,meaning\na,apple\nb,banana\n"
 MEASURES = {
@@ -52,19 +58,21 @@ PIPELINES: dict[str, list[dict[str, Any]]] = {
 }
 
 
-def parts(steps: list[dict[str, Any]], source: Mapping[str, Any], sink: Mapping[str, Any]) -> dict[str, Any]:
+def parts(
+    steps: list[dict[str, Any]], source: Mapping[str, Any], sink: Mapping[str, Any], contract: Mapping[str, Any] = CONTRACT
+) -> dict[str, Any]:
     event_time = {"column": "at", "delay": "2 seconds"}
-    sources: dict[str, Any] = {"events": {**source, "contract": CONTRACT, "watermark": event_time}}
+    sources: dict[str, Any] = {"events": {**source, "contract": contract, "watermark": event_time}}
     if any("lookup" in step for step in steps):
         sources["kinds"] = {"file": "kinds.csv"}
     return {"sources": sources, "steps": steps, "sinks": [dict(sink)]}
 
 
-def a_flow(folder: Path, steps: list[dict[str, Any]], **stream: Any) -> Flow:
+def a_flow(folder: Path, steps: list[dict[str, Any]], contract: Mapping[str, Any] = CONTRACT, **stream: Any) -> Flow:
     folder.mkdir()
     (folder / "kinds.csv").write_text(KINDS)
     sink = {"duckdb": {"path": "out.duckdb", "table": "result", "mode": "append"}}
-    return Flow(folder, {**parts(steps, {"rate": RATE}, sink), "stream": stream}).write()
+    return Flow(folder, {**parts(steps, {"rate": RATE}, sink, contract), "stream": stream}).write()
 
 
 def result(path: Path) -> list[tuple[Any, ...]]:
@@ -111,3 +119,26 @@ def test_killed_and_resumed_at_three_checkpoints(name: str, tmp_path: Path) -> N
         assert process.wait(timeout=120) == -signal.SIGKILL, killed.said
     bootstrap.run(bootstrap.load(killed.file))
     assert result(killed.folder / "out.duckdb") == result(plain.folder / "out.duckdb")
+
+
+@pytest.mark.parametrize(
+    ("name", "contract"),
+    [*((name, CONTRACT) for name in PIPELINES), ("row by row", REMEMBERING)],
+    ids=[*PIPELINES, "remembering"],
+)
+def test_resumed_with_two_and_then_three_workers(
+    name: str, contract: Mapping[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by_threads(monkeypatch)
+    steps = PIPELINES[name]
+    plain = a_flow(tmp_path / "plain", steps, contract)
+    bootstrap.run(bootstrap.load(plain.file))
+    shared = a_flow(tmp_path / "shared", steps, contract, rows=97, checkpoint="1 ms", wait="1 ms")
+    for workers, point in ((1, "stream saved"), (2, "stream committed")):
+        stopped_at(monkeypatch, point, 3)
+        with pytest.raises(KeyboardInterrupt):
+            run_with(shared, workers)
+    others = run_with(shared, 3)
+    assert len(others) == 2
+    assert any(worker["read"] for worker in others), others
+    assert result(shared.folder / "out.duckdb") == result(plain.folder / "out.duckdb")

@@ -106,6 +106,24 @@ def test_rows_of_one_batch_are_late_by_those_before_them(stream: Running) -> Non
     assert judged.late == 1
 
 
+def test_rows_of_one_instant_are_in_time_for_each_other_also_without_any_delay(stream: Running) -> None:
+    loop = stream(HEAD.replace(", delay: 2 seconds", "") + WINDOW + SINK)
+    for _ in range(3):
+        assert loop.take("events", "0", rows(("00:00:09.999999", "a", 1), ("00:00:09.999999", "a", 1))).late == 0
+        loop.advance(PARTITIONS)
+    assert closed(loop, rows(("00:00:10", "a", 1))) == [window("00:00:00", "00:00:10", "a", 6, 6)]
+
+
+def test_a_window_that_was_about_to_close_is_given_out_after_a_restart_without_another_message(stream: Running) -> None:
+    loop = stream(HEAD + WINDOW + SINK)
+    loop.take("events", "0", rows(("00:00:05", "a", 1), ("00:00:12", "a", 2)))
+    loop.checkpoint(whole=True)
+    loop.restart()
+    loop.advance(PARTITIONS)
+    loop.drain()
+    assert loop.given["totals"] == [window("00:00:00", "00:00:10", "a", 1, 1)]
+
+
 def test_lateness_keeps_windows_open(stream: Running) -> None:
     loop = stream(HEAD + WINDOW.replace("measures", "lateness: 5s, measures") + SINK)
     assert closed(loop, rows(("00:00:05", "a", 1), ("00:00:16", "a", 2), ("00:00:06", "a", 4))) == []

@@ -97,5 +97,8 @@ def board_lines(data: Mapping[str, Any], rates: Iterator[float] | deque[float] |
         if len(lags) > 1:
             rows += [(f"    {printable(p)}", "", "", "", "", "", number(lag), "") for p, lag in sorted(lags.items())]
     lines += table(head, rows, right=range(1, 8))
+    for worker in data.get("workers", ()):
+        reads = ", ".join(f"{name} {' '.join(partitions)}" for name, partitions in worker["partitions"].items())
+        lines.append(paint(f"  with {printable(worker['worker'])}: {number(worker['read'])} rows of {printable(reads)}", "dim"))
     lines += [f"  {printable(name)} ← {number(written)} rows" for name, written in data["written_rows"].items()]
     return lines

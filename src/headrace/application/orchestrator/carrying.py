@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from headrace.application.orchestrator import failpoints
 from headrace.application.orchestrator.breakers import RECOVERY, Postponed, guarded, system_of
@@ -226,6 +226,8 @@ class _Carrier:
         self.interruptions.hold()
         done = self.stream.execute()
         self.interruptions.heeded()
+        if self.interruptions.leaving and not self.interruptions.asked and not self.keeper.stopped:
+            self._hand_over("its worker was stopped")
         return done
 
     def _lying_ready(self, engine: Engine) -> Ready | None:
@@ -361,7 +363,7 @@ class _Carrier:
     def stopping(self) -> bool:
         if self.keeper.stopped == "lost":
             raise KeyboardInterrupt
-        return self.interruptions.asked or bool(self.keeper.stopped)
+        return self.interruptions.asked or self.interruptions.leaving or bool(self.keeper.stopped)
 
     def paused(self) -> bool:
         if time.monotonic() - self._paused_at > LOOK_EVERY:
@@ -403,13 +405,17 @@ class _Carrier:
         """A remote system is left alone: give the run back, or wait for a while."""
         seconds = min(refused.retry_after or 0.0, RECOVERY)
         if self.site.postpones:
-            self._close()
-            self.site.queue.postpone(self.lease, refused.message, time.time() + seconds)
-            raise Postponed
+            self._hand_over(refused.message, time.time() + seconds)
         kind = type(refused).__name__
         self.tell(PipelineRetriedEvent(self.lease.run_id, step, 0, round(seconds, 3), kind, refused.message))
         self.busy(f"waiting: {refused.message}", None)
         self.keeper.wait(max(seconds, 1.0))
+
+    def _hand_over(self, why: str, not_before: float = 0.0) -> NoReturn:
+        """Give the run back, for another worker or a later time."""
+        self._close()
+        self.site.queue.postpone(self.lease, why, not_before)
+        raise Postponed
 
     def reached(self, point: str) -> None:
         failpoints.reached(point)

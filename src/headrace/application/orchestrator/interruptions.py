@@ -22,11 +22,16 @@ class Interruptions:
     own threads. A handler of the program around us is asked, and may do without the exception.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, hands_over: bool = False) -> None:
+        """`hands_over` is whether there are others who go on with what is left; then SIGTERM is heard as well, and raises nothing."""
+        self._hands_over = hands_over
         self.asked = False
         """Whether somebody wants the work to stop, by hand or by `demand`."""
+        self.leaving = False
+        """Whether what has no end is to be left to another process (SIGTERM). What has one goes on to it."""
         self.heard_here = False
         self._before: Any = None
+        self._before_term: Any = None
         self._demanded = self._held = self._pending = False
 
     def __enter__(self) -> Self:
@@ -34,12 +39,16 @@ class Interruptions:
         if before is not None and threading.current_thread() is threading.main_thread():
             self._before, self.heard_here = before, True
             signal.signal(signal.SIGINT, self._hear)
+            if self._hands_over:
+                self._before_term = signal.signal(signal.SIGTERM, self._leave)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Raises what was held back to the end, and what a library has made into an error of its own."""
         if self.heard_here:
             signal.signal(signal.SIGINT, self._before)
+            if self._hands_over:
+                signal.signal(signal.SIGTERM, self._before_term)
             self.heard_here = False
         if kind is None and self._pending:
             raise KeyboardInterrupt
@@ -71,6 +80,9 @@ class Interruptions:
         if self.asked:
             self._pending = False
             raise KeyboardInterrupt
+
+    def _leave(self, _number: int, _frame: FrameType | None) -> None:
+        self.leaving = True
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
         if not self._demanded and self._before is signal.SIG_IGN:

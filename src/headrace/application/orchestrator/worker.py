@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from headrace.application.orchestrator import failpoints
@@ -35,6 +36,10 @@ class Child(Protocol):
 
     def outcome(self) -> str:
         """How it ended, for people: `exit code 3`, `killed by SIGSEGV`."""
+        ...
+
+    def leave(self) -> None:
+        """Ask it to give a run back that has no end. One that has goes on to it."""
         ...
 
     def kill(self) -> None:
@@ -66,6 +71,16 @@ class Register(Protocol):
     def gone(self, worker: Worker) -> None: ...
 
 
+class Helpers(Protocol):
+    """Processes of this worker that help with runs of others (see `recruiting.Recruits`)."""
+
+    def __len__(self) -> int: ...
+
+    def turn(self, room: int) -> None: ...
+
+    def dismiss(self) -> None: ...
+
+
 @dataclass(slots=True)
 class _Charge:
     """A run that a child carries out. `stop_by` is when it has to have ended."""
@@ -94,6 +109,7 @@ class WorkerLoop:
     """Called now and then, to remove what nobody needs any more on this machine."""
     ready: Callable[[], bool] = lambda: True
     """Whether a run can begin as soon as it is claimed. Until then others may have it: its lease would run out before it began."""
+    helpers: Helpers | None = None
     stopping: threading.Event = field(default_factory=threading.Event)
     _charges: list[_Charge] = field(default_factory=list)
     _heard: float = float("-inf")
@@ -108,11 +124,13 @@ class WorkerLoop:
         while deadline is None or (self._charges and time.monotonic() < deadline):
             if deadline is None and self.stopping.is_set():
                 deadline = time.monotonic() + drain_seconds
+                self._dismiss_helpers()
                 if self._charges:
                     self.told(f"stopping: {len(self._charges)} runs go on to their end")
             busy = self._turn(claiming=deadline is None)
             if not busy:
                 self.stopping.wait(LOOK_EVERY) if deadline is None else time.sleep(LOOK_EVERY)
+        self._dismiss_helpers()
         for charge in self._charges:
             charge.child.kill()
             self._give_back(charge, "the worker was stopped")
@@ -124,9 +142,20 @@ class WorkerLoop:
         self._look_after_children()
         self._while_reachable(self._be_heard)
         self._while_reachable(self._be_tidy)
-        if claiming and len(self._charges) < self.parallel:
-            return self._while_reachable(self._claim)
+        if claiming and self._room > 0 and self._while_reachable(self._claim):
+            return True
+        if claiming and self.helpers is not None and self.ready():
+            self._while_reachable(partial(self.helpers.turn, self._room))
         return False
+
+    @property
+    def _room(self) -> int:
+        """How many more processes it may have."""
+        return self.parallel - len(self._charges) - (len(self.helpers) if self.helpers is not None else 0)
+
+    def _dismiss_helpers(self) -> None:
+        if self.helpers is not None:
+            self.helpers.dismiss()
 
     def _claim(self) -> bool:
         if time.monotonic() < self._claim_at or not self.ready() or not self.queue.has_ready(self.worker):
@@ -172,6 +201,8 @@ class WorkerLoop:
                 charge.child.kill()
                 self._charges.remove(charge)
                 self._while_reachable(lambda charge=charge: self._end(charge))  # type: ignore[misc]
+            elif minding and self.stopping.is_set():
+                charge.child.leave()
             elif minding and charge.timed_out:
                 self._while_reachable(lambda charge=charge: self._mind_cancelling(charge))  # type: ignore[misc]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from headrace.business.ports import Position
 from headrace.business.streams.messages import Decoded, Feed, MessageReader, Messages
@@ -22,7 +23,7 @@ class Ahead:
     def __init__(self, feed: Feed, reader: MessageReader, most: int, wait_seconds: float) -> None:
         self.feed, self.reader, self.most, self.wait_seconds = feed, reader, most, wait_seconds
         self._ready: queue.Queue[Sequence[Read] | BaseException] = queue.Queue(DEPTH)
-        self._turn = threading.Lock()
+        self._turn, self._next = threading.Lock(), threading.Lock()
         self._closed = threading.Event()
         self._go_on = threading.Event()
         self._go_on.set()
@@ -47,15 +48,15 @@ class Ahead:
         return self._drained and self._ready.empty()
 
     def partitions(self) -> Sequence[str]:
-        with self._turn:
+        with self._between_polls():
             return self.feed.partitions()
 
     def lag(self) -> Mapping[str, int | None]:
-        with self._turn:
+        with self._between_polls():
             return self.feed.lag()
 
     def acknowledge(self, positions: Mapping[str, Position]) -> None:
-        with self._turn:
+        with self._between_polls():
             self.feed.acknowledge(positions)
 
     def close(self) -> None:
@@ -66,10 +67,18 @@ class Ahead:
             self._thread.join(0.01)
         self.feed.close()
 
+    @contextmanager
+    def _between_polls(self) -> Iterator[None]:
+        """Behind the poll that is under way and before the next, which would be begun at once if it did not wait for `_next`."""
+        with self._next, self._turn:
+            yield
+
     def _read_on(self) -> None:
         polled: Sequence[Messages] = ()
         while not self._closed.is_set():
             try:
+                with self._next:
+                    pass
                 with self._turn:
                     polled = polled or self.feed.poll(self.most, self.wait_seconds)
                     ended = not polled and self.feed.exhausted

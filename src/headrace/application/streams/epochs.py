@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from headrace.business.ports import Fence, Publication
 from headrace.business.streams.state import Outlet, Saved, StateStore
-from headrace.errors import NonRetryableError
+from headrace.errors import LeaseLost, NonRetryableError
 from headrace.records import record
 
 if TYPE_CHECKING:
@@ -57,19 +57,26 @@ class Epochs:
     def recover(self, *, lenient: bool = False) -> tuple[Saved, ...]:
         """The epochs that make the state that counts, oldest first; none for a stream that has just begun.
 
-        Raises `NonRetryableError` when the sinks have more than the store knows how to go on from; unless `lenient`, because nobody
-        wants to go on from there.
+        Raises `NonRetryableError` when the sinks have more than the store knows how to go on from, or when that is damaged; unless
+        `lenient`, because nobody wants to go on from there.
         """
         self.attempt("opening the state", lambda: self.store.open(self.fence))
         there = list(self.attempt("looking for epochs", self.store.epochs))
         known = {s.name: self._committed(s) for s in self.sinks}
+        try:
+            return self._counting(known, there)
+        except NonRetryableError as error:
+            if not lenient or isinstance(error, LeaseLost):
+                raise
+            self.number = max([0, *there, *(epoch for epoch in known.values() if epoch is not None)])
+            return ()
+
+    def _counting(self, known: Mapping[str, int | None], there: list[int]) -> tuple[Saved, ...]:
+        """The epochs that make the state that every sink has come to, after it was brought there."""
         joining = self._joining(known, there)
         counted = [epoch for name, epoch in known.items() if epoch is not None and name not in joining]
         last = there[-1] if there else 0
         self.number = min(counted) if counted else max(last - 1, 0)
-        if lenient and (self.number not in there or len(set(counted)) > 1):
-            self.number = max([last, *counted])
-            return ()
         if self.number and self.number not in there:
             raise self._lost(known)
         # Sinks that cannot say what they have come first: where one that can has an epoch, they have it, too.
@@ -77,6 +84,14 @@ class Epochs:
         if counted and max(counted) > self.number:
             self._finish(max(counted), there)
         return self.kept(self.number) if self.number else ()
+
+    def newest(self) -> tuple[Saved, ...]:
+        """What makes the newest epoch that is kept, counted or not; none where there is none that can be read."""
+        there = self.store.epochs()
+        try:
+            return self.kept(there[-1]) if there else ()
+        except NonRetryableError:
+            return ()
 
     def kept(self, epoch: int) -> tuple[Saved, ...]:
         """What makes the state of an epoch, oldest first. Raises `NonRetryableError` when it is not kept any more."""

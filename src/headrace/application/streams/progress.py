@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -106,6 +106,8 @@ class Progress:
     rate: float = 0.0
     """Rows read per second, lately."""
     paused: bool = False
+    workers: Sequence[Mapping[str, Any]] = ()
+    """The workers beside the one that leads, and the partitions that each reads."""
 
     def source(self, name: str) -> SourceCount:
         return self.sources.setdefault(name, SourceCount())
@@ -127,4 +129,5 @@ class Progress:
             "state": dict(self.state),
             "rate": round(self.rate, 1),
             "paused": self.paused,
+            "workers": list(self.workers),
         }

@@ -21,6 +21,8 @@ def take_up(
     however often it is taken up again.
     """
     saved = epochs.recover(lenient=anew is not None and anew.epoch is None and not anew.letters)
+    for intake in intakes:
+        intake.wakes.restore(saved or epochs.newest())
     if anew is not None and not anew.letters and not (saved and saved[-1].facts.get("begun_anew") == run_id):
         return _begin_anew(epochs, session, intakes, anew, run_id)
     return _restored(session, intakes, saved)
@@ -34,7 +36,7 @@ def _begin_anew(
         facts = _restored(session, intakes, epochs.kept(anew.epoch))
     facts = {**facts, "begun_anew": run_id}
     nothing = {name: table.slice(0, 0) for name, table in session.drain().items()}
-    epochs.checkpoint(facts, lambda _whole: session.changes(whole=True), nothing, lambda: None)
+    epochs.checkpoint(facts, lambda _whole: changes(session, intakes, whole=True), nothing, lambda: None)
     return facts
 
 
@@ -47,3 +49,11 @@ def _restored(session: StreamSession, intakes: Sequence[Intake], saved: Sequence
         if intake.name in facts["sources"]:
             intake.restore(facts["sources"][intake.name])
     return facts
+
+
+def changes(session: StreamSession, intakes: Sequence[Intake], *, whole: bool) -> Mapping[str, bytes]:
+    """What an epoch saves beside its facts: what became of the state, and where partitions woke."""
+    parts = dict(session.changes(whole=whole))
+    for intake in intakes:
+        parts |= intake.wakes.changes(whole=whole)
+    return parts

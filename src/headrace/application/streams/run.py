@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -20,10 +20,13 @@ from headrace.application.orchestrator.graph import describe
 from headrace.application.orchestrator.order import Order, Surroundings
 from headrace.application.streams.checking import Checking
 from headrace.application.streams.epochs import Epochs, OpenSink
+from headrace.application.streams.group import Group
 from headrace.application.streams.intake import Intake, Taken
 from headrace.application.streams.keeping import StreamKeeping
+from headrace.application.streams.leading import Leading
+from headrace.application.streams.portions import Portion, portion
 from headrace.application.streams.progress import Progress, validated
-from headrace.application.streams.recovery import take_up
+from headrace.application.streams.recovery import changes, take_up
 from headrace.application.streams.silence import Silence
 from headrace.bus.events import DataStoredEvent, PipelineStartedEvent
 from headrace.bus.streams import PartitionWokeEvent, StreamProgressedEvent, StreamRecoveredEvent
@@ -41,6 +44,10 @@ if TYPE_CHECKING:
 
 #: How often numbers are looked at that cost a question, and how often they go on record, in seconds.
 LOOK_EVERY, RECORD_EVERY = 1.0, 10.0
+
+
+#: Opens a group of workers for a run: its id, the fingerprint of its plan, how many workers it may be in all, and its token.
+Gather = Callable[[str, str, int, int], AbstractContextManager[Group]]
 
 
 class AroundStream(Surroundings, Protocol):
@@ -65,8 +72,9 @@ class StreamRun:
     session: StreamSession
     epochs: Epochs
 
-    def __init__(self, order: Order, engine: Any, around: AroundStream, keeping: StreamKeeping) -> None:
-        self.order, self.around, self.keeping = order, around, keeping
+    def __init__(self, order: Order, engine: Any, around: AroundStream, keeping: StreamKeeping, gather: Gather) -> None:
+        self.order, self.around, self.keeping, self.gather = order, around, keeping, gather
+        self.leading: Leading | None = None
         self._lasting: dict[str, Any] = {}
         self.engine = cast("Streams", engine)
         self.plan = order.plan
@@ -96,12 +104,13 @@ class StreamRun:
                 self.around.attempted(
                     f"reaching {intake.name}", partial(intake.open, self._sharing(), self._start, self.options)
                 )
-                opened.callback(intake.feed.close)
+                opened.callback(intake.close)
             self._record()
             if self.order.start is not None and self.order.start.letters:
                 for intake in self.intakes:
                     self._take_letters_in(intake)
-            while not self.around.stopping() and not all(intake.feed.exhausted for intake in self.intakes):
+            self._call_others(opened)
+            while not self.around.stopping() and not all(intake.exhausted for intake in self.intakes):
                 self._turn()
             self._take_checkpoint()
             self.epochs.settle(self._facts())
@@ -173,7 +182,15 @@ class StreamRun:
         return parse_start(self._lasting["start"]).start if "start" in self._lasting else None
 
     def _sharing(self) -> Sharing:
-        return Sharing(self.name)
+        return self.leading.sharing if self.leading is not None else Sharing(self.name)
+
+    def _call_others(self, opened: ExitStack) -> None:
+        """Offer seats to other workers, when the definition wants some."""
+        if self.options.workers > 1:
+            group = opened.enter_context(
+                self.gather(self.order.run_id, self.plan.fingerprint, self.options.workers, self.around.fence.token)
+            )
+            self.leading = Leading(group, self.order.run_id, self.name, self.intakes, self._take_in, self.around.tell)
 
     def _positions(self) -> dict[str, Mapping[str, str]]:
         return {intake.name: dict(intake.positions) for intake in self.intakes}
@@ -193,6 +210,8 @@ class StreamRun:
         """One micro-batch of each source, and a checkpoint when it is time."""
         self._refresh()
         self.progress.paused = self.around.paused()
+        if self.leading is not None and self.leading.group.look():
+            self._share_out(self.leading)
         if self.progress.paused:
             if self.silence is not None:
                 self.silence.paused()
@@ -200,41 +219,57 @@ class StreamRun:
         else:
             for intake in self.intakes:
                 self._take(intake)
+            if self.leading is not None:
+                self.leading.hear()
         self._advance()
         if time.monotonic() - self._epoch_at >= self.options.checkpoint.total_seconds():
             self._take_checkpoint()
         if time.monotonic() - self._looked_at >= LOOK_EVERY:
             self._look()
 
+    def _share_out(self, leading: Leading) -> None:
+        """Workers have come or gone: partitions are shared out anew, behind what is taken in and counts."""
+        self._take_checkpoint()
+        leading.share_out(self._lasting.get("start"))
+        for intake in self.intakes:
+            intake.close()
+            opening = partial(intake.open, self._sharing(), self._start, self.options)
+            self.around.attempted(f"reaching {intake.name}", opening)
+
     def _take(self, intake: Intake) -> None:
-        wait = self.options.wait.total_seconds() / len(self.intakes)
+        others = self.leading is not None and self.leading.group.waiting
+        wait = 0.0 if others else self.options.wait.total_seconds() / len(self.intakes)
         polled = self.around.attempted(f"reading {intake.name}", lambda: list(intake.poll(wait)), system_of(intake.source))
         for taken in polled:
             self._work_in(intake, taken)
 
     def _work_in(self, intake: Intake, taken: Taken) -> None:
+        self._take_in(intake, portion(self.session, taken))
+
+    def _take_in(self, intake: Intake, portion: Portion) -> None:
+        """What some messages have become is part of the next epoch, whoever has read them."""
         self._changed = True
         if self.silence is not None:
             self.around.tell(*self.silence.heard(intake.name))
         count = self.progress.source(intake.name)
-        count.messages += taken.messages
-        count.bytes += taken.bytes
-        count.dead += len(taken.dead)
-        self._dead[intake.name] += taken.dead
-        if taken.woken is not None:
-            woken = taken.woken
+        count.messages += portion.messages
+        count.bytes += portion.bytes
+        count.dead += len(portion.dead)
+        if (woken := portion.woken) is not None:
+            intake.woke(woken)
             self.around.tell(PartitionWokeEvent(self.order.run_id, intake.name, woken.partition, woken.position, woken.horizon))
-        if not taken.arrived.rows.num_rows:
+        self._dead[intake.name] += portion.dead
+        worked = portion.worked
+        if portion.arrived is not None:
+            worked = self.session.work(intake.dated(portion.arrived))
+        intake.came(portion.partition, portion.last, worked.judged.highest if worked else None)
+        if worked is None:
             return
-        worked = self.session.work(taken.arrived)
         self.session.take_in(worked)
-        judged = worked.judged
-        count.add(intake.name, judged)
-        if judged.held is not None:
-            self._held[intake.name].append((taken.arrived.partition, judged.held))
-            self._stop_if_broken(intake.name, judged.rules)
-        if intake.watermarks is not None:
-            intake.watermarks.observe(taken.arrived.partition, judged.highest)
+        count.add(intake.name, worked.judged)
+        if worked.judged.held is not None:
+            self._held[intake.name].append((portion.partition, worked.judged.held))
+            self._stop_if_broken(intake.name, worked.judged.rules)
 
     def _stop_if_broken(self, source: str, rules: Any) -> None:
         broken = [f"{rule.rule} ({rule.rows} rows)" for rule in rules if rule.action == "fail" and rule.rows]
@@ -276,7 +311,7 @@ class StreamRun:
         if self._changed or judged < self.checking.judged or any(table.num_rows for table in output.values()):
             self._keep_what_was_not_taken(self.epochs.number + 1)
             published = self.epochs.checkpoint(
-                self._facts(), lambda whole: self.session.changes(whole=whole), output, self._acknowledge
+                self._facts(), lambda whole: changes(self.session, self.intakes, whole=whole), output, self._acknowledge
             )
             for sink in self.plan.sinks:
                 self.progress.sink(sink.name).add(output[sink.dataset].num_rows, published[sink.name])
@@ -324,7 +359,9 @@ class StreamRun:
 
     def _acknowledge(self) -> None:
         for intake in self.intakes:
-            intake.feed.acknowledge(dict(intake.positions))
+            intake.acknowledge(intake.positions)
+        if self.leading is not None:
+            self.leading.acknowledge()
 
     # Being seen ------------------------------------------------------------------------------------------------------
 
@@ -336,11 +373,12 @@ class StreamRun:
         self.progress.state = self.session.measures()
         for intake in self.intakes:
             self.progress.lag[intake.name] = dict(
-                self.around.attempted(f"asking how far {intake.name} is", intake.feed.lag, system_of(intake.source))
+                self.around.attempted(f"asking how far {intake.name} is", intake.lag, system_of(intake.source))
             )
             horizon = intake.watermarks.horizon if intake.watermarks else None
             if horizon is not None:
                 self.progress.delay_seconds[intake.name] = round(time.time() - horizon / 1_000_000, 3)
+        self.progress.workers = self.leading.as_data() if self.leading is not None else ()
         if self.silence is not None:
             self.around.tell(*self.silence.listening())
         self.around.progressed(self.progress)

@@ -52,6 +52,12 @@ class StreamOptions(Model):
         timedelta(seconds=1),
         description="How often positions, state and output are committed together; rows count from then on",
     )
+    workers: int = Field(
+        1,
+        ge=1,
+        le=256,
+        description="Over how many workers the partitions of its sources are shared out, at the most; one of them leads",
+    )
     rows: int = Field(50_000, ge=1, description="How many messages are taken at once, at the most")
     wait: Duration = Field(
         timedelta(milliseconds=10), description="How long it is waited for messages before other work is done"

@@ -1,4 +1,4 @@
-"""Which columns of a relation say when its rows happened, as far as they are passed on as they are."""
+"""Which columns of a relation say when its rows happened, so that a stream can tell what is over. Not how late rows may come."""
 
 from __future__ import annotations
 
@@ -7,15 +7,55 @@ from typing import TypeVar
 
 from headrace.business.processing.expressions.ir import ColumnRef, Expr
 from headrace.business.processing.relation import Dataset, GroupBy, Join, Project, Relation, SetOperation
-from headrace.business.processing.stateful import Groups, Stateful
+from headrace.business.processing.stateful import Groups, Pairs, Span, Stateful
 
 T = TypeVar("T")
 
 
 def event_time(relation: Relation) -> str | None:
-    """The column that has the time of the source's watermark; None where there is none. Of several inputs the first one counts."""
-    found = passed_on(relation, lambda dataset: {dataset.time: True} if dataset.time else {})
+    """The column that is meant where no other is said: that of the source's watermark. None where there is none, or several that
+    differ, such as the bounds of windows. Of several inputs the first one counts."""
+    if isinstance(relation, Stateful) and isinstance(relation.meaning, Groups):
+        span = relation.meaning.window
+        return span.end if span is not None and span.kind == "moment" else None
+    if isinstance(relation, Stateful) and isinstance(relation.meaning, Pairs):
+        pairs = relation.meaning
+        found = passed_on(pairs.whole, lambda side: dict.fromkeys(_main_time(pairs, side), True))
+    else:
+        found = passed_on(relation, lambda dataset: {dataset.time: True} if dataset.time else {})
     return next(iter(found), None)
+
+
+def event_times(relation: Relation) -> tuple[str, ...]:
+    """All columns by which rows can be told to be over."""
+    if isinstance(relation, Stateful) and isinstance(relation.meaning, Groups):
+        return () if relation.meaning.window is None else times_of_windows(relation.meaning.window)
+    if isinstance(relation, Stateful) and isinstance(relation.meaning, Pairs):
+        pairs = relation.meaning
+        found = passed_on(pairs.whole, lambda dataset: dict.fromkeys(times_of_pairs(pairs, dataset), True))
+    else:
+        found = passed_on(relation, lambda dataset: dict.fromkeys(dataset.times, True))
+    return tuple(found)
+
+
+def times_of_windows(span: Span) -> tuple[str, ...]:
+    """The bounds that are known when a window closes. How long ago a session began, nobody knows before."""
+    return (span.end,) if span.kind in ("session", "moment") else (span.end, span.start)
+
+
+def times_of_pairs(pairs: Pairs, dataset: Dataset) -> tuple[str, ...]:
+    """Of the columns of one side those that say when a pair is given out. Nothing says so of the time of a row whose partners may be as
+    far away as the row itself says; but the end of that time does."""
+    reach = pairs.reach_of(dataset)
+    if reach is None:
+        return ()
+    known = (reach.time if reach.beyond is not None else None, reach.column)
+    return tuple(dict.fromkeys(name for name in known if name is not None))
+
+
+def _main_time(pairs: Pairs, side: Dataset) -> tuple[str, ...]:
+    reach = pairs.reach_of(side)
+    return () if reach is None or reach.beyond is None else (reach.time,)
 
 
 def passed_on(relation: Relation, known: Callable[[Dataset], Mapping[str, T]]) -> Mapping[str, T]:
@@ -23,8 +63,6 @@ def passed_on(relation: Relation, known: Callable[[Dataset], Mapping[str, T]]) -
     match relation:
         case Dataset():
             return known(relation)
-        case Stateful(meaning=Groups()):
-            return {}
         case Project():
             return _renamed(relation.columns, passed_on(relation.input, known))
         case GroupBy():

@@ -13,7 +13,7 @@ from headrace.business.model.definition import Definition, Incremental, SourceDe
 from headrace.business.model.schema import Schema, did_you_mean
 from headrace.business.model.types import DataType, Date, Decimal, Float, Integer, String, Timestamp
 from headrace.business.ports import Check, Comparing, Step
-from headrace.business.processing.event_time import event_time
+from headrace.business.processing.event_time import event_time, event_times
 from headrace.business.processing.increments import Newest
 from headrace.business.processing.late_rows import late_rows
 from headrace.business.processing.plan import Plan, PlannedCheck, PlannedSink, PlannedSource, PlannedStep, Resolved
@@ -69,8 +69,8 @@ class _Planner:
         self.schemas: dict[str, Schema] = {}
         self.unknown: set[str] = set()
         """Datasets whose schema could not be found out, so that what rests on them is not blamed."""
-        self.times: dict[str, str | None] = {}
-        """Of each dataset the column that says when its rows happened."""
+        self.times: dict[str, tuple[str | None, tuple[str, ...]]] = {}
+        """Of each dataset the column that says when its rows happened, and all those by which they can be told to be over."""
         self.latest: dict[str, str] = {}
         """Under the name of a source, the last of the unnamed steps that worked on it: they change the dataset, not name a new one."""
         self.planned_steps: list[PlannedStep] = []
@@ -85,7 +85,8 @@ class _Planner:
             self.compiled[name], problems = self._compile(name, source.contract or Contract(), alone)
             self._add(problems, ("sources", name, "contract"))
             self.schemas[name] = self.compiled[name].schema
-            self.times[name] = source.watermark.column if source.watermark is not None else None
+            time = source.watermark.column if source.watermark is not None else None
+            self.times[name] = time, () if time is None else (time,)
             self._cursor(name, source)
         self.unknown |= set(self.definition.sources) - set(self.resolved)
 
@@ -170,7 +171,8 @@ class _Planner:
             self._go_on_without(step, source)
             return
         self.planned_steps.append(PlannedStep(step.name, plugin.kind, relation))
-        self.schemas[step.name], self.times[step.name] = relation.schema, event_time(relation)
+        self.schemas[step.name] = relation.schema
+        self.times[step.name] = event_time(relation), event_times(relation)
         for late in late_rows(step.name, relation):
             self.late[late.name] = step.name, late
             self.schemas[late.name] = late.schema
@@ -189,14 +191,17 @@ class _Planner:
         inputs: dict[str, Relation] = {}
         for name in self.schemas:
             latest = self.latest.get(name, name)
-            inputs[name] = Dataset(self.schemas[latest], latest, self.times.get(latest))
-        inputs["input"] = Dataset(self.schemas[source], source, self.times.get(source))
+            inputs[name] = self._dataset(latest)
+        inputs["input"] = self._dataset(source)
         try:
             return step.apply(inputs)
         except DefinitionError as error:
             if not (self.unknown and all(self._about_unknown(p) for p in error.problems)):
                 self._add(error.problems, path)
             return None
+
+    def _dataset(self, name: str) -> Dataset:
+        return Dataset(self.schemas[name], name, *self.times.get(name, (None, ())))
 
     def _about_unknown(self, problem: Problem) -> bool:
         return any(f"`{name}`" in problem.message for name in self.unknown)
@@ -359,7 +364,7 @@ class _Planner:
         }
         cursor = _incremental(self.definition.sources[name])[0]
         by_cursor = {cursor, *(self._identity(name) or self.schemas[name].names)} if cursor else set()
-        time = {column for column in (self.times[name],) if column is not None and column in self.schemas[name]}
+        time = {column for column in self.times[name][1] if column in self.schemas[name]}
         return frozenset(own | foreign | by_cursor | time)
 
     def _identity(self, name: str) -> tuple[str, ...]:

@@ -26,6 +26,8 @@ class Dataset(Relation):
     name: str
     time: str | None = None
     """The column that says when a row happened, where the source has a watermark and the column was passed on."""
+    times: tuple[str, ...] = ()
+    """All columns of which a stream knows how late rows may come by them: that one, the bounds of windows, and what was made of these."""
 
     @property
     def rows(self) -> Rows:

@@ -16,7 +16,8 @@ from headrace.records import record
 class Span:
     """The windows of time that rows are in, in microseconds since the start of 1970."""
 
-    kind: Literal["tumbling", "sliding", "session"]
+    kind: Literal["tumbling", "sliding", "session", "moment"]
+    """Of a moment: the rows that happened at the same one are together, and no bounds are given out."""
     time: Expr
     """When a row happened, in columns of the rows: int64, null for a row that is in no window."""
     length: int
@@ -25,7 +26,7 @@ class Span:
     """How far apart windows begin: as far as they are long, unless they slide."""
     start: str
     end: str
-    """What the columns of the bounds are called."""
+    """What the columns of the bounds are called; of a moment, the key that holds it."""
     zone: bool
     """Whether the bounds are instants, as the times are."""
 
@@ -62,21 +63,38 @@ class Copies:
 
 
 @record
+class Reach:
+    """How far in time the partners of a row may be."""
+
+    time: str
+    """The column that says when the row happened."""
+    until: Expr
+    """The last moment at which a partner may have happened, in columns of the row: microseconds, null where there is none."""
+    beyond: int | None
+    """How much later than the row that is, where it is the same for all rows."""
+    column: str | None = None
+    """The column that holds this moment, where one does."""
+
+
+@record
 class Pairs:
-    """Rows of two datasets side by side that are no further apart in time than so long."""
+    """Rows of two datasets side by side whose times are near enough; whatever their times, where there is no `reach`."""
 
     left: Dataset
     right: Dataset
-    left_time: str
-    right_time: str
-    within: int
-    """Microseconds."""
+    reach: tuple[Reach, Reach] | None
+    """Of rows of the left, and of the right."""
+    option: str | None
+    """What the definition said of time; None where it follows from what is matched."""
     found: Relation
     """The pairs, of the two datasets."""
     alone: Relation | None
     """The rows of the left that have no partner, where these are wanted."""
     whole: Relation
     """What the join gives: the pairs, and the rows without a partner."""
+
+    def reach_of(self, side: Dataset) -> Reach | None:
+        return None if self.reach is None else self.reach[side.name != self.left.name]
 
 
 @record

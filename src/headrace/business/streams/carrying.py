@@ -31,7 +31,10 @@ from headrace.business.streams.groups import WATERMARK
 from headrace.errors import HeadraceError
 
 _REFUSED: dict[type[Relation], tuple[str, str]] = {
-    GroupBy: ("groups of a stream have no end", "use the step `aggregate` with a `window`, or with `emit: change`"),
+    GroupBy: (
+        "groups of a stream have no end",
+        "use the step `aggregate` with a `window`, with `emit: change`, or by an event time",
+    ),
     Dedupe: ("rows with the same key may come at any time", "say how long keys are remembered"),
     Distinct: ("rows that are alike may come at any time", "say by which key with `dedupe`"),
     Sort: ("a stream has no end to be sorted up to", "leave it out, or sort what you read of the target"),
@@ -79,7 +82,7 @@ def carried(relation: Relation, flowing: Collection[str]) -> Relation:
 def _join(join: Join, flowing: Collection[str]) -> Relation:
     left, right = flows(join.left, flowing), flows(join.right, flowing)
     if left and right:
-        hint = "say how far apart in time they may be"
+        hint = "say how far apart in time they may be with `within`, or that all are kept with `keep: forever`"
         raise NotRowByRow("a partner of a row may come at any time when both sides are streams", hint=hint)
     if left and join.how in ("inner", "left", "cross", "semi", "anti"):
         side, schema = carried(join.left, flowing), join.schema

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from headrace.business.model.schema import Schema
-from headrace.business.processing.event_time import passed_on
+from headrace.business.processing.event_time import passed_on, times_of_windows
 from headrace.business.processing.expressions.ir import Expr
 from headrace.business.processing.plan import Plan, PlannedCheck, PlannedSource, PlannedStep
 from headrace.business.processing.relation import Dataset, Function, Relation
@@ -159,6 +159,9 @@ class Flow:
         if isinstance(meaning, LateRows):
             self.late[step.name] = meaning
             return
+        if isinstance(meaning, Pairs) and meaning.option is None and not self._both_flow(meaning):
+            self.steps[step.name] = carried(relation.input, self.flowing)
+            return
         for rows in (meaning.left, meaning.right) if isinstance(meaning, Pairs) else (meaning.rows,):
             times.demand_final(rows)
         match meaning:
@@ -181,6 +184,9 @@ class Flow:
         behind = times.behind(groups.rows, _column(groups.window.time)) if groups.window is not None else 0
         if groups.window is None and groups.emit != "change":
             raise NotRowByRow("groups of a stream have no end", hint="say `emit: change`, or give it a `window`")
+        if groups.window is not None and groups.window.kind == "moment" and step.schema[groups.window.end].nullable:
+            hint = "say `required: true` in the contract that it comes from, or `emit: change`"
+            raise NotRowByRow(f"`{groups.window.end}` may be null, and a group without a time is never over", hint=hint)
         kept = KeptGroups(groups, step.schema, behind)
         _demand_sense(kept)
         return Keeping(step.name, {"": carried(groups.rows, self.flowing)}, kept)
@@ -197,8 +203,13 @@ class Flow:
             )
         for side in sides.values():
             if not flows(side, self.flowing):
-                raise NotRowByRow(f"`{side.name}` is no stream, so `within` means nothing for it", hint="leave `within` out")
-        behind = max(times.behind(pairs.left, pairs.left_time), times.behind(pairs.right, pairs.right_time))
+                problem = f"`{side.name}` is no stream, so `{pairs.option}` means nothing for it"
+                raise NotRowByRow(problem, hint=f"leave `{pairs.option}` out")
+        if pairs.alone is not None and (pairs.reach is None or pairs.reach[0].beyond is None):
+            hint = "say `how: inner`, or how far apart in time partners may be with `within`"
+            raise NotRowByRow("nothing says how long a row waits until it is known to have no partner", hint=hint)
+        reach = zip(sides.values(), pairs.reach or (), strict=False)
+        behind = max((times.behind(side, of.time) for side, of in reach), default=0)
         columns = {name: self.columns(side.name) for name, side in sides.items()}
         rows = {name: carried(side, self.flowing) for name, side in sides.items()}
         return Keeping(step.name, rows, KeptPairs(pairs, step.schema, columns, behind))
@@ -224,6 +235,9 @@ class Flow:
         name = checking.windows_of(check.name)
         self.keeping[name] = Keeping(name, {"": carried(rows, self.flowing)}, KeptGroups(groups, of, behind))
         self.checks[name] = check
+
+    def _both_flow(self, pairs: Pairs) -> bool:
+        return flows(pairs.left, self.flowing) and flows(pairs.right, self.flowing)
 
     def columns(self, dataset: str) -> tuple[str, ...]:
         """The columns of a dataset that are there: of a source those that anything needs."""
@@ -281,8 +295,8 @@ class _Times:
         """Rows are given out at once, or when a partner comes, or when none can come any more."""
         if isinstance(kept, KeptCopies):
             return passed_on(kept.copies.rows, self.of)
-        times = passed_on(kept.pairs.whole, self.of)
-        return dict.fromkeys(times, kept.behind + kept.pairs.within + 1)
+        known = kept.times
+        return passed_on(kept.pairs.whole, lambda side: known["left" if side.name == kept.pairs.left.name else "right"])
 
 
 def _of_windows(kept: KeptGroups) -> Times:
@@ -290,8 +304,8 @@ def _of_windows(kept: KeptGroups) -> Times:
     span = kept.groups.window
     if span is None:
         return {}
-    ends = {span.end: kept.delay + kept.pause}
-    return ends if span.kind == "session" else {**ends, span.start: kept.delay + span.length}
+    late = {span.end: kept.delay + (span.length if span.kind == "moment" else kept.pause), span.start: kept.delay + span.length}
+    return {name: late[name] for name in times_of_windows(span)}
 
 
 def _column(time: Expr) -> str:

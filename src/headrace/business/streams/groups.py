@@ -84,7 +84,9 @@ class KeptGroups:
     @property
     def first_column(self) -> str | None:
         """The column of what is kept by which its first window may close; None when it never does."""
-        return {"": None, "tumbling": WINDOW, "sliding": _FROM, "session": END}[self._span.kind if self._span else ""]
+        return {"": None, "tumbling": WINDOW, "moment": WINDOW, "sliding": _FROM, "session": END}[
+            self._span.kind if self._span else ""
+        ]
 
     @property
     def open_for(self) -> int:
@@ -315,7 +317,7 @@ class KeptGroups:
 
     def _times(self) -> Named:
         """The columns that say where in time something is."""
-        names = {"": (), "session": _ENDS, "tumbling": (WINDOW,), "sliding": (WINDOW, _FROM)}[
+        names = {"": (), "session": _ENDS, "tumbling": (WINDOW,), "moment": (WINDOW,), "sliding": (WINDOW, _FROM)}[
             self._span.kind if self._span else ""
         ]
         return tuple((name, whole(name)) for name in names)

@@ -33,8 +33,8 @@ class Messages:
     payloads: pa.Array
     """`binary` or `large_binary`; null for a message without a body, which some brokers have for "this key is gone"."""
     positions: pa.Array
-    """Where each stands: `int64` or `string`, for people and for replay. Of a source that cannot be read again, what its broker
-    calls the message."""
+    """Where each stands: `int64` or `string`, for people and for replay; as text it is a `Position` to go on behind it. Of a source
+    that cannot be read again, what its broker calls the message."""
     last: Position
     """`feed(after={partition: last})` goes on behind the last of them."""
     keys: pa.Array | None = None

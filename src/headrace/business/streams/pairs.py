@@ -7,15 +7,19 @@ from dataclasses import dataclass
 
 from headrace.business.model.schema import Column, Schema
 from headrace.business.model.types import Boolean
-from headrace.business.processing.expressions.build import column, test
+from headrace.business.processing.expressions.build import column, constant, test
+from headrace.business.processing.expressions.ir import Call
 from headrace.business.processing.relation import Dataset, Filter, Relation
-from headrace.business.processing.stateful import Pairs
-from headrace.business.processing.steps.event_windows import TIME, WHOLE, add, microseconds, number, whole, with_columns
+from headrace.business.processing.stateful import Pairs, Reach
+from headrace.business.processing.steps.event_windows import WHOLE, add, microseconds, number, whole, with_columns
 from headrace.business.processing.steps.projection import as_they_are, project, ref
 from headrace.business.streams.groups import HORIZON, KEPT, LATE, WATERMARK, late_of, surely
 
 Side = str
 SIDES = ("left", "right")
+
+#: Until when a row may find partners, in microseconds; null for one that always may.
+UNTIL = "#:until"
 
 
 @dataclass(frozen=True)
@@ -37,18 +41,38 @@ class KeptPairs:
         return Schema(tuple(c for c in schema if c.name in self.columns[side]))
 
     def kept_schema(self, side: Side) -> Schema:
-        return Schema((*self.rows(side), Column(TIME, WHOLE)))
+        return Schema((*self.rows(side), Column(UNTIL, WHOLE)))
 
     def _placed(self, rows: Relation, side: Side) -> Relation:
-        """Rows that come, with their time, and whether they are late."""
-        on = self.pairs.left_time if side == "left" else self.pairs.right_time
-        timed = with_columns(rows, {TIME: microseconds(ref(rows.schema[on]))})
-        return with_columns(timed, {LATE: surely(test("less", whole(TIME), whole(WATERMARK)))})
+        """Rows that come, with the last moment of their partners, and whether they are late."""
+        reach = self.pairs.reach_of(self.dataset(side))
+        if reach is None:
+            return with_columns(rows, {UNTIL: constant(None, WHOLE), LATE: constant(False, Boolean())})
+        time = microseconds(ref(rows.schema[reach.time]))
+        until = Call(WHOLE, "coalesce", (reach.until, time))
+        return with_columns(rows, {UNTIL: until, LATE: surely(test("less", time, whole(WATERMARK)))})
 
     @property
     def meaning(self) -> object:
         """What decides whether what was kept can be gone on with."""
-        return self.pairs.left_time, self.pairs.right_time
+        return self.pairs.reach and tuple((reach.time, reach.until) for reach in self.pairs.reach)
+
+    @property
+    def times(self) -> dict[Side, dict[str, int]]:
+        """The columns of each side that say when a pair is given out, and how much later than by them that is at the most: when the
+        later of the two rows comes, or when none can come any more."""
+        if self.pairs.reach is None:
+            return {side: {} for side in SIDES}
+        left, right = self.pairs.reach
+        return {"left": self._times(left, right), "right": self._times(right, left)}
+
+    def _times(self, own: Reach, other: Reach) -> dict[str, int]:
+        found = {}
+        if own.column is not None and other.beyond is not None:
+            found[own.column] = max(other.beyond, 0) + self.behind + 1
+        if own.beyond is not None:
+            found[own.time] = max(own.beyond, 0) + self.behind + 1
+        return found
 
     def taken(self, rows: Relation, side: Side) -> Relation:
         """What is kept of rows; where `LATE` is true, of those that came too late."""
@@ -61,8 +85,8 @@ class KeptPairs:
 
     def over(self, kept: Relation, side: Side) -> Relation:
         """What can have no partner any more. The right is kept longer where the left waits to be known to be alone."""
-        wait = self.pairs.within * (2 if side == "right" and self.pairs.alone is not None else 1)
-        return Filter(kept.schema, kept, test("less", add(whole(TIME), number(wait + self.behind)), HORIZON))
+        waits = self.pairs.reach[0].beyond if self.pairs.reach and side == "right" and self.pairs.alone is not None else 0
+        return Filter(kept.schema, kept, test("less", add(whole(UNTIL), number((waits or 0) + self.behind)), HORIZON))
 
     def gone(self, kept: Relation, side: Side) -> Relation:
         return project(self.over(kept, side), {KEPT: whole(KEPT)})

@@ -27,12 +27,19 @@ class Watermarks:
     def __init__(self, delay: int, saved: Mapping[str, Any] | None = None) -> None:
         self.delay = delay
         self._highest: dict[str, int] = dict(saved["highest"]) if saved else {}
+        self._woke: dict[str, int] = dict(saved.get("woke", {})) if saved else {}
         self._horizon: int | None = saved["horizon"] if saved else None
 
     def own(self, partition: str) -> int | None:
-        """A partition's own watermark; None before its first row."""
-        highest = self._highest.get(partition)
-        return None if highest is None else highest - self.delay
+        """A partition's own watermark; None before its first row. One that woke is where the others had come to without it."""
+        highest, woke = self._highest.get(partition), self._woke.get(partition)
+        if highest is None or (woke is not None and woke > highest - self.delay):
+            return woke
+        return highest - self.delay
+
+    def woke(self, woken: Woken) -> None:
+        """From here on its rows are late by what became while it was silent."""
+        self._woke[woken.partition] = woken.horizon
 
     def observe(self, partition: str, highest: int | None) -> None:
         """Its good rows have come up to this time."""
@@ -48,6 +55,15 @@ class Watermarks:
     def reached(self) -> int | None:
         """What the watermarks of all partitions that have rows have come to."""
         return min(self._highest.values()) - self.delay if self._highest else None
+
+    def closed(self, horizon: int) -> None:
+        """Windows that end there or before are closed, as whoever knows of all partitions has said."""
+        self._horizon = horizon if self._horizon is None else max(self._horizon, horizon)
+
+    @property
+    def ended(self) -> bool:
+        """Whether windows are closed because nothing more was to come, and not because time went on."""
+        return self._horizon is not None and self._horizon - max(self._highest.values(), default=self._horizon) > ENOUGH // 2
 
     def advance(self, partitions: Iterable[str], idle: Collection[str]) -> int | None:
         """The horizon as it is now. A partition that is awake holds it down to its own watermark, and keeps it where it is while it
@@ -67,7 +83,7 @@ class Watermarks:
         return self._horizon
 
     def saved(self) -> Mapping[str, Any]:
-        return {"highest": dict(self._highest), "horizon": self._horizon}
+        return {"highest": dict(self._highest), "woke": dict(self._woke), "horizon": self._horizon}
 
 
 #: Longer than any window with its lateness: a thousand years.

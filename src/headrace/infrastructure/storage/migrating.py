@@ -13,7 +13,7 @@ from headrace.errors import NonRetryableError
 from headrace.infrastructure.storage.database import Transaction
 
 #: The newest version: the number of files below.
-NEWEST = 2
+NEWEST = 3
 
 _VERSION = (
     "create table if not exists migrations (version integer primary key, at timestamp not null default current_timestamp)"

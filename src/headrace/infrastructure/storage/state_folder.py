@@ -105,6 +105,13 @@ class FolderStateStore:
             except FileNotFoundError:
                 return None
 
+    def _found(self, epoch: int) -> Step | None:
+        """The epoch's step; of one that is damaged nothing but that it is there, so that it can be replaced and forgotten."""
+        try:
+            return self._step(epoch)
+        except NonRetryableError:
+            return Step(epoch, None, whole=False)
+
     def _owner(self) -> Owner:
         path = self.folder / _OWNER
         with _faults(self.folder):
@@ -123,7 +130,7 @@ class FolderStateStore:
         with self._alone():
             self._owner().demand(fence, str(self.folder))
             if known is None:
-                steps = map(self._step, self.epochs())
+                steps = map(self._found, self.epochs())
                 known = {step.epoch: step for step in steps if step is not None}
             yield known
         self._known = known

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from headrace.application.streams.epochs import LONGEST_CHAIN, Epochs, OpenSink
 from headrace.business.ports import Fence, Publication
 from headrace.business.streams.state import Saved
-from headrace.errors import NonRetryableError
+from headrace.errors import LeaseLost, NonRetryableError
 
 FENCE = Fence("tests", 1)
 
@@ -156,3 +156,29 @@ def test_going_on_reads_no_more_than_so_many_epochs():
     stream(store, [Outlet()], [[1]] * (2 * LONGEST_CHAIN + 10))
     assert len(store.load(max(store.kept))) <= LONGEST_CHAIN
     assert len(store.kept) <= LONGEST_CHAIN + 3
+
+
+def test_who_begins_anew_is_held_up_by_no_damage_and_yet_by_another_who_holds_the_stream():
+    store, outlet = Store(), Outlet()
+    stream(store, [outlet], [[1], [2]])
+
+    def begun_anew():
+        sinks = (OpenSink("0", "numbers", outlet, None),)
+        epochs = Epochs(store, sinks, FENCE, lambda _step, operation, _system=None: operation(), lambda _point: None)
+        return epochs.recover(lenient=True), epochs.newest(), epochs.number
+
+    assert begun_anew()[0]
+    for error in (NonRetryableError("torn"), LeaseLost("another worker took the stream over")):
+        store.load = raising(error)
+        if isinstance(error, LeaseLost):
+            with pytest.raises(LeaseLost):
+                begun_anew()
+        else:
+            assert begun_anew() == ((), (), 2)
+
+
+def raising(error):
+    def raises(_epoch):
+        raise error
+
+    return raises

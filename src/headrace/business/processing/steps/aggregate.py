@@ -14,7 +14,7 @@ from headrace.business.model.plugin import Plugin
 from headrace.business.model.schema import Schema, did_you_mean
 from headrace.business.model.types import Date, Timestamp
 from headrace.business.model.windows import Emit, EventWindow
-from headrace.business.processing.event_time import event_time
+from headrace.business.processing.event_time import event_time, event_times
 from headrace.business.processing.expressions.ir import Aggregate, ColumnRef, Expr
 from headrace.business.processing.relation import GroupBy, Relation, columns_of
 from headrace.business.processing.stateful import Groups, Span, Stateful
@@ -36,13 +36,15 @@ class AggregateStep(Plugin):
     the watermark has passed its end, and `lateness` more; rows that come for closed windows alone are in the dataset
     `<name of the step>.late`.
     With `emit: change` it gives out every group that has changed at each checkpoint, with `both` also when the window closes,
-    which the column `window_closed` says. Without a window a stream needs `emit: change`: there is no end to wait for.
+    which the column `window_closed` says. Without a window a stream gives out groups that have an event time among their keys, such as the
+    end of an auction or of a window, when the watermark has passed it. Others need `emit: change`: there is no end to wait for.
 
     ```yaml
     - aggregate:
         by: [carrier, origin]
         measures: {flights: count(*), late: count(*) filter (where dep_delay > 15), mean_delay: avg(dep_delay)}
     - aggregate: {by: {month: "date_trunc('month', time_hour)"}, measures: {miles: sum(distance)}}
+    - aggregate: {by: [id, expires], measures: {price: max(price)}}
     - aggregate: {window: {tumbling: 10 minutes, on: time_hour}, by: [origin], measures: {flights: count(*)}}
     - aggregate: {window: {sliding: 1 hour, every: 10 minutes, on: time_hour}, measures: {flights: count(*)}, lateness: 30 seconds}
     - aggregate: {window: {session: 2 hours, on: time_hour}, by: [tailnum], measures: {flights: count(*)}, emit: both}
@@ -75,9 +77,13 @@ class AggregateStep(Plugin):
         added = [] if span is None else [span.start, span.end, *([CLOSED] if self.emit == "both" else [])]
         findings.distinct(((name, ("measures", name)) for name in self.measures), taken=[*added, *keys])
         findings.distinct(((name, ("window",)) for name in added), taken=keys)
-        self._demand_sense(findings)
+        moment = _moment(below, keys) if self.window is None and self.emit != "change" else None
+        self._demand_sense(findings, moment)
         findings.settle()
         plain = group(below, keys, measures)
+        if moment is not None:
+            groups = Groups(below, plain.keys, plain.measures, moment, "close", _whole(self.lateness))
+            return Stateful(plain.schema, plain, groups)
         if span is None and self.emit is None:
             return plain
         groups = Groups(below, plain.keys, plain.measures, span, self.emit or "close", _whole(self.lateness))
@@ -86,10 +92,10 @@ class AggregateStep(Plugin):
         schema = windowed_schema(groups, span, plain.schema)
         return Stateful(schema, in_batch(groups, span, schema), groups)
 
-    def _demand_sense(self, findings: Findings) -> None:
-        if self.window is None and self.lateness:
+    def _demand_sense(self, findings: Findings, moment: Span | None) -> None:
+        if self.window is None and self.lateness and moment is None:
             findings.add("without a window nothing is late", "lateness", hint="say `window: {tumbling: ...}`, or leave it out")
-        if self.window is None and self.emit in ("close", "both"):
+        if self.window is None and (self.emit == "both" or (self.emit == "close" and moment is None)):
             hint = "say `emit: change`, or give it a `window`"
             findings.add(f"`emit: {self.emit}` needs a window that closes", "emit", hint=hint)
 
@@ -123,6 +129,17 @@ class AggregateStep(Plugin):
         findings.distinct((name, ("by", name)) for name in self.by)
         read = {name: findings.expression(text, schema, "by", name) for name, text in self.by.items()}
         return {name: e for name, e in read.items() if e is not None}
+
+
+def _moment(below: Relation, keys: Mapping[str, Expr]) -> Span | None:
+    """The key that is an event time: groups are over when that has passed. None where there is none."""
+    times = event_times(below)
+    named = {e.name: name for name, e in keys.items() if isinstance(e, ColumnRef) and not e.outer}
+    found = next((name for name in times if name in named), None)
+    if found is None:
+        return None
+    key = named[found]
+    return Span("moment", microseconds(ref(below.schema[found])), 1, 1, key, key, zone=False)
 
 
 def read_measures(

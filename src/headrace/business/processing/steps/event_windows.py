@@ -65,7 +65,8 @@ def windowed_schema(groups: Groups, span: Span, grouped: Schema) -> Schema:
 
 
 def result(below: Relation, groups: Groups, begin_end: Named, of: Schema, *, closed: bool = True) -> Project:
-    """The columns of the result, of the bounds and what was grouped."""
+    """The columns of the result, of the bounds, where windows have some, and what was grouped."""
+    begin_end = tuple((name, e) for name, e in begin_end if groups.window is None or groups.window.kind != "moment")
     names = [name for name, _ in (*groups.keys, *groups.measures)]
     marked = ((CLOSED, constant(closed, Boolean())),) if CLOSED in of else ()
     return Project(of, below, (*begin_end, *((n, column(n, below.schema[n].type)) for n in names), *marked))

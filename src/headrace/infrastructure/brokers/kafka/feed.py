@@ -50,6 +50,8 @@ class KafkaFeed:
         self._consumer, self._told, self._topics = consumer, told, topics
         self._next: dict[Place, int] = {}
         self._committed: dict[Place, int] = {}
+        #: Where partitions had their end when it was last come to, marks included that are no records.
+        self._ends: dict[Place, int] = {}
         self._looked_at = 0.0
 
     def open(self) -> KafkaFeed:
@@ -84,15 +86,28 @@ class KafkaFeed:
         """The records, which are given out from now on. What a broker said in place of one is kept for when nothing comes."""
         from confluent_kafka import Message
 
-        for failed in filter(None, map(Message.error, records)):
-            if failed.name() == "_AUTO_OFFSET_RESET":
-                raise NonRetryableError(f"{self._topics.shown}: {failed.str()}", hint=_GAP)
-            remember(self._told, failed)
-        sound = [record for record in records if record.error() is None] if self._told else records
+        failures = list(map(Message.error, records))
+        sound = records
+        if any(failures):
+            sound = [record for record, failed in zip(records, failures, strict=True) if failed is None]
+            for record, failed in zip(records, failures, strict=True):
+                if failed is not None:
+                    self._hear(record, failed)
         given = list(messages_of(sound)) if sound else []
         for messages in given:
             self._next[_place(messages.partition)] = int(messages.last) + 1
         return given
+
+    def _hear(self, record: Message, failed: KafkaError) -> None:
+        """What is said in place of a record: that a partition has come to its end, or what is wrong."""
+        match failed.name():
+            case "_PARTITION_EOF":  # behind the last record may be marks of transactions, which nobody is given
+                place = (str(record.topic()), int(record.partition() or 0))
+                self._ends[place] = int(record.offset() or 0)
+            case "_AUTO_OFFSET_RESET":
+                raise NonRetryableError(f"{self._topics.shown}: {failed.str()}", hint=_GAP)
+            case _:
+                remember(self._told, failed)
 
     def acknowledge(self, positions: Mapping[str, Position]) -> None:
         """With a group: commit the offsets to it, so that others see how far this stream is."""
@@ -107,10 +122,14 @@ class KafkaFeed:
 
     def lag(self) -> Mapping[str, int | None]:
         with self._asking():
-            return {_named(place): max(0, self._high(place) - after) for place, after in self._next.items()}
+            return {_named(place): self._waiting(place, after) for place, after in self._next.items()}
 
     def close(self) -> None:
         self._consumer.close()
+
+    def _waiting(self, place: Place, after: int) -> int:
+        high = self._high(place)
+        return 0 if self._ends.get(place) == high else max(0, high - after)
 
     def _high(self, place: Place) -> int:
         """The offset behind the last record, as the last answer told it; asked for where there was none yet."""

@@ -57,6 +57,7 @@ class KafkaSource(ReachedKafka, MessageOptions):
         settings: dict[str, Any] = {
             **self.reached.settings(self.home, told),
             "group.id": self.group or "headrace", "enable.auto.commit": False, "enable.auto.offset.store": False,
+            "enable.partition.eof": True,
             "allow.auto.create.topics": False, "auto.offset.reset": "earliest" if self.on_gap == "continue" else "error",
         }  # fmt: skip
         topics = Topics(

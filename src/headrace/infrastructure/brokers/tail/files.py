@@ -12,6 +12,7 @@ from headrace.business.ports import Position
 from headrace.business.streams.messages import Messages, Start
 from headrace.errors import NonRetryableError, RetryableError
 from headrace.infrastructure.brokers.tail.reading import Cut, Mark, OpenFile, Pieces, begins_so
+from headrace.infrastructure.brokers.tail.settling import Settling
 
 _ROTATE = "rotate by renaming the file, and keep it until it was read; `on_gap: continue` goes on with what is there"
 _ROTATED = re.compile(r"[.-][0-9][0-9T:_.-]*")
@@ -23,7 +24,7 @@ class Followed:
     """A path or pattern, read on from a position."""
 
     def __init__(self, project: Path, written: str, cut: Cut) -> None:
-        self.written, self._cut = written, cut
+        self.written, self._cut, self._settling = written, cut, Settling(cut.settle_seconds)
         self._pattern = (project / written).absolute()
         self._many = glob.has_magic(written)
         self._root = _root(self._pattern) if self._many else self._pattern.parent
@@ -81,14 +82,14 @@ class Followed:
             return None
         if self._cut.message != "file":
             return file.lines(most, self._cut, finished=self._is_finished(file))
-        return file.whole() if file.settled(self._cut.settle_seconds) else None
+        return file.whole() if self._settling.left_alone(file.changed_at) else None
 
     def _messages(self, pieces: Pieces) -> Messages:
         return Messages(self.written, pieces.payloads, pieces.positions, pieces.last)
 
     def _is_finished(self, file: OpenFile) -> bool:
         """Whether nothing more comes to the file: another follows it, and it was left alone for a while."""
-        return self._follows(file) and file.settled(self._cut.settle_seconds)
+        return self._follows(file) and self._settling.left_alone(file.changed_at)
 
     def _follows(self, file: OpenFile) -> bool:
         if self._many:
@@ -106,7 +107,7 @@ class Followed:
         if file is None:
             return True
         if self._cut.message == "file":
-            over = file.settled(self._cut.settle_seconds) and (file.offset > 0 or file.size == 0)
+            over = self._settling.left_alone(file.changed_at) and (file.offset > 0 or file.size == 0)
         else:
             over = self._is_finished(file) and file.offset >= file.size
         if over:

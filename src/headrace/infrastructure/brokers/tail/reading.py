@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from collections.abc import Iterator
 from itertools import accumulate
 from pathlib import Path
@@ -104,9 +103,10 @@ class OpenFile:
         self._file.seek(0)
         return self._file.read(len(self._start)) == self._start
 
-    def settled(self, seconds: float) -> bool:
-        """Whether nobody has changed it for so long."""
-        return time.time() - os.fstat(self._file.fileno()).st_mtime >= seconds
+    @property
+    def changed_at(self) -> float:
+        """When somebody changed it last, by the clock of the machine as it was then."""
+        return os.fstat(self._file.fileno()).st_mtime
 
     def close(self) -> None:
         self._file.close()

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from headrace.business.model.schema import Schema
 from headrace.business.processing.relation import Relation
-from headrace.business.processing.steps.event_windows import TIME
-from headrace.business.streams.pairs import SIDES, KeptPairs
+from headrace.business.streams.pairs import SIDES, UNTIL, KeptPairs
 from headrace.infrastructure.engines.duckdb.literals import identifier
 from headrace.infrastructure.engines.duckdb.stream_keeping import NEVER, least, timely
 from headrace.infrastructure.engines.duckdb.stream_statements import Prepared, Statements, query
@@ -16,6 +15,10 @@ from headrace.infrastructure.engines.duckdb.stream_table import StateTable
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+
+#: So many rows may be over without anybody looking for them.
+_FEW = 1000
 
 
 class PairKeeper:
@@ -29,9 +32,10 @@ class PairKeeper:
         self._came = {side: statements.inlet(f"came {step} {side}", kept.kept_schema(side)) for side in SIDES}
         self._pairs = {side: self._prepared(kept.pairs.found, side) for side in SIDES}
         self._let_go = {side: table.deletion(self._gone(side)) for side, table in self.tables.items()}
-        first = 'SELECT min("{0}") AS "{0}" FROM {1}'
-        self._first = {s: statements.prepare(first.format(TIME, table.table)) for s, table in self.tables.items()}
+        first = 'SELECT min("{0}") AS "{0}", count(*) AS n FROM {1}'
+        self._first = {s: statements.prepare(first.format(UNTIL, table.table)) for s, table in self.tables.items()}
         self._opens: int | None = None
+        self._dense = self._grown = 0
         self.horizon = NEVER
         if kept.pairs.alone is not None:
             self._prepare_alone(step, kept.pairs.alone)
@@ -70,17 +74,18 @@ class PairKeeper:
         pairs = self.statements.rows(self._pairs[side])
         self._came[side].hold(None)
         self.tables[side].add(came)
-        self._opens = least(came, TIME, self._opens, self._wait)
+        if self.kept.pairs.reach is not None:
+            self._opens = least(came, UNTIL, self._opens, self.kept.behind + 1)
+            self._grown += len(came)
         return (pairs,)
 
     @property
-    def _wait(self) -> int:
-        """How long after its time a row may be over. Where that gives out nothing, rows go many at a time: it does not matter when."""
-        wait = self.kept.pairs.within + self.kept.behind
-        return wait + 1 if self.kept.pairs.alone is not None else 2 * wait
+    def _worth_looking(self) -> bool:
+        """Whether rows that are over are looked for. Where that gives out nothing it does not matter when, so they go many at a time."""
+        return self.kept.pairs.alone is not None or self._grown > max(self._dense, _FEW)
 
     def advance(self, horizon: int) -> Sequence[pa.Table]:
-        if self._opens is None or horizon < self._opens:
+        if self._opens is None or horizon < self._opens or not self._worth_looking:
             return ()
         given = []
         for table in self.tables.values():
@@ -98,20 +103,22 @@ class PairKeeper:
         return ()
 
     def restored(self, horizon: int) -> None:
-        for statement in self._let_go.values():
-            self.statements.run(statement, horizon=horizon)
-        self._look(horizon)
+        if self.kept.pairs.reach is not None:
+            for statement in self._let_go.values():
+                self.statements.run(statement, horizon=horizon)
+            self._look(horizon)
 
     def now(self) -> pa.Table:
         """The rows of the left; those of the right are as many as the measures say."""
-        return self.tables["left"].all().drop_columns([TIME])
+        return self.tables["left"].all().drop_columns([UNTIL])
 
     def _look(self, horizon: int) -> None:
         """See when something may be over next."""
         self.horizon, self._opens = horizon, None
-        firsts = [self.statements.rows(statement)[TIME][0].as_py() for statement in self._first.values()]
-        if known := [first for first in firsts if first is not None]:
-            self._opens = max(min(known) + self._wait, horizon + 1)
+        found = [self.statements.rows(statement).to_pylist()[0] for statement in self._first.values()]
+        self._dense, self._grown = sum(first["n"] for first in found), 0
+        if known := [first[UNTIL] for first in found if first[UNTIL] is not None]:
+            self._opens = max(min(known) + self.kept.behind + 1, horizon + 1)
 
 
 def _listed(schema: Schema) -> str:
