@@ -200,7 +200,6 @@ def site(
     """Where the runs of a project take place. `home` has the settings and the state, where that is not the project's own; `bus` is
     one that a caller listens on already; `recruit` starts workers for a stream that is to be shared."""
     from headrace.application.orchestrator.site import Site, silent, unwatched
-    from headrace.bootstrap.streaming import gather_in, streams_in
     from headrace.bus.bus import EventBus
     from headrace.infrastructure.storage.breaker_table import DatabaseBreakers
     from headrace.infrastructure.storage.event_log import EventLog
@@ -232,12 +231,21 @@ def site(
         write_texts=write_texts,
         workspaces=Workspaces(state / "runs"),
         breakers=DatabaseBreakers(store),
-        stream=streams_in(_kept_by_streams(state, home), gather_in(store, worker, chosen.worker_address, recruit)),
+        stream=_streams(home, store, worker, recruit),
         pauses=DatabasePauses(store),
         busy=busy or silent,
         watch=watch or unwatched,
         keeping=_quarantine(chosen, state),
     )
+
+
+def _streams(
+    home: Path, store: Database, worker: Worker, recruit: Callable[[str], Recruits] | None
+) -> Callable[[Order, Engine, Any], Endless]:
+    from headrace.bootstrap.streaming import gather_in, streams_in
+
+    gather = gather_in(store, worker, settings(home).worker_address, recruit)
+    return streams_in(_kept_by_streams(state_folder(home), home), gather)
 
 
 def _kept_by_streams(state: Path, home: Path) -> KeptByStreams:
