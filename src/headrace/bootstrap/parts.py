@@ -12,9 +12,10 @@ from headrace.errors import DefinitionError, HeadraceError, Location, UsageError
 if TYPE_CHECKING:
     from headrace.application.orchestrator.carrying import Prepared
     from headrace.application.orchestrator.keeping import Keeping
+    from headrace.application.orchestrator.order import Order
     from headrace.application.orchestrator.queue import KeptDefinition, Worker
     from headrace.application.orchestrator.recruiting import Recruits
-    from headrace.application.orchestrator.site import Busy, Site
+    from headrace.application.orchestrator.site import Busy, Endless, Site
     from headrace.application.orchestrator.sources import Attempted
     from headrace.application.queries.records import Records
     from headrace.bootstrap.streaming import KeptByStreams

@@ -25,6 +25,7 @@ from headrace.business.processing.steps.event_windows import (
 )
 from headrace.business.processing.steps.projection import as_they_are, project, ref
 from headrace.business.streams.groups import BEFORE, HORIZON, HORIZON_AT, KEPT, LATE, WATERMARK, late_of, surely
+from headrace.business.streams.slots import SLOT, SLOT_TYPE, slot_of
 
 #: How many rows of its partition come behind a row, itself included.
 _FROM_END = "#:from end"
@@ -46,13 +47,14 @@ class KeptSequences:
 
     @property
     def kept_schema(self) -> Schema:
-        return Schema((*self.sequences.rows.schema, Column(TIME, WHOLE)))
+        return Schema((*self.sequences.rows.schema, Column(TIME, WHOLE), Column(SLOT, SLOT_TYPE)))
 
     # Rows that come --------------------------------------------------------------------------------------------------
 
     def taken(self, rows: Relation, side: str = "") -> Relation:  # noqa: ARG002 - there is one
         """What is kept of rows; where `LATE` is true, of those that came too late."""
-        return project(self._placed(rows), {LATE: column(LATE, Boolean()), **as_they_are(self.kept_schema)})
+        placed = with_columns(self._placed(rows), {SLOT: slot_of(self.sequences.partition)})
+        return project(placed, {LATE: column(LATE, Boolean()), **as_they_are(self.kept_schema)})
 
     def late(self, rows: Relation, columns: Collection[str], side: str = "") -> Relation:  # noqa: ARG002
         """The rows that came too late, with these columns of theirs behind `LATE`."""

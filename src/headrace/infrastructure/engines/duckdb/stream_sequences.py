@@ -11,6 +11,7 @@ from headrace.business.processing.relation import Relation
 from headrace.business.processing.steps.event_windows import TIME
 from headrace.business.streams.groups import HORIZON_AT
 from headrace.business.streams.sequences import KeptSequences
+from headrace.business.streams.slots import SLOT
 from headrace.infrastructure.engines.duckdb.stream_keeping import NEVER, Growth, least, timely
 from headrace.infrastructure.engines.duckdb.stream_statements import Prepared, Statements, query
 from headrace.infrastructure.engines.duckdb.stream_table import StateTable
@@ -62,7 +63,7 @@ class SequenceKeeper:
         self._look(horizon)
 
     def now(self) -> pa.Table:
-        return self.table.all().drop_columns([TIME])
+        return self.table.all().drop_columns([TIME, SLOT])
 
     def _forget(self, horizon: int) -> None:
         self.statements.run(self._let_go, horizon=horizon)
