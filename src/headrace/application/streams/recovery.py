@@ -54,5 +54,5 @@ def _restored(session: StreamSession, intakes: Sequence[Intake], saved: Sequence
 def changes(session: StreamSession, intakes: Sequence[Intake], *, whole: bool = False) -> Changes:
     """What an epoch saves beside its facts: what became of the state, and where partitions woke."""
     found = [session.changes(whole=whole), *(intake.wakes.changes(whole=whole) for intake in intakes)]
-    parts = {name: part for each in found for name, part in each.parts.items()}
-    return Changes(parts, max(each.reach for each in found))
+    parts = {name: part for some in found for name, part in some.parts.items()}
+    return Changes(parts, max(some.reach for some in found))

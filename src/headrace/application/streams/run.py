@@ -288,8 +288,7 @@ class StreamRun:
         output = self.session.drain()
         if self._changed or any(table.num_rows for table in output.values()):
             self._keep_what_was_not_taken(self.epochs.number + 1)
-            kept = changes(self.session, self.intakes)
-            published = self.epochs.checkpoint(self._facts(), kept, output, self._acknowledge)
+            published = self.epochs.checkpoint(self._facts(), changes(self.session, self.intakes), output, self._acknowledge)
             for sink in self.plan.sinks:
                 self.progress.sink(sink.name).add(output[sink.dataset].num_rows, published[sink.name])
             self.epochs.forget(self.options.epochs)

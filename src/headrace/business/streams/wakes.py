@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from headrace.business.ports import Position
 from headrace.business.streams.engine import Changes
 from headrace.business.streams.messages import Decoded, Messages
-from headrace.business.streams.slots import LONGEST_CHAIN
 from headrace.business.streams.state import Saved
 from headrace.business.streams.watermarks import Woken
 
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
 
 #: What the names of parts begin with that hold them.
 _PART = "woken "
+#: Over how many epochs they are spread, until all are saved again.
+_LONGEST = 50
 
 
 class Wakes:
@@ -31,9 +32,8 @@ class Wakes:
     def __init__(self, source: str) -> None:
         self._part = _PART + source
         self._known: dict[str, dict[str, int]] = {}
-        self._unsaved = False
-        self._age: int | None = None
-        """How many epochs ago all of them were saved; None when that is not known."""
+        self._unsaved: list[Woken] = []
+        self._reach: int | None = None
 
     def horizon_at(self, partition: str, position: str) -> int | None:
         """Up to where windows had closed when the partition woke with this message, if it did."""
@@ -43,7 +43,7 @@ class Wakes:
         """What is known already is not noted again."""
         if self.horizon_at(woken.partition, woken.position) != woken.horizon:
             self._known.setdefault(woken.partition, {})[woken.position] = woken.horizon
-            self._unsaved = True
+            self._unsaved.append(woken)
 
     def known(self) -> list[Woken]:
         """All of them."""
@@ -72,15 +72,16 @@ class Wakes:
 
     # Saved -----------------------------------------------------------------------------------------------------------
 
-    def changes(self, *, whole: bool) -> Changes:
-        """All that was noted, when there is something new or it was saved long ago."""
+    def changes(self, *, whole: bool = False) -> Changes:
+        """What was noted since the last time, or all of it: now and then by itself, so that few epochs have to be read."""
+        noted, self._unsaved = self._unsaved, []
         if not self._known:
             return Changes({}, 0)
-        if whole or self._unsaved or self._age is None or self._age >= LONGEST_CHAIN // 2:
-            self._unsaved, self._age = False, 0
-            return Changes({self._part: _written(self.known())}, 0)
-        self._age += 1
-        return Changes({}, self._age)
+        if whole or self._reach is None or self._reach >= _LONGEST:
+            noted, self._reach = self.known(), 0
+        else:
+            self._reach += 1
+        return Changes({self._part: _written(noted)} if noted else {}, self._reach)
 
     def restore(self, saved: Sequence[Saved]) -> None:
         """Know what these have noted, oldest first."""

@@ -110,7 +110,7 @@ class FolderStateStore:
         try:
             return self._step(epoch)
         except NonRetryableError:
-            return Step(epoch, None, 0)
+            return Step(epoch, None, epoch)
 
     def _owner(self) -> Owner:
         path = self.folder / _OWNER

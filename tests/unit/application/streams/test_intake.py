@@ -166,7 +166,7 @@ def test_a_replay_judges_by_what_became_while_a_partition_was_silent_however_it_
             behind[kind] += len(found)
             everything[kind] += found
     parts = live.intake.wakes.changes(whole=True).parts
-    again, behind = Played([Saved(1, {}, parts, needs=1)]), {"a": 0, "b": 0}
+    again, behind = Played([Saved(1, {}, parts)]), {"a": 0, "b": 0}
     while left := [p for p in everything if behind[p] < len(everything[p])]:
         partition = chance.choice(left)
         some = everything[partition][behind[partition] :][: chance.randint(1, 9)]

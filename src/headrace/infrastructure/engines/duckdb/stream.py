@@ -192,9 +192,8 @@ class DuckDBStream:
             part_name(rule, ""): written(table.unsaved(whole=whole), _rule_mark(table), NEVER)
             for rule, table in self._remembered()
         }
-        tables = [table for kept in self._kept.values() for table in kept.tables.values()]
-        tables += [table for _, table in self._remembered()]
-        return Changes(parts, max((table.reach for table in tables), default=0))
+        kept = [table for kept in self._kept.values() for table in kept.tables.values()]
+        return Changes(parts, max((table.reach for table in (*kept, *(t for _, t in self._remembered()))), default=0))
 
     def _remembered(self) -> Iterator[tuple[str, StateTable]]:
         """What rules of how rows come remember, by a name that no step has."""
@@ -209,8 +208,9 @@ class DuckDBStream:
                 table.restore(rows, ages)
             kept.restored(horizon)
         for rule, table in self._remembered() if saved else ():
-            if part_name(rule, "") in saved[-1].parts:  # else it is new, and begins with nothing
-                rows, ages, _ = read(rule, "", _rule_mark(table), saved)
+            since = [epoch for epoch in saved if part_name(rule, "") in epoch.parts]  # none when it is new
+            if since:
+                rows, ages, _ = read(rule, "", _rule_mark(table), since)
                 table.restore(rows, ages)
 
     def _mark(self, step: str, table: StateTable) -> str:

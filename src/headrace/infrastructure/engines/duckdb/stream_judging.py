@@ -95,7 +95,10 @@ class Judging:
         import pyarrow.compute as pc
 
         rows = judged.select(self.checked.kept)
-        return _without(rows, pc.indices_nonzero(self._held_back(judged))) if self._some_broken(judged) else rows
+        if not self._some_broken(judged):
+            return rows
+        numbers = pc.indices_nonzero(self._broke(judged))
+        return _without(rows, numbers.filter(self._held_back(judged.select(self._masks).take(numbers))))
 
     # Rows that came wrongly ------------------------------------------------------------------------------------------
 

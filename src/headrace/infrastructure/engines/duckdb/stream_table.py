@@ -72,10 +72,9 @@ class StateTable:
             self._fill(added)
 
     def compact_by(self, fewer: Callable[[str], str]) -> None:
-        """Put fewer rows that say the same in the place of those that are saved whole: a query on what stands after FROM for these. Rows
-        of different slots have nothing to do with each other."""
-        some = f'(SELECT *, rowid AS "{KEPT}" FROM {self.table} WHERE {_SOME})'
-        self._fewer = self.statements.prepare(fewer(some))
+        """Put fewer rows that say the same in the place of those that are saved whole: a query over some rows, as they stand after
+        FROM. Rows of different slots have nothing to do with each other."""
+        self._fewer = self.statements.prepare(fewer(f'(SELECT *, rowid AS "{KEPT}" FROM {self.table} WHERE {_SOME})'))
 
     def all(self) -> pa.Table:
         self.settle()
