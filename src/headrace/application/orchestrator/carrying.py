@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -48,6 +49,10 @@ from headrace.resilience.backoff import RetryPolicy
 from headrace.resilience.retry import retrying
 
 T = TypeVar("T")
+
+
+#: How a stream tries again: until it is told to stop.
+PATIENT = RetryPolicy(attempts=sys.maxsize, base_delay=0.25, max_delay=10.0)
 
 
 @record
@@ -381,7 +386,14 @@ class _Carrier:
         self.keeper.check()
 
     def attempted(self, step: str, operation: Callable[[], T], system: str | None = None) -> T:
-        return self._attempted(step, operation, system, self.prepared.definition.retry.policy)
+        return self._attempted(step, operation, system, self._policy)
+
+    @property
+    def _policy(self) -> RetryPolicy:
+        """As the definition says. A stream that says nothing outlives what is away, however long that takes."""
+        definition = self.prepared.definition
+        patient = self.prepared.plan.endless and "retry" not in definition.model_fields_set
+        return PATIENT if patient else definition.retry.policy
 
     def _attempted(self, step: str, operation: Callable[[], T], system: str | None, policy: RetryPolicy) -> T:
         if system is not None:

@@ -127,7 +127,10 @@ class Definition(Model):
     pipeline: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,62}$")]
     description: str | None = None
     engine: EngineName = "duckdb"
-    retry: Retry = Field(Retry(), description="What happens after an error that may pass; unless said, as its own defaults are")
+    retry: Retry = Field(
+        Retry(),
+        description="What happens after an error that may pass; unless said, as its own defaults are, and a stream tries again for ever",
+    )
     timeout: Annotated[Duration, AfterValidator(_lasting)] | None = Field(
         None, description="How long a run may take in all, waits between attempts included"
     )

@@ -16,12 +16,19 @@ AT_ONCE = 5_000
 MOST_BYTES = 32 << 20
 
 
-def gathered(take: Callable[[int], Sequence[Messages]], most: int) -> Sequence[Messages]:
-    """Take answers of at most so many messages until there are enough, or one gives less than was asked for."""
-    answers: list[Messages] = []
+def gathered(take: Callable[[int], Sequence[Messages]], most: int, first: Sequence[Messages] = ()) -> Sequence[Messages]:
+    """Take answers of at most so many messages until there are enough, or one gives less than was asked for. `first` is what was taken
+    before. Whatever is raised where something has come already is left to be met again: what has come is given out."""
+    answers = list(first)
+    most -= sum(map(len, first))
     while most > 0:
         asked = min(most, AT_ONCE)
-        answer = take(asked)
+        try:
+            answer = take(asked)
+        except Exception:
+            if answers:
+                break
+            raise
         answers += answer
         came = sum(map(len, answer))
         most -= came

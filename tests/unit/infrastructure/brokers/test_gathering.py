@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pyarrow as pa
+import pytest
 
 from headrace.business.ports import Position
 from headrace.business.streams.messages import Messages
@@ -55,3 +56,20 @@ def test_it_is_asked_no_more_when_there_are_many_bytes() -> None:
     size = MOST_BYTES // AT_ONCE
     batch = gathered(lambda count: [answer("a", 0, count, size=size)], 10 * AT_ONCE)
     assert sum(map(len, batch)) == AT_ONCE
+
+
+def test_what_has_come_is_given_out_before_what_is_raised_behind_it():
+    """A feed goes on behind what it has taken: to raise with that in hand would lose it."""
+    came = iter([[answer("a", 0, AT_ONCE)], OSError("cut")])
+
+    def take(_count):
+        if isinstance(found := next(came), OSError):
+            raise found
+        return found
+
+    assert sum(map(len, gathered(take, 4 * AT_ONCE))) == AT_ONCE
+    came = iter([OSError("cut")])
+    assert sum(map(len, gathered(take, 9, [answer("a", 0, 5)]))) == 5
+    came = iter([OSError("cut")])
+    with pytest.raises(OSError, match="cut"):
+        gathered(take, 9)

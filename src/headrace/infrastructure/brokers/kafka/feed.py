@@ -13,7 +13,7 @@ from headrace.business.streams.messages import Messages, Sharing, Start
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.brokers.collection import uncollected
 from headrace.infrastructure.brokers.gaps import OnGap
-from headrace.infrastructure.brokers.gathering import gathered, joined
+from headrace.infrastructure.brokers.gathering import gathered
 from headrace.infrastructure.brokers.kafka.connection import reasons, remember
 from headrace.infrastructure.brokers.kafka.faults import explained, kafka_faults
 from headrace.infrastructure.brokers.kafka.records import messages_of
@@ -70,7 +70,7 @@ class KafkaFeed:
             given = gathered(self._taken, most)
             if not given and wait_seconds > 0:
                 first = self._given(self._consumer.consume(1, wait_seconds))
-                given = joined([*first, *gathered(self._taken, most - 1)]) if first else ()
+                given = gathered(self._taken, most, first) if first else ()
         if given:
             self._told.clear()
         elif told := reasons(self._told):

@@ -64,15 +64,14 @@ class StreamFeed:
             return ()
         deadline = time.monotonic() + wait_seconds
         with self._connected() as protocol:
+            self._ask_for_more(protocol)
             while len(self._messages) < most:
                 wait = 0.0 if self._messages else max(0.0, deadline - time.monotonic())
                 came = protocol.chunks(wait)
                 self._take(protocol, came)
                 if not came and (self._messages or wait == 0.0):
                     break
-            given = self._given(most) if self._messages else None
-            self._ask_for_more(protocol)
-        return [given] if given is not None else []
+        return [self._given(most)] if self._messages else []
 
     def acknowledge(self, positions: Mapping[str, Position]) -> None:
         """With a consumer's name: have the server keep how far this is, for whoever looks there."""

@@ -15,7 +15,7 @@ from headrace.business.streams.messages import Messages, Start
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.brokers.collection import uncollected
 from headrace.infrastructure.brokers.gaps import OnGap
-from headrace.infrastructure.brokers.gathering import AT_ONCE, MOST_BYTES, gathered, joined
+from headrace.infrastructure.brokers.gathering import AT_ONCE, MOST_BYTES, gathered
 from headrace.infrastructure.brokers.redis.entries import messages_of
 from headrace.infrastructure.redis.faults import redis_faults
 
@@ -74,8 +74,7 @@ class RedisFeed:
             return ()
         with redis_faults(self._shown):
             first = self._read(min(most, self._at_once), wait_seconds)
-            more = gathered(lambda count: self._read(min(count, self._at_once)), most - sum(map(len, first))) if first else ()
-            return joined([*first, *more])
+            return gathered(lambda count: self._read(min(count, self._at_once)), most, first) if first else ()
 
     def _read(self, count: int, wait_seconds: float = 0.0) -> Sequence[Messages]:
         """About so many messages of what is there, or the first that come."""

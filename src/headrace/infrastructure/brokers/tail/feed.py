@@ -27,11 +27,25 @@ class TailFeed:
     def poll(self, most: int, wait_seconds: float) -> Sequence[Messages]:
         until, each = time.monotonic() + wait_seconds, max(1, most // max(1, len(self._followed)))
         while True:
-            given = [messages for one in self._followed.values() if (messages := one.read(each)) is not None]
+            given = self._read(each)
             left = until - time.monotonic()
             if given or left <= 0:
                 return given
             time.sleep(min(left, _LOOK_SECONDS))
+
+    def _read(self, each: int) -> Sequence[Messages]:
+        """What is there. Whatever is raised behind something that was read is left to be met again: that is given out first."""
+        given: list[Messages] = []
+        for one in self._followed.values():
+            try:
+                messages = one.read(each)
+            except Exception:
+                if given:
+                    break
+                raise
+            if messages is not None:
+                given.append(messages)
+        return given
 
     def acknowledge(self, positions: Mapping[str, Position]) -> None:
         """Files stay where they are."""
