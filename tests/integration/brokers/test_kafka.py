@@ -144,7 +144,7 @@ def test_a_user_that_the_brokers_do_not_know_is_told_without_the_password() -> N
             connection.reach(Path())
         assert "sesame" not in str(told.value)
     finally:
-        server.stop()
+        server.remove()
 
 
 def test_a_connection_says_whom_it_reached(tansu: TansuServer) -> None:
