@@ -25,9 +25,8 @@ class SequenceJudge:
     def __init__(self, statements: Statements, name: str, schema: Schema, rule: SequenceRule, came: Inlet) -> None:
         self.statements, self.value = statements, identifier(rule.columns[0])
         self.keys = (PARTITION, *rule.columns[1:])
-        self.table = StateTable(
-            statements, f"rule {name}", Schema((*schema.select((*self.keys, rule.columns[0])), Column(SLOT, SLOT_TYPE)))
-        )
+        kept = Schema((*schema.select((*self.keys, rule.columns[0])), Column(SLOT, SLOT_TYPE)))
+        self.table = StateTable(statements, f"rule {name}", kept)
         self._find = statements.prepare(self._broken(came.sql))
         self._make = statements.prepare(self._greatest(came.sql))
         self.table.compact_by(self._greatest)
@@ -52,7 +51,7 @@ class SequenceJudge:
 
     def _greatest(self, rows: str) -> str:
         greatest = f"max({self.value}) AS {self.value}"
-        slot = f"{slot_sql(list(map(identifier, self.keys)))} AS {identifier(SLOT)}"
+        slot = f"{slot_sql(self._keys)} AS {identifier(SLOT)}"
         return f"SELECT {self._keys}, {greatest}, {slot} FROM {rows} WHERE {self.value} IS NOT NULL GROUP BY {self._keys}"
 
     @property
