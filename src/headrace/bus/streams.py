@@ -44,6 +44,23 @@ class PartitionWokeEvent(Event):
 
 
 @record
+class SourceSilentEvent(Event):
+    """By the clock, nothing came from a source for so many seconds of listening. Nothing else follows from it."""
+
+    written: ClassVar[str] = "stream.source_silent/1"
+    source: str
+    seconds: float
+
+
+@record
+class SourceHeardEvent(Event):
+    """Something came again from a source that had been silent."""
+
+    written: ClassVar[str] = "stream.source_heard/1"
+    source: str
+
+
+@record
 class StreamProgressedEvent(Event):
     """How a stream stood. Counts are since the run began: `read = good + quarantined + dropped` of each source, of which `late` are good
     rows that came too late for every window, and `dead` are messages that could not be read; `written` is rows by sink; `lag` is
@@ -65,5 +82,12 @@ class StreamProgressedEvent(Event):
     workers: Sequence[Mapping[str, Any]] = ()
 
 
-STREAMS: tuple[type[Event], ...] = (StreamRecoveredEvent, StreamSharedEvent, PartitionWokeEvent, StreamProgressedEvent)
+STREAMS: tuple[type[Event], ...] = (
+    StreamRecoveredEvent,
+    StreamSharedEvent,
+    PartitionWokeEvent,
+    SourceSilentEvent,
+    SourceHeardEvent,
+    StreamProgressedEvent,
+)
 """All of them."""

@@ -78,6 +78,7 @@ CONSTANTS: dict[str, list[str]] = {
     "round.digits": ["0", "1", "2", "-1", "-2", "5"],
     "json_text.path": ["'a'", "'$.a.b[1]'", "'$.a'", "'$[1]'", "'$[-1]'", "'$.\"a b\"'", "'$'"], "json_value.path": ["'a'", "'$.a.b'", "'$[2]'", "'$.c'", "'$'"],
     "quantile.share": ["0", "0.25", "0.5", "1"], "quantile_disc.share": ["0", "0.25", "0.5", "1"],
+    "approx_quantile.share": ["0", "0.25", "1"], "approx_top_k.k": ["1", "3", "1000"],
     "string_agg.separator": ["','", "''"],
     "ntile.parts": ["1", "3", "100"], "lag.offset": ["0", "2"], "lead.offset": ["1", "5"], "nth_value.place": ["1", "3"],
 }  # fmt: skip

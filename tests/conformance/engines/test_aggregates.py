@@ -22,6 +22,8 @@ AGGREGATES = [function for function in catalog.FUNCTIONS if function.kind == "ag
 WINDOWS = [function for function in catalog.FUNCTIONS if function.kind == "window"]
 #: Of floats, the last bits of these depend on the order of the rows, or on the way to them.
 NEARLY = {"sum", "avg", "median", "quantile", "stddev", "stddev_pop", "variance", "var_pop", "corr"}
+#: What DuckDB alone can compute; a plan for another engine says so.
+OF_DUCKDB = {"approx_top_k"}
 TYPES = [*GROUPS["ordered"], "list<string>", "json"]
 
 
@@ -124,7 +126,7 @@ def compare(engines: Mapping[str, Adapter], function: Function, values: Any, **a
                     if not same(function, expression, one, two):
                         unlike.append(f"{text}{frame} of {kind} {given}: {one} and {two}")
     assert unlike == []
-    assert tried or windowed
+    assert tried or windowed or function.name in OF_DUCKDB
 
 
 def same(function: Function, expression: Expr, one: Sequence[str], other: Sequence[str]) -> bool:

@@ -16,6 +16,7 @@ from headrace.business.validation.checks.anomaly import Anomaly, RowCountAnomaly
 from headrace.business.validation.checks.counts import DistinctCount, RowCount, Unique
 from headrace.business.validation.checks.expression import Expression
 from headrace.business.validation.checks.freshness import Freshness
+from headrace.business.validation.checks.rate import RateAnomaly
 from headrace.business.validation.checks.reconcile import Reconcile
 from headrace.business.validation.checks.schema_drift import SchemaDrift, recorded
 from headrace.business.validation.checks.shares import NullShare, RowShare
@@ -104,6 +105,7 @@ CASES = [
     (SchemaDrift(), "learning learning learning learning learning"),
     (RowCountAnomaly(), "learning learning learning learning learning"),
     (Anomaly(measure="avg(f)"), "learning learning learning learning learning"),
+    (RateAnomaly(per="1 minute"), "learning learning learning learning learning"),
 ]  # fmt: skip
 
 

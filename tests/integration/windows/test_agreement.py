@@ -34,7 +34,7 @@ SINK = "\nsinks:\n  - file: {path: out/, mode: append}\n"
 MEASURES = (
     "{rows: count(*), sure: count(x), sum: sum(n), mean: avg(x) filter (where n > 2), spread: stddev(x), pop: var_pop(n), least: min(k), "
     "most: max(x), opening: 'first(n order by at, x, n)', closing: 'last(x order by at, n, x)', best: 'arg_max(k, x)', all: bool_and(n > 0), "
-    "ratio: 'sum(x) / nullif(count(n), 0)', big: count_if(n > 5)}"
+    "ratio: 'sum(x) / nullif(count(n), 0)', big: count_if(n > 5), low: 'approx_quantile(x, 0.3)', often: 'approx_top_k(n, 2)', least_often: 'approx_top_k(x, 9)'}"
 )
 WHOLE = "{middle: median(x), different: count(distinct n), some: list(n order by n)}"
 STEPS = {
@@ -220,3 +220,52 @@ def test_two_streams_find_the_partners_that_a_batch_finds(
             assert same(loop.given["totals"], expected["totals"])
         finally:
             loop.close()
+
+
+def test_rows_that_a_join_takes_no_more_are_datasets_of_their_sides() -> None:
+    sinks = "".join(f"  - file: {{path: {side}/, mode: append}}\n    from: pairs.{side}.late\n" for side in ("left", "right"))
+    definition = JOIN.partition("steps:")[0] + (
+        "steps:\n  - join: {with: others, on: {k: k}, suffix: _other, within: 2s}\n    name: pairs\nsinks:\n" + sinks
+    )
+    late, later = (0, 1000, "a", 1.0, 7), (0, 900, "b", 2.0, 8)
+    with tempfile.TemporaryDirectory() as folder:
+        loop = Loop(plan(definition, events=messages(SCHEMA), others=messages(SCHEMA)), Path(folder))
+        try:
+            taken = [
+                loop.take(source, "0", arrow([(1500, 0, "a", 0.0, 1), row]))
+                for source, row in (("events", late), ("others", later))
+            ]
+            loop.drain()
+        finally:
+            loop.close()
+    assert [judged.late for judged in taken] == [1, 1]
+    assert loop.given["pairs.left.late"] == [(BEGIN + timedelta(seconds=5), "a", 1.0, 7)]
+    assert loop.given["pairs.right.late"] == [(BEGIN + timedelta(seconds=6), "b", 2.0, 8)]
+
+
+@pytest.mark.parametrize("measures", ["{rows: count(*), sum: sum(n), mean: avg(x)}", "{rows: count(*), middle: median(n)}"])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(partitions=st.lists(st.lists(row, max_size=40), min_size=1, max_size=2), chance=st.randoms(use_true_random=False))
+def test_sessions_that_grow_and_merge_end_as_those_of_a_batch(
+    measures: str, partitions: list[list[tuple[Any, ...]]], chance: Any
+) -> None:
+    """Whoever keeps the last row of each key and start, and leaves out those without length, has the sessions."""
+    definition = HEAD + f"  - aggregate: {{window: {{session: 2s}}, by: [k], measures: {measures}, emit: EMIT}}\n" + SINK
+    parts = {str(i): arrow(rows) for i, rows in enumerate(partitions)}
+    whole = pa.Table.from_batches(list(parts.values()), ARROW).combine_chunks().to_batches(max_chunksize=1 << 20)
+    everything = whole[0] if whole else pa.RecordBatch.from_pylist([], ARROW)
+    with tempfile.TemporaryDirectory() as folder:
+        batch = plan(definition.replace("EMIT", "close"), events=stored(SCHEMA, everything))
+        expected = in_batch(batch, Path(folder), "aggregate")["aggregate"]
+        for emit in ("change", "both"):
+            loop = Loop(plan(definition.replace("EMIT", emit), events=messages(SCHEMA)), Path(folder))
+            try:
+                run(loop, parts, chance)
+                given_out = loop.given.get("aggregate", [])
+                last = {(row[2], row[0]): row[:5] for row in given_out}
+                assert same([row for row in last.values() if row[1] > row[0]], [row[:5] for row in expected])
+                assert all(row[3] == 0 for row in last.values() if row[1] == row[0])
+                if emit == "both":
+                    assert same([row[:-1] for row in given_out if row[-1]], expected)
+            finally:
+                loop.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -281,6 +282,43 @@ def test_different_values_are_counted_about_across_batches_and_restarts(stream: 
     assert loop.session.measures()["totals"]["rows"] == 4
 
 
+def test_sessions_that_became_part_of_another_are_given_out_once_more_without_length(stream: Running) -> None:
+    text = HEAD + WINDOW.replace("tumbling: 10s", "session: 3s").replace("measures", "emit: change, measures") + SINK
+    loop = stream(text)
+    loop.take("events", "0", rows(("00:00:01", "a", 1), ("00:00:05", "a", 2), ("00:00:05", "b", 4)))
+    loop.checkpoint(whole=True)
+    assert sorted(loop.given.pop("totals")) == [
+        window("00:00:01", "00:00:04", "a", 1, 1),
+        window("00:00:05", "00:00:08", "a", 1, 2),
+        window("00:00:05", "00:00:08", "b", 1, 4),
+    ]
+    loop.restart()
+    loop.take("events", "1", rows(("00:00:03", "a", 8)))
+    loop.checkpoint(whole=False)
+    assert sorted(loop.given.pop("totals"), key=str) == [
+        window("00:00:01", "00:00:08", "a", 3, 11),
+        window("00:00:05", "00:00:05", "a", 0, None),
+    ]
+
+
+def test_sketches_keep_their_bounds_across_batches_and_restarts(stream: Running) -> None:
+    """Quantiles of a hundred thousand numbers and the most frequent of many more values than a sketch has counters."""
+    measures = "low: 'approx_quantile(n, 0.1)', high: 'approx_quantile(n, 0.99)', often: 'approx_top_k(n % 5000, 3)', none: 'approx_top_k(k, 2)'"
+    loop = stream(HEAD + f"  - aggregate: {{measures: {{{measures}}}, emit: change}}\n    name: totals\n" + SINK)
+    chance = random.Random(1)
+    numbers = [chance.randrange(1_000_000) for _ in range(20_000)] + [5_000, 5_000, 5_001] * 400
+    chance.shuffle(numbers)
+    for begin in range(0, len(numbers), 5_000):
+        loop.take("events", "0", rows(*(("00:00:00", None, n) for n in numbers[begin : begin + 5_000])))
+        loop.checkpoint(whole=begin == 0)
+        loop.restart()
+    low, high, often, none = loop.given["totals"][-1]
+    ranks = [sum(n <= found for n in numbers) / len(numbers) for found in (low, high)]
+    assert ranks == [pytest.approx(0.1, abs=0.0068), pytest.approx(0.99, abs=0.0068)]
+    assert often[:2] == [0, 1]
+    assert none is None
+
+
 def test_both_says_which_rows_are_final(stream: Running) -> None:
     loop = stream(HEAD + WINDOW.replace("measures", "emit: both, measures") + SINK)
     loop.take("events", "0", rows(("00:00:00", "a", 1)))
@@ -338,7 +376,6 @@ REFUSED: Sequence[tuple[str, str]] = [
     ("  - limit: 10\n", "a stream would be over then"),
     ("  - window: {order_by: at, columns: {next: lead(n)}}\n", "a window function looks at rows that may come later"),
     ("  - derive: {late: at + to_days(1)}\n  - aggregate: {window: {tumbling: 1s, on: late}, measures: {n: count(*)}}\n", "nothing says how late rows may come by `late`"),
-    ("  - aggregate: {window: {session: 1s}, measures: {n: count(*)}, emit: change}\n", "a session has no bounds before it is over"),
     ("  - aggregate: {by: [k], measures: {n: median(n)}, emit: change}\n", "`median` needs all rows at once"),
     (CHANGING, "gives out rows that are not final"),
     ("  - join: {with: events, on: [k], suffix: _2}\n", "a partner of a row may come at any time"),

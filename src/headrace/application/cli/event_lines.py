@@ -75,6 +75,11 @@ def _notified(data: Data) -> str:
     return f"{data['alert']} {data['change']}{outcome}"
 
 
+def _checked(data: Data) -> str:
+    seen = f", {data['observed']}, expected {data['expected']}" if data["outcome"] in ("fail", "error") else ""
+    return f"check {data['check']}: {data['outcome']}{seen}"
+
+
 _WORDS: Mapping[str, Callable[[Data], str]] = {
     "pipeline.queued": _queued,
     "pipeline.waiting": _waiting,
@@ -93,10 +98,12 @@ _WORDS: Mapping[str, Callable[[Data], str]] = {
     "data.validated": _validated,
     "data.processed": _processed,
     "data.staged": lambda data: f"staged {data['dataset']}: {number(data['rows'])} rows  {duration(data['seconds'])}",
-    "quality.checked": lambda data: f"check {data['check']}: {data['outcome']}",
+    "quality.checked": _checked,
     "data.stored": lambda data: f"published {data['target']}  {duration(data['seconds'])}",
     "data.indexed": lambda data: f"{data['indexes']} indexes on {data['target']}",
     "quarantine.replay_intended": lambda data: f"{len(data['rows'])} held rows of {data['from_run']} go through again",
     "quarantine.replayed": lambda data: f"{len(data['rows'])} rows of {data['from_run']} left quarantine",
     "notification.sent": _notified,
+    "stream.source_silent": lambda data: f"nothing came from {data['source']} for {data['seconds']:g} s",
+    "stream.source_heard": lambda data: f"{data['source']} is heard of again",
 }

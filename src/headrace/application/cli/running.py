@@ -206,4 +206,5 @@ class _StatusLine:
 _MARKS = {
     **dict.fromkeys(("data.validated", "data.processed", "data.staged", "quality.checked", "data.stored"), ("✓", "green")),
     **dict.fromkeys(("pipeline.waiting", "pipeline.retried", "pipeline.resumed", "pipeline.overtaken"), ("·", "yellow")),
+    **dict.fromkeys(("stream.source_silent", "stream.source_heard"), ("·", "yellow")),
 }

@@ -40,7 +40,8 @@ def audit(
         if check.name in failures:
             verdict = Verdict("error", failures[check.name], "a check that can be measured")
         else:
-            verdict = _judge(check, measured[check.name], history, now)
+            earlier = [(at, found) for at, found in history.get((check.name, check.version), ()) if at < now]
+            verdict = verdict_of(check, Measured(measured[check.name], earlier, now))
         yield QualityCheckEvent(
             run_id,
             check=check.name,
@@ -51,7 +52,7 @@ def audit(
             observed=verdict.observed,
             expected=verdict.expected,
             version=check.version,
-            values=_plain(verdict.values or measured.get(check.name, {})),
+            values=plain(verdict.values or measured.get(check.name, {})),
         )
 
 
@@ -93,16 +94,16 @@ def _measure(
     return result
 
 
-def _judge(check: PlannedCheck, values: Mapping[str, Any], history: History, now: datetime) -> Verdict:
-    earlier = [(at, found) for at, found in history.get((check.name, check.version), ()) if at < now]
+def verdict_of(check: PlannedCheck, measured: Measured) -> Verdict:
+    """What a check says of what was measured; `error` where it fails itself."""
     try:
-        return check.check.judge(Measured(values, earlier, now))
+        return check.check.judge(measured)
     except HeadraceError as error:
         return Verdict("error", error.message, "a check that can be judged")
     except Exception as error:  # noqa: BLE001 - the boundary to the check's code: an error is never reported as bad data
         return Verdict("error", f"{type(error).__name__}: {error}", "a check that can be judged")
 
 
-def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+def plain(values: Mapping[str, Any]) -> dict[str, Any]:
     """Values as they can be written in an event."""
     return {name: str(v) if isinstance(v, Decimal | datetime) else v for name, v in values.items()}

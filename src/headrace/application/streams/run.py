@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from headrace.application.orchestrator.breakers import system_of
 from headrace.application.orchestrator.graph import describe
 from headrace.application.orchestrator.order import Order, Surroundings
+from headrace.application.streams.checking import Checking
 from headrace.application.streams.epochs import Epochs, OpenSink
 from headrace.application.streams.group import Group
 from headrace.application.streams.intake import Intake, Taken
@@ -26,6 +27,7 @@ from headrace.application.streams.leading import Leading
 from headrace.application.streams.portions import Portion, portion
 from headrace.application.streams.progress import Progress, validated
 from headrace.application.streams.recovery import changes, take_up
+from headrace.application.streams.silence import Silence
 from headrace.bus.events import DataStoredEvent, PipelineStartedEvent
 from headrace.bus.streams import PartitionWokeEvent, StreamProgressedEvent, StreamRecoveredEvent
 from headrace.business.engine import QuarantineTarget
@@ -138,9 +140,13 @@ class StreamRun:
             for source in self.plan.sources
             if isinstance(plugin := definition.sources[source.name].plugin, MessageSource)
         )
+        after = self.options.silence
+        names = [intake.name for intake in self.intakes]
+        self.silence = Silence(self.order.run_id, after.total_seconds(), names) if after is not None else None
         opening = partial(self.engine.stream, self.plan, self.order.workspace, project)
         self.session = self.around.attempted("opening the engine", opening)
         opened.callback(self.session.close)
+        self.checking = Checking(self.order.run_id, self.plan, self.session, self.around.tell)
         sinks = tuple(
             OpenSink(
                 sink.name,
@@ -161,6 +167,7 @@ class StreamRun:
     def _recover(self) -> None:
         facts = take_up(self.epochs, self.session, self.intakes, self.order.start, self.order.run_id)
         self._lasting = {key: facts[key] for key in ("start", "begun_anew") if key in facts}
+        self.checking.restore(facts.get("checks", {}))
         self.progress.epoch = self.epochs.number
         for intake in self.intakes:
             self.keeping.let_go(self.order.quarantine / intake.name, self.epochs.number)
@@ -193,6 +200,7 @@ class StreamRun:
             "pipeline": self.name,
             "fingerprint": self.plan.fingerprint,
             **self._lasting,
+            "checks": self.checking.saved(),
             "sources": {intake.name: intake.saved() for intake in self.intakes},
         }
 
@@ -205,6 +213,8 @@ class StreamRun:
         if self.leading is not None and self.leading.group.look():
             self._share_out(self.leading)
         if self.progress.paused:
+            if self.silence is not None:
+                self.silence.paused()
             time.sleep(self.options.wait.total_seconds() or 0.01)
         else:
             for intake in self.intakes:
@@ -239,6 +249,8 @@ class StreamRun:
     def _take_in(self, intake: Intake, portion: Portion) -> None:
         """What some messages have become is part of the next epoch, whoever has read them."""
         self._changed = True
+        if self.silence is not None:
+            self.around.tell(*self.silence.heard(intake.name))
         count = self.progress.source(intake.name)
         count.messages += portion.messages
         count.bytes += portion.bytes
@@ -274,6 +286,15 @@ class StreamRun:
             self._horizon = min(known)
             self.session.advance(self._horizon)
 
+    @property
+    def _settled(self) -> int | None:
+        """Up to where in event time nothing more comes that is in time, whatever closes at the end."""
+        if not all(intake.feed.exhausted for intake in self.intakes):
+            return self._horizon
+        reached = [intake.watermarks.reached for intake in self.intakes if intake.watermarks is not None]
+        known = [each for each in reached if each is not None]
+        return min(known) if known and len(known) == len(reached) else None
+
     def _refresh(self) -> None:
         every = self.options.refresh
         if every is not None and time.monotonic() - self._refreshed_at >= every.total_seconds():
@@ -285,8 +306,9 @@ class StreamRun:
     def _take_checkpoint(self) -> None:
         begun = time.monotonic()
         self._advance()
-        output = self.session.drain()
-        if self._changed or any(table.num_rows for table in output.values()):
+        judged = self.checking.judged
+        output = self.checking.judge(self.session.drain(), self._settled)
+        if self._changed or judged < self.checking.judged or any(table.num_rows for table in output.values()):
             self._keep_what_was_not_taken(self.epochs.number + 1)
             published = self.epochs.checkpoint(self._facts(), changes(self.session, self.intakes), output, self._acknowledge)
             for sink in self.plan.sinks:
@@ -355,6 +377,8 @@ class StreamRun:
             if horizon is not None:
                 self.progress.delay_seconds[intake.name] = round(time.time() - horizon / 1_000_000, 3)
         self.progress.workers = self.leading.as_data() if self.leading is not None else ()
+        if self.silence is not None:
+            self.around.tell(*self.silence.listening())
         self.around.progressed(self.progress)
         if now - self._recorded_at >= RECORD_EVERY:
             self._record()

@@ -67,6 +67,11 @@ class StreamOptions(Model):
         description="The connection of the store that shares the state: of kind postgres or redis. In the state folder unless said",
     )
     refresh: Some | None = Field(None, description="How often reference data are read again; once, at the start, unless said")
+    silence: Some | None = Field(
+        None,
+        description="After how long without a message from a source, by the clock, an event tells of it, and again when one comes; it "
+        "changes nothing else",
+    )
     epochs: int = Field(10, ge=1, description="How many checkpoints are kept, to go back to")
 
 

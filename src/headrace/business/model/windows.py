@@ -22,8 +22,8 @@ MOST_WINDOWS = 1000
 #: How long windows may be: their bounds are counted in microseconds, and a stream ends by letting a thousand years go by.
 LONGEST = timedelta(days=365_000)
 
-#: What is put behind the name of a step for the dataset of the rows that came too late for it.
-LATE = ".late"
+#: What is put behind the name of a step for the dataset of the rows that came too late for it, on each side of a join.
+LATE, LATE_LEFT, LATE_RIGHT = ".late", ".left.late", ".right.late"
 
 
 class EventWindow(Model):

@@ -12,7 +12,6 @@ from headrace.business.model.contract import Contract
 from headrace.business.model.definition import Definition, Incremental, SourceDefinition, StepDefinition
 from headrace.business.model.schema import Schema, did_you_mean
 from headrace.business.model.types import DataType, Date, Decimal, Float, Integer, String, Timestamp
-from headrace.business.model.windows import LATE
 from headrace.business.ports import Check, Comparing, Step
 from headrace.business.processing.event_time import event_time, event_times
 from headrace.business.processing.increments import Newest
@@ -75,8 +74,8 @@ class _Planner:
         self.latest: dict[str, str] = {}
         """Under the name of a source, the last of the unnamed steps that worked on it: they change the dataset, not name a new one."""
         self.planned_steps: list[PlannedStep] = []
-        self.late: dict[str, PlannedStep] = {}
-        """The datasets of rows that come too late for a step, which are planned when something reads them."""
+        self.late: dict[str, tuple[str, PlannedStep]] = {}
+        """The datasets of rows that come too late, each with the step that they are too late for; planned when something reads them."""
         self.planned_checks: list[PlannedCheck] = []
         self.planned_sinks: list[PlannedSink] = []
 
@@ -174,8 +173,8 @@ class _Planner:
         self.planned_steps.append(PlannedStep(step.name, plugin.kind, relation))
         self.schemas[step.name] = relation.schema
         self.times[step.name] = event_time(relation), event_times(relation)
-        if (late := late_rows(step.name, relation)) is not None:
-            self.late[late.name] = late
+        for late in late_rows(step.name, relation):
+            self.late[late.name] = step.name, late
             self.schemas[late.name] = late.schema
         if re.fullmatch(rf"{re.escape(plugin.kind)}(_\d+)?", step.name):
             changed = next((name for name, last in self.latest.items() if last == source), source)
@@ -336,9 +335,9 @@ class _Planner:
         """Put those that are read behind the steps that they were late for."""
         read = {name for step in self.planned_steps for name in step.relation.datasets()}
         read |= {check.dataset for check in self.planned_checks} | {sink.dataset for sink in self.planned_sinks}
-        for name, late in self.late.items():
+        for name, (late_for, late) in self.late.items():
             if name in read:
-                of = next(i for i, step in enumerate(self.planned_steps) if name == step.name + LATE)
+                of = next(i for i, step in enumerate(self.planned_steps) if step.name == late_for)
                 self.planned_steps.insert(of + 1, late)
 
     def _remembers(self, name: str) -> bool:

@@ -116,9 +116,10 @@ class Sequences:
 
 @record
 class LateRows:
-    """The rows that came too late for a step. In a batch no row is late."""
+    """The rows that came too late for a step, on one of its sides if it has several. In a batch no row is late."""
 
     step: str
+    side: str = ""
 
 
 @record

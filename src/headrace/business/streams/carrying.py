@@ -12,7 +12,6 @@ from headrace.business.processing.relation import (
     Dedupe,
     Distinct,
     Filter,
-    Function,
     GroupBy,
     Join,
     Limit,
@@ -41,7 +40,6 @@ _REFUSED: dict[type[Relation], tuple[str, str]] = {
     Sort: ("a stream has no end to be sorted up to", "leave it out, or sort what you read of the target"),
     Limit: ("a stream would be over then", "use `filter`"),
     Sample: ("a sample is drawn of all rows", "use `filter`, for example with a hash of the key"),
-    Function: ("a function is given whole datasets", "use it in a batch pipeline behind the stream"),
 }
 
 

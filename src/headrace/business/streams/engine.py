@@ -94,13 +94,17 @@ class StreamSession(Protocol):
         """Close what ends here or before (microseconds since 1970)."""
         ...
 
+    def unmeasured(self, dataset: str) -> Mapping[str, Any]:
+        """What the measures of a check come to in a window without rows. Its windows are drained as this dataset."""
+        ...
+
     def refresh(self) -> None:
         """Look up reference data anew from now on."""
         ...
 
     def drain(self) -> Mapping[str, pa.Table]:
         """The output since the last time, by the name of the dataset that a sink publishes. The side output of late rows of a step is
-        under `<step>.late`."""
+        under `<step>.late`, and the windows of a check that have closed are under `check <name>`."""
         ...
 
     def changes(self, *, whole: bool = False) -> Changes:

@@ -10,11 +10,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from headrace.business.model.schema import Schema
 from headrace.business.processing.event_time import passed_on, times_of_windows
 from headrace.business.processing.expressions.ir import Expr
-from headrace.business.processing.plan import Plan, PlannedSource, PlannedStep
-from headrace.business.processing.relation import Dataset, Relation
+from headrace.business.processing.plan import Plan, PlannedCheck, PlannedSource, PlannedStep
+from headrace.business.processing.relation import Dataset, Function, Relation
 from headrace.business.processing.stateful import Copies, Groups, LateRows, Pairs, Sequences, Stateful
+from headrace.business.streams import checking
 from headrace.business.streams.carrying import NotRowByRow, carried, flows
 from headrace.business.streams.copies import KeptCopies
 from headrace.business.streams.groups import KeptGroups
@@ -39,6 +41,15 @@ class Keeping:
     kept: Kept
 
 
+@record
+class Called:
+    """A step that is a function of Python, and the rows that it is given, a micro-batch at a time."""
+
+    step: str
+    rows: Relation
+    function: Function
+
+
 @dataclass
 class Flow:
     """The parts of a plan that is a stream."""
@@ -48,8 +59,12 @@ class Flow:
     """Row by row: the relation of each step, with the watermark beside each row."""
     keeping: dict[str, Keeping] = field(default_factory=dict)
     """The steps that keep rows, each behind those that it is fed by."""
-    late: dict[str, str] = field(default_factory=dict)
-    """The datasets of late rows, and the steps for which these were too late."""
+    called: dict[str, Called] = field(default_factory=dict)
+    """The steps that are functions of Python."""
+    checks: dict[str, PlannedCheck] = field(default_factory=dict)
+    """Those of `keeping` that measure for a check, which no step is."""
+    late: dict[str, LateRows] = field(default_factory=dict)
+    """The datasets of late rows, and what these were too late for."""
     problems: list[Problem] = field(default_factory=list)
 
     @cached_property
@@ -58,11 +73,11 @@ class Flow:
 
     @property
     def flowing(self) -> frozenset[str]:
-        return frozenset((*(source.name for source in self.sources), *self.steps, *self.keeping, *self.late))
+        return frozenset((*(source.name for source in self.sources), *self.steps, *self.called, *self.keeping, *self.late))
 
     @property
     def springs(self) -> tuple[str, ...]:
-        return (*(source.name for source in self.sources), *self.keeping, *self.late)
+        return (*(source.name for source in self.sources), *self.called, *self.keeping, *self.late)
 
     @cached_property
     def still(self) -> tuple[str, ...]:
@@ -73,10 +88,15 @@ class Flow:
 
     @cached_property
     def published(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(sink.dataset for sink in self.plan.sinks))
+        """The datasets that are given out: to sinks, and to checks."""
+        return tuple(dict.fromkeys((*(sink.dataset for sink in self.plan.sinks), *self.checks)))
+
+    def schema(self, dataset: str) -> Schema:
+        return self.keeping[dataset].kept.of if dataset in self.checks else self.plan.schema(dataset)
 
     def relations(self) -> Iterator[Relation]:
         yield from self.steps.values()
+        yield from (called.rows for called in self.called.values())
         yield from (rows for keeping in self.keeping.values() for rows in keeping.rows.values())
 
     def reached(self, spring: str) -> frozenset[str]:
@@ -102,6 +122,8 @@ class Flow:
                 except NotRowByRow as error:
                     found.steps[step.name] = step.relation
                     found.problems.append(Problem(error.message, places.get(step.name, ("steps",)), error.hint))
+        for check in plan.checks:
+            found._check(check, times)
         for i, sink in enumerate(plan.sinks):
             if sink.dataset not in found.flowing:
                 hint = "publish what comes of the stream, or write this one in a batch pipeline of its own"
@@ -128,12 +150,15 @@ class Flow:
 
     def _add(self, step: PlannedStep, times: _Times) -> None:
         relation = step.relation
+        if isinstance(relation, Function):
+            self.called[step.name] = self._called(step.name, relation)
+            return
         if not isinstance(relation, Stateful):
             self.steps[step.name] = carried(relation, self.flowing)
             return
         meaning = relation.meaning
         if isinstance(meaning, LateRows):
-            self.late[step.name] = meaning.step
+            self.late[step.name] = meaning
             return
         if isinstance(meaning, Pairs) and meaning.option is None and not self._both_flow(meaning):
             self.steps[step.name] = carried(relation.input, self.flowing)
@@ -149,6 +174,14 @@ class Flow:
                 self.keeping[step.name] = self._pairs(step, meaning, times)
             case Sequences():
                 self.keeping[step.name] = self._sequences(step, meaning, times)
+
+    def _called(self, step: str, function: Function) -> Called:
+        if len(function.parts) > 1:
+            hint = "leave `with` out, and look up what it needs in a step before, with `lookup`"
+            raise NotRowByRow("a function of a stream is given rows of the stream alone", hint=hint)
+        rows = function.parts[0]
+        carried(rows, self.flowing)  # refuses what cannot flow
+        return Called(step, rows, function)
 
     def _groups(self, step: PlannedStep, groups: Groups, times: _Times) -> Keeping:
         behind = times.behind(groups.rows, _column(groups.window.time)) if groups.window is not None else 0
@@ -192,6 +225,28 @@ class Flow:
         kept = KeptSequences(sequences, step.schema, behind)
         return Keeping(step.name, {"": carried(sequences.rows, self.flowing)}, kept)
 
+    def _check(self, check: PlannedCheck, times: _Times) -> None:
+        """Keep what a check measures, where it judges windows."""
+        length = checking.length_of(check.check)
+        if length is None:
+            return
+        rows = Dataset(self.plan.schema(check.dataset), check.dataset)
+        place: Path = ("checks", [c.name for c in self.plan.definition.checks].index(check.name), check.kind)
+        if check.dataset not in self.flowing:
+            hint = "check it in a batch pipeline, or `on:` a dataset of the stream"
+            self.problems.append(Problem(f"`{check.dataset}` stands still, so it has no windows", place, hint, on_key=True))
+            return
+        known = times.of(rows)
+        if not known:
+            hint = "give the source a `watermark`, and pass its column on as it is"
+            self.problems.append(Problem(f"nothing says when the rows of `{check.dataset}` happened", place, hint, on_key=True))
+            return
+        time, behind = next(iter(known.items()))
+        groups, of = checking.measured(check, rows, time, length)
+        name = checking.windows_of(check.name)
+        self.keeping[name] = Keeping(name, {"": carried(rows, self.flowing)}, KeptGroups(groups, of, behind))
+        self.checks[name] = check
+
     def _both_flow(self, pairs: Pairs) -> bool:
         return flows(pairs.left, self.flowing) and flows(pairs.right, self.flowing)
 
@@ -210,7 +265,7 @@ class _Times:
 
     def behind(self, rows: Relation, name: str) -> int:
         """How much later than the time in this column rows come to a step. Raises `NotRowByRow` when nothing says so."""
-        times = passed_on(rows, self._of)
+        times = passed_on(rows, self.of)
         if name in times:
             return times[name]
         hint = (
@@ -232,10 +287,12 @@ class _Times:
         for name in rows.datasets():
             if name in self.flow.steps:
                 yield from self._springs_below(self.flow.steps[name])
+            elif name in self.flow.called:
+                yield from self._springs_below(self.flow.called[name].rows)
             elif name in self.flow.keeping:
                 yield name
 
-    def _of(self, dataset: Dataset) -> Times:
+    def of(self, dataset: Dataset) -> Times:
         """The event times of a dataset that flows."""
         name = dataset.name
         for source in self.flow.sources:
@@ -243,7 +300,7 @@ class _Times:
                 watermark = self.flow.plan.definition.sources[name].watermark
                 return {} if watermark is None else {watermark.column: 0}
         if name in self.flow.steps:
-            return passed_on(self.flow.steps[name], self._of)
+            return passed_on(self.flow.steps[name], self.of)
         if name in self.flow.late or name not in self.flow.keeping:
             return {}
         kept = self.flow.keeping[name].kept
@@ -252,7 +309,7 @@ class _Times:
     def _of_rows(self, kept: KeptCopies | KeptPairs | KeptSequences) -> Times:
         """Rows are given out at once, or when a partner comes, or when none can come any more."""
         if isinstance(kept, KeptCopies):
-            return passed_on(kept.copies.rows, self._of)
+            return passed_on(kept.copies.rows, self.of)
         if isinstance(kept, KeptSequences):
             return passed_on(kept.sequences.whole, lambda _: {kept.sequences.time: kept.behind})
         known = kept.times
@@ -279,8 +336,3 @@ def _demand_sense(kept: KeptGroups) -> None:
     if whole and groups.window is None:
         hint = "give it a `window`, or use aggregates that merge, such as `count`, `avg`, `stddev`, `max` and `arg_max`"
         raise NotRowByRow(f"{whole} needs all rows at once, and without a window they would be kept for ever", hint=hint)
-    if groups.window is not None and groups.window.kind == "session" and groups.emit != "close":
-        hint = "say `emit: close`"
-        raise NotRowByRow(
-            "a session has no bounds before it is over, so nothing could tell which row replaces which", hint=hint
-        )

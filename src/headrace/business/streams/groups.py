@@ -16,8 +16,9 @@ from headrace.business.model.schema import Column, Schema
 from headrace.business.model.types import Boolean
 from headrace.business.processing.expressions.build import all_of, column, constant, test
 from headrace.business.processing.expressions.ir import Aggregate, Call, ColumnRef, Constant, Expr, Window
-from headrace.business.processing.relation import Dataset, Filter, Join, Relation
+from headrace.business.processing.relation import Dataset, Filter, Join, Relation, SetOperation
 from headrace.business.processing.stateful import Groups, Span
+from headrace.business.processing.steps.aggregate import COUNTS
 from headrace.business.processing.steps.event_windows import (
     BEGIN,
     END,
@@ -193,6 +194,8 @@ class KeptGroups:
 
     def changed(self, kept: Relation, recent: Relation) -> Relation:
         """The result so far for every group and window that has something in `recent`."""
+        if self._span is not None and self._span.kind == "session":
+            return self._changed_sessions(kept, recent, self._span)
         windows, touched = self._windows(kept), self._windows(recent)
         by = tuple(n for n in (*(n for n, _ in self._times() if n == WINDOW), *(n for n, _ in self.groups.keys)))
         renamed = project(touched, {f"#:touched {i}": column(n, touched.schema[n].type) for i, n in enumerate(by)})
@@ -202,6 +205,51 @@ class KeptGroups:
         ]
         found = Join(windows.schema, windows, renamed, "semi", all_of(*same)) if same else windows
         return self._result(found, closed=False)
+
+    def _changed_sessions(self, kept: Relation, recent: Relation, span: Span) -> Relation:
+        """The sessions that have something in `recent`; and those that were given out, but begin earlier by now because something came
+        between or before: as windows that end where they begin, with measures of no rows."""
+        keys, same = self._kept_keys(), self._same_keys()
+        theirs = Join(kept.schema, kept, _renamed(recent), "semi", all_of(*same))
+        now = self._session_results(theirs, span)
+        inside = (
+            test("less_or_equal", whole(BEGIN), whole(_other(BEGIN))),
+            test("greater_or_equal", whole(END), whole(_other(END))),
+        )
+        changed = Join(now.schema, now, _renamed(recent), "semi", all_of(*same, *inside))
+        before = self._session_bounds(self._without(theirs, recent), span)
+        begins = test("equal", whole(BEGIN), whole(_other(BEGIN)))
+        gone = Join(before.schema, before, _renamed(now), "anti", all_of(*same, begins))
+        nothing = {name: measure.map(_of_no_rows) for name, measure in self.groups.measures}
+        empty = project(gone, {BEGIN: whole(BEGIN), **dict(keys), **nothing})
+        begin, end = whole(BEGIN), add(whole(END), number(span.length))
+        given = (
+            result(changed, self.groups, bounds(span, begin, end), self.of, closed=False),
+            result(empty, self.groups, bounds(span, begin, begin), self.of, closed=False),
+        )
+        return SetOperation(self.of, given, "union_all")
+
+    def _session_results(self, kept: Relation, span: Span) -> Relation:
+        keys = self._kept_keys()
+        numbered = in_sessions(kept, tuple(e for _, e in keys), whole(BEGIN), whole(END), span.length)
+        return self._measured(numbered, ((SESSION, whole(SESSION)), *keys), _SESSION_ENDS)
+
+    def _session_bounds(self, kept: Relation, span: Span) -> Relation:
+        keys = self._kept_keys()
+        numbered = in_sessions(kept, tuple(e for _, e in keys), whole(BEGIN), whole(END), span.length)
+        return grouped_by(numbered, ((SESSION, whole(SESSION)), *keys), _SESSION_ENDS)
+
+    def _without(self, kept: Relation, recent: Relation) -> Relation:
+        """Where what is kept stood before something recent came: keys, and bounds."""
+        where = (*self._times(), *self._kept_keys())
+        counted = [project(rows, {**dict(where), _TIMES: number(times)}) for rows, times in ((kept, 1), (recent, -1))]
+        both = SetOperation(counted[0].schema, tuple(counted), "union_all")
+        summed = grouped_by(both, where, ((_TIMES, Aggregate(WHOLE, "sum", (whole(_TIMES),))),))
+        return Filter(summed.schema, summed, test("greater", whole(_TIMES), number(0)))
+
+    def _same_keys(self) -> list[Expr]:
+        """That rows have the keys of others, whose columns are renamed."""
+        return [test("not_distinct", column(name, e.type), column(_other(name), e.type)) for name, e in self._kept_keys()]
 
     def compacted(self, kept: Relation) -> Relation:
         """As few rows as say the same. (Sessions are left to their end, and rows that are kept whole are what they are.)"""
@@ -293,6 +341,25 @@ class KeptGroups:
 
 _ENDS = (BEGIN, END)
 _SESSION_ENDS: Named = ((BEGIN, Aggregate(WHOLE, "min", (whole(BEGIN),))), (END, Aggregate(WHOLE, "max", (whole(END),))))
+
+
+#: How often something stands somewhere.
+_TIMES = "#:times"
+
+
+def _other(name: str) -> str:
+    return f"#:other {name}"
+
+
+def _renamed(rows: Relation) -> Relation:
+    return project(rows, {_other(c.name): ref(c) for c in rows.schema})
+
+
+def _of_no_rows(e: Expr) -> Expr:
+    """What an aggregate comes to without rows."""
+    if not isinstance(e, Aggregate):
+        return e
+    return constant(0 if e.function in COUNTS else None, e.type)
 
 
 def _row(name: str) -> str:

@@ -10,18 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from headrace.business.model.types import Binary, DataType, Decimal, Float, Integer, List, String
+from headrace.business.model.types import DataType, Decimal, Float, Integer
 from headrace.business.processing.expressions.build import column, constant, is_null, negate, test
 from headrace.business.processing.expressions.ir import Aggregate, Call, Case, Cast, ColumnRef, Expr, Window
 from headrace.business.processing.relation import Relation
 from headrace.business.processing.steps.event_windows import Named, grouped_by, number, with_columns
+from headrace.business.streams.sketches import MAKING, SKETCHES_OF
 from headrace.records import record
 
 _DOUBLE, _COUNT = Float(64), Integer(64)
-
-
-#: Functions beside the catalogue that an engine of streams has: a value as text; a sketch of texts; of sketches; how many it has seen.
-SKETCHED, SKETCH, SKETCHES, ESTIMATE = "#sketched", "#sketch", "#sketches", "#estimate"
 
 
 @record
@@ -71,7 +68,7 @@ class Parts:
     @property
     def sketched(self) -> bool:
         """Whether some of them are sketches."""
-        return any(isinstance(part.make, Call) and part.make.function == SKETCH for part in self.parts.values())
+        return any(isinstance(part.make, Call) and part.make.function in MAKING for part in self.parts.values())
 
     def makes(self) -> Named:
         return tuple((part.name, part.make) for part in self.parts.values())
@@ -167,15 +164,8 @@ def _variance(share: Callable[[Expr], Expr], around: Callable[[Expr], Expr]) -> 
 
 
 def _sketched(parts: Parts, e: Aggregate) -> Expr:
-    """About how many different values there are: a sketch of a few kilobytes, whatever their number."""
-    known = negate(is_null(e.args[0]))
-    where = known if e.where is None else test("and", e.where, known)
-    text = Call(String(), SKETCHED, e.args)
-    values = Aggregate(List(String()), "list", (text,), distinct=True, where=where)
-    kept = parts.part(
-        Call(Binary(), SKETCH, (values,)), lambda part: Call(Binary(), SKETCHES, (Aggregate(List(Binary()), "list", (part,)),))
-    )
-    return Call(_COUNT, ESTIMATE, (kept,))
+    sketch = SKETCHES_OF[e.function](e)
+    return sketch.read(parts.part(sketch.make, sketch.merge))
 
 
 def _mean(mean: Expr, n: Expr) -> Expr:
@@ -246,6 +236,6 @@ _FORMS: Mapping[str, _Form] = {
     "min": _itself, "max": _itself, "any_value": _itself, "bool_and": _itself, "bool_or": _itself,
     "var_pop": _variance(_as_it_is, _as_it_is), "variance": _variance(_less_one, _as_it_is),
     "stddev_pop": _variance(_as_it_is, _root), "stddev": _variance(_less_one, _root),
-    "approx_count_distinct": _sketched,
+    **dict.fromkeys(SKETCHES_OF, _sketched),
     "first": _at_an_end, "last": _at_an_end, "arg_min": _by("arg_min"), "arg_max": _by("arg_max"),
 }  # fmt: skip

@@ -11,6 +11,7 @@ from headrace.business.model.types import Date, Timestamp
 from headrace.business.ports import Publisher
 from headrace.business.processing.plan import Plan, PlannedSource
 from headrace.business.processing.stateful import Pairs, Stateful
+from headrace.business.streams import checking
 from headrace.business.streams.flow import Flow
 from headrace.business.streams.messages import MessageSource
 from headrace.business.streams.state import StreamSink
@@ -29,14 +30,13 @@ def problems(plan: Plan) -> Iterator[Problem]:
             hint = "read from a broker, or take `stream` out"
             yield Problem("all sources of this pipeline come to an end, so it is no stream", ("stream",), hint, on_key=True)
         yield from _only_in_streams(plan)
+        yield from checking.problems_in_batch(definition)
         return
     for source in plan.sources:
         if definition.sources[source.name].incremental is not None and not source.scan.bounded:
             hint = "take it out: a stream goes on where it was anyway"
             yield Problem("messages are not read in increments", ("sources", source.name, "incremental"), hint, on_key=True)
-    if definition.checks:
-        hint = "use rules of the contract; or read what the stream has published with a batch pipeline, and check it there"
-        yield Problem("a check judges a whole dataset, and that of a stream is never whole", ("checks", 0), hint)
+    yield from checking.problems(definition)
     if definition.schedule is not None:
         yield Problem("a stream runs for ever, so it has no schedule", ("schedule",), "take it out", on_key=True)
     if definition.triggers:
@@ -107,7 +107,10 @@ def _about_sinks(plan: Plan) -> Iterator[Problem]:
 
 
 def notes(plan: Plan) -> Iterator[str]:
-    """What a broker may lose or double by itself, what its kind of reading means, and which state has no end."""
+    """What a broker may lose or double by itself, what its kind of reading means, which state has no end, and what functions of Python
+    can count on."""
+    if plan.endless:
+        yield from _calls(plan)
     for source in plan.sources:
         plugin = plan.definition.sources[source.name].plugin
         if not isinstance(plugin, MessageSource):
@@ -125,6 +128,16 @@ def notes(plan: Plan) -> Iterator[str]:
             and step.relation.meaning.reach is None
         ):
             yield f"{step.name}: keeps the rows of both sides for ever, so its state grows with the stream"
+
+
+def _calls(plan: Plan) -> Iterator[str]:
+    """What can be counted on where functions of Python stand in a stream."""
+    for name in Flow.of(plan).called:
+        yield (
+            f"{name}: the function is called with rows of one partition at a time, as many as came together, and keeps nothing between "
+            "calls. After a death it is called again with what did not count yet: its rows count as the sinks say, what it does beside "
+            "may happen twice."
+        )
 
 
 def guarantee(publisher: object) -> str:

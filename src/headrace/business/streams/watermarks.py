@@ -51,6 +51,11 @@ class Watermarks:
         """Windows that end here or before are closed."""
         return self._horizon
 
+    @property
+    def reached(self) -> int | None:
+        """What the watermarks of all partitions that have rows have come to."""
+        return min(self._highest.values()) - self.delay if self._highest else None
+
     def closed(self, horizon: int) -> None:
         """Windows that end there or before are closed, as whoever knows of all partitions has said."""
         self._horizon = horizon if self._horizon is None else max(self._horizon, horizon)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from headrace.business.model.contract import Contract
 from headrace.business.model.schema import did_you_mean
-from headrace.business.model.windows import LATE
+from headrace.business.model.windows import LATE, LATE_LEFT, LATE_RIGHT
 from headrace.errors import Path, Problem
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,62}")
@@ -53,7 +53,7 @@ def name_problem(name: str, path: Path, taken: dict[str, Path], *, on_key: bool 
 
 def is_known(name: str, datasets: Sequence[str]) -> bool:
     """Whether a dataset of that name may be there. Which steps have late rows is known when they are planned."""
-    return name.removesuffix(LATE) in datasets
+    return name in datasets or any(name.removesuffix(late) in datasets for late in (LATE, LATE_LEFT, LATE_RIGHT))
 
 
 def unknown_dataset(name: str, path: Path, before: Sequence[str], later: Sequence[str] = ()) -> Problem:

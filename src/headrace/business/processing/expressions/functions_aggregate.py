@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from headrace.business.model.types import DataType, Decimal, Float, Integer
+from headrace.business.model.types import DataType, Decimal, Float, Integer, List
 from headrace.business.processing.expressions.faults import BindError
 from headrace.business.processing.expressions.function import SKIPS, Function, Order
-from headrace.business.processing.expressions.ir import Constant, Expr
+from headrace.business.processing.expressions.ir import Cast, Constant, Expr
 
 _AGGREGATES = "Aggregates"
+
+#: How many of the most frequent values can be asked for.
+MOST_FREQUENT = 1000
 
 
 def _total(args: Sequence[Expr]) -> DataType:
@@ -25,6 +28,12 @@ def _share(args: Sequence[Expr]) -> None:
     share = args[1]
     if isinstance(share, Constant) and share.value is not None and not 0 <= share.value <= 1:
         raise BindError("a share lies between 0 and 1", "the third quartile is 0.75", 1)
+
+
+def _some(args: Sequence[Expr]) -> None:
+    most = args[1].value if isinstance(args[1], Cast) else args[1]
+    if isinstance(most, Constant) and (most.value is None or not 1 <= most.value <= MOST_FREQUENT):
+        raise BindError(f"`k` lies between 1 and {MOST_FREQUENT}", "the ten most frequent are `approx_top_k(x, 10)`", 1)
 
 
 def _over(
@@ -59,5 +68,7 @@ FUNCTIONS = (
     _over("bool_or(condition: boolean) -> boolean", "Whether it is true for a row.", "bool_or(x > 4)", "true"),
     _over("string_agg(text: string, separator: constant string) -> string", "The texts with the separator between them, in the order that is said.", "string_agg(s, '' order by s desc)", "'edcba'", "listagg", order="required"),
     _over("list(value: any) -> list<any>", "The values as a list, nulls included, in the order that is said.", "list(x order by s)", "[1, 2, 2, null, 5]", order="required", nulls="nulls are items; null without rows"),
+    Function("approx_quantile(value: float64, share: constant float64) -> float64", "About `quantile_disc`: one of the values, whose rank in order is off by less than 0.7 % of the rows in 99 of 100 cases. In a stream it is found in a sketch (KLL) that is exact up to 400 values, and in which NaN is infinity; in a batch it is exact.", "approx_quantile(x, 0.75)", "2.0", _AGGREGATES, "aggregate", SKIPS, check=_share),
+    Function("approx_top_k(value: ordered, k: constant int64) -> list<ordered>", "About the `k` most frequent values, the most frequent first; of several the first in order. In a stream they are found in a sketch (frequent items) that is exact up to 3,072 different values, and in which counts are off by less than 0.09 % of the rows beyond; in a batch they are exact.", "approx_top_k(x, 2)", "[2, 1]", _AGGREGATES, "aggregate", SKIPS, result=lambda args: List(args[0].type), check=_some),
     _over("approx_count_distinct(value: any) -> int64", "About how many different values there are, usually within 5 %. Engines differ; use `count(distinct x)` where it matters.", "approx_count_distinct(x) between 2 and 4", "true", nulls="nulls are not counted; never null"),
 )  # fmt: skip

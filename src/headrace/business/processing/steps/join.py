@@ -53,7 +53,7 @@ class JoinStep(Plugin):
     With `within`, partners are no further apart in time than that, by the times of the watermarks of the two sources. With
     `between`, theirs happened at the first of two times of ours, at the second, or in between. So two streams can be joined:
     each row is kept until the watermark says that no partner can come any more. A row that is older than the watermark of its
-    partition comes too late for it, and is counted as late.
+    partition comes too late for it: such rows are the datasets `<name of the step>.left.late` and `<name of the step>.right.late`.
 
     Results of windows are joined by their bounds: `on: {id: seller, window_start: window_start}`. With `keep: forever`, time
     plays no part, and a stream keeps all rows of both sides.

@@ -11,6 +11,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from headrace.business.model.plugin import Plugin
+from headrace.business.model.stream import Some
 from headrace.business.model.wording import Misworded
 from headrace.business.ports import Outcome, Verdict
 from headrace.business.validation.checks.bounds import Bound, Bounds, Count, Share, bounds
@@ -23,6 +24,7 @@ class AuditCheck(Plugin):
     on_fail: Literal["block", "warn"] = Field(
         "block", description="Whether a failure keeps the run from publishing, or is only shown"
     )
+    per: Some | None = Field(None, description="In a stream: how long the windows of event time are, each of which is judged")
 
 
 class CountLimits(AuditCheck):

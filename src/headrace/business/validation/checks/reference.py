@@ -52,6 +52,8 @@ NaN. Dates beside timestamps mean their midnight.
 
 **History** is what earlier runs measured that were published. A run over old data has the time of those data, so it is judged by what
 was known before them, and learns nothing from itself.
+
+**In a stream** a check judges windows of event time, of the length `per`; see [judge a stream](../howto/judge-a-stream.md).
 """
 
 _ANOMALIES = """## How anomalies are found

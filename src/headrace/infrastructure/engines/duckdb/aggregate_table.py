@@ -44,6 +44,12 @@ def _most_frequent(_: Aggregate, args: Sequence[str]) -> _Form:
     return _Form("mode", args[0], order=f"{args[0]} ASC NULLS LAST")
 
 
+def _top(_: Aggregate, args: Sequence[str]) -> _Form:
+    """The values of a histogram by their number, and of equal numbers by themselves."""
+    counted = "list_transform(map_entries({}), lambda e: struct_pack(n := -CAST(e.value AS BIGINT), v := e.key))"
+    return _Form("histogram", args[0], around=f"list_transform(list_sort({counted})[1:{args[1]}], lambda e: e.v)")
+
+
 def _by(name: str) -> Lowering:
     """The rows are compared by both values, so that of several equal ones the same one is always taken."""
 
@@ -66,7 +72,8 @@ AGGREGATES: dict[str, Lowering] = {
     "median": lambda _, args: _Form("quantile_cont", f"{args[0]}, 0.5"),
     "quantile": _plain("quantile_cont"),
     "corr": lambda _, args: _Form("corr", ", ".join(args), around="nullif({}, 'nan'::DOUBLE)"),
-    "mode": _most_frequent,
+    "mode": _most_frequent, "approx_top_k": _top,
+    "approx_quantile": _plain("quantile_disc"),
     "any_value": _plain("min"),
     "arg_min": _by("arg_min"), "arg_max": _by("arg_max"),
 }  # fmt: skip

@@ -13,6 +13,7 @@ from headrace.business.inside import StagedTable
 from headrace.business.model.types import DataType
 from headrace.business.ports import Scan, Staged
 from headrace.business.processing.plan import Plan
+from headrace.business.processing.relation import Function
 from headrace.business.streams.engine import StreamSession
 from headrace.errors import Problem, StagingLost
 from headrace.infrastructure.engines.duckdb.spare import Spare
@@ -52,12 +53,14 @@ class DuckDBEngine:
         reads = [Statement(f"read and judge {s.name}", Checked(s).create(identifier(s.origin))) for s in plan.sources]
         tables = {s.name: identifier(s.name) for s in plan.sources}
         made = []
+        steps = [(step.name, step.relation) for step in plan.steps]
+        for name, relation in steps:
+            if isinstance(relation, Function):
+                rows = [with_clause([*steps, ("#:rows", part)], "#:rows", tables) for part in relation.parts]
+                made += [Statement(f"give rows to {relation.label}", text) for text in rows]
+                tables[name] = identifier(f"made {name}")
         for name in plan.staged:
-            text = (
-                f"SELECT * FROM {tables[name]}"
-                if name in tables
-                else with_clause([(s.name, s.relation) for s in plan.steps], name, tables)
-            )
+            text = f"SELECT * FROM {tables[name]}" if name in tables else with_clause(steps, name, tables)
             made.append(Statement(f"stage {name}", text))
             tables[name] = identifier(name)
         return [*reads, *made]

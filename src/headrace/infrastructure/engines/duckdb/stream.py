@@ -11,11 +11,13 @@ from headrace.business.engine import Limits
 from headrace.business.model.schema import Schema
 from headrace.business.processing.plan import Plan
 from headrace.business.processing.relation import Dataset, Relation
+from headrace.business.processing.stateful import LateRows
+from headrace.business.processing.steps.event_windows import grouped_by
 from headrace.business.processing.steps.projection import as_they_are, project
 from headrace.business.streams.carrying import carried
 from headrace.business.streams.copies import KeptCopies
 from headrace.business.streams.engine import Arrived, Changes, Fed, Worked
-from headrace.business.streams.flow import Flow, Kept
+from headrace.business.streams.flow import Called, Flow, Kept
 from headrace.business.streams.groups import LATE, WATERMARK, KeptGroups
 from headrace.business.streams.pairs import KeptPairs
 from headrace.business.streams.sequences import KeptSequences
@@ -23,6 +25,7 @@ from headrace.business.streams.state import Saved
 from headrace.errors import DefinitionError
 from headrace.infrastructure.engines.duckdb.connection import connect
 from headrace.infrastructure.engines.duckdb.spare import Spare
+from headrace.infrastructure.engines.duckdb.stream_calls import Caller
 from headrace.infrastructure.engines.duckdb.stream_copies import CopyKeeper
 from headrace.infrastructure.engines.duckdb.stream_groups import GroupKeeper
 from headrace.infrastructure.engines.duckdb.stream_judging import Judging
@@ -47,6 +50,7 @@ class _Way:
     inlet: Inlet
     published: Mapping[str, Prepared]
     fed: Sequence[_Feed]
+    called: Sequence[Caller]
 
 
 @record
@@ -83,23 +87,25 @@ class DuckDBStream:
         }
         self._kept = {name: _keeper(self.statements, name, k.kept) for name, k in self.flow.keeping.items()}
         self._inlets = {spring: self._inlet(spring) for spring in self.flow.springs}
+        self._project = project
         self._ways = {spring: self._way(spring) for spring in self.flow.springs}
-        self._nothing = {name: self.statements.nothing(plan.schema(name)) for name in self.flow.published}
+        self._nothing = {name: self.statements.nothing(self.flow.schema(name)) for name in self.flow.published}
+        self._unmeasured = {name: self._measured(name) for name in self.flow.checks}
         self._output: dict[str, list[pa.Table]] = {name: [] for name in self.flow.published}
 
     # What is prepared ------------------------------------------------------------------------------------------------
 
     def _inlet(self, spring: str) -> Inlet:
         judging = self._judging.get(spring)
-        schema = judging.good_schema if judging else _marked(self.flow.plan.schema(spring))
+        schema = judging.good_schema if judging else _marked(self.flow.schema(spring))
         inlet = self.statements.inlet(f"flowing {spring}", schema)
         self._tables[spring] = inlet.sql
         return inlet
 
     def _way(self, spring: str) -> _Way:
-        reached, plan = self.flow.reached(spring), self.flow.plan
+        reached, schema = self.flow.reached(spring), self.flow.schema
         published = {
-            name: self._prepared(project(_dataset(plan.schema(name), name), as_they_are(plan.schema(name))))
+            name: self._prepared(project(_dataset(schema(name), name), as_they_are(schema(name))))
             for name in self.flow.published
             if name in reached
         }
@@ -109,12 +115,22 @@ class DuckDBStream:
             for side, rows in keeping.rows.items()
             if any(below in reached for below in rows.datasets())
         )
-        return _Way(self._inlets[spring], published, fed)
+        called = tuple(self._caller(c) for c in self.flow.called.values() if any(d in reached for d in c.rows.datasets()))
+        return _Way(self._inlets[spring], published, fed, called)
+
+    def _caller(self, step: Called) -> Caller:
+        return Caller(self.statements, step, self._prepared(project(step.rows, as_they_are(step.rows.schema))), self._project)
 
     def _feed(self, step: str, side: str, rows: Relation) -> _Feed:
         kept = self.flow.keeping[step].kept
-        wanted = next((self.flow.plan.schema(dataset).names for dataset, of in self.flow.late.items() if of == step), ())
+        wanted = next(
+            (self.flow.plan.schema(dataset).names for dataset, of in self.flow.late.items() if of == LateRows(step, side)), ()
+        )
         return _Feed(step, side, self._prepared(kept.taken(rows, side)), self._prepared(kept.late(rows, wanted, side)))
+
+    def _measured(self, name: str) -> Prepared:
+        """What a check measures of the rows that come, whatever window they are in."""
+        return self._prepared(grouped_by(self.flow.keeping[name].rows[""], (), tuple(self.flow.checks[name].measures.items())))
 
     def _prepared(self, relation: Relation) -> Prepared:
         return self.statements.prepare(query(self.flow.steps, relation, self._tables))
@@ -137,19 +153,26 @@ class DuckDBStream:
         if len(rows):
             self._take_in(*self._through(spring, _never_late(rows)))
 
-    def _through(self, spring: str, rows: pa.Table) -> tuple[Mapping[str, pa.Table], Sequence[Fed]]:
+    def _through(self, spring: str, rows: pa.Table) -> tuple[Mapping[str, pa.Table], list[Fed]]:
         """What sinks and steps are given of the rows of a spring."""
         way = self._ways[spring]
         way.inlet.hold(rows)
         try:
             published = {name: self.statements.rows(statement) for name, statement in way.published.items()}
-            return published, [self._fed(feed) for feed in way.fed]
+            fed = [self._fed(feed) for feed in way.fed]
+            made = {caller.step.step: caller.call() for caller in way.called}
         finally:
             way.inlet.hold(None)
+        for step, given in made.items():
+            if given is not None and len(given):
+                more, others = self._through(step, _never_late(given))
+                published, fed = _together(published, more), [*fed, *others]
+        return published, fed
 
     def _fed(self, feed: _Feed) -> Fed:
         taken = self.statements.rows(feed.taken)
-        return Fed(feed.step, feed.side, taken, self.statements.rows(feed.late) if some_late(taken) else None)
+        counted = some_late(taken) and feed.step not in self.flow.checks  # a check measures what is in time, and loses no row
+        return Fed(feed.step, feed.side, taken, self.statements.rows(feed.late) if counted else None)
 
     def _take_in(self, published: Mapping[str, pa.Table], fed: Sequence[Fed]) -> None:
         for name, rows in published.items():
@@ -157,8 +180,8 @@ class DuckDBStream:
         given = [(of.step, rows) for of in fed for rows in self._kept[of.step].add(of.side, of.rows)]
         for step, rows in given:
             self._flow(step, rows)
-        for dataset, step in self.flow.late.items():
-            for late in (of.late for of in fed if of.step == step and of.late is not None):
+        for dataset, too_late in self.flow.late.items():
+            for late in (of.late for of in fed if LateRows(of.step, of.side) == too_late and of.late is not None):
                 self._flow(dataset, late.drop_columns([LATE]))
 
     def _give(self, dataset: str, rows: pa.Table) -> None:
@@ -180,6 +203,10 @@ class DuckDBStream:
         self._output = {name: [] for name in self._output}
         return drained
 
+    def unmeasured(self, dataset: str) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self.statements.rows(self._unmeasured[dataset]).to_pylist()[0]
+        return found
+
     def refresh(self) -> None:
         self._lookup.refresh()
 
@@ -194,8 +221,9 @@ class DuckDBStream:
             part_name(rule, ""): written(table.unsaved(whole=whole), _rule_mark(table), NEVER)
             for rule, table in self._remembered()
         }
-        kept = [table for kept in self._kept.values() for table in kept.tables.values()]
-        return Changes(parts, max((table.reach for table in (*kept, *(t for _, t in self._remembered()))), default=0))
+        tables = [table for kept in self._kept.values() for table in kept.tables.values()]
+        tables += [table for _, table in self._remembered()]
+        return Changes(parts, max((table.reach for table in tables), default=0))
 
     def _remembered(self) -> Iterator[tuple[str, StateTable]]:
         """What rules of how rows come remember, by a name that no step has."""
@@ -210,9 +238,8 @@ class DuckDBStream:
                 table.restore(rows, ages)
             kept.restored(horizon)
         for rule, table in self._remembered() if saved else ():
-            since = [epoch for epoch in saved if part_name(rule, "") in epoch.parts]  # none when it is new
-            if since:
-                rows, ages, _ = read(rule, "", _rule_mark(table), since)
+            if part_name(rule, "") in saved[-1].parts:  # else it is new, and begins with nothing
+                rows, ages, _ = read(rule, "", _rule_mark(table), saved)
                 table.restore(rows, ages)
 
     def _mark(self, step: str, table: StateTable) -> str:
@@ -242,6 +269,14 @@ def _keeper(statements: Statements, step: str, kept: Kept) -> Keeper:
             return PairKeeper(statements, step, kept)
         case KeptSequences():
             return SequenceKeeper(statements, step, kept)
+
+
+def _together(some: Mapping[str, pa.Table], more: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
+    """The rows of both, by dataset."""
+    import pyarrow as pa
+
+    both = {name: [tables[name] for tables in (some, more) if name in tables] for name in (*some, *more)}
+    return {name: pa.concat_tables(tables) for name, tables in both.items()}
 
 
 def _rule_mark(table: StateTable) -> str:

@@ -60,11 +60,10 @@ class GroupKeeper:
     def advance(self, horizon: int) -> Sequence[pa.Table]:
         if self._opens is None or horizon < self._opens:
             return ()
-        if self.kept.groups.emit == "change":
-            rows = self.changes()
-        else:
+        rows = [*self.changes()] if self.emits_changes and (self.kept.groups.emit == "change" or self.kept.pause) else []
+        if self.kept.groups.emit != "change":
             self.table.settle()
-            rows = [self.statements.rows(self._closed, horizon=horizon, before=self.horizon)]
+            rows.append(self.statements.rows(self._closed, horizon=horizon, before=self.horizon))
         self.statements.run(self._let_go, horizon=horizon)
         self._look(horizon)
         return rows

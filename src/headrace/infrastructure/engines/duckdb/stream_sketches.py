@@ -1,21 +1,25 @@
-"""Sketches that count different values about: made, merged and read by Apache DataSketches, inside of statements of DuckDB.
+"""The sketches of streams, inside of statements of DuckDB: here those that count different values about, HyperLogLog of DataSketches.
 
 The values of a group come as one list, each once, so Python is asked once for each group and not for each row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from headrace.business.streams.parts import ESTIMATE, SKETCH, SKETCHED, SKETCHES
+from headrace.business.streams.sketches import ESTIMATE, SKETCH, SKETCHED, SKETCHES
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.duckdb_connection import Connection
+from headrace.infrastructure.engines.duckdb import stream_frequent_sketches, stream_quantile_sketches
+from headrace.infrastructure.engines.sql.dialect import Lowering
 
 #: 4,096 registers: two kilobytes, and wrong by 1.6 % on the average.
 _PRECISION = 12
 
-FUNCTIONS = {
+FUNCTIONS: Mapping[str, Lowering] = {
+    **stream_quantile_sketches.FUNCTIONS,
+    **stream_frequent_sketches.FUNCTIONS,
     SKETCHED: "CAST({0} AS VARCHAR)",
     SKETCH: "headrace_sketch({0})",
     SKETCHES: "headrace_sketches({0})",
@@ -28,8 +32,10 @@ def add_sketches(con: Connection) -> None:
     try:
         import datasketches  # noqa: F401 - whether it is there
     except ImportError as error:
-        hint = "pip install 'headrace[sketches]', or use `count(distinct ...)` in a window"
-        raise NonRetryableError("`approx_count_distinct` in a stream needs the library datasketches", hint=hint) from error
+        hint = "pip install 'headrace[sketches]', or use `count(distinct ...)`, `quantile` or `mode` in a window"
+        raise NonRetryableError("`approx_...` in a stream needs the library datasketches", hint=hint) from error
+    stream_quantile_sketches.add(con)
+    stream_frequent_sketches.add(con)
     con.create_function("headrace_sketch", _each(_sketch), ["VARCHAR[]"], "BLOB")
     con.create_function("headrace_sketches", _each(_merged), ["BLOB[]"], "BLOB")
     con.create_function("headrace_estimate", _estimates, ["BLOB"], "BIGINT")

@@ -111,7 +111,7 @@ AGGREGATES: dict[str, Lowering] = {
     "corr": lambda _, args: _Form("corr", ", ".join(args), around="nullif({}, 'NaN')"),
     "stddev": _plain("stddev_samp"), "variance": _plain("var_samp"),
     "median": _percentile("percentile_cont", "0.5"), "quantile": _percentile("percentile_cont"),
-    "quantile_disc": _percentile("percentile_disc"),
+    "quantile_disc": _percentile("percentile_disc"), "approx_quantile": _percentile("percentile_disc"),
     "mode": lambda e, args: _Form("mode", "", within=_first(e, args)),
     "first": _at_end("({})[1]"), "last": _at_end(f"{OWN}last_item({{}})"),
     "arg_min": _by("ASC"), "arg_max": _by("DESC"),
@@ -120,7 +120,7 @@ AGGREGATES: dict[str, Lowering] = {
 }  # fmt: skip
 
 #: What PostgreSQL computes over rows that it puts in order by itself.
-WITHIN = {"median", "quantile", "quantile_disc", "mode"}
+WITHIN = {"median", "quantile", "quantile_disc", "approx_quantile", "mode"}
 #: What needs the rows in an order of its own, which PostgreSQL does not do over a window.
 ORDERED = WITHIN | {"first", "last", "arg_min", "arg_max", "list", "string_agg"}
 

@@ -79,13 +79,13 @@ AGGREGATES: dict[str, Make] = {
     "bool_and": _boolean("BOOLAND_AGG"), "bool_or": _boolean("BOOLOR_AGG"),
     "stddev": _floats("STDDEV_SAMP"), "variance": _floats("VAR_SAMP"), "stddev_pop": _floats("STDDEV_POP"), "var_pop": _floats("VAR_POP"),
     "median": _within("PERCENTILE_CONT", "0.5", floats=True), "quantile": _within("PERCENTILE_CONT", floats=True),
-    "quantile_disc": _within("PERCENTILE_DISC"), "string_agg": _string_agg,
+    "quantile_disc": _within("PERCENTILE_DISC"), "approx_quantile": _within("PERCENTILE_DISC", floats=True), "string_agg": _string_agg,
     "count": _plain("COUNT"), "count_if": _plain("COUNT"),
     "approx_count_distinct": lambda _, args, __, ___, ____: f"COUNT(DISTINCT {args[0]})",
 }  # fmt: skip
 
 #: What needs its rows in an order, which Snowflake does not do over a window.
-WITHIN = {"median", "quantile", "quantile_disc", "string_agg"}
+WITHIN = {"median", "quantile", "quantile_disc", "approx_quantile", "string_agg"}
 
 
 def aggregate_problem(e: Aggregate, *, over: bool) -> str | None:

@@ -99,7 +99,7 @@ AGGREGATES: dict[str, Lowering] = {
     "stddev": _in_floats("stddev_samp"), "stddev_pop": _in_floats("stddev_pop"),
     "variance": _in_floats("var_samp"), "var_pop": _in_floats("var_pop"),
     "corr": _in_floats("corr", "nullif({}, double('nan'))"),
-    "median": _median, "quantile": _quantile, "quantile_disc": _quantile_disc,
+    "median": _median, "quantile": _quantile, "quantile_disc": _quantile_disc, "approx_quantile": _quantile_disc,
     "mode": lambda _, args: _Form("mode", "", within=args[0]),
     "arg_min": _by("min"), "arg_max": _by("max"),
     "approx_count_distinct": lambda _, args: _Form("count", args[0], distinct=True),
@@ -107,9 +107,10 @@ AGGREGATES: dict[str, Lowering] = {
 #: What is collected with the keys of its order.
 ORDERED = ("first", "last", "list", "string_agg")
 #: What does not go over a window in Spark, or only without a frame.
-_NOT_OVER = {"first", "last", "list", "string_agg", "mode", "median", "quantile", "quantile_disc", "approx_count_distinct"}
+_PLACED = {"median", "quantile", "quantile_disc", "approx_quantile"}
+_NOT_OVER = _PLACED | {"first", "last", "list", "string_agg", "mode", "approx_count_distinct"}
 _OF_ORDER = {"min", "max", "any_value", "arg_min", "arg_max", "quantile_disc"}
-_NO_DISTINCT = {"median", "quantile", "quantile_disc", "mode", "corr", "stddev", "stddev_pop", "variance", "var_pop"}
+_NO_DISTINCT = _PLACED | {"mode", "corr", "stddev", "stddev_pop", "variance", "var_pop"}
 
 
 def aggregate_problem(e: Aggregate, *, over: bool) -> str | None:

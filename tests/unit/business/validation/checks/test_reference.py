@@ -20,7 +20,7 @@ def test_the_page_is_current():
 
 
 def test_every_check_is_registered_under_its_own_name():
-    assert len(loaded()) == 16
+    assert len(loaded()) == 17
     for name, check in loaded().items():
         assert check.kind == name
         assert all(hasattr(check, member) for member in ("measures", "judge"))
