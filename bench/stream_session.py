@@ -125,7 +125,7 @@ def throughput(kind: str, table: pa.Table, batch: int, threads: int | None) -> N
                 session.advance(horizon)
             if i % 5 == 4:
                 given += sum(map(len, session.drain().values()))
-                state += sum(map(len, session.changes(whole=False).values()))
+                state += sum(map(len, session.changes().parts.values()))
         spent, wall = processor_seconds() - used, time.perf_counter() - begun
         session.close()
     print(

@@ -7,6 +7,7 @@ nothing until they are done. So statements work in a thread of the connection, a
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from queue import Empty, SimpleQueue
 from types import TracebackType
@@ -26,6 +27,7 @@ def connect(database: str = ":memory:", **settings: str | bool | int) -> Connect
     """Open a database with these settings. DuckDB's bar of progress is off: standard output belongs to the command."""
     import duckdb
 
+    warnings.filterwarnings("ignore", "Arrow output on a DB-API result", UserWarning)  # see `prepared_table`
     con = duckdb.connect(database, config=dict(settings))
     con.execute("SET enable_progress_bar_print = false")
     return Connection(con)
@@ -77,6 +79,16 @@ class Connection:
         def fetched() -> pa.Table:
             self._con.complete()  # A result that was not fetched to its end stands in the way.
             return self._con.sql(query).to_arrow_table()
+
+        return self._send(fetched)
+
+    def prepared_table(self, execute: str) -> pa.Table:
+        """What a prepared statement gives. A relation would plan it twice, which takes longer than to carry it out for some rows."""
+
+        def fetched() -> pa.Table:
+            self._con.complete()
+            self._con.execute(execute)
+            return self._con.to_arrow_table()
 
         return self._send(fetched)
 

@@ -50,7 +50,7 @@ def _nothing_before_it_is_opened(open_store: OpenStore) -> None:
 
 
 def _any_sequence(open_store: OpenStore, chance: random.Random, steps: int) -> None:
-    """Saves of deltas and of whole states, of epochs that are there and those that are not, and forgetting, against a list in memory."""
+    """Saves of epochs that need more or fewer of those before, that are there or not, and forgetting, against a list in memory."""
     store, model, asked_from = open_store(), dict[int, Saved](), 0
     store.open(Fence("kit", 1))
     for _ in range(steps):
@@ -62,7 +62,7 @@ def _any_sequence(open_store: OpenStore, chance: random.Random, steps: int) -> N
                     "again": max(1, asked_from, last - chance.randrange(3)),
                     "gap": last + 1 + chance.randrange(3),
                 }
-                saved = _some_epoch(ahead[how], chance)
+                saved = _some_epoch(ahead[how], model, chance)
                 store.save(saved)
                 model = {epoch: known for epoch, known in model.items() if epoch < saved.epoch} | {saved.epoch: saved}
             case "forget" if model:
@@ -80,7 +80,7 @@ def _any_sequence(open_store: OpenStore, chance: random.Random, steps: int) -> N
         demand_raises(NonRetryableError, lambda: store.load(max(model, default=0) + 7), "an epoch that is not there was loaded")  # noqa: B023
     before = store.bytes()
     demand(before > 0, "a store that has epochs has no bytes")
-    store.save(Saved(max(model) + 1, {}, {}, True))
+    store.save(Saved(max(model) + 1, {}, {}, max(model) + 1))
     store.forget(max(model) + 1)
     demand(list(store.epochs()) == [max(model) + 1], "an epoch that no later one needs is there after it was forgotten")
     demand(store.bytes() < before, "forgetting gave no room back")
@@ -90,7 +90,7 @@ def _any_sequence(open_store: OpenStore, chance: random.Random, steps: int) -> N
 def _fences(open_store: OpenStore) -> None:
     old, new = open_store(), open_store()
     old.open(Fence("kit", 5))
-    old.save(Saved(1, {"by": "old"}, {}, True))
+    old.save(Saved(1, {"by": "old"}, {}, 1))
     new.open(Fence("kit", 6))
     for act in (lambda: old.save(Saved(2, {"by": "old"})), lambda: old.forget(1), lambda: old.open(Fence("kit", 5))):
         demand_raises(LeaseLost, act, "a smaller token was let in")
@@ -113,7 +113,7 @@ def _large_parts(open_store: OpenStore) -> None:
     store = open_store()
     store.open(Fence("kit", 10))
     large = random.Random(1).randbytes(_MEGABYTES << 20)  # noqa: S311
-    saved = Saved(1, {"ünï": ["c\0de", None, 1.5, {"a": 2**53}]}, {"": b"", "large": large, "small": b"\0"}, True)
+    saved = Saved(1, {"ünï": ["c\0de", None, 1.5, {"a": 2**53}]}, {"": b"", "large": large, "small": b"\0"}, 1)
     store.save(saved)
     demand(_same(store.load(1), [saved]), f"a part of {_MEGABYTES} MB is not what was saved")
     store.close()
@@ -163,24 +163,26 @@ def _save_on(say: Callable[[int], None], open_store: OpenStore, token: int) -> N
             store.forget(epoch - 5)
 
 
-def _some_epoch(epoch: int, chance: random.Random) -> Saved:
+def _some_epoch(epoch: int, model: Mapping[int, Saved], chance: random.Random) -> Saved:
+    """An epoch that needs no older one than those before it."""
+    least = max((saved.needs for known, saved in model.items() if known < epoch), default=0)
     parts = {f"part {n}": chance.randbytes(chance.choice((0, 1, 1000))) for n in range(chance.randrange(3))}
-    return Saved(epoch, {"position": chance.randrange(1000)}, parts, chance.random() < 0.25)
+    needs = chance.choice((least, least, epoch, chance.randint(least, epoch)))
+    return Saved(epoch, {"position": chance.randrange(1000)}, parts, needs)
 
 
 def _numbered(epoch: int) -> Saved:
     """An epoch that can be told by its number to the last byte."""
-    return Saved(epoch, {"position": epoch * 10}, {"state": epoch.to_bytes(4, "big") * 20_000}, epoch % 5 == 0)
+    return Saved(epoch, {"position": epoch * 10}, {"state": epoch.to_bytes(4, "big") * 20_000}, epoch // 5 * 5)
 
 
 def _chain(model: Mapping[int, Saved], epoch: int) -> list[Saved]:
     behind = [model[n] for n in sorted(model) if n <= epoch]
-    base = max((n for n, saved in enumerate(behind) if saved.whole), default=0)
-    return behind[base:]
+    return [saved for saved in behind if saved.epoch >= behind[-1].needs] if behind else []
 
 
 def _same(found: Sequence[Saved], wanted: Sequence[Saved]) -> bool:
     def told(saved: Saved) -> tuple[Any, ...]:
-        return saved.epoch, dict(saved.facts), {name: bytes(part) for name, part in saved.parts.items()}, saved.whole
+        return saved.epoch, dict(saved.facts), {name: bytes(part) for name, part in saved.parts.items()}, saved.needs
 
     return [told(saved) for saved in found] == [told(saved) for saved in wanted]

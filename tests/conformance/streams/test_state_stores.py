@@ -119,7 +119,7 @@ def test_streams_do_not_see_each_other_and_are_removed_one_by_one(kind: str, pos
 def test_a_damaged_epoch_is_told_by_the_name_of_its_file(damage: str, place: float, tmp_path: Path):
     store = in_folder(tmp_path)
     store.open(Fence("test", 1))
-    store.save(Saved(1, {"position": 1}, {"state": b"abc" * 100}, True))
+    store.save(Saved(1, {"position": 1}, {"state": b"abc" * 100}, 1))
     store.save(Saved(2, {"position": 2}, {"state": b"xyz" * 100}))
     file = next(tmp_path.rglob("epoch-*2.state"))
     data = bytearray(file.read_bytes())

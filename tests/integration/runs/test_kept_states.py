@@ -27,7 +27,7 @@ def part(**columns: list[object]) -> bytes:
 def project(tmp_path: Path) -> Path:
     store = state_store("delays", None, tmp_path / ".headrace" / "streams")
     store.open(Fence("test", 1))
-    store.save(Saved(1, {"positions": {"p": "1"}}, {"windows": part(key=["a", "b"], events=[1, 2])}, whole=True))
+    store.save(Saved(1, {"positions": {"p": "1"}}, {"windows": part(key=["a", "b"], events=[1, 2])}, needs=1))
     store.save(Saved(2, {"positions": {"p": "2"}}, {"windows": part(key=["a"], events=[5]), "other": b"no table"}))
     store.close()
     return tmp_path

@@ -107,13 +107,14 @@ class Loop:
 
     def checkpoint(self, *, whole: bool) -> None:
         self.drain()
-        self.saved.append(Saved(len(self.saved) + 1, {}, self.session.changes(whole=whole), whole))
+        number, changes = len(self.saved) + 1, self.session.changes(whole=whole)
+        self.saved.append(Saved(number, {}, changes.parts, number - changes.reach))
 
     def restart(self) -> None:
         """Die, and go on behind the last checkpoint."""
         self.session.close()
         self.session = DuckDBEngine().stream(self.planned, self.folder / "stream", self.folder)
-        self.session.restore(self.saved)
+        self.session.restore([saved for saved in self.saved if saved.epoch >= self.saved[-1].needs] if self.saved else [])
 
     def close(self) -> None:
         self.session.close()

@@ -48,7 +48,7 @@ def show_state(
         say_json({"stream": stream, "epoch": found.epoch, "base": found.base, "facts": dict(found.facts), "parts": parts})
         return
     say(
-        f"{paint(printable(stream), 'bold')}  epoch {number(found.epoch)}, which stands on the whole of epoch {number(found.base)}"
+        f"{paint(printable(stream), 'bold')}  epoch {number(found.epoch)}, made of what was saved since epoch {number(found.base)}"
     )
     for line in (*_positions(found.facts["sources"]), *_rows(found, limit)):
         say(line)
@@ -73,12 +73,12 @@ def _positions(sources: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _rows(found: KeptEpoch, limit: int) -> Iterator[str]:
-    """Of each part the deltas that make it: what a window has is the sum of its rows."""
+    """Of each part the rows that make it: what a window has is the sum of its rows."""
     for name, part in found.parts.items():
         if is_output(name):
             continue
         yield ""
-        yield f"{paint(printable(name), 'bold')}: {number(part.rows)} rows of deltas, {size(part.bytes)}"
+        yield f"{paint(printable(name), 'bold')}: {number(part.rows)} rows, {size(part.bytes)}"
         for row in part.table.slice(0, limit).to_pylist() if part.table is not None else ():
             yield "  " + ", ".join(f"{printable(str(key))} = {printable(repr(value))}" for key, value in row.items())
 

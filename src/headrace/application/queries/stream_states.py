@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
+from headrace.business.streams.slots import put_together
 from headrace.business.streams.state import Saved, StateStore
 from headrace.errors import UsageError
 from headrace.records import record
@@ -25,7 +26,7 @@ class KeptStream:
 
 @record
 class KeptPart:
-    """One part of the state as an epoch left it: what each epoch added since the last whole one, one behind the other."""
+    """One part of the state as an epoch left it: what was saved whole, and behind it what was added since."""
 
     bytes: int
     rows: int | None = None
@@ -39,7 +40,7 @@ class KeptEpoch:
 
     epoch: int
     base: int
-    """The whole epoch that it stands on; the same when it is whole itself."""
+    """The oldest epoch that has something of it; the same when it is whole itself."""
     facts: Mapping[str, Any]
     parts: Mapping[str, KeptPart]
 
@@ -70,7 +71,7 @@ def _part(name: str, saved: Sequence[Saved]) -> KeptPart:
     size = sum(map(len, written))
     try:
         tables = [pa.ipc.open_stream(part).read_all() for part in written]
-        table = pa.concat_tables(tables, promote_options="default")
+        table = pa.concat_tables(put_together(tables)[0], promote_options="default")
     except pa.ArrowInvalid:
         return KeptPart(size)
     return KeptPart(size, table.num_rows, table)

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from headrace.business.ports import Fence, Publication
+from headrace.business.streams.engine import Changes
 from headrace.business.streams.state import Outlet, Saved, StateStore
 from headrace.errors import LeaseLost, NonRetryableError
 from headrace.records import record
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 T = TypeVar("T")
-
-#: After how many epochs, at the latest, the whole state is saved again: so many at the most are read to go on.
-LONGEST_CHAIN = 200
 
 #: What the name of a part begins with that is output, kept for the sink that was behind.
 _OUTPUT = "output "
@@ -46,13 +44,12 @@ class Epochs:
     """The epochs of one stream. `number` is the last that counts."""
 
     number: int = 0
+    _needs: int = 0
 
     def __init__(
         self, store: StateStore, sinks: tuple[OpenSink, ...], fence: Fence, attempt: Attempting, reached: Callable[[str], None]
     ) -> None:
         self.store, self.sinks, self.fence, self.attempt, self.reached = store, sinks, fence, attempt, reached
-        self._whole = self._since_whole = 0
-        self._deltas = LONGEST_CHAIN
 
     def recover(self, *, lenient: bool = False) -> tuple[Saved, ...]:
         """The epochs that make the state that counts, oldest first; none for a stream that has just begun.
@@ -83,7 +80,9 @@ class Epochs:
         self.sinks = tuple(sorted(self.sinks, key=lambda sink: known[sink.name] is not None))
         if counted and max(counted) > self.number:
             self._finish(max(counted), there)
-        return self.kept(self.number) if self.number else ()
+        found = self.kept(self.number) if self.number else ()
+        self._needs = found[-1].needs if found else 0
+        return found
 
     def newest(self) -> tuple[Saved, ...]:
         """What makes the newest epoch that is kept, counted or not; none where there is none that can be read."""
@@ -130,23 +129,21 @@ class Epochs:
     def checkpoint(
         self,
         facts: Mapping[str, Any],
-        changes: Callable[[bool], Mapping[str, bytes]],
+        changes: Changes,
         output: Mapping[str, pa.Table],
         acknowledge: Callable[[], None],
     ) -> Mapping[str, Publication]:
-        """Make one more epoch count. `changes(whole)` gives what became of the state."""
-        epoch, whole = self.number + 1, self._deltas >= LONGEST_CHAIN or self._since_whole > 2 * self._whole + 1_000_000
-        parts = dict(changes(whole))
-        weight = sum(map(len, parts.values()))
+        """Make one more epoch count. `changes` is what became of the state."""
+        epoch, parts = self.number + 1, dict(changes.parts)
+        self._needs = epoch - changes.reach
         if len(self.sinks) > 1:
             parts |= {_OUTPUT + name: _written(table) for name, table in output.items()}
-        saved = Saved(epoch, {**facts, "sinks": [sink.name for sink in self.sinks]}, parts, whole)
+        saved = Saved(epoch, {**facts, "sinks": [sink.name for sink in self.sinks]}, parts, self._needs)
         self.attempt("saving the state", lambda: self.store.save(saved))
         self.reached("stream saved")
         published = self._commit(epoch, output)
         self.reached("stream committed")
-        self.number, self._deltas = epoch, 0 if whole else self._deltas + 1
-        self._whole, self._since_whole = (weight, 0) if whole else (self._whole, self._since_whole + weight)
+        self.number = epoch
         self.attempt("acknowledging", acknowledge)
         self.reached("stream acknowledged")
         return published
@@ -154,7 +151,7 @@ class Epochs:
     def settle(self, facts: Mapping[str, Any]) -> None:
         """Behind a clean stop: an epoch without output says that the one before counts, to a stream whose sinks do not say so."""
         if self.number and all(self._committed(sink) is None for sink in self.sinks):
-            self.store.save(Saved(self.number + 1, facts))
+            self.store.save(Saved(self.number + 1, facts, needs=self._needs))
             self.number += 1
 
     def forget(self, kept: int) -> None:
@@ -183,7 +180,7 @@ def is_output(name: str) -> bool:
 
 def _without_output(saved: Saved) -> Saved:
     parts = {name: part for name, part in saved.parts.items() if not is_output(name)}
-    return Saved(saved.epoch, saved.facts, parts, saved.whole)
+    return Saved(saved.epoch, saved.facts, parts, saved.needs)
 
 
 def _written(table: pa.Table) -> bytes:

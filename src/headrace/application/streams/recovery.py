@@ -8,7 +8,7 @@ from typing import Any
 from headrace.application.streams.epochs import Epochs
 from headrace.application.streams.intake import Intake
 from headrace.business.streams.beginning import Anew
-from headrace.business.streams.engine import StreamSession
+from headrace.business.streams.engine import Changes, StreamSession
 from headrace.business.streams.state import Saved
 
 
@@ -36,7 +36,7 @@ def _begin_anew(
         facts = _restored(session, intakes, epochs.kept(anew.epoch))
     facts = {**facts, "begun_anew": run_id}
     nothing = {name: table.slice(0, 0) for name, table in session.drain().items()}
-    epochs.checkpoint(facts, lambda _whole: changes(session, intakes, whole=True), nothing, lambda: None)
+    epochs.checkpoint(facts, changes(session, intakes, whole=True), nothing, lambda: None)
     return facts
 
 
@@ -51,9 +51,8 @@ def _restored(session: StreamSession, intakes: Sequence[Intake], saved: Sequence
     return facts
 
 
-def changes(session: StreamSession, intakes: Sequence[Intake], *, whole: bool) -> Mapping[str, bytes]:
+def changes(session: StreamSession, intakes: Sequence[Intake], *, whole: bool = False) -> Changes:
     """What an epoch saves beside its facts: what became of the state, and where partitions woke."""
-    parts = dict(session.changes(whole=whole))
-    for intake in intakes:
-        parts |= intake.wakes.changes(whole=whole)
-    return parts
+    found = [session.changes(whole=whole), *(intake.wakes.changes(whole=whole) for intake in intakes)]
+    parts = {name: part for some in found for name, part in some.parts.items()}
+    return Changes(parts, max(some.reach for some in found))

@@ -310,9 +310,7 @@ class StreamRun:
         output = self.checking.judge(self.session.drain(), self._settled)
         if self._changed or judged < self.checking.judged or any(table.num_rows for table in output.values()):
             self._keep_what_was_not_taken(self.epochs.number + 1)
-            published = self.epochs.checkpoint(
-                self._facts(), lambda whole: changes(self.session, self.intakes, whole=whole), output, self._acknowledge
-            )
+            published = self.epochs.checkpoint(self._facts(), changes(self.session, self.intakes), output, self._acknowledge)
             for sink in self.plan.sinks:
                 self.progress.sink(sink.name).add(output[sink.dataset].num_rows, published[sink.name])
             self.epochs.forget(self.options.epochs)

@@ -30,6 +30,7 @@ from headrace.business.processing.steps.event_windows import (
 )
 from headrace.business.processing.steps.projection import as_they_are, project, ref
 from headrace.business.streams.groups import HORIZON, KEPT, LATE, WATERMARK, late_of, surely
+from headrace.business.streams.slots import SLOT, slot_of
 
 #: In which order rows came.
 NUMBER = "#:number"
@@ -77,7 +78,8 @@ class KeptCopies:
         """What is kept of numbered rows: when those of each key happened."""
         complete = all_of(*(negate(is_null(column(name, e.type))) for name, e in self._keys))
         timely = self._timely(came)
-        return grouped_by(Filter(timely.schema, timely, complete), (*self._keys, (TIME, whole(TIME))), ())
+        made = grouped_by(Filter(timely.schema, timely, complete), (*self._keys, (TIME, whole(TIME))), ())
+        return with_columns(made, {SLOT: slot_of([e for _, e in self._keys])})
 
     def gone(self, kept: Relation) -> Relation:
         """The numbers (`KEPT`) of what can be forgotten."""

@@ -69,6 +69,15 @@ class Worked:
     fed: Sequence[Fed] = ()
 
 
+@record
+class Changes:
+    """What changed in the state: parts of a `Saved`."""
+
+    parts: Mapping[str, bytes]
+    reach: int
+    """How many epochs before this one have something of the state; none when the parts are the whole of it."""
+
+
 class StreamSession(Protocol):
     """One stream on an engine, used by one thread. Several sessions of one plan may work, in any process; one of them takes in."""
 
@@ -98,8 +107,9 @@ class StreamSession(Protocol):
         under `<step>.late`, and the windows of a check that have closed are under `check <name>`."""
         ...
 
-    def changes(self, *, whole: bool) -> Mapping[str, bytes]:
-        """What changed in the state since the last time this was asked, or the whole state, as parts of a `Saved`."""
+    def changes(self, *, whole: bool = False) -> Changes:
+        """What changed in the state since the last time this was asked, and some of what is there besides, so that what has to be read
+        to go on stays little; or the whole state."""
         ...
 
     def restore(self, saved: Sequence[Saved]) -> None:

@@ -42,6 +42,7 @@ from headrace.business.processing.steps.event_windows import (
 )
 from headrace.business.processing.steps.projection import project, ref
 from headrace.business.streams.parts import Parts
+from headrace.business.streams.slots import SLOT, slot_of
 from headrace.records import record
 
 #: A row's column on its way through a stream: the watermark of its partition just before it, in microseconds; null where there is none.
@@ -113,6 +114,9 @@ class KeptGroups:
 
     def taken(self, rows: Relation, side: str = "") -> Relation:  # noqa: ARG002 - there is one
         """What is kept of rows; where `LATE` is true, of those that came too late."""
+        return with_columns(self._made(rows), {SLOT: slot_of([e for _, e in self._kept_keys()])})
+
+    def _made(self, rows: Relation) -> Relation:
         read = {*self.groups.reads, WATERMARK}
         arriving = self._placed(project(rows, {c.name: ref(c) for c in rows.schema if c.name in read}))
         by = ((LATE, column(LATE, Boolean())), *self._times(), *self._new_keys())
@@ -249,8 +253,9 @@ class KeptGroups:
 
     def compacted(self, kept: Relation) -> Relation:
         """As few rows as say the same. (Sessions are left to their end, and rows that are kept whole are what they are.)"""
-        keys = (*self._times(), *self._kept_keys())
-        return self.parts.merged(kept, keys)
+        keys = (*self._times(), *self._kept_keys(), (SLOT, ref(kept.schema[SLOT])))
+        merged = self.parts.merged(kept, keys)
+        return project(merged, {c.name: column(c.name, c.type) for c in self.kept_schema})
 
     @property
     def compacts(self) -> bool:

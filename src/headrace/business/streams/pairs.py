@@ -14,6 +14,7 @@ from headrace.business.processing.stateful import Pairs, Reach
 from headrace.business.processing.steps.event_windows import WHOLE, add, microseconds, number, whole, with_columns
 from headrace.business.processing.steps.projection import as_they_are, project, ref
 from headrace.business.streams.groups import HORIZON, KEPT, LATE, WATERMARK, late_of, surely
+from headrace.business.streams.slots import SLOT, SLOT_TYPE, slot_of
 
 Side = str
 SIDES = ("left", "right")
@@ -41,7 +42,7 @@ class KeptPairs:
         return Schema(tuple(c for c in schema if c.name in self.columns[side]))
 
     def kept_schema(self, side: Side) -> Schema:
-        return Schema((*self.rows(side), Column(UNTIL, WHOLE)))
+        return Schema((*self.rows(side), Column(UNTIL, WHOLE), Column(SLOT, SLOT_TYPE)))
 
     def _placed(self, rows: Relation, side: Side) -> Relation:
         """Rows that come, with the last moment of their partners, and whether they are late."""
@@ -76,8 +77,8 @@ class KeptPairs:
 
     def taken(self, rows: Relation, side: Side) -> Relation:
         """What is kept of rows; where `LATE` is true, of those that came too late."""
-        kept = self.kept_schema(side)
-        return project(self._placed(rows, side), {LATE: column(LATE, Boolean()), **as_they_are(kept)})
+        placed = with_columns(self._placed(rows, side), {SLOT: slot_of([ref(c) for c in self.rows(side)])})
+        return project(placed, {LATE: column(LATE, Boolean()), **as_they_are(self.kept_schema(side))})
 
     def late(self, rows: Relation, columns: Collection[str], side: Side) -> Relation:
         """The rows that came too late, with these columns of theirs behind `LATE`."""

@@ -35,8 +35,8 @@ class Saved:
     """Positions, watermarks and the like: what can be written as JSON."""
     parts: Mapping[str, bytes] = field(default_factory=dict)
     """What changed in the state since the epoch before, by the name of the part: Arrow streams."""
-    whole: bool = False
-    """Whether the parts are the whole state, so that nothing before it is needed any more."""
+    needs: int = 0
+    """The oldest epoch that has to be read to make the state: this one when its parts are the whole of it, 0 for all that are there."""
 
 
 class StateStore(Protocol):
@@ -58,8 +58,8 @@ class StateStore(Protocol):
         ...
 
     def load(self, epoch: int) -> Sequence[Saved]:
-        """What makes the state of that epoch: from the last whole one on, oldest first, up to it. Raises `NonRetryableError` when it
-        is not there any more."""
+        """What makes the state of that epoch: from the one that it `needs` on, oldest first, up to it. Raises `NonRetryableError`
+        when it is not there any more."""
         ...
 
     def forget(self, before: int) -> None:

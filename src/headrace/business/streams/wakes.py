@@ -7,11 +7,12 @@ the message it woke with, and a replay, whichever way it cuts and mixes messages
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from headrace.business.ports import Position
+from headrace.business.streams.engine import Changes
 from headrace.business.streams.messages import Decoded, Messages
 from headrace.business.streams.state import Saved
 from headrace.business.streams.watermarks import Woken
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 #: What the names of parts begin with that hold them.
 _PART = "woken "
+#: Over how many epochs they are spread, until all are saved again.
+_LONGEST = 50
 
 
 class Wakes:
@@ -30,6 +33,7 @@ class Wakes:
         self._part = _PART + source
         self._known: dict[str, dict[str, int]] = {}
         self._unsaved: list[Woken] = []
+        self._reach: int | None = None
 
     def horizon_at(self, partition: str, position: str) -> int | None:
         """Up to where windows had closed when the partition woke with this message, if it did."""
@@ -68,10 +72,16 @@ class Wakes:
 
     # Saved -----------------------------------------------------------------------------------------------------------
 
-    def changes(self, *, whole: bool) -> Mapping[str, bytes]:
-        """What was noted since the last time, or all of it, as a part of a `Saved`."""
-        noted, self._unsaved = self.known() if whole else self._unsaved, []
-        return {self._part: _written(noted)} if noted else {}
+    def changes(self, *, whole: bool = False) -> Changes:
+        """What was noted since the last time, or all of it: now and then by itself, so that few epochs have to be read."""
+        noted, self._unsaved = self._unsaved, []
+        if not self._known:
+            return Changes({}, 0)
+        if whole or self._reach is None or self._reach >= _LONGEST:
+            noted, self._reach = self.known(), 0
+        else:
+            self._reach += 1
+        return Changes({self._part: _written(noted)} if noted else {}, self._reach)
 
     def restore(self, saved: Sequence[Saved]) -> None:
         """Know what these have noted, oldest first."""

@@ -22,7 +22,7 @@ Pieces = Sequence[bytes]
 
 #: The most bytes that are one value in a store that has values.
 CHUNK = 16 << 20
-_MAGIC = b"HRSTATE1"
+_MAGIC = b"HRSTATE2"
 _START = struct.Struct(">8sII")
 
 BACK = "go back to an earlier epoch, or begin the stream anew; `headrace state` lists what is there"
@@ -35,32 +35,30 @@ class Step:
     epoch: int
     after: int | None
     """The epoch that it was saved behind, on which its parts stand; None for the first."""
-    whole: bool
-
-    @property
-    def is_base(self) -> bool:
-        """Whether nothing before it is needed."""
-        return self.whole or self.after is None
+    needs: int
+    """The oldest epoch in which there is something of its state."""
 
 
 def chain(epoch: int, step_of: Callable[[int], Step | None], shown: str) -> Sequence[int]:
-    """Which epochs make the state of one: from its base on, oldest first. Raises `NonRetryableError` when one of them is not there."""
+    """Which epochs make the state of one, oldest first. Raises `NonRetryableError` when one of them is not there."""
     epochs: list[int] = []
     wanted: int | None = epoch
-    while wanted is not None:
+    needs = 0
+    while wanted is not None and (not epochs or wanted >= needs):
         step = step_of(wanted)
         if step is None:
             why = "" if wanted == epoch else f": epoch {wanted}, on which it stands, is missing"
             raise NonRetryableError(f"{shown}: epoch {epoch} is not there any more{why}", hint=BACK)
+        needs = needs if epochs else step.needs
         epochs.append(wanted)
-        wanted = None if step.is_base else step.after
+        wanted = step.after
     return epochs[::-1]
 
 
 def encoded(saved: Saved, after: int | None) -> Pieces:
     """The head, then each part as it is."""
     parts = [(name, len(part), zlib.crc32(part)) for name, part in saved.parts.items()]
-    written = {"epoch": saved.epoch, "after": after, "whole": saved.whole, "facts": saved.facts, "parts": parts}
+    written = {"epoch": saved.epoch, "after": after, "needs": saved.needs, "facts": saved.facts, "parts": parts}
     head = json.dumps(written, ensure_ascii=False, separators=(",", ":")).encode()
     return (_START.pack(_MAGIC, len(head), zlib.crc32(head)) + head, *saved.parts.values())
 
@@ -85,13 +83,13 @@ def decoded(data: bytes, shown: str) -> Saved:
         start += length
     if start != len(data):
         raise _damaged(shown, "there is more of it than was saved")
-    return Saved(head["epoch"], head["facts"], parts, head["whole"])
+    return Saved(head["epoch"], head["facts"], parts, head["needs"])
 
 
 def step(file: BinaryIO, shown: str) -> Step:
     """What the head says, without reading on."""
     head, _ = _head(file, shown)
-    return Step(head["epoch"], head["after"], head["whole"])
+    return Step(head["epoch"], head["after"], head["needs"])
 
 
 def _head(file: BinaryIO, shown: str) -> tuple[dict[str, Any], int]:

@@ -53,7 +53,7 @@ class FolderStateStore:
             after = max((epoch for epoch in known if epoch < saved.epoch), default=None)
             failpoints.reached("state saving")
             self._write(self._path(saved.epoch).name, encoded(saved, after))
-            known[saved.epoch] = Step(saved.epoch, after, saved.whole)
+            known[saved.epoch] = Step(saved.epoch, after, saved.needs)
             failpoints.reached("state saved")
 
     def load(self, epoch: int) -> Sequence[Saved]:
@@ -110,7 +110,7 @@ class FolderStateStore:
         try:
             return self._step(epoch)
         except NonRetryableError:
-            return Step(epoch, None, whole=False)
+            return Step(epoch, None, epoch)
 
     def _owner(self) -> Owner:
         path = self.folder / _OWNER

@@ -28,7 +28,7 @@ SELECT pg_advisory_xact_lock(7483);
 CREATE SCHEMA IF NOT EXISTS {SCHEMA};
 CREATE TABLE IF NOT EXISTS {SCHEMA}.owners (stream text PRIMARY KEY, owner text NOT NULL);
 CREATE TABLE IF NOT EXISTS {SCHEMA}.epochs (
-    stream text, epoch bigint, after bigint, whole boolean NOT NULL, bytes bigint NOT NULL, PRIMARY KEY (stream, epoch));
+    stream text, epoch bigint, after bigint, needs bigint NOT NULL, bytes bigint NOT NULL, PRIMARY KEY (stream, epoch));
 CREATE TABLE IF NOT EXISTS {SCHEMA}.pieces (
     stream text, epoch bigint, number integer, content bytea NOT NULL, PRIMARY KEY (stream, epoch, number));
 ALTER TABLE {SCHEMA}.pieces ALTER content SET STORAGE EXTERNAL;
@@ -38,8 +38,8 @@ _OWNER = (
     f"FROM {SCHEMA}.owners o WHERE stream = %(stream)s FOR UPDATE"
 )
 _FROM_ON = "WHERE stream = %(stream)s AND epoch >= %(epoch)s"
-#: What the last epoch up to this one stands on.
-_BASE = f"SELECT max(epoch) FROM {SCHEMA}.epochs WHERE stream = %(stream)s AND epoch <= %(epoch)s AND (whole OR after IS NULL)"
+#: The oldest epoch that the last one up to this one needs.
+_BASE = f"SELECT needs FROM {SCHEMA}.epochs WHERE stream = %(stream)s AND epoch <= %(epoch)s ORDER BY epoch DESC LIMIT 1"
 
 
 class PostgresStateStore:
@@ -76,8 +76,8 @@ class PostgresStateStore:
                 self._run(db, f"DELETE FROM {SCHEMA}.pieces {_FROM_ON}", epoch=saved.epoch)
                 self._run(db, f"DELETE FROM {SCHEMA}.epochs {_FROM_ON}", epoch=saved.epoch)
                 self._run(
-                    db, f"INSERT INTO {SCHEMA}.epochs VALUES (%(stream)s, %(epoch)s, %(after)s, %(whole)s, %(bytes)s)",
-                    epoch=saved.epoch, after=after, whole=saved.whole, bytes=sum(map(len, pieces)),
+                    db, f"INSERT INTO {SCHEMA}.epochs VALUES (%(stream)s, %(epoch)s, %(after)s, %(needs)s, %(bytes)s)",
+                    epoch=saved.epoch, after=after, needs=saved.needs, bytes=sum(map(len, pieces)),
                 )  # fmt: skip
                 for number, chunk in enumerate(chunks(pieces)):
                     self._run(
@@ -146,7 +146,7 @@ class PostgresStateStore:
     def _steps(self, db: psycopg.Connection[tuple[Any, ...]]) -> dict[int, Step]:
         if not _is_there(db):
             return {}
-        found = self._run(db, f"SELECT epoch, after, whole FROM {SCHEMA}.epochs WHERE stream = %(stream)s")
+        found = self._run(db, f"SELECT epoch, after, needs FROM {SCHEMA}.epochs WHERE stream = %(stream)s")
         return {step.epoch: step for step in (Step(*row) for row in found)}
 
     def _saved(self, db: psycopg.Connection[tuple[Any, ...]], epoch: int) -> Saved:

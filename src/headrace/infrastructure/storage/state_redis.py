@@ -89,14 +89,14 @@ class RedisStateStore:
         with self._held() as (server, holder, known):
             after = max((epoch for epoch in known if epoch < saved.epoch), default=None)
             pieces = encoded(saved, after)
-            step = f"{'' if after is None else after} {int(saved.whole)} {sum(map(len, pieces))}"
+            step = f"{'' if after is None else after} {saved.needs} {sum(map(len, pieces))}"
             content: list[Any] = list(chunks(pieces))
             failpoints.reached("state saving")
             self._demand(server.eval(_SAVE, 3, *self._keys, holder, saved.epoch, step, *content))
             self._sync(server)
             for epoch in [epoch for epoch in known if epoch > saved.epoch]:
                 del known[epoch]
-            known[saved.epoch] = Step(saved.epoch, after, saved.whole)
+            known[saved.epoch] = Step(saved.epoch, after, saved.needs)
         failpoints.reached("state saved")
 
     def load(self, epoch: int) -> Sequence[Saved]:
@@ -187,8 +187,8 @@ class RedisStateStore:
         """Each epoch, and how many bytes it has."""
         found: Any = server.hgetall(self._keys[2])
         for number, written in found.items():
-            after, whole, size = written.split(b" ")
-            yield Step(int(number), int(after) if after else None, whole == b"1"), int(size)
+            after, needs, size = written.split(b" ")
+            yield Step(int(number), int(after) if after else None, int(needs)), int(size)
 
     def _saved(self, server: redis.Redis, epoch: int) -> Saved:
         found: Any = server.lrange(f"{self._keys[2]}:{epoch}", 0, -1)

@@ -165,8 +165,8 @@ def test_a_replay_judges_by_what_became_while_a_partition_was_silent_however_it_
             live.take(kind, found, begin=behind[kind])
             behind[kind] += len(found)
             everything[kind] += found
-    parts = live.intake.wakes.changes(whole=True)
-    again, behind = Played([Saved(1, {}, parts, whole=True)]), {"a": 0, "b": 0}
+    parts = live.intake.wakes.changes(whole=True).parts
+    again, behind = Played([Saved(1, {}, parts)]), {"a": 0, "b": 0}
     while left := [p for p in everything if behind[p] < len(everything[p])]:
         partition = chance.choice(left)
         some = everything[partition][behind[partition] :][: chance.randint(1, 9)]

@@ -103,6 +103,6 @@ def test_the_same_part_is_kept_once() -> None:
 def test_what_does_not_merge_keeps_the_rows(measure: str) -> None:
     groups = kept(measure, "count(*)")
     assert len(groups.parts.whole) == 1
-    assert set(groups.kept_schema.names) <= {"#:row k", "#:row x", "#:row n"}
+    assert set(groups.kept_schema.names) <= {"#:row k", "#:row x", "#:row n", "#:slot"}
     pieces = [[("a", 1.0, 4), ("b", 2.0, 4)], [("a", 7.0, 9)]]
     assert merged(groups, pieces)[1] == 3

@@ -56,11 +56,16 @@ def _published_at(positions: pa.Array) -> pa.Array:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    lengths = pc.min_max(pc.find_substring(positions, "-")).as_py()
+    if lengths == {"min": _USUAL, "max": _USUAL}:
+        return pc.multiply(pc.utf8_slice_codeunits(positions, 0, _USUAL).cast(pa.int64()), 1000).cast(pa.timestamp("us", "UTC"))
     milliseconds = pc.list_element(pc.split_pattern(positions, "-", max_splits=1), 0)
     plausible = pc.less_equal(pc.binary_length(milliseconds), _LONGEST_TIME)
     stamps = pc.cast(pc.if_else(plausible, milliseconds, pa.scalar(None, pa.string())), pa.int64())
     return pc.multiply(stamps, 1000).cast(pa.timestamp("us", "UTC"))
 
 
+#: Digits of the milliseconds since 1970 from 2001 to 2286.
+_USUAL = 13
 #: Digits of the milliseconds since 1970 that microseconds in 64 bits can still count.
 _LONGEST_TIME = 15

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 
 from headrace.business.engine import Limits, Progress
-from headrace.business.model.types import String
+from headrace.business.model.types import Integer, String
 from headrace.business.processing.plan import Plan
 from headrace.errors import NonRetryableError, RetryableError
 from headrace.infrastructure import duckdb_connection
@@ -23,7 +23,14 @@ from headrace.infrastructure.engines.duckdb.spare import Spare
 IN_MEMORY_BYTES = 1 << 30
 
 
-def connect(plan: Plan, workspace: Path, limits: Limits, spare: Spare, also: Sequence[Path] = ()) -> Connection:
+def connect(
+    plan: Plan,
+    workspace: Path,
+    limits: Limits,
+    spare: Spare,
+    also: Sequence[Path] = (),
+    settings: Mapping[str, str | int] | None = None,
+) -> Connection:
     """A connection that may touch the inputs of the plan, its own workspace and what is named `also`, and nothing else."""
     workspace.mkdir(parents=True, exist_ok=True)
     size = sum(f.bytes for s in plan.sources for f in getattr(s.scan, "files", ()))
@@ -37,6 +44,8 @@ def connect(plan: Plan, workspace: Path, limits: Limits, spare: Spare, also: Seq
     if limits.temp is not None:
         con.execute(f"SET max_temp_directory_size = {literal(limits.temp, String())}")
     con.execute("SET TimeZone = 'UTC'")
+    for name, value in (settings or {}).items():
+        con.execute(f"SET {name} = {literal(value, Integer(64) if isinstance(value, int) else String())}")
     # A list after IN would become a join, and a join does not keep rows in the order of the file, by which records are numbered.
     con.execute("SET disabled_optimizers = 'in_clause'")
     allowed = [f.path for s in plan.sources for f in getattr(s.scan, "files", ())]

@@ -16,7 +16,7 @@ from headrace.business.processing.steps.event_windows import grouped_by
 from headrace.business.processing.steps.projection import as_they_are, project
 from headrace.business.streams.carrying import carried
 from headrace.business.streams.copies import KeptCopies
-from headrace.business.streams.engine import Arrived, Fed, Worked
+from headrace.business.streams.engine import Arrived, Changes, Fed, Worked
 from headrace.business.streams.flow import Called, Flow, Kept
 from headrace.business.streams.groups import LATE, WATERMARK, KeptGroups
 from headrace.business.streams.pairs import KeptPairs
@@ -61,6 +61,11 @@ class _Feed:
     late: Prepared
 
 
+#: Tables of state grow and shrink all the time, and now and then DuckDB tidies them up: a little at a time, since with a million rows a
+#: stream would stand still for half a second otherwise.
+_SETTINGS: dict[str, str | int] = {"max_vacuum_tasks": 1, "force_compression": "uncompressed"}
+
+
 class DuckDBStream:
     """See `StreamSession`."""
 
@@ -68,7 +73,7 @@ class DuckDBStream:
         self.flow = Flow.of(plan)
         if self.flow.problems:
             raise DefinitionError(self.flow.problems)
-        self.con = connect(plan, workspace, limits, spare)
+        self.con = connect(plan, workspace, limits, spare, settings=_SETTINGS)
         self.statements = Statements(self.con)
         if any(isinstance(k.kept, KeptGroups) and k.kept.parts.sketched for k in self.flow.keeping.values()):
             add_sketches(self.con)
@@ -205,8 +210,8 @@ class DuckDBStream:
 
     # State -----------------------------------------------------------------------------------------------------------
 
-    def changes(self, *, whole: bool) -> Mapping[str, bytes]:
-        return {
+    def changes(self, *, whole: bool = False) -> Changes:
+        parts = {
             part_name(step, name): written(table.unsaved(whole=whole), self._mark(step, table), kept.horizon)
             for step, kept in self._kept.items()
             for name, table in kept.tables.items()
@@ -214,6 +219,8 @@ class DuckDBStream:
             part_name(rule, ""): written(table.unsaved(whole=whole), _rule_mark(table), NEVER)
             for rule, table in self._remembered()
         }
+        kept = [table for kept in self._kept.values() for table in kept.tables.values()]
+        return Changes(parts, max((table.reach for table in (*kept, *(t for _, t in self._remembered()))), default=0))
 
     def _remembered(self) -> Iterator[tuple[str, StateTable]]:
         """What rules of how rows come remember, by a name that no step has."""
@@ -222,14 +229,19 @@ class DuckDBStream:
                 yield f"{source}: {rule}", table
 
     def restore(self, saved: Sequence[Saved]) -> None:
-        for step, kept in self._kept.items() if saved else ():
-            for name, table in kept.tables.items():
-                rows, horizon = read(step, name, self._mark(step, table), saved)
-                table.restore(rows)
-            kept.restored(horizon)
+        for step, kept in self._kept.items():
+            new = step in self.flow.checks  # which may be: then it begins with nothing
+            since = [epoch for epoch in saved if not new or part_name(step, "") in epoch.parts]
+            for name, table in kept.tables.items() if since else ():
+                rows, ages, horizon = read(step, name, self._mark(step, table), since)
+                table.restore(rows, ages)
+            if since:
+                kept.restored(horizon)
         for rule, table in self._remembered() if saved else ():
-            if part_name(rule, "") in saved[-1].parts:  # else it is new, and begins with nothing
-                table.restore(read(rule, "", _rule_mark(table), saved)[0])
+            since = [epoch for epoch in saved if part_name(rule, "") in epoch.parts]  # none when it is new
+            if since:
+                rows, ages, _ = read(rule, "", _rule_mark(table), since)
+                table.restore(rows, ages)
 
     def _mark(self, step: str, table: StateTable) -> str:
         return fingerprint(self.flow.keeping[step].kept.meaning, table.schema)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from headrace.business.model.schema import Schema
+from headrace.business.model.schema import Column, Schema
 from headrace.business.processing.steps.event_windows import TIME
 from headrace.business.streams.copies import NUMBER
 from headrace.business.streams.groups import WATERMARK
+from headrace.business.streams.slots import SLOT, SLOT_TYPE
 from headrace.business.validation.compiled import CopyRule
 from headrace.infrastructure.engines.duckdb.literals import identifier
-from headrace.infrastructure.engines.duckdb.stream_statements import Inlet, Statements
+from headrace.infrastructure.engines.duckdb.stream_statements import Inlet, Statements, slot_sql
 from headrace.infrastructure.engines.duckdb.stream_table import StateTable
 
 if TYPE_CHECKING:
@@ -31,12 +32,13 @@ class CopyJudge:
     def __init__(self, statements: Statements, name: str, schema: Schema, rule: CopyRule, came: Inlet) -> None:
         self.statements, self.rule = statements, rule
         self.names = (PARTITION, *rule.columns)
-        kept = schema.select((*self.names, TIME))
+        kept = Schema((*schema.select((*self.names, TIME)), Column(SLOT, SLOT_TYPE)))
         self.table = StateTable(statements, f"rule {name}", kept)
         self._passed = statements.inlet(f"passed {name}", schema.select((PARTITION, WATERMARK)))
         self._find = statements.prepare(self._broken(came.sql))
         self._make = statements.prepare(
-            f"SELECT DISTINCT {self._keys}, {_TIME} FROM {came.sql} WHERE {self._complete} AND {self._compared}"
+            f"SELECT DISTINCT {self._keys}, {_TIME}, {slot_sql(self._keys)} AS {_SLOT} FROM {came.sql} "
+            f"WHERE {self._complete} AND {self._compared}"
         )
         self._let_go = self.table.deletion(
             f"SELECT k.rowid FROM {self.table.table} AS k JOIN {self._passed.sql} AS p USING ({_PARTITION}) "
@@ -84,5 +86,4 @@ class CopyJudge:
         return f"{_TIME} >= {_WATERMARK} - {self.rule.within}"
 
 
-_UNDER = ("#:partition",)
-_PARTITION, _TIME, _NUMBER, _WATERMARK, _FIRST = map(identifier, (PARTITION, TIME, NUMBER, WATERMARK, "#:first"))
+_PARTITION, _TIME, _NUMBER, _WATERMARK, _FIRST, _SLOT = map(identifier, (PARTITION, TIME, NUMBER, WATERMARK, "#:first", SLOT))

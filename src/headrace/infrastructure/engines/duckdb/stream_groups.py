@@ -14,9 +14,6 @@ from headrace.infrastructure.engines.duckdb.stream_table import StateTable
 if TYPE_CHECKING:
     import pyarrow as pa
 
-#: How many rows are added before it is looked whether fewer say the same.
-_WORTH_COMPACTING = 100_000
-
 
 class GroupKeeper:
     """See `Keeper`."""
@@ -29,7 +26,6 @@ class GroupKeeper:
         self._prepare()
         self._changed: list[pa.Table] = []
         self._opens: int | None = None
-        self._dense = 0
         self.horizon = NEVER
 
     def _prepare(self) -> None:
@@ -45,7 +41,7 @@ class GroupKeeper:
         if self.emits_changes:
             self._changes = prepared(self.kept.changed(rows, Dataset(self.kept.kept_schema, "touched")))
         if self.kept.compacts:
-            self._fewer = prepared(self.kept.compacted(rows))
+            self.table.compact_by(lambda some: query({}, self.kept.compacted(rows), {"kept": some}))
 
     @property
     def emits_changes(self) -> bool:
@@ -66,7 +62,7 @@ class GroupKeeper:
             return ()
         rows = [*self.changes()] if self.emits_changes and (self.kept.groups.emit == "change" or self.kept.pause) else []
         if self.kept.groups.emit != "change":
-            self._settle()
+            self.table.settle()
             rows.append(self.statements.rows(self._closed, horizon=horizon, before=self.horizon))
         self.statements.run(self._let_go, horizon=horizon)
         self._look(horizon)
@@ -77,20 +73,20 @@ class GroupKeeper:
 
         if not self._changed:
             return ()
-        self._settle()
+        self.table.settle()
         rows = self._of(pa.concat_tables(self._changed))
         self._changed = []
         return (rows,)
 
     def restored(self, horizon: int) -> None:
-        self._changed, self._opens, self._dense = [], None, 0
+        self._changed, self._opens = [], None
         self.horizon = horizon
         if self.kept.groups.window is not None:
             self.statements.run(self._let_go, horizon=horizon)
             self._look(horizon)
 
     def now(self) -> pa.Table:
-        self._settle()
+        self.table.settle()
         if self.kept.groups.window is None:
             return self._of(self.table.all())
         return self.statements.rows(self._closed, horizon=FOR_GOOD, before=self.horizon)
@@ -101,13 +97,6 @@ class GroupKeeper:
         rows = self.statements.rows(self._changes)
         self._touched.hold(None)
         return rows
-
-    def _settle(self) -> None:
-        self.table.settle()
-        if self.kept.compacts and self.table.grown > max(_WORTH_COMPACTING, self._dense):
-            fewer = self.statements.rows(self._fewer)
-            self.table.replace(fewer)
-            self._dense = len(fewer)
 
     def _look(self, horizon: int) -> None:
         """See when something may close next."""

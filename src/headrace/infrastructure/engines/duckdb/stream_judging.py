@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _HELD: tuple[OnViolation, ...] = ("fail", "quarantine", "drop")
+#: So many rows are left out of others without moving these.
+_FEW = 32
 _ACTIONS: tuple[OnViolation, ...] = (*_HELD, "warn")
 
 
@@ -93,7 +95,10 @@ class Judging:
         import pyarrow.compute as pc
 
         rows = judged.select(self.checked.kept)
-        return rows.filter(pc.invert(self._held_back(judged))) if self._some_broken(judged) else rows
+        if not self._some_broken(judged):
+            return rows
+        numbers = pc.indices_nonzero(self._broke(judged))
+        return _without(rows, numbers.filter(self._held_back(judged.select(self._masks).take(numbers))))
 
     # Rows that came wrongly ------------------------------------------------------------------------------------------
 
@@ -148,13 +153,17 @@ class Judging:
         return _any([pc.not_equal(judged[mask], 0) for mask in self._masks])
 
     def _verdict(self, judged: pa.Table, arrived: Arrived) -> Judged:
-        counts = judged.select(self._masks).group_by(self._masks).aggregate([([], "count_all")])
+        import pyarrow.compute as pc
+
+        numbers = pc.indices_nonzero(self._broke(judged))
+        broke = judged.select([*self._masks, "#raw"]).take(numbers)
+        broke = broke.append_column("#position", arrived.positions.take(numbers))
+        counts = broke.group_by(self._masks).aggregate([([], "count_all")])
         masks = [counts[mask].to_pylist() for mask in self._masks]
         groups = [(*bits, 0, 0, 0, 0, n) for *bits, n in zip(*masks, counts["count_all"].to_pylist(), strict=True)]
+        groups.append((*[0] * len(self._masks), 0, 0, 0, 0, len(judged) - len(broke)))
         found = tally(self.checked.rules, len(self._masks), groups)
-        rows = judged.append_column("#position", arrived.positions)
-        broke = rows.filter(self._broke(judged))
-        verdicts = self._verdicts(broke.select([*self._masks, "#raw", "#position"]))
+        verdicts = self._verdicts(broke)
         quarantined = found.fates["quarantine"] + found.fates["fail"]
         rules = rule_counts(self.source, found.rules, {}, 0)
         return Judged(found.rows, found.good, quarantined, found.fates["drop"], rules=rules, held=verdicts)
@@ -214,6 +223,18 @@ class Judging:
             return None
         running = pc.subtract(pc.cumulative_max(times, skip_nulls=True), self.delay)
         return running if floor is None else pc.max_element_wise(running, pa.scalar(floor, pa.int64()))
+
+
+def _without(rows: pa.Table, numbers: pa.Array) -> pa.Table:
+    """The rows but these. Where they are few the others are not moved."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if len(numbers) > _FEW:
+        return rows.filter(pc.invert(pc.is_in(pa.array(range(len(rows)), numbers.type), value_set=numbers)))
+    ends = [*numbers.to_pylist(), len(rows)]
+    begins = [0, *(end + 1 for end in ends)]
+    return pa.concat_tables([rows.slice(begin, end - begin) for begin, end in zip(begins, ends, strict=False)])
 
 
 def _some_bit(mask: Any) -> bool:

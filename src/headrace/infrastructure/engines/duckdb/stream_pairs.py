@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from headrace.business.model.schema import Schema
 from headrace.business.processing.relation import Relation
 from headrace.business.streams.pairs import SIDES, UNTIL, KeptPairs
+from headrace.business.streams.slots import SLOT
 from headrace.infrastructure.engines.duckdb.literals import identifier
 from headrace.infrastructure.engines.duckdb.stream_keeping import NEVER, least, timely
 from headrace.infrastructure.engines.duckdb.stream_statements import Prepared, Statements, query
@@ -110,7 +111,7 @@ class PairKeeper:
 
     def now(self) -> pa.Table:
         """The rows of the left; those of the right are as many as the measures say."""
-        return self.tables["left"].all().drop_columns([UNTIL])
+        return self.tables["left"].all().drop_columns([UNTIL, SLOT])
 
     def _look(self, horizon: int) -> None:
         """See when something may be over next."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from headrace.business.model.schema import Schema
+from headrace.business.streams.slots import put_together
 from headrace.business.streams.state import Saved
 from headrace.errors import NonRetryableError
 
@@ -31,18 +32,22 @@ def written(rows: pa.Table, mark: str, horizon: int) -> bytes:
     import pyarrow as pa
 
     sink = pa.BufferOutputStream()
-    schema = rows.schema.with_metadata({_FINGERPRINT: mark.encode(), _HORIZON: str(horizon).encode()})
+    known = rows.schema.metadata or {}
+    schema = rows.schema.with_metadata({**known, _FINGERPRINT: mark.encode(), _HORIZON: str(horizon).encode()})
     with pa.ipc.new_stream(sink, schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
         writer.write_table(rows.replace_schema_metadata(schema.metadata))
     return bytes(sink.getvalue())
 
 
-def read(step: str, table: str, mark: str, saved: Sequence[Saved]) -> tuple[list[pa.Table], int]:
-    """What was kept for a step, and up to which horizon windows had closed. Raises `NonRetryableError` when it is of another step."""
+def read(step: str, table: str, mark: str, saved: Sequence[Saved]) -> tuple[list[pa.Table], list[int], int]:
+    """What was kept for a step, how many epochs ago each slot was saved whole, and up to which horizon windows had closed.
+
+    Raises `NonRetryableError` when it is of another step.
+    """
     import pyarrow as pa
 
     tables: list[pa.Table] = []
-    for epoch in _from_whole(saved):
+    for epoch in saved:
         part = epoch.parts.get(part_name(step, table))
         if part is None:
             hint = "begin anew with `headrace streams replay --from earliest`, or run the definition as it was"
@@ -52,9 +57,4 @@ def read(step: str, table: str, mark: str, saved: Sequence[Saved]) -> tuple[list
             hint = "run it as it was until its windows are closed, or begin anew with `headrace streams replay --from earliest`"
             raise NonRetryableError(f"`{step}` has changed: its state is of other keys, windows or measures", hint=hint)
         tables.append(rows)
-    return tables, int(tables[-1].schema.metadata[_HORIZON])
-
-
-def _from_whole(saved: Sequence[Saved]) -> Iterable[Saved]:
-    begin = max((i for i, epoch in enumerate(saved) if epoch.whole), default=0)
-    return saved[begin:]
+    return *put_together(tables), int(tables[-1].schema.metadata[_HORIZON])

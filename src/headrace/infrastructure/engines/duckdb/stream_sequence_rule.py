@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from headrace.business.model.schema import Schema
+from headrace.business.model.schema import Column, Schema
 from headrace.business.streams.copies import NUMBER
+from headrace.business.streams.slots import SLOT, SLOT_TYPE
 from headrace.business.validation.compiled import SequenceRule
 from headrace.infrastructure.engines.duckdb.literals import identifier
 from headrace.infrastructure.engines.duckdb.stream_copy_rule import PARTITION
-from headrace.infrastructure.engines.duckdb.stream_statements import Inlet, Statements
+from headrace.infrastructure.engines.duckdb.stream_statements import Inlet, Statements, slot_sql
 from headrace.infrastructure.engines.duckdb.stream_table import StateTable
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-#: How many rows are added before it is looked whether fewer say the same.
-_WORTH_COMPACTING = 100_000
 
 _VALUE, _BEFORE = map(identifier, ("#:value", "#:before"))
 
@@ -27,18 +25,14 @@ class SequenceJudge:
     def __init__(self, statements: Statements, name: str, schema: Schema, rule: SequenceRule, came: Inlet) -> None:
         self.statements, self.value = statements, identifier(rule.columns[0])
         self.keys = (PARTITION, *rule.columns[1:])
-        self.table = StateTable(statements, f"rule {name}", schema.select((*self.keys, rule.columns[0])))
+        kept = Schema((*schema.select((*self.keys, rule.columns[0])), Column(SLOT, SLOT_TYPE)))
+        self.table = StateTable(statements, f"rule {name}", kept)
         self._find = statements.prepare(self._broken(came.sql))
         self._make = statements.prepare(self._greatest(came.sql))
-        self._fewer = statements.prepare(self._greatest(self.table.table))
-        self._dense = 0
+        self.table.compact_by(self._greatest)
 
     def broken(self, came: pa.Table) -> Any:  # noqa: ARG002 - it is read where it is held
         self.table.settle()
-        if self.table.grown > max(_WORTH_COMPACTING, self._dense):
-            fewer = self.statements.rows(self._fewer)
-            self.table.replace(fewer)
-            self._dense = len(fewer)
         found = self.statements.rows(self._find)[NUMBER]
         self.table.add(self.statements.rows(self._make))
         return found
@@ -57,7 +51,8 @@ class SequenceJudge:
 
     def _greatest(self, rows: str) -> str:
         greatest = f"max({self.value}) AS {self.value}"
-        return f"SELECT {self._keys}, {greatest} FROM {rows} WHERE {self.value} IS NOT NULL GROUP BY {self._keys}"
+        slot = f"{slot_sql(self._keys)} AS {identifier(SLOT)}"
+        return f"SELECT {self._keys}, {greatest}, {slot} FROM {rows} WHERE {self.value} IS NOT NULL GROUP BY {self._keys}"
 
     @property
     def _keys(self) -> str:

@@ -6,7 +6,7 @@ good and give out whatever they hold at the moment, and tables are filled and em
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,10 @@ import duckdb
 
 from headrace.business.model.schema import Schema
 from headrace.business.model.types import DataType
+from headrace.business.processing.expressions.ir import Call
 from headrace.business.processing.relation import Relation
 from headrace.business.streams.groups import BEFORE, HORIZON, Given
+from headrace.business.streams.slots import SLOT_OF, SLOT_TYPE, SLOTS
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.duckdb_connection import Connection
 from headrace.infrastructure.engines.duckdb.connection import first_line
@@ -30,11 +32,24 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
+#: What statements are told each time that they are carried out.
+_VALUES = (*(str(given.value.name) for given in (HORIZON, BEFORE)), "first", "last")
+
+
+def slot_sql(values: str) -> str:
+    """The slot of a row that has these values, with commas between them."""
+    return f"CAST(hash({values}) % {SLOTS} AS {duckdb_type(SLOT_TYPE)})"
+
+
+def _slot(_call: Call, args: Sequence[str]) -> str:
+    return slot_sql(", ".join(args))
+
+
 def _literal(value: Any, kind: DataType) -> str:
     return f"CAST(${value.name} AS {duckdb_type(kind)})" if isinstance(value, Given) else literal(value, kind)
 
 
-_DIALECT = replace(DIALECT, literal=_literal, functions={**DIALECT.functions, **FUNCTIONS})
+_DIALECT = replace(DIALECT, literal=_literal, functions={**DIALECT.functions, **FUNCTIONS, SLOT_OF: _slot})
 
 
 class Inlet:
@@ -100,13 +115,12 @@ class Statements:
         self._prepared += 1
         name = f"statement_{self._prepared}"
         self.con.execute(f"PREPARE {name} AS {sql}")
-        values = (str(given.value.name) for given in (HORIZON, BEFORE))
-        return Prepared(name, tuple(value for value in values if f"CAST(${value} AS" in sql))
+        return Prepared(name, tuple(value for value in _VALUES if f"CAST(${value} AS" in sql))
 
     def rows(self, prepared: Prepared, **given: int) -> pa.Table:
         """What a prepared statement gives."""
         try:
-            return self.con.arrow_table(_execute(prepared, given))
+            return self.con.prepared_table(_execute(prepared, given))
         except duckdb.Error as error:
             raise _failed(error) from error
 

@@ -6,12 +6,14 @@ saves, too.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from headrace.business.model.schema import Column, Schema
 from headrace.business.processing.relation import Dataset
 from headrace.business.processing.steps.event_windows import WHOLE
 from headrace.business.streams.groups import KEPT
+from headrace.business.streams.slots import SLOT, SLOTS, Round, tagged
 from headrace.infrastructure.engines.duckdb.literals import identifier
 from headrace.infrastructure.engines.duckdb.stream_statements import Prepared, Statements
 from headrace.infrastructure.engines.duckdb.types import duckdb_type
@@ -32,10 +34,12 @@ class StateTable:
         self._empty = statements.prepare(f"DELETE FROM {self.table}")
         self._all = statements.prepare(f"SELECT * FROM {self.table}")
         self._count = statements.prepare(f"SELECT count(*) AS n FROM {self.table}")
+        self._of_slots = statements.prepare(f"SELECT * FROM {self.table} WHERE {_SOME}")
+        self._remove_slots = statements.prepare(f"DELETE FROM {self.table} WHERE {_SOME}")
+        self._fewer: Prepared | None = None
+        self._round = Round()
         self._waiting: list[pa.Table] = []
         self._unsaved: list[pa.Table] = []
-        self.grown = 0
-        """How many rows were added since it was last filled as a whole."""
 
     @property
     def rows(self) -> Dataset:
@@ -64,13 +68,11 @@ class StateTable:
             added = pa.concat_tables(self._waiting)
             self._waiting = []
             self._fill(added)
-            self.grown += len(added)
 
-    def replace(self, rows: pa.Table) -> None:
-        """Other rows that say the same, in the place of all that are in the table."""
-        self.statements.run(self._empty)
-        self._fill(rows)
-        self.grown = 0
+    def compact_by(self, fewer: Callable[[str], str]) -> None:
+        """Put fewer rows that say the same in the place of those that are saved whole: a query over some rows, as they stand after
+        FROM. Rows of different slots have nothing to do with each other."""
+        self._fewer = self.statements.prepare(fewer(f'(SELECT *, rowid AS "{KEPT}" FROM {self.table} WHERE {_SOME})'))
 
     def all(self) -> pa.Table:
         self.settle()
@@ -83,26 +85,57 @@ class StateTable:
 
     # Saving ----------------------------------------------------------------------------------------------------------
 
+    @property
+    def reach(self) -> int:
+        """How many epochs before the last one hold something of what is there."""
+        return self._round.reach
+
     def unsaved(self, *, whole: bool) -> pa.Table:
-        """What was added since the last time, whatever became of it; or all that is there."""
+        """What was added since the last time, whatever became of it, and some slots as they are; or all that is there."""
         import pyarrow as pa
 
-        added, self._unsaved = self._unsaved, []
-        if whole:
-            return self.all()
-        return pa.concat_tables(added) if added else self._added.schema.empty_table()
+        self.settle()
+        added = pa.concat_tables(self._unsaved) if self._unsaved else self._added.schema.empty_table()
+        self._unsaved = []
+        slots = range(SLOTS) if whole else self._round.due(self._rows(), len(added))
+        self._round.saved(slots)
+        if slots:
+            added = pa.concat_tables([self._slots(slots), _outside(added, slots)])
+        return tagged(added, slots)
 
-    def restore(self, saved: list[pa.Table]) -> None:
-        """Begin with these rows."""
+    def _slots(self, slots: range) -> pa.Table:
+        """The rows of these slots, as few as say the same."""
+        given = {"first": slots.start, "last": slots.stop - 1}
+        if self._fewer is None:
+            return self.statements.rows(self._of_slots, **given)
+        rows = self.statements.rows(self._fewer, **given)
+        self.statements.run(self._remove_slots, **given)
+        self._fill(rows)
+        return rows
+
+    def restore(self, saved: list[pa.Table], ages: Sequence[int]) -> None:
+        """Begin with these rows, of which each slot was saved whole so many epochs ago."""
         import pyarrow as pa
 
         self._waiting, self._unsaved = [], []
-        self.replace(pa.concat_tables([table.cast(self._added.schema) for table in saved]))
+        self._round.begin(ages)
+        self.statements.run(self._empty)
+        self._fill(pa.concat_tables([table.cast(self._added.schema) for table in saved]))
 
     def measure(self) -> dict[str, Any]:
         """How many rows it has, and about how many bytes."""
-        rows = self.statements.rows(self._count)["n"][0].as_py() + sum(map(len, self._waiting))
+        rows = self._rows() + sum(map(len, self._waiting))
         return {"rows": rows, "bytes": rows * sum(_WIDTHS.get(duckdb_type(c.type), 16) for c in self.schema)}
 
+    def _rows(self) -> int:
+        return int(self.statements.rows(self._count)["n"][0].as_py())
 
+
+def _outside(rows: pa.Table, slots: range) -> pa.Table:
+    import pyarrow.compute as pc
+
+    return rows.filter(pc.or_(pc.less(rows[SLOT], slots.start), pc.greater_equal(rows[SLOT], slots.stop)))
+
+
+_SOME = f'"{SLOT}" BETWEEN CAST($first AS TINYINT) AND CAST($last AS TINYINT)'
 _WIDTHS = {"BIGINT": 8, "DOUBLE": 8, "INTEGER": 4, "BOOLEAN": 1, "TIMESTAMP": 8}

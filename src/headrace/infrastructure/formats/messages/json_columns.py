@@ -6,7 +6,8 @@ missing key. DuckDB takes the texts apart; those that it would merge or round ar
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from headrace.infrastructure.duckdb_connection import connect
@@ -31,6 +32,17 @@ _TWICE = "len(list_distinct(json_keys(line))) < len(json_keys(line))"
 #: Every byte that a long number consists of is made an `n`; so many of them in a row are one that has to be looked at.
 _DIGITS = bytes(ord("n") if chr(byte) in "0123456789." else 0 for byte in range(256))
 _LONG = b"n" * 19
+#: Of every fourth byte so many in a row are in such a number; the parts of a date are shorter.
+_LONG_BY_FOUR = b"n" * 4
+
+#: How it is seen that no key stands twice in a text: by the colons, when all of them are accounted for; by the number of its keys; by
+#: that of those beyond the known ones.
+_BY_COLONS, _BY_KEYS, _BY_KNOWN = (
+    "0",
+    "len(json_keys(line))",
+    "len(json_keys(line)) - list_sum(json_exists(line, {known})::TINYINT[])",
+)
+_WAYS = (_BY_COLONS, _BY_KEYS, _BY_KNOWN)
 
 #: How many keys beside the columns are remembered, at the most.
 _MOST_KNOWN = 200
@@ -57,15 +69,48 @@ class Taken:
     faults: Sequence[Fault] = ()
 
 
+class _Texts:
+    """The texts that statements read at the moment, under a name that stays."""
+
+    def __init__(self) -> None:
+        self._held: list[pa.Array] = []
+
+    @contextmanager
+    def holding(self, texts: pa.Array) -> Iterator[None]:
+        self._held.append(texts)
+        try:
+            yield
+        finally:
+            self._held.pop()
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        import pyarrow as pa
+
+        return pa.table({"line": self._held[-1] if self._held else pa.array([], pa.string())}).__arrow_c_stream__(
+            requested_schema
+        )
+
+
 class JsonColumns:
     """Takes objects apart by these keys. Remembers which other keys there are, to see at once that none stands in a text twice."""
 
     def __init__(self, keys: Sequence[str]) -> None:
         self._keys = tuple(keys)
         self._known = dict.fromkeys(keys)
-        self._complete = True
-        """Whether all texts so far had just these keys, and no nulls."""
+        self._ways: tuple[str, ...] = _WAYS
+        """Those that have not failed yet: by colons or keys when all texts so far had just these keys, and no nulls."""
+        self._texts = _Texts()
         self._con = connect(threads=1)
+        self._con.register("texts", self._texts)
+        self._prepared: dict[str, str] = {}
+
+    def _rows(self, sql: str) -> pa.Table:
+        """What a statement on the texts gives, which is prepared once: to plan it takes longer than to carry it out for some texts."""
+        if sql not in self._prepared:
+            name = f"statement_{len(self._prepared)}"
+            self._con.execute(f"PREPARE {name} AS {sql}")
+            self._prepared[sql] = name
+        return self._con.prepared_table(f"EXECUTE {self._prepared[sql]}")
 
     def take(self, texts: pa.Array) -> Taken:
         """Of texts (`string`, none null)."""
@@ -73,50 +118,45 @@ class JsonColumns:
 
         if not len(texts):
             return Taken([pa.array([], pa.string()) for _ in self._keys])
-        self._con.register("texts", pa.table({"line": texts}))
-        try:
-            columns = None if self._has_long_numbers(texts) else self._all_at_once(len(texts))
+        content = _bytes_of(texts)
+        with self._texts.holding(texts):
+            columns = None if self._has_long_numbers(content) else self._all_at_once(texts, content)
             return Taken(columns) if columns is not None else self._carefully(texts)
-        finally:
-            self._con.unregister("texts")
 
     # When nothing is wrong ----------------------------------------------------------------------------------------------
 
-    def _all_at_once(self, count: int) -> Sequence[pa.Array] | None:
+    def _all_at_once(self, texts: pa.Array, content: bytes) -> Sequence[pa.Array] | None:
         """The columns, when each text is an object in which no key stands twice; else None."""
         import duckdb
+        import pyarrow.compute as pc
 
-        for complete in (True, False) if self._complete else (False,):
+        begun = "true" if pc.all(pc.starts_with(texts, "{")).as_py() else _BEGUN
+        for way in self._ways[1:] if b"\\" in content and self._ways[0] == _BY_COLONS else self._ways:  # a colon may be escaped
             try:
-                columns, doubts = self._extracted(_BEGUN, complete=complete)
+                columns, doubts = self._extracted(begun, way)
             except duckdb.InvalidInputException:  # one of them is no JSON
                 return None
-            if len(doubts) < count:
+            if len(doubts) < len(texts):
                 return None
-            expected = sum(len(column) - column.null_count for column in columns) if complete else 0
-            if _sum(doubts) == expected:
+            if _accounted_for(way, columns, doubts, content):
                 return columns
-            self._complete = False
+            self._ways = tuple(known for known in self._ways if known != way) or (_BY_KNOWN,)
         return None
 
-    def _extracted(self, condition: str, *, complete: bool) -> tuple[Sequence[pa.Array], pa.Array]:
-        """The columns of the texts that meet a condition; and of each how many keys it has, or how many beyond those known.
-
-        A key among them that is not null counts once, however often it stands there, so equal sums leave room for no repetition.
-        """
+    def _extracted(self, condition: str, way: str) -> tuple[Sequence[pa.Array], pa.Array]:
+        """The columns of the texts that meet a condition; and of each how many keys it has, or how many beyond those known."""
         values = ", ".join(f'v[{i}] AS "{i}"' for i in range(1, len(self._keys) + 1))
-        known = "0" if complete else f"list_sum(json_exists(line, {_pointers(self._known)})::TINYINT[])"
-        doubts = f"(len(json_keys(line)) - {known})::BIGINT AS doubts"
+        doubts = f"({way.replace('{known}', _pointers(self._known))})::BIGINT AS doubts"
         rows = f"SELECT json_extract_string(line, {_pointers(self._keys)}) AS v, {doubts} FROM texts WHERE {condition}"
-        found = self._con.arrow_table(f"SELECT {values}, doubts FROM ({rows})").combine_chunks()
+        found = self._rows(f"SELECT {values}, doubts FROM ({rows})").combine_chunks()
         *columns, doubts = (_whole(column) for column in found.columns)
         return columns, doubts
 
-    def _has_long_numbers(self, texts: pa.Array) -> bool:
+    def _has_long_numbers(self, content: bytes) -> bool:
         """Whether a number has more digits than a double holds, as far as can be told in a hurry, and then by a second look."""
-        if _LONG not in _bytes_of(texts).translate(_DIGITS):
+        if _LONG_BY_FOUR not in content[::4].translate(_DIGITS) or _LONG not in content.translate(_DIGITS):
             return False
-        return bool(self._con.execute(f"SELECT coalesce(bool_or({LONG_NUMBER}), false) FROM texts").fetchall()[0][0])
+        return bool(self._rows(f"SELECT coalesce(bool_or({LONG_NUMBER}), false) AS some FROM texts")["some"][0].as_py())
 
     # When something is --------------------------------------------------------------------------------------------------
 
@@ -126,7 +166,7 @@ class JsonColumns:
         import pyarrow.compute as pc
 
         kind = f"CASE WHEN NOT {_OBJECT} OR {_TWICE} THEN {_BAD} WHEN {LONG_NUMBER} THEN {_LONG_NUMBER} ELSE {_GOOD} END"
-        kinds = _whole(self._con.arrow_table(f"SELECT ({kind})::UTINYINT AS kind FROM texts").column(0))
+        kinds = _whole(self._rows(f"SELECT ({kind})::UTINYINT AS kind FROM texts").column(0))
         faults, exact = [], {}
         for number in pc.indices_nonzero(kinds).to_pylist():
             text = texts[number].as_py().encode().strip(b" \t\r\n")
@@ -145,19 +185,30 @@ class JsonColumns:
 
     def _kept(self, texts: pa.Array, numbers: pa.Array) -> Sequence[pa.Array]:
         """The columns of these texts, all of which are readable."""
-        import pyarrow as pa
-
-        self._con.register("texts", pa.table({"line": texts.take(numbers)}))
-        columns, doubts = self._extracted("true", complete=False)
-        if _sum(doubts):
-            self._learn()
-        return columns
+        with self._texts.holding(texts.take(numbers)):
+            columns, doubts = self._extracted("true", _BY_KNOWN)
+            if _sum(doubts):
+                self._learn()
+            return columns
 
     def _learn(self) -> None:
         """Remember which keys there are, while there are not too many."""
         if len(self._known) < _MOST_KNOWN:
-            found = self._con.execute("SELECT DISTINCT unnest(json_keys(line)) FROM texts LIMIT 1000").fetchall()
-            self._known |= dict.fromkeys(key for (key,) in found if "\0" not in key)
+            found = self._rows("SELECT DISTINCT unnest(json_keys(line)) AS key FROM texts LIMIT 1000")
+            self._known |= dict.fromkeys(key for key in found["key"].to_pylist() if "\0" not in key)
+
+
+def _accounted_for(way: str, columns: Sequence[pa.Array], doubts: pa.Array, content: bytes) -> bool:
+    """Whether no text has a key twice.
+
+    A key that is not null is a cell, however often it stands there, and takes a colon each time. So where cells and the colons in them are
+    all the colons there are, or the cells as many as the keys, there is room for no repetition.
+    """
+    cells: int = sum(len(column) - column.null_count for column in columns)
+    if way == _BY_COLONS:
+        within: int = sum(_bytes_of(column).count(b":") for column in columns)
+        return content.count(b":") == cells + within
+    return bool(_sum(doubts) == (cells if way == _BY_KEYS else 0))
 
 
 def _with_exact(

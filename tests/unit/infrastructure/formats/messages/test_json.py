@@ -10,6 +10,7 @@ from tests.unit.infrastructure.formats.messages.messages import as_messages, rea
 
 from headrace.business.model.schema import Schema
 from headrace.errors import NonRetryableError
+from headrace.infrastructure.formats.messages.json_columns import JsonColumns
 
 GOOD = b'{"id": 1, "name": "x"}'
 
@@ -85,3 +86,36 @@ def test_bodies_may_be_large_binary_and_a_slice(name: str) -> None:
     found, expected = (reader_of(name, declared).read(messages) for messages in (large, plain))
     assert found.rows == expected.rows
     assert told(found) == told(expected)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"a": "1", "a": "2", "b": "3"}',
+        b'{"a": "1:", "b": "2", "b": "x:y"}',
+        b'{"a": "1\\u003a", "b": "2", "b": "3"}',
+        b'{"a": 1, "b": {"c": "d:e"}, "b": 2}',
+        b'{"a" : null, "b": 2, "b": 3}',
+        b'{"a": "::::", "a": ":"}',
+        b'{"a": 1, "b": "c", "d": "e", "d": "f"}',
+    ],
+)
+def test_a_key_that_stands_twice_is_found_whatever_stands_around_it(line: bytes) -> None:
+    columns = JsonColumns(["a", "b"])
+    for begun in ([], [b'{"a": "2024-01-01T00:00:00", "b": "x"}'] * 3):
+        texts = pa.array([*begun, line, b'{"a": 1, "b": {"c": [":", 2]}}']).cast(pa.string())
+        taken = columns.take(texts)
+        assert [(fault.number, fault.reason) for fault in taken.faults] == [(len(begun), "json.duplicate_key")]
+        assert columns.take(texts.slice(0, len(begun))).faults == ()
+
+
+def test_texts_whose_colons_are_in_values_keys_and_escapes_are_read_as_they_are() -> None:
+    columns = JsonColumns(["a", "b:c"])
+    for text, cells in (
+        (b'{"a": "x:y", "b:c": ":"}', ("x:y", ":")),
+        (b'{"a": "\\u003a", "b:c": 1}', (":", "1")),
+        (b'{"a": {"k": ":"}, "z": 1}', ('{"k":":"}', None)),
+        (b' {"a": null}', (None, None)),
+    ):
+        taken = columns.take(pa.array([text, text]).cast(pa.string()))
+        assert [tuple(column.to_pylist()) for column in taken.columns] == [(cell, cell) for cell in cells]
