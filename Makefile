@@ -12,10 +12,10 @@ PYTHON := $(shell for python in python3.11 python3; do \
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 # One JVM for all of them, which takes long to start.
 ON_SPARK := tests/conformance/engines/spark tests/integration/spark
-PEERS := polars pandera dlt duckdb singer prefect dagster dbos queues
+PEERS := polars pandera dlt duckdb singer prefect dagster dbos queues bytewax
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-stream test search format bench bench-peers constraints clean
+.PHONY: help demo demo-stream test lint test-on-spark search format bench bench-peers constraints clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -26,13 +26,21 @@ demo: $(VENV)/demo.installed
 demo-stream: $(VENV)/demo.installed
 	@$(BIN)/python examples/departures/demo.py $(if $(SPEED),--speed $(SPEED)) $(if $(DAYS),--days $(DAYS))
 
+# Tests on Spark wait for it much of the time, so that the linters run beside them. What Python compiled is kept, whatever the
+# environment says: tests start hundreds of processes.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/dev.installed
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint test-on-spark
+	$(BIN)/pytest --numprocesses 2 --dist worksteal $(ON_SPARK:%=--ignore=%) $(PYTEST)
+
+lint: $(VENV)/dev.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+test-on-spark: $(VENV)/dev.installed
 	$(BIN)/pytest $(ON_SPARK) $(PYTEST)
-	$(BIN)/pytest --numprocesses 2 $(ON_SPARK:%=--ignore=%) $(PYTEST)
 
 search: $(VENV)/dev.installed
 	$(BIN)/pytest --hypothesis-profile search -m hypothesis --numprocesses 2 $(PYTEST)

@@ -186,7 +186,7 @@ def kafka_server(stack: ExitStack, messages: int) -> str:
     from tests.integration.tansu_server import TansuServer
 
     server = TansuServer()
-    stack.callback(server.stop)
+    stack.callback(server.remove)
     server.start()
     address = f"127.0.0.1:{server.port}"
     admin = AdminClient({"bootstrap.servers": address})

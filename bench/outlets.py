@@ -129,8 +129,8 @@ def by_hand(url: str, cpu: Callable[[], float]) -> Iterator[tuple[int, float, fl
             db.execute("COMMIT")
 
         for count, times in PLAN.items():
-            commit(list(binary_copy.printed(rows_of(count, -1), SCHEMA)))
-            made = [list(binary_copy.printed(rows_of(count, turn), SCHEMA)) for turn in range(times)]
+            commit(list(binary_copy.printed(rows_of(count, -1).to_batches(), SCHEMA)))
+            made = [list(binary_copy.printed(rows_of(count, turn).to_batches(), SCHEMA)) for turn in range(times)]
             yield count, *timed((partial(commit, pieces) for pieces in made), cpu)
 
 
@@ -165,7 +165,7 @@ def postgres() -> Iterator[PostgresServer]:
     try:
         yield server.start()
     finally:
-        server.stop()
+        server.remove()
 
 
 def about_sinks(wanted: set[str]) -> None:

@@ -167,7 +167,7 @@ def main() -> None:
             if found[0] != found[1]:
                 raise SystemExit(f"the two tables differ: {found}")
     finally:
-        server.stop()
+        server.remove()
         shutil.rmtree(folder)
     middle = {name: median(found) for name, found in times.items()}
     names = {"copy": "raw `COPY` of the text, no rules", "hand": "SQL by hand", "headrace": "**Headrace**, `engine: postgres`"}

@@ -213,7 +213,7 @@ def main() -> None:
             for rows in {way[2] for way in ways.values()}:
                 check(url, [table for _, table, count, _ in ways.values() if count == rows], rows)
     finally:
-        server.stop()
+        server.remove()
     lines = []
     for name, (shown, _, rows, _) in ways.items():
         wall, cpu = (rows / median(cost[i] for cost in costs[name]) for i in (0, 1))

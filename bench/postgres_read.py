@@ -116,7 +116,7 @@ def main() -> None:
                 costs[name].append(measure(command))
         check(folder, options.rows)
     finally:
-        server.stop()
+        server.remove()
     middle = {name: Cost.median(found) for name, found in costs.items()}
     least = middle["ConnectorX"]
     lines = [

@@ -1,5 +1,6 @@
 """How many events a second of processor time the session of a stream takes: judged by eight rules, counted and averaged by key in windows of
-ten seconds. Rows come as text, as NDJSON blocks give them, or typed, as Arrow blocks do; nothing here parses or commits.
+ten seconds. Rows come as text, as NDJSON blocks give them, or typed, as Arrow blocks do; or as such
+blocks, which are read then. Nothing here commits.
 
     python bench/stream_session.py [--events 2000000] [--batch 20000] [--threads 2]
     python bench/stream_session.py --latency    # 2,000 events a second in windows of one second: from the last row to the window's result
@@ -8,6 +9,7 @@ ten seconds. Rows come as text, as NDJSON blocks give them, or typed, as Arrow b
 from __future__ import annotations
 
 import argparse
+import json
 import random
 import resource
 import tempfile
@@ -21,13 +23,16 @@ import pyarrow.compute as pc
 from headrace.business.engine import Limits
 from headrace.business.model.schema import Schema
 from headrace.business.model.types import Float, Integer, String, Timestamp
+from headrace.business.ports import Position
 from headrace.business.processing.plan import Plan, Resolved
 from headrace.business.processing.planning import build_plan
 from headrace.business.streams.engine import Arrived, Judged, StreamSession
-from headrace.business.streams.messages import MessageScan
+from headrace.business.streams.messages import Messages, MessageScan
 from headrace.business.streams.watermarks import Watermarks
 from headrace.infrastructure.catalog import Catalog
 from headrace.infrastructure.engines.duckdb.engine import DuckDBEngine
+from headrace.infrastructure.formats.messages.arrow import ArrowMessages
+from headrace.infrastructure.formats.messages.json import NdjsonMessages
 from headrace.infrastructure.loader import load_text
 
 DEFINITION = """
@@ -134,6 +139,48 @@ def throughput(kind: str, table: pa.Table, batch: int, threads: int | None) -> N
     )
 
 
+def blocks(kind: str, table: pa.Table, per_block: int, threads: int | None) -> None:
+    """From blocks in memory to windows: read, judged, counted. One figure for all of it."""
+    written = [_lines(part) if kind == "ndjson" else _arrow(part) for part in cut(table, per_block)]
+    shape = "text" if kind == "ndjson" else "typed"
+    reader = (NdjsonMessages() if kind == "ndjson" else ArrowMessages()).reader(SCHEMAS[shape], Path())
+    messages = [
+        Messages("0", pa.array([block], pa.binary()), pa.array([i]), Position(str(i))) for i, block in enumerate(written)
+    ]
+    with tempfile.TemporaryDirectory() as folder:
+        session, marks = opened(shape, threads, folder, "10 seconds"), Watermarks(2_000_000)
+        used = 0.0
+        for i, message in enumerate(messages):
+            if i == 1:  # with the first one, statements are prepared
+                used = processor_seconds()
+            decoded = reader.read(message)
+            positions = message.positions.take(decoded.origins)
+            judged = _take(session, Arrived("events", "0", decoded.rows, positions, marks.own("0"), marks.horizon))
+            marks.observe("0", judged.highest)
+            if (horizon := marks.advance(["0"], ())) is not None:
+                session.advance(horizon)
+            if i % 5 == 4:
+                session.drain()
+                session.changes()
+            assert judged.read == min(per_block, len(table) - i * per_block)
+        spent = processor_seconds() - used
+        session.close()
+    rate = (len(table) - per_block) / spent / 1e6
+    print(f"{kind:6} blocks of {per_block:7}: {rate:6.3f} M events per CPU second, read and worked in")
+
+
+def _lines(rows: pa.RecordBatch) -> bytes:
+    texts = (json.dumps({**row, "at": row["at"].isoformat()}) for row in rows.to_pylist())
+    return "\n".join(texts).encode()
+
+
+def _arrow(rows: pa.RecordBatch) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema) as writer:
+        writer.write_batch(rows)
+    return bytes(sink.getvalue())
+
+
 def latency(threads: int | None, seconds: int = 15, rate: int = 2000) -> None:
     """Every ten milliseconds the events of that time, in order; from the arrival of the event that closes a window to the result."""
     table = as_text(events(seconds * rate, rate).sort_by("at"))
@@ -171,6 +218,8 @@ def main() -> None:
     for batch in given.batch:
         throughput("text", as_text(table), batch, given.threads)
         throughput("typed", table, batch, given.threads)
+        blocks("ndjson", table, batch, given.threads)
+        blocks("arrow", table, batch, given.threads)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from statistics import median
 
@@ -88,29 +89,33 @@ while done < total:
 """
 
 
+def events(number: int) -> Iterator[str]:
+    """Events of 200 bytes in order of time, up to 0.4 seconds out of it, of a thousand keys; and one more, behind which all is over."""
+    chance = random.Random(1)
+    for i in range(number):
+        at = 1_704_067_200 + i / 2000 + chance.uniform(0, 0.4)
+        row = {
+            "id": i,
+            "key": f"key{int(chance.paretovariate(1)) % 1000:04d}",
+            "value": chance.randrange(1000),
+            "kind": ("view", "click", "buy")[i % 3],
+            "country": "NO",
+            "at": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at)) + f".{int(at % 1 * 1000):03d}+00:00",
+        }
+        row["note"] = "x" * max(0, 200 - len(json.dumps(row)) - 12)
+        yield json.dumps(row)
+    yield json.dumps({**row, "id": -1, "at": "2025-01-01T00:00:00.000+00:00"})
+
+
 def fill(url: str, number: int, per_entry: int) -> None:
-    """Events of 200 bytes in order of time, up to 0.4 seconds out of it, of a thousand keys."""
-    chance, lines = random.Random(1), []
+    lines = events(number)
     with redis.Redis.from_url(url) as client:
         pipe = client.pipeline(transaction=False)
-        for i in range(number):
-            at = 1_704_067_200 + i / 2000 + chance.uniform(0, 0.4)
-            row = {
-                "id": i,
-                "key": f"key{int(chance.paretovariate(1)) % 1000:04d}",
-                "value": chance.randrange(1000),
-                "kind": ("view", "click", "buy")[i % 3],
-                "country": "NO",
-                "at": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at)) + f".{int(at % 1 * 1000):03d}+00:00",
-            }
-            row["note"] = "x" * max(0, 200 - len(json.dumps(row)) - 12)
-            lines.append(json.dumps(row))
-            if len(lines) == per_entry:
-                pipe.xadd("events", {"payload": "\n".join(lines)})
-                lines.clear()
-            if i % 5000 == 4999:
+        for i in range(0, number, per_entry):
+            pipe.xadd("events", {"payload": "\n".join(islice(lines, min(per_entry, number - i)))})
+            if i % 5000 > (i + per_entry) % 5000 or per_entry >= 5000:
                 pipe.execute()
-        pipe.xadd("events", {"payload": json.dumps({**row, "id": -1, "at": "2025-01-01T00:00:00.000+00:00"})})
+        pipe.xadd("events", {"payload": next(lines)})
         pipe.execute()
 
 

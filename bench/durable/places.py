@@ -72,4 +72,4 @@ def places(where: Path) -> Iterator[Places]:
     try:
         yield Places(where, server.start())
     finally:
-        server.stop()
+        server.remove()

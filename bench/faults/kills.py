@@ -51,7 +51,7 @@ def main() -> None:
         try:
             rows.append(row(state, options.kills, options.seed, server))
         finally:
-            server.stop()
+            server.remove()
     header = [
         "state in", "kills", "of workers", "of runs' processes", "at named points", "runs, all ended once", "taken over",
         "resumed behind a durable stage", "rows in each of 4 targets", "lost or doubled", "took",

@@ -25,7 +25,7 @@ def main() -> None:
             trouble = getattr(troubles, options.trouble)
             took = troubles.go_through(server, trouble, Path(folder) / "project", options.runs, patience=3600)
     finally:
-        server.stop()
+        server.remove()
     rows = [[options.trouble, str(options.runs), str(options.runs), f"{took:.0f} s"]]
     keep(f"postgres-{options.trouble}", {"took": took}, table(["trouble", "runs", "ended once, and well", "took"], rows))
 

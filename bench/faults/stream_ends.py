@@ -68,7 +68,7 @@ def broker(kind: str, folder: Path) -> Iterator[Broker]:
                 yield Broker(source, streams.partitions, streams.publish)
             case "kafka":
                 tansu = TansuServer().start()
-                opened.callback(tansu.stop)
+                opened.callback(tansu.remove)
                 topic = KafkaUnderTest(tansu)
                 yield Broker({"kafka": {"servers": tansu.servers, "topic": topic.name}}, topic.partitions, topic.publish)
             case "nats" | "nats consumer":

@@ -21,10 +21,7 @@ import pytest
 from tests.conformance.select.conftest import plain, repr_of
 from tests.conformance.select.test_tpch import QUERIES, TABLES
 from tests.examples.conftest import ROOT
-from tests.integration.conftest import postgres_server
 from tests.integration.runs.project import Project
-
-__all__ = ["postgres_server"]
 
 PIPELINES = sorted((ROOT / "examples" / "tpch").glob("*.yaml"))
 #: How a table is read, in place of the file that the example names.

@@ -1,4 +1,4 @@
-"""A PostgreSQL server for each worker of the tests, an empty database and a project for each test."""
+"""A project for each test, with an empty database beside it, and processes that work on it."""
 
 from __future__ import annotations
 
@@ -10,21 +10,8 @@ from typing import Any
 import pytest
 from tests.faults.counted import Counted
 from tests.faults.processes import Crew, crew
-from tests.integration.postgres_server import PostgresServer
 
 Makes = Callable[..., Counted]
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[PostgresServer]:
-    with PostgresServer.running() as server:
-        yield server
-
-
-@pytest.fixture
-def postgres(server: PostgresServer) -> str:
-    """The URL of an empty database."""
-    return server.new_database()
 
 
 @pytest.fixture

@@ -76,7 +76,7 @@ def test_all_runs_end_once(trouble: Callable[[PostgresServer, threading.Event], 
     try:
         go_through(server, trouble, tmp_path / "project", RUNS)
     finally:
-        server.stop()
+        server.remove()
 
 
 def go_through(

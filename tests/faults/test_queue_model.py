@@ -20,9 +20,9 @@ def test_on_sqlite() -> None:
     run_state_machine_as_test(QueueModel, settings=bounded(30, 40))
 
 
-def test_on_postgres(server: PostgresServer) -> None:
+def test_on_postgres(postgres_server: PostgresServer) -> None:
     def opened() -> Database:
-        url = server.new_database()
+        url = postgres_server.new_database()
         return PostgresDatabase(lambda: url, "postgres")
 
     class OnPostgres(QueueModel):

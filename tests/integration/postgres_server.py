@@ -1,22 +1,17 @@
-"""A real PostgreSQL server for tests: its own folder and port, started once, stopped by its process id. Not for production."""
+"""A real PostgreSQL server for tests. Not for production."""
 
 from __future__ import annotations
 
-import os
-import shutil
 import signal
-import socket
 import subprocess
-import tempfile
-import time
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
+from typing import ClassVar, Self
 
-STARTUP_SECONDS = 60
+from tests.integration.server import Server, answers, free_port
 
 
 def _programs() -> Path:
@@ -33,56 +28,42 @@ def programs_with_tls() -> Path:
     return found[-1].parent
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @dataclass
-class PostgresServer:
-    """A server on a free port of this machine. PostgreSQL refuses to run as root, so root runs it as `nobody`."""
+class PostgresServer(Server):
+    """A server that keeps its databases over a restart. PostgreSQL refuses to be run by root."""
+
+    as_nobody: ClassVar[bool] = True
+    ended_by: ClassVar[signal.Signals] = signal.SIGINT  # "fast": ends the sessions that are still open
 
     fsync: bool = False
     """Whether what is committed outlives the machine's loss of power; tests do without."""
     programs: Path = field(default_factory=_programs)
     settings: Mapping[str, str] = field(default_factory=dict)
     """Of the server, beside those that tests always have."""
-    folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="headrace-postgres-")))
-    port: int = field(default_factory=_free_port)
-    _process: subprocess.Popen[bytes] | None = None
+    port: int = field(default_factory=free_port)
 
-    def start(self) -> PostgresServer:
-        if os.geteuid() == 0:
-            shutil.chown(self.folder, "nobody")
-        self.folder.chmod(0o700)
+    def start(self) -> Self:
         data = self.folder / "data"
-        self._run("initdb", "-D", str(data), "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--no-locale").wait()
+        self._carry_out(
+            self.programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8", "--no-locale"
+        )
         return self.resume()
 
-    def own_file(self, name: str, content: bytes) -> Path:
-        """A file that the server may read and nobody else."""
-        path = self.folder / name
-        path.write_bytes(content)
-        path.chmod(0o600)
-        if os.geteuid() == 0:
-            shutil.chown(path, "nobody")
-        return path
-
-    def resume(self) -> PostgresServer:
+    def resume(self) -> Self:
         """Start it on what is there already."""
-        self._process = self._run(
-            "postgres", "-D", str(self.folder / "data"), "-h", "127.0.0.1", "-p", str(self.port), "-k", str(self.folder),
+        self._run(
+            self.programs / "postgres", "-D", self.folder / "data", "-h", "127.0.0.1", "-p", self.port, "-k", self.folder,
             "-c", f"fsync={'on' if self.fsync else 'off'}", *(w for n, v in self.settings.items() for w in ("-c", f"{n}={v}")),
         )  # fmt: skip
-        self._wait_until_ready()
+        self._wait_until(self._is_ready)
         return self
 
     def crash(self) -> None:
         """Stop it at once, with everything that goes on; what was committed is there when it is started again."""
-        if self._process is not None:
-            self._process.send_signal(signal.SIGQUIT)  # "immediate"
-            self._process.wait(timeout=STARTUP_SECONDS)
+        for process in self._processes:
+            process.send_signal(signal.SIGQUIT)  # "immediate"
+            process.wait(timeout=self.stops_within)
+        self.kill()
 
     def url(self, database: str = "postgres") -> str:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
@@ -96,35 +77,13 @@ class PostgresServer:
             admin.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')  # type: ignore[call-overload]
         return self.url(name)
 
-    @classmethod
-    @contextmanager
-    def running(cls) -> Iterator[PostgresServer]:
-        """A server for as long as it is needed."""
-        server = cls()
-        try:
-            yield server.start()
-        finally:
-            server.stop()
+    def drop(self, url: str) -> None:
+        """Let a database be gone, whoever still uses it."""
+        import psycopg
 
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.send_signal(signal.SIGINT)  # "fast": ends the sessions that are still open
-            self._process.wait(timeout=STARTUP_SECONDS)
-            self._process = None
-        shutil.rmtree(self.folder, ignore_errors=True)
+        with psycopg.connect(self.url(), autocommit=True) as admin:
+            admin.execute(f'DROP DATABASE "{url.rpartition("/")[2]}" WITH (FORCE)')  # type: ignore[call-overload]
 
-    def _run(self, program: str, *arguments: str) -> subprocess.Popen[bytes]:
-        user = "nobody" if os.geteuid() == 0 else None
-        with (self.folder / "log").open("ab") as log:
-            return subprocess.Popen(
-                [str(self.programs / program), *arguments], stdout=log, stderr=log, user=user, cwd=self.folder, extra_groups=[] if user else None
-            )  # fmt: skip
-
-    def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + STARTUP_SECONDS
+    def _is_ready(self) -> bool:
         check = [str(self.programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
-        while subprocess.run(check, check=False).returncode != 0:
-            exited = self._process is None or self._process.poll() is not None
-            if exited or time.monotonic() > deadline:
-                raise AssertionError("PostgreSQL did not start:\n" + (self.folder / "log").read_text())
-            time.sleep(0.05)
+        return answers(self.port) and subprocess.run(check, check=False).returncode == 0

@@ -1,33 +1,30 @@
-"""A real RabbitMQ server for tests, with its plugin for streams: its own folder and ports, stopped by its process ids. Not for production."""
+"""A real RabbitMQ server for tests, with its plugin for streams. Not for production."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import signal
-import socket
-import subprocess
-import tempfile
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar, Self
 
 import trustme
-from tests.integration.nats_server import free_port
+from tests.integration.server import Server, answers, free_port
 
-STARTUP_SECONDS = 120
 _PROGRAM = "/usr/lib/rabbitmq/bin/rabbitmq-server"
 
 
 @dataclass
-class RabbitMQServer:
-    """A server on free ports of this machine, which root runs as `nobody`. Its user `guest` has the password `guest`."""
+class RabbitMQServer(Server):
+    """A server whose user `guest` has the password `guest`."""
+
+    as_nobody: ClassVar[bool] = True
+    ended_by: ClassVar[signal.Signals] = signal.SIGKILL
+    starts_within: ClassVar[float] = 120
 
     settings: Mapping[str, str] = field(default_factory=dict)
     """Further lines of its configuration."""
-    folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="headrace-rabbitmq-")))
     port: int = field(default_factory=free_port)
     stream_port: int = field(default_factory=free_port)
     authority: trustme.CA = field(default_factory=trustme.CA)
@@ -36,13 +33,12 @@ class RabbitMQServer:
     stream_tls_port: int = field(default_factory=free_port)
     _epmd_port: int = field(default_factory=free_port)
     _distribution_port: int = field(default_factory=free_port)
-    _processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
     def url(self) -> str:
         return f"amqp://guest:guest@127.0.0.1:{self.port}/"
 
-    def start(self) -> RabbitMQServer:
+    def start(self) -> Self:
         assert Path(_PROGRAM).exists(), "tests against RabbitMQ need its server: apt-get install rabbitmq-server"
         own = {
             "listeners.tcp.1": f"127.0.0.1:{self.port}", "stream.listeners.tcp.1": f"127.0.0.1:{self.stream_port}",
@@ -60,9 +56,7 @@ class RabbitMQServer:
         }  # fmt: skip
         (self.folder / "rabbitmq.conf").write_text("".join(f"{k} = {v}\n" for k, v in {**own, **self.settings}.items()))
         (self.folder / "plugins").write_text("[rabbitmq_stream].\n")
-        if os.geteuid() == 0:
-            for path in (self.folder, *self.folder.iterdir()):
-                shutil.chown(path, "nobody")
+        self._own(*self.folder.iterdir())
         environment = {
             "PATH": os.environ["PATH"], "HOME": str(self.folder), "LANG": "C.UTF-8", "ERL_EPMD_PORT": str(self._epmd_port),
             "ERL_EPMD_ADDRESS": "127.0.0.1", "RABBITMQ_NODENAME": f"headrace{self.port}@localhost", "RABBITMQ_NODE_PORT": str(self.port),
@@ -71,50 +65,7 @@ class RabbitMQServer:
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "plugins"), "RABBITMQ_PID_FILE": str(self.folder / "pid"),
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 2:2 +sbwt none",
         }  # fmt: skip
-        self._run(["epmd", "-port", str(self._epmd_port), "-address", "127.0.0.1"], environment)
-        self._run([_PROGRAM], environment)
-        self._wait_until_ready()
+        self._run("epmd", "-port", self._epmd_port, "-address", "127.0.0.1", env=environment)
+        self._run(_PROGRAM, env=environment)
+        self._wait_until(lambda: answers(self.port) and answers(self.stream_port))
         return self
-
-    @classmethod
-    @contextmanager
-    def running(cls) -> Iterator[RabbitMQServer]:
-        """A server for as long as it is needed."""
-        server = cls()
-        try:
-            yield server.start()
-        finally:
-            server.remove()
-
-    def kill(self) -> None:
-        """Without a word to its clients. The program starts others, in a session of its own."""
-        for process in reversed(self._processes):
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait(timeout=STARTUP_SECONDS)
-        self._processes.clear()
-
-    def remove(self) -> None:
-        self.kill()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _run(self, command: list[str], environment: Mapping[str, str]) -> None:
-        user = "nobody" if os.geteuid() == 0 else None
-        with (self.folder / "log").open("ab") as log:
-            process = subprocess.Popen(
-                command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=self.folder, env=dict(environment), user=user,
-                extra_groups=[] if user else None, start_new_session=True,
-            )  # fmt: skip
-        self._processes.append(process)
-
-    def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + STARTUP_SECONDS
-        for port in (self.port, self.stream_port):
-            while True:
-                try:
-                    socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                    break
-                except OSError:
-                    exited = not self._processes or self._processes[-1].poll() is not None
-                    if exited or time.monotonic() > deadline:
-                        raise AssertionError("RabbitMQ did not start:\n" + (self.folder / "log").read_text()[-4000:]) from None
-                    time.sleep(0.1)

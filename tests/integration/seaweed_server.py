@@ -1,28 +1,23 @@
-"""A real S3 server for tests (SeaweedFS): its own folder and ports, stopped by its process id. Not for production."""
+"""A real S3 server for tests (SeaweedFS). Not for production."""
 
 from __future__ import annotations
 
 import json
 import random
-import shutil
 import socket
 import subprocess
 import sysconfig
-import tempfile
-import time
 import urllib.request
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from obstore import sign
 from obstore.store import S3Store
+from tests.integration.server import Server
 
-STARTUP_SECONDS = 90
 _STARTS = 3
 KEY, SECRET = "test-key", "test-secret"
 GUEST, GUEST_SECRET = "guest-key", "guest-secret"
@@ -34,12 +29,13 @@ _ROOM = "-volume.max=20000"
 
 
 @dataclass
-class SeaweedServer:
-    """A server on free ports of this machine. The user `KEY` may do everything, `GUEST` only read the bucket `open`."""
+class SeaweedServer(Server):
+    """The user `KEY` may do everything, `GUEST` only read the bucket `open`."""
 
-    folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="headrace-seaweed-")))
+    starts_within: ClassVar[float] = 90
+    stops_within: ClassVar[float] = 2  # it has nothing to save
+
     ports: dict[str, int] = field(default_factory=lambda: dict(zip(_PORTS, _free_ports(len(_PORTS)), strict=True)))
-    _process: subprocess.Popen[bytes] | None = None
 
     @property
     def endpoint(self) -> str:
@@ -55,54 +51,25 @@ class SeaweedServer:
             "AWS_REGION": "us-east-1",
         }
 
-    @classmethod
-    @contextmanager
-    def running(cls) -> Iterator[SeaweedServer]:
-        server = cls()
-        try:
-            yield server.start_somewhere()
-        finally:
-            server.stop()
-            shutil.rmtree(server.folder, ignore_errors=True)
-
-    def start_somewhere(self) -> SeaweedServer:
-        """Start, on other ports if somebody took one of these since they were found free."""
+    def start(self) -> Self:
+        """On other ports if somebody took one of these since they were found free."""
         for _ in range(_STARTS - 1):
             try:
-                return self.start()
+                return self._start()
             except AssertionError:
-                self.stop()
+                self.kill()
                 self.ports = dict(zip(_PORTS, _free_ports(len(_PORTS)), strict=True))
-        return self.start()
+        return self._start()
 
-    def start(self) -> SeaweedServer:
+    def _start(self) -> Self:
         (self.folder / "s3.json").write_text(json.dumps({"identities": [
             {"name": "test", "credentials": [{"accessKey": KEY, "secretKey": SECRET}], "actions": ["Admin", "Read", "Write", "List", "Tagging"]},
             {"name": "guest", "credentials": [{"accessKey": GUEST, "secretKey": GUEST_SECRET}], "actions": ["Read:open", "List:open"]},
         ]}))  # fmt: skip
-        options = [*_WITHOUT, _ROOM, *(f"-{name}={port}" for name, port in self.ports.items())]
-        command = [
-            self._program,
-            "mini",
-            "-dir=.",
-            "-ip=127.0.0.1",
-            "-ip.bind=127.0.0.1",
-            "-s3.config=s3.json",
-        ]
-        with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen([*command, *options], stdout=log, stderr=log, cwd=self.folder)
-        self._wait_until_ready()
+        here = ("-dir=.", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3.config=s3.json")
+        self._run(self._program, "mini", *here, *_WITHOUT, _ROOM, *(f"-{name}={port}" for name, port in self.ports.items()))
+        self._wait_until(self._is_ready)
         return self
-
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.terminate()
-            try:
-                self._process.wait(timeout=2)  # it has nothing to save
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait(timeout=10)
-            self._process = None
 
     def client(self, bucket: str, **more: Any) -> S3Store:
         return S3Store(
@@ -133,18 +100,12 @@ class SeaweedServer:
     def _program(self) -> str:
         return str(Path(sysconfig.get_path("scripts")) / "weed")
 
-    def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + STARTUP_SECONDS
-        while True:
-            try:
-                self.new_bucket("ready")
-            except OSError:
-                exited = self._process is None or self._process.poll() is not None
-                if exited or time.monotonic() > deadline:
-                    raise AssertionError("SeaweedFS did not start:\n" + (self.folder / "log").read_text()[-3000:]) from None
-                time.sleep(0.1)
-            else:
-                return
+    def _is_ready(self) -> bool:
+        try:
+            self.new_bucket("ready")
+        except OSError:
+            return False
+        return True
 
 
 def _free_ports(number: int) -> list[int]:

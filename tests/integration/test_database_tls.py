@@ -32,7 +32,7 @@ def server(authority: trustme.CA) -> Iterator[PostgresServer]:
     try:
         yield server.start()
     finally:
-        server.stop()
+        server.remove()
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ def encrypted(authority: trustme.CA) -> Iterator[MySQLServer]:
     try:
         yield server.start()
     finally:
-        server.stop()
+        server.remove()
 
 
 @pytest.fixture

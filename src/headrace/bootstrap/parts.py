@@ -12,9 +12,10 @@ from headrace.errors import DefinitionError, HeadraceError, Location, UsageError
 if TYPE_CHECKING:
     from headrace.application.orchestrator.carrying import Prepared
     from headrace.application.orchestrator.keeping import Keeping
+    from headrace.application.orchestrator.order import Order
     from headrace.application.orchestrator.queue import KeptDefinition, Worker
     from headrace.application.orchestrator.recruiting import Recruits
-    from headrace.application.orchestrator.site import Busy, Site
+    from headrace.application.orchestrator.site import Busy, Endless, Site
     from headrace.application.orchestrator.sources import Attempted
     from headrace.application.queries.records import Records
     from headrace.bootstrap.streaming import KeptByStreams
@@ -200,7 +201,6 @@ def site(
     """Where the runs of a project take place. `home` has the settings and the state, where that is not the project's own; `bus` is
     one that a caller listens on already; `recruit` starts workers for a stream that is to be shared."""
     from headrace.application.orchestrator.site import Site, silent, unwatched
-    from headrace.bootstrap.streaming import gather_in, streams_in
     from headrace.bus.bus import EventBus
     from headrace.infrastructure.storage.breaker_table import DatabaseBreakers
     from headrace.infrastructure.storage.event_log import EventLog
@@ -232,12 +232,21 @@ def site(
         write_texts=write_texts,
         workspaces=Workspaces(state / "runs"),
         breakers=DatabaseBreakers(store),
-        stream=streams_in(_kept_by_streams(state, home), gather_in(store, worker, chosen.worker_address, recruit)),
+        stream=_streams(home, store, worker, recruit),
         pauses=DatabasePauses(store),
         busy=busy or silent,
         watch=watch or unwatched,
         keeping=_quarantine(chosen, state),
     )
+
+
+def _streams(
+    home: Path, store: Database, worker: Worker, recruit: Callable[[str], Recruits] | None
+) -> Callable[[Order, Engine, Any], Endless]:
+    from headrace.bootstrap.streaming import gather_in, streams_in
+
+    gather = gather_in(store, worker, settings(home).worker_address, recruit)
+    return streams_in(_kept_by_streams(state_folder(home), home), gather)
 
 
 def _kept_by_streams(state: Path, home: Path) -> KeptByStreams:

@@ -30,7 +30,8 @@ class RabbitMQUnderTest:
         connection = RabbitMQConnection(host="127.0.0.1", port=ports["queue"], stream_port=ports["stream"])
         named: dict[str, Any] = {by: name}
         self.source = RabbitMQSource(connection=Profile("broker", connection), format=UNREAD, **named)
-        self._publishing = pika.BlockingConnection(pika.URLParameters(server.url))
+        # Nobody attends to it between two messages, so it promises no heartbeat.
+        self._publishing = pika.BlockingConnection(pika.URLParameters(f"{server.url}?heartbeat=0"))
         self._channel = self._publishing.channel()
         self._channel.confirm_delivery()
         kind = {"queue": "quorum", "stream": "stream"}[by]

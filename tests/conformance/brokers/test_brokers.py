@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,23 +13,9 @@ from headrace import testing
 from headrace.testing.brokers import Law
 
 
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    server = ValkeyServer().start()
-    yield server
-    server.remove()
-
-
 @pytest.mark.parametrize("law", testing.BROKER_LAWS)
 def test_redis(valkey: ValkeyServer, law: Law, tmp_path: Path) -> None:
     law(RedisUnderTest(valkey), tmp_path)
-
-
-@pytest.fixture(scope="module")
-def tansu() -> Iterator[TansuServer]:
-    server = TansuServer().start()
-    yield server
-    server.stop()
 
 
 @pytest.mark.parametrize("law", testing.BROKER_LAWS)

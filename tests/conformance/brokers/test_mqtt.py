@@ -16,9 +16,8 @@ from headrace.testing.brokers import Law
 
 @pytest.fixture(scope="module")
 def mosquitto() -> Iterator[MosquittoServer]:
-    server = MosquittoServer().start()
-    yield server
-    server.remove()
+    with MosquittoServer.running() as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

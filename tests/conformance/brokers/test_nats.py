@@ -15,9 +15,8 @@ from headrace.testing.brokers import Law
 
 @pytest.fixture(scope="module")
 def nats() -> Iterator[NatsServer]:
-    server = NatsServer(config="max_payload: 2MB").start()
-    yield server
-    server.remove()
+    with NatsServer.running(config="max_payload: 2MB") as server:
+        yield server
 
 
 @pytest.mark.parametrize("by", ["sequence", "subjects", "consumer"])

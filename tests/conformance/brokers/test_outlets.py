@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
-import pytest
 import redis
 from tests.integration.valkey_server import ValkeyServer
 
 from headrace import testing
 from headrace.infrastructure.brokers.redis.sink import RedisSink
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    server = ValkeyServer().start()
-    yield server
-    server.remove()
 
 
 def sink(url: str, stream: str) -> RedisSink:

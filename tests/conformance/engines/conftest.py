@@ -9,13 +9,7 @@ from tests.conformance.engines.adapters import Adapter, duckdb_engine, postgres_
 from tests.integration.postgres_server import PostgresServer
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[PostgresServer]:
-    with PostgresServer.running() as server:
-        yield server
-
-
 @pytest.fixture(scope="module")
-def engines(server: PostgresServer) -> Iterator[Mapping[str, Adapter]]:
-    with duckdb_engine() as duckdb, postgres_engine(server.new_database()) as postgres:
+def engines(postgres_server: PostgresServer) -> Iterator[Mapping[str, Adapter]]:
+    with duckdb_engine() as duckdb, postgres_engine(postgres_server.new_database()) as postgres:
         yield {duckdb.name: duckdb, postgres.name: postgres}

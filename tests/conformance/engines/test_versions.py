@@ -26,8 +26,8 @@ NEWER = 60
 
 
 @pytest.fixture(scope="module")
-def oldest(server: PostgresServer) -> Iterator[Postgres]:
-    with psycopg.connect(server.new_database(), autocommit=True) as con:
+def oldest(postgres_server: PostgresServer) -> Iterator[Postgres]:
+    with psycopg.connect(postgres_server.new_database(), autocommit=True) as con:
         yield Postgres(con, LEAST_VERSION)
 
 

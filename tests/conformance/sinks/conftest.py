@@ -8,20 +8,7 @@ from pathlib import Path
 import pytest
 from tests.conformance.sinks.crasher import Crasher
 from tests.conformance.sinks.targets import NAMES, WAYS, Target, make_target
-from tests.integration.conftest import mysql, mysql_server, postgres, postgres_server, seaweed_server, snowflake_server
 from tests.integration.seaweed_server import SeaweedServer
-
-__all__ = [
-    "crasher",
-    "mysql",
-    "mysql_server",
-    "postgres",
-    "postgres_server",
-    "seaweed_server",
-    "snowflake_server",
-    "target",
-    "way",
-]
 
 
 @pytest.fixture(params=NAMES)

@@ -7,11 +7,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, ClassVar
 
-import duckdb
 import pyarrow as pa
 from deltalake import DeltaTable
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.table import Table
+from tests.conformance.sinks.scratch import scratch
 from tests.conformance.sinks.targets import Row, Target, plain
 
 from headrace.infrastructure.connectors.lakes.delta_sink import DeltaSink
@@ -25,8 +25,7 @@ class LakeTarget(Target):
         rows = self.read()
         if rows is None:
             return []
-        with duckdb.connect() as con:
-            con.execute("SET TimeZone = 'UTC'")
+        with scratch() as con:
             con.register("rows", rows)
             return [tuple(map(plain, r)) for r in con.execute(sql).fetchall()]
 

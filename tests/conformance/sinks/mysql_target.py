@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
+from tests.conformance.sinks.scratch import scratch
 from tests.conformance.sinks.targets import Row, Target, plain
 
 from headrace.infrastructure.connectors.mysql_connection import MySQLConnection
@@ -43,12 +43,11 @@ class MySQLTarget(Target):
             "int(11)": "INTEGER",
             "double": "DOUBLE",
         }
-        with duckdb.connect() as con:
-            con.execute("SET TimeZone = 'UTC'")
+        with scratch() as con:
             columns = ", ".join(
                 f"{quoted(n)} {words.get(k, 'VARCHAR').replace('longtext', 'VARCHAR')}" for n, k in kinds.items()
             )
-            con.execute(f"CREATE TABLE rows ({columns})")
+            con.execute(f"CREATE TEMP TABLE rows ({columns})")
             for values in self._ask("SELECT * FROM flights"):
                 con.execute(f"INSERT INTO rows VALUES ({', '.join('?' * len(values))})", list(values))
             return [tuple(map(plain, r)) for r in con.execute(sql).fetchall()]

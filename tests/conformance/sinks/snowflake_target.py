@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import duckdb
+from tests.conformance.sinks.scratch import scratch
 from tests.conformance.sinks.targets import Row, Target, plain
 from tests.integration.snowflake_server import SnowflakeServer
 
@@ -46,8 +46,7 @@ class SnowflakeTarget(Target):
         if not self._there():
             return []
         batches = list(SnowflakeSource(connection=self.profile, table=TABLE).scan(self.home).open())
-        with duckdb.connect() as con:
-            con.execute("SET TimeZone = 'UTC'")
+        with scratch() as con:
             if not batches:
                 return []
             import pyarrow as pa

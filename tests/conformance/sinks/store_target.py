@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import obstore
 from obstore.store import S3Store
+from tests.conformance.sinks.scratch import scratch
 from tests.conformance.sinks.targets import FileTarget, Row, Target, plain
 
 from headrace.infrastructure.connectors.file_sink import FileSink
@@ -51,14 +51,13 @@ class StoreTarget(Target):
         paths = [file["path"] for file in self.manifest().get("files", [])]
         if not paths:
             return []
-        with tempfile.TemporaryDirectory() as folder, duckdb.connect() as con:
+        with tempfile.TemporaryDirectory() as folder, scratch() as con:
             files = []
             for path in paths:
                 files.append(Path(folder) / path)
                 files[-1].parent.mkdir(parents=True, exist_ok=True)
                 files[-1].write_bytes(bytes(obstore.get(self.client, f"{self.prefix}/{path}").bytes()))
-            con.execute("SET TimeZone = 'UTC'")
-            con.execute(f"CREATE VIEW rows AS {FileTarget(Path(folder))._scan(con, files)}")
+            con.execute(f"CREATE TEMP VIEW rows AS {FileTarget(Path(folder))._scan(con, files)}")
             return [tuple(map(plain, r)) for r in con.execute(sql).fetchall()]
 
     def remove(self) -> None:

@@ -17,6 +17,7 @@ import duckdb
 import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
+from tests.conformance.sinks.scratch import scratch
 
 from headrace.business.model.schema import Schema
 from headrace.business.model.types import Boolean, Date, Decimal, Float, Integer, String, Timestamp
@@ -61,12 +62,11 @@ def stage(folder: Path, rows: list[Row], schema: Schema = SCHEMA, files: int = 1
     """Rows at rest, as a run leaves them: Parquet with page checksums."""
     folder.mkdir(parents=True, exist_ok=True)
     made = []
-    with duckdb.connect() as con:
-        con.execute("SET TimeZone = 'UTC'")
+    with scratch() as con:
         columns = ", ".join(f"{quoted(c.name)} {duckdb_type(c.type)}" for c in schema)
         for i in range(files):
             part = rows[i::files]
-            con.execute(f"CREATE OR REPLACE TABLE rows ({columns})")
+            con.execute(f"CREATE OR REPLACE TEMP TABLE rows ({columns})")
             if part:
                 marks = "(" + ", ".join("?" for _ in schema) + ")"
                 con.execute(f"INSERT INTO rows VALUES {', '.join([marks] * len(part))}", [value for r in part for value in r])
@@ -167,9 +167,8 @@ class FileTarget(Target):
         files = self.data_files()
         if not files:
             return []
-        with duckdb.connect() as con:
-            con.execute("SET TimeZone = 'UTC'")
-            con.execute(f"CREATE VIEW rows AS {self._scan(con, files)}")
+        with scratch() as con:
+            con.execute(f"CREATE TEMP VIEW rows AS {self._scan(con, files)}")
             return [tuple(map(plain, r)) for r in con.execute(sql).fetchall()]
 
     def _scan(self, con: duckdb.DuckDBPyConnection, files: list[Path]) -> str:
@@ -347,7 +346,6 @@ WAYS = (
     "folder",
     "partitioned_csv",
     "one_parquet",
-    "one_csv",
     "duckdb",
     "sqlite",
     "postgres",

@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from tests.conformance.sinks.crasher import LATER, Crasher
+from tests.conformance.sinks.scratch import scratch
 from tests.conformance.sinks.targets import WAYS_AND_MODES, FileTarget, Row, Target, checkpoint, row, stage
 from tests.conformance.sinks.test_crashes import job
 
@@ -46,8 +47,8 @@ def by_manifest(target: FileTarget) -> list[Row]:
     """Several folders are read exactly by the manifest, which is one file."""
     manifest = json.loads((target.path / "_manifest.json").read_text())
     target_files = [target.path / f["path"] for f in manifest["files"]]
-    with duckdb.connect() as con:
-        con.execute(f"CREATE VIEW rows AS {target._scan(con, target_files)}")
+    with scratch() as con:
+        con.execute(f"CREATE TEMP VIEW rows AS {target._scan(con, target_files)}")
         return sorted(con.execute("SELECT name, count(*) FROM rows GROUP BY name").fetchall(), key=repr)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import duckdb
 import pytest
 from tests.conformance.sinks.mysql_target import MySQLTarget
+from tests.conformance.sinks.scratch import scratch
 from tests.conformance.sinks.targets import MODES, SCHEMA, Target, checkpoint, row, stage
 
 from headrace.business.model.schema import Column, Schema
@@ -51,8 +51,7 @@ def stage_every_type(folder: Path, target: Target | None = None) -> Staged:
     """Without an infinity where there is none: MySQL says so, see its own tests."""
     values = VALUES.replace("'inf'::DOUBLE", "1e308::DOUBLE") if isinstance(target, MySQLTarget) else VALUES
     folder.mkdir()
-    with duckdb.connect() as con:
-        con.execute("SET TimeZone = 'UTC'")
+    with scratch() as con:
         raw, path = folder / "raw", folder / "rows.parquet"
         con.execute(f"COPY (SELECT * FROM (VALUES {values}) rows({', '.join(EVERY_TYPE.names)})) TO '{raw}' (FORMAT parquet)")
     add_checksums(raw, path)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import duckdb
 import pytest
+from tests.conformance.sinks.scratch import scratch
 from tests.conformance.sinks.targets import MODES, SCHEMA, Target, checkpoint, make_target, row, stage
 
 from headrace.business.model.schema import Column, Schema
@@ -16,8 +16,7 @@ ORDERED = "SELECT * FROM read_parquet(?) ORDER BY id"
 
 
 def rows_of(held: Staged) -> list[tuple[object, ...]]:
-    with duckdb.connect() as con:
-        con.execute("SET TimeZone = 'UTC'")
+    with scratch() as con:
         types = con.execute(f"SELECT COLUMNS(*)::VARCHAR FROM ({ORDERED})", [str(f) for f in held.files]).fetchall()
         kinds = con.execute(f"DESCRIBE {ORDERED}", [str(f) for f in held.files]).fetchall()
     return [*types, *[(name, kind) for name, kind, *_ in kinds]]

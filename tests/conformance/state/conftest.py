@@ -16,12 +16,6 @@ from headrace.infrastructure.storage.sqlite_database import SqliteDatabase
 Opens = Callable[[], Database]
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[PostgresServer]:
-    with PostgresServer.running() as server:
-        yield server
-
-
 @pytest.fixture(params=["sqlite", "postgres"])
 def opens(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opens]:
     """Makes connections to one empty database; all are closed after the test."""
@@ -34,7 +28,7 @@ def opens(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opens]:
     if request.param == "sqlite":
         yield lambda: keep(SqliteDatabase(tmp_path / "state" / "headrace.db"))
     else:
-        server: PostgresServer = request.getfixturevalue("server")
+        server: PostgresServer = request.getfixturevalue("postgres_server")
         url = server.new_database()
         yield lambda: keep(PostgresDatabase(lambda: url, "postgres"))
     for database in made:

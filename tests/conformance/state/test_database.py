@@ -65,8 +65,8 @@ def test_a_refusal_leaves_nothing_and_the_database_at_work(database: Database) -
 
 
 @pytest.fixture
-def url(server: PostgresServer) -> str:
-    return server.new_database()
+def url(postgres_server: PostgresServer) -> str:
+    return postgres_server.new_database()
 
 
 def cut_off(db: Transaction, url: str) -> None:

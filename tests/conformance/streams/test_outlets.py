@@ -46,4 +46,4 @@ def test_a_server_that_is_stopped_at_once_and_started_again_has_every_epoch_once
         server.start()
         replace(in_postgres(server.url(), "merge"), cut=restart).prove(tmp_path, crashes=0, kills=0)
     finally:
-        server.stop()
+        server.remove()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -19,15 +18,6 @@ from headrace.business.ports import Fence
 from headrace.business.streams.state import Saved
 from headrace.errors import NonRetryableError, UsageError
 from headrace.infrastructure.storage import state_stores
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    server = ValkeyServer()
-    try:
-        yield server.start()
-    finally:
-        server.remove()
 
 
 @pytest.fixture

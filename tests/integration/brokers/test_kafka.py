@@ -73,6 +73,21 @@ def test_a_topic_that_is_not_there_is_told(tansu: TansuServer) -> None:
     assert "create it" in str(told.value)
 
 
+def test_marks_of_transactions_are_no_messages_that_wait(tansu: TansuServer) -> None:
+    create(tansu, "paid")
+    producer = Producer({"bootstrap.servers": tansu.servers, "transactional.id": "till", "logger": SILENT})
+    producer.init_transactions(60)
+    producer.begin_transaction()
+    producer.produce("paid", b"once")
+    producer.commit_transaction(60)
+    opened = feed(tansu, topic="paid")
+    got, looked = sum(map(len, opened.poll(10, 30.0))), 0
+    while opened.lag() != {"paid/0": 0} and (looked := looked + 1) < 100:
+        got += sum(map(len, opened.poll(10, 0.1)))
+    assert (got, opened.lag()) == (1, {"paid/0": 0}), "its partition would never be idle"
+    opened.close()
+
+
 def test_what_is_no_offset_is_told(tansu: TansuServer) -> None:
     create(tansu, "told")
     with pytest.raises(NonRetryableError, match="`1-0` is no position in partition 0 of the topic `told`"):
@@ -129,7 +144,7 @@ def test_a_user_that_the_brokers_do_not_know_is_told_without_the_password() -> N
             connection.reach(Path())
         assert "sesame" not in str(told.value)
     finally:
-        server.stop()
+        server.remove()
 
 
 def test_a_connection_says_whom_it_reached(tansu: TansuServer) -> None:

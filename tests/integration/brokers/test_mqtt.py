@@ -34,9 +34,8 @@ _NUMBERS = count()
 
 @pytest.fixture(scope="module")
 def mosquitto() -> Iterator[MosquittoServer]:
-    server = MosquittoServer().start()
-    yield server
-    server.remove()
+    with MosquittoServer.running() as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

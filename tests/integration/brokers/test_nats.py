@@ -30,9 +30,8 @@ HOME = Path()
 
 @pytest.fixture(scope="module")
 def nats() -> Iterator[NatsServer]:
-    server = NatsServer().start()
-    yield server
-    server.remove()
+    with NatsServer.running() as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

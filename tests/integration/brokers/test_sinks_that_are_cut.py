@@ -14,6 +14,7 @@ from tests.integration.brokers.lines_format import LINES, TEXT, rows
 from tests.integration.brokers.test_nats import a_stream
 from tests.integration.mosquitto_server import MosquittoServer
 from tests.integration.nats_server import NatsServer
+from tests.integration.rabbitmq_server import RabbitMQServer
 
 from headrace.business.streams.messages import Sharing
 from headrace.errors import RetryableError
@@ -25,36 +26,33 @@ HOME, PLACE = Path(), "cut"
 
 
 @contextmanager
-def nats(request: pytest.FixtureRequest) -> Iterator[tuple[int, dict[str, Any], dict[str, Any]]]:
-    server = NatsServer().start()
-    a_stream(server, PLACE)
-    yield server.port, {"subject": f"{PLACE}.x"}, {"stream": PLACE}
-    server.remove()
+def nats(_: RabbitMQServer) -> Iterator[tuple[int, dict[str, Any], dict[str, Any]]]:
+    with NatsServer.running() as server:
+        a_stream(server, PLACE)
+        yield server.port, {"subject": f"{PLACE}.x"}, {"stream": PLACE}
 
 
 @contextmanager
-def rabbitmq(request: pytest.FixtureRequest) -> Iterator[tuple[int, dict[str, Any], dict[str, Any]]]:
-    server = request.getfixturevalue("rabbitmq_server")
+def rabbitmq(server: RabbitMQServer) -> Iterator[tuple[int, dict[str, Any], dict[str, Any]]]:
     with pika.BlockingConnection(pika.URLParameters(server.url)) as admin:
         admin.channel().queue_declare(PLACE, durable=True, arguments={"x-queue-type": "quorum"})
     yield server.port, {"queue": PLACE}, {"queue": PLACE}
 
 
 @contextmanager
-def mqtt(request: pytest.FixtureRequest) -> Iterator[tuple[int, dict[str, Any], dict[str, Any]]]:
-    server = MosquittoServer().start()
-    yield server.port, {"topic": PLACE}, {"topic": PLACE}
-    server.remove()
+def mqtt(_: RabbitMQServer) -> Iterator[tuple[int, dict[str, Any], dict[str, Any]]]:
+    with MosquittoServer.running() as server:
+        yield server.port, {"topic": PLACE}, {"topic": PLACE}
 
 
 BROKERS = {"nats": (nats, "nats"), "rabbitmq": (rabbitmq, "amqp"), "mqtt": (mqtt, "mqtt")}
 
 
 @pytest.mark.parametrize("kind", BROKERS)
-def test_an_epoch_that_was_cut_off_arrives_when_it_is_sent_again(kind: str, request: pytest.FixtureRequest) -> None:
+def test_an_epoch_that_was_cut_off_arrives_when_it_is_sent_again(kind: str, rabbitmq_server: RabbitMQServer) -> None:
     server, scheme = BROKERS[kind]
     with ExitStack() as stack:
-        port, to, of = stack.enter_context(server(request))
+        port, to, of = stack.enter_context(server(rabbitmq_server))
         relay = stack.enter_context(Relay("127.0.0.1", port))
         source: Any = Catalog().source(kind).model_validate({"url": f"{scheme}://127.0.0.1:{port}", "format": UNREAD, **of})
         feed = source.feed(HOME, Sharing("cut"), {})

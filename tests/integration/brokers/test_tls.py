@@ -46,7 +46,7 @@ def kafka_behind(stack: ExitStack, authority: trustme.CA, name: str, **options: 
     relay = stack.enter_context(TlsRelay(authority, name, server.port))
     server.advertised = f"127.0.0.1:{relay.port}"
     server.start()
-    stack.callback(server.stop)
+    stack.callback(server.remove)
     return KafkaConnection(servers=server.advertised, connect_seconds=30, **options)
 
 

@@ -20,15 +20,6 @@ from headrace.errors import UsageError
 from headrace.infrastructure.storage.delivering import Delivery
 
 
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    server = ValkeyServer()
-    try:
-        yield server.start()
-    finally:
-        server.remove()
-
-
 @pytest.fixture
 def client(valkey: ValkeyServer) -> Iterator[redis.Redis]:
     with redis.Redis.from_url(valkey.url) as client:

@@ -5,12 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.integration.conftest import postgres, postgres_server
 from tests.integration.runs.project import Project
 
 from headrace.errors import AuditFailed, DefinitionError
-
-__all__ = ["postgres", "postgres_server"]
 
 KINDS = ("folder", "file", "duckdb", "sqlite", "postgres")
 CONTRACT = {"columns": {"id": {"type": "int64"}, "v": {"type": "decimal(10, 2)"}}}

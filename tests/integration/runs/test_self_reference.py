@@ -49,7 +49,7 @@ def test_a_column_called_rowid(project: Project) -> None:
 ROWS = st.lists(st.tuples(st.integers(0, 6), st.none() | st.integers(0, 6)), max_size=10)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=16, deadline=None)
 @given(ROWS)
 def test_it_is_what_goes_on_until_nothing_changes(rows: list[tuple[int, int | None]]) -> None:
     import tempfile

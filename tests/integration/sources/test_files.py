@@ -128,9 +128,9 @@ def test_a_truncated_archive_is_named(tmp_path: Path) -> None:
 
 
 def test_what_unfolds_to_a_thousand_times_its_size_is_read_piece_by_piece(tmp_path: Path) -> None:
-    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"a\n" + b"0\n" * 5_000_000, 9))
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(b"a\n" + (b"0" * 99 + b"\n") * 100_000, 9))
     scan = FileSource(path="a.csv.gz").scan(tmp_path)
-    assert len(read(scan).rows) == 5_000_000
+    assert len(read(scan).rows) == 100_000
 
 
 def test_a_file_that_changes_while_it_is_read_is_read_again_later(tmp_path: Path) -> None:

@@ -104,12 +104,12 @@ def test_only_new_folders_are_read_in_increments(project: Project) -> None:
     assert project.multiset() == {("1", "1"): 1, ("2", "2"): 1}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=9, deadline=None)
 @given(
     st.lists(
         st.one_of(st.none(), st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)),
         min_size=1,
-        max_size=5,
+        max_size=15,
     )
 )
 def test_every_text_comes_back(values: list[str | None]) -> None:

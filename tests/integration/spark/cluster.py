@@ -3,55 +3,68 @@
 from __future__ import annotations
 
 import os
-import socket
-import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar, Self
 
 import pyspark
 from tests.conformance.engines.spark.adapter import SHORT_LIVED
+from tests.integration.server import Server, answers, free_port
 
 HOME = Path(pyspark.__file__).parent
-PATIENCE = 180.0
 
 
-@dataclass(frozen=True)
-class Cluster:
-    master: str
-    remote: str
-    log: Path
+@dataclass
+class Cluster(Server):
+    starts_within: ClassVar[float] = 180
 
-    @classmethod
-    @contextmanager
-    def running(cls, folder: Path) -> Iterator[Cluster]:
-        master, connect = _free_port(), _free_port()
-        url = f"spark://127.0.0.1:{master}"
-        log = folder / "cluster.log"
+    port: int = field(default_factory=free_port)
+    connect_port: int = field(default_factory=free_port)
+
+    @property
+    def master(self) -> str:
+        return f"spark://127.0.0.1:{self.port}"
+
+    @property
+    def remote(self) -> str:
+        return f"sc://127.0.0.1:{self.connect_port}"
+
+    def start(self) -> Self:
         deploy = "org.apache.spark.deploy"
-        with ExitStack() as running:
-            running.enter_context(_process(log, "spark-class", f"{deploy}.master.Master", "--host", "127.0.0.1", "--port", str(master), "--webui-port", "0"))  # fmt: skip
-            _until_open(master, log)
-            for i in range(2):
-                work = folder / f"worker {i}"
-                work.mkdir()
-                running.enter_context(_process(log, "spark-class", f"{deploy}.worker.Worker", "--host", "127.0.0.1", "--cores", "2", "--memory", "1200M", "--webui-port", "0", "--work-dir", str(work), url))  # fmt: skip
-            options = {
-                **loopback(),
-                "spark.connect.grpc.binding.address": "127.0.0.1",
-                "spark.connect.grpc.binding.port": str(connect),
-                "spark.ui.enabled": "false",
-                "spark.sql.warehouse.dir": str(folder / "warehouse"),
-                "spark.cores.max": "1",
-            }
-            confs = [part for key, value in options.items() for part in ("--conf", f"{key}={value}")]
-            server = "org.apache.spark.sql.connect.service.SparkConnectServer"
-            running.enter_context(_process(log, "spark-submit", "--master", url, *confs, "--class", server, "spark-internal"))
-            _until_open(connect, log)
-            yield cls(url, f"sc://127.0.0.1:{connect}", log)
+        self._class(f"{deploy}.master.Master", "--port", self.port)
+        self._wait_until(lambda: answers(self.port))
+        for i in range(2):
+            work = self.folder / f"worker {i}"
+            work.mkdir()
+            self._class(f"{deploy}.worker.Worker", "--cores", 2, "--memory", "1200M", "--work-dir", work, self.master)
+        options = {
+            **loopback(),
+            "spark.connect.grpc.binding.address": "127.0.0.1",
+            "spark.connect.grpc.binding.port": str(self.connect_port),
+            "spark.ui.enabled": "false",
+            "spark.sql.warehouse.dir": str(self.folder / "warehouse"),
+            "spark.cores.max": "1",
+        }
+        confs = [part for key, value in options.items() for part in ("--conf", f"{key}={value}")]
+        connect = "org.apache.spark.sql.connect.service.SparkConnectServer"
+        environment = _environment("700m")
+        self._run(
+            HOME / "bin" / "spark-submit",
+            "--master",
+            self.master,
+            *confs,
+            "--class",
+            connect,
+            "spark-internal",
+            env=environment,
+        )
+        self._wait_until(lambda: answers(self.connect_port))
+        return self
+
+    def _class(self, name: str, *arguments: object) -> None:
+        here = ("--host", "127.0.0.1", "--webui-port", "0")
+        self._run(HOME / "bin" / "spark-class", name, *here, *arguments, env=_environment("300m"))
 
 
 def loopback() -> dict[str, str]:
@@ -66,42 +79,13 @@ def loopback() -> dict[str, str]:
     }
 
 
-@contextmanager
-def _process(log: Path, script: str, *arguments: str) -> Iterator[None]:
-    env = {
+def _environment(memory: str) -> dict[str, str]:
+    return {
         **os.environ,
         "SPARK_HOME": str(HOME),
         "SPARK_LOCAL_IP": "127.0.0.1",
         "SPARK_DAEMON_JAVA_OPTS": SHORT_LIVED,
-        "SPARK_DAEMON_MEMORY": "300m" if script == "spark-class" else "700m",
+        "SPARK_DAEMON_MEMORY": memory,
         "SPARK_MASTER_OPTS": "-Dspark.master.rest.enabled=false",
         "PYSPARK_PYTHON": sys.executable,
     }
-    with log.open("a") as out:
-        process = subprocess.Popen(
-            [HOME / "bin" / script, *arguments], env=env, stdout=out, stderr=out, stdin=subprocess.DEVNULL
-        )
-        try:
-            yield
-        finally:
-            process.terminate()
-            process.wait(60)
-
-
-def _until_open(port: int, log: Path) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.2)
-        else:
-            return
-    raise AssertionError(log.read_text()[-4000:])
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

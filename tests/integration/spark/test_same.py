@@ -33,8 +33,8 @@ def briefly_meant(tmp_path_factory: pytest.TempPathFactory) -> Came:
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with Cluster.running(tmp_path_factory.mktemp("cluster")) as cluster:
+def cluster() -> Iterator[Cluster]:
+    with Cluster.running() as cluster:
         yield cluster
 
 
@@ -55,7 +55,7 @@ def test_on_a_cluster(tmp_path: Path, briefly_meant: Came, cluster: Cluster) -> 
     }
     project = in_its_own_process(shop(tmp_path / "project", "spark", settings, **brief()))
     assert of(project, all_runs(project.store)[0]) == briefly_meant
-    assert "Registered app headrace" in cluster.log.read_text()
+    assert "Registered app headrace" in cluster.log
     assert list((tmp_path / "shared").iterdir()) == []
 
 

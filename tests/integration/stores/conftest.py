@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from tests.integration.seaweed_server import SeaweedServer
 from tests.integration.stores.faulty import FaultyProxy
-from tests.integration.stores.hdfs_server import HdfsServer
 from tests.integration.stores.lake import Lake
 from tests.integration.stores.ssh_server import SshServer
 
@@ -27,12 +26,6 @@ def proxy(seaweed_server: SeaweedServer) -> Iterator[FaultyProxy]:
 
 
 @pytest.fixture(scope="session")
-def ssh_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
-    with SshServer.running(tmp_path_factory.mktemp("ssh")) as made:
+def ssh_server() -> Iterator[SshServer]:
+    with SshServer.running() as made:
         yield made
-
-
-@pytest.fixture(scope="session")
-def hdfs() -> Iterator[HdfsServer]:
-    with HdfsServer.running() as server:
-        yield server

@@ -7,21 +7,21 @@ Whether an upload meets its condition on the generation is for the server to jud
 from __future__ import annotations
 
 import json
-import socket
-import subprocess
+import signal
 import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
-STARTUP_SECONDS = 60
+from tests.integration.server import Server, answers, free_port
+
 _PASSED = ("Content-Range", "Content-Type", "ETag", "Last-Modified", "X-Goog-Generation")
 
 
@@ -58,14 +58,8 @@ class GcsServer(ThreadingHTTPServer):
     @classmethod
     @contextmanager
     def running(cls) -> Iterator[GcsServer]:
-        port = _free_port()
-        command = [str(_program()), "-scheme=http", "-host=127.0.0.1", f"-port={port}", "-backend=memory", "-log-level=error"]
-        process = subprocess.Popen(
-            [*command, f"-public-host=127.0.0.1:{port}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        try:
-            _wait_until_ready(process, port)
-            server = cls(f"http://127.0.0.1:{port}")
+        with _Backend.running() as backend:
+            server = cls(f"http://127.0.0.1:{backend.port}")
             thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
             thread.start()
             try:
@@ -74,9 +68,21 @@ class GcsServer(ThreadingHTTPServer):
                 server.shutdown()
                 thread.join()
                 server.server_close()
-        finally:
-            process.kill()
-            process.wait(STARTUP_SECONDS)
+
+
+@dataclass
+class _Backend(Server):
+    """Keeps the objects, in memory."""
+
+    ended_by: ClassVar[signal.Signals] = signal.SIGKILL
+
+    port: int = field(default_factory=free_port)
+
+    def start(self) -> Self:
+        here = ("-host=127.0.0.1", f"-port={self.port}", f"-public-host=127.0.0.1:{self.port}")
+        self._run(_program(), "-scheme=http", *here, "-backend=memory", "-log-level=error")
+        self._wait_until(lambda: answers(self.port))
+        return self
 
 
 class _Front(BaseHTTPRequestHandler):
@@ -161,22 +167,3 @@ def _program() -> Path:
     assert spec is not None
     assert spec.origin is not None
     return next((Path(spec.origin).parent / "vendor/fake-gcs-server/bin").iterdir())
-
-
-def _wait_until_ready(process: subprocess.Popen[bytes], port: int) -> None:
-    deadline = time.monotonic() + STARTUP_SECONDS
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            assert process.poll() is None, "fake-gcs-server ended"
-            assert time.monotonic() < deadline, "fake-gcs-server did not start"
-            time.sleep(0.05)
-        else:
-            return
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

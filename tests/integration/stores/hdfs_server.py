@@ -1,23 +1,19 @@
 """A real HDFS for tests: a name node and a data node of Apache Hadoop, whose jars a wheel brings, with libraries of the system.
 
-Its folder and ports are its own, and it is stopped by its process ids. Not for production.
+Not for production.
 """
 
 from __future__ import annotations
 
-import shutil
-import socket
-import subprocess
-import tempfile
-import time
+import signal
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
+from typing import ClassVar, Self
 
-STARTUP_SECONDS = 180
+from tests.integration.server import Server, free_port
+
 _SYSTEM = Path("/usr/share/java")
 _OWN = [
     "hadoop-hdfs-3.3.6",
@@ -94,12 +90,13 @@ _PORTS = ("rpc", "http", "data", "data_http", "data_ipc")
 
 
 @dataclass
-class HdfsServer:
+class HdfsServer(Server):
     """One of each node. The user who runs it may do everything, others what the rights of files say."""
 
-    folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="headrace-hdfs-")))
-    ports: dict[str, int] = field(default_factory=lambda: {name: _free_port() for name in _PORTS})
-    _nodes: list[subprocess.Popen[bytes]] = field(default_factory=list, repr=False)
+    ended_by: ClassVar[signal.Signals] = signal.SIGKILL
+    starts_within: ClassVar[float] = 180
+
+    ports: dict[str, int] = field(default_factory=lambda: {name: free_port() for name in _PORTS})
 
     @property
     def host(self) -> str:
@@ -109,34 +106,13 @@ class HdfsServer:
     def rpc(self) -> str:
         return f"127.0.0.1:{self.ports['rpc']}"
 
-    @classmethod
-    @contextmanager
-    def running(cls) -> Iterator[HdfsServer]:
-        server = cls()
-        try:
-            server.start()
-            yield server
-        finally:
-            server.stop()
-            shutil.rmtree(server.folder, ignore_errors=True)
-
-    def start(self) -> None:
+    def start(self) -> Self:
         self._configure()
-        subprocess.run(
-            self._command("namenode.NameNode", "-format", "-force", "-nonInteractive"),
-            check=True,
-            capture_output=True,
-            timeout=120,
-        )
-        with (self.folder / "log").open("ab") as log:
-            for node in ("namenode.NameNode", "datanode.DataNode"):
-                self._nodes.append(subprocess.Popen(self._command(node), stdout=log, stderr=log, cwd=self.folder))
-        self._wait_until_ready()
-
-    def stop(self) -> None:
-        for node in self._nodes:
-            node.kill()
-            node.wait(60)
+        self._carry_out(*self._command("namenode.NameNode", "-format", "-force", "-nonInteractive"))
+        for node in ("namenode.NameNode", "datanode.DataNode"):
+            self._run(*self._command(node))
+        self._wait_until(self._is_ready)
+        return self
 
     def put(self, path: str, data: bytes, user: str = "root") -> None:
         """By the two steps that writing takes: the name node says where, the data node takes it."""
@@ -171,26 +147,14 @@ class HdfsServer:
             "dfs.datanode.hostname": "127.0.0.1", "dfs.permissions.enabled": "true", "dfs.namenode.safemode.extension": "0",
         })  # fmt: skip
 
-    def _wait_until_ready(self) -> None:
-        deadline = time.monotonic() + STARTUP_SECONDS
-        while True:
-            try:
-                self.put("ready", b"yes")
-            except OSError:
-                exited = any(node.poll() is not None for node in self._nodes)
-                if exited or time.monotonic() > deadline:
-                    raise AssertionError("HDFS did not start:\n" + (self.folder / "log").read_text()[-4000:]) from None
-                time.sleep(0.2)
-            else:
-                return
+    def _is_ready(self) -> bool:
+        try:
+            self.put("ready", b"yes")
+        except OSError:
+            return False
+        return True
 
 
 def _write(path: Path, options: dict[str, str]) -> None:
     listed = "".join(f"<property><name>{name}</name><value>{value}</value></property>" for name, value in options.items())
     path.write_text(f"<configuration>{listed}</configuration>")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

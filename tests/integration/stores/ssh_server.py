@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
+import os
+import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar, Self
 
 import asyncssh
+from tests.integration.server import Server, answers, free_port
 
 USER, PASSWORD = "loader", "sesam-offne-dich"
 
@@ -27,12 +28,12 @@ class _Server(asyncssh.SSHServer):
 
 
 @dataclass
-class SshServer:
+class SshServer(Server):
     """The side of the tests. `keys` has our private key `id`, the server's, and `known_hosts`."""
 
-    folder: Path
-    port: int = 0
-    _process: subprocess.Popen[str] | None = field(default=None, repr=False)
+    ended_by: ClassVar[signal.Signals] = signal.SIGKILL
+
+    port: int = field(default_factory=free_port)
 
     @property
     def root(self) -> Path:
@@ -46,46 +47,32 @@ class SshServer:
     def host(self) -> str:
         return f"127.0.0.1:{self.port}"
 
-    @classmethod
-    @contextmanager
-    def running(cls, folder: Path) -> Iterator[SshServer]:
-        server = cls(folder)
-        server.root.mkdir()
-        server.keys.mkdir()
+    def start(self) -> Self:
+        if not self.keys.exists():
+            self._prepare()
+        home = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+        self._run(sys.executable, __file__, self.folder, self.port, env=home)
+        self._wait_until(lambda: answers(self.port, answer=b"SSH-2.0"))
+        return self
+
+    def _prepare(self) -> None:
+        self.root.mkdir()
+        self.keys.mkdir()
         for name in ("id", "host"):
             key = asyncssh.generate_private_key("ssh-ed25519")
-            key.write_private_key(str(server.keys / name))
-            key.write_public_key(str(server.keys / f"{name}.pub"))
-            (server.keys / name).chmod(0o600)
-        server.start()
-        public = (server.keys / "host.pub").read_text().strip()
-        (server.keys / "known_hosts").write_text(f"[127.0.0.1]:{server.port} {public}\n")
-        try:
-            yield server
-        finally:
-            server.stop()
-
-    def start(self) -> None:
-        command = [sys.executable, __file__, str(self.folder), str(self.port)]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert self._process.stdout is not None
-        self.port = int(self._process.stdout.readline())
-
-    def stop(self) -> None:
-        """Its connections are cut."""
-        if self._process is not None and self._process.stdout is not None:
-            self._process.kill()
-            self._process.wait(60)
-            self._process.stdout.close()
+            key.write_private_key(str(self.keys / name))
+            key.write_public_key(str(self.keys / f"{name}.pub"))
+            (self.keys / name).chmod(0o600)
+        public = (self.keys / "host.pub").read_text().strip()
+        (self.keys / "known_hosts").write_text(f"[127.0.0.1]:{self.port} {public}\n")
 
 
 async def _serve(folder: Path, port: int) -> None:
-    made = await asyncssh.create_server(
+    await asyncssh.create_server(
         _Server, "127.0.0.1", port, server_host_keys=[str(folder / "keys" / "host")],
         authorized_client_keys=str(folder / "keys" / "id.pub"), reuse_address=True,
         sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=str(folder / "root")),
     )  # fmt: skip
-    print(made.get_port(), flush=True)
     await asyncio.Event().wait()
 
 

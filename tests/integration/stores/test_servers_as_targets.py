@@ -62,7 +62,7 @@ class Place:
 
 
 @pytest.fixture(params=["sftp", "webhdfs", "hdfs"])
-def place(request: pytest.FixtureRequest) -> Place:
+def place(request: pytest.FixtureRequest, hdfs: HdfsServer) -> Place:
     folder = f"kit-{uuid.uuid4().hex[:8]}/out/orders"
     if request.param == "sftp":
         ssh: SshServer = request.getfixturevalue("ssh_server")
@@ -72,7 +72,6 @@ def place(request: pytest.FixtureRequest) -> Place:
         return Place(
             f"sftp://{ssh.host}/{folder}/", profile, lambda name, data: (ssh.root / folder / name).write_bytes(data) and None
         )
-    hdfs: HdfsServer = request.getfixturevalue("hdfs")
     web = request.param == "webhdfs"
     host = hdfs.host if web else hdfs.rpc
     profile = Profile("hdfs", WebHdfsConnection(host=host, user="root") if web else HdfsConnection(host=host), Path())

@@ -51,6 +51,17 @@ PIPELINES: dict[str, list[dict[str, Any]]] = {
     "tumbling": [grouped({"tumbling": "1 second"})],
     "sliding": [grouped({"sliding": "1 second", "every": "250 ms"}), {"filter": "events > 1"}],
     "sessions": [grouped({"session": "40 ms"}), {"derive": {"long": "window_end - window_start > interval '1 second'"}}],
+    "paired, over, and looked back to": [
+        {"name": "high", "from": "events", "filter": "value > 60"},
+        {"name": "low", "from": "events", "filter": "value <= 60"},
+        {
+            "name": "pairs",
+            "from": "high",
+            "join": {"with": "low", "on": ["key"], "suffix": "_low", "between": ["at", "at + interval '300 ms'"]},
+        },
+        {"name": "over", "aggregate": {"by": ["id", "key", "at"], "measures": {"pairs": "count(*)", "most": "max(value_low)"}}},
+        {"window": {"partition_by": ["key"], "order_by": ["at", "id"], "rows": [-4, 0], "columns": {"recent": "avg(pairs)"}}},
+    ],
     "looked up": [
         {"lookup": {"with": "kinds", "on": {"kind": "code"}, "take": ["meaning"]}},
         {"aggregate": {"by": ["meaning"], "window": {"tumbling": "1 second"}, "measures": {"events": "count(*)"}}},
@@ -108,7 +119,7 @@ def test_batch_stream_and_pieces_of_it_agree(name: str, tmp_path: Path) -> None:
         assert result(flow.folder / "out.duckdb") == expected, pieces
 
 
-@pytest.mark.parametrize("name", ["row by row", "tumbling", "sessions"])
+@pytest.mark.parametrize("name", ["row by row", "tumbling", "sessions", "paired, over, and looked back to"])
 def test_killed_and_resumed_at_three_checkpoints(name: str, tmp_path: Path) -> None:
     steps = PIPELINES[name]
     plain = a_flow(tmp_path / "plain", steps)

@@ -6,7 +6,6 @@ import random
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,6 @@ import psycopg
 import pytest
 from tests.integration.streams.flows import CONTRACT, COUNTED, Flow, events, last_call, publish, wait_until, windows
 from tests.integration.valkey_server import ValkeyServer
-
-
-@pytest.fixture(scope="module")
-def valkey() -> Iterator[ValkeyServer]:
-    server = ValkeyServer().start()
-    yield server
-    server.remove()
 
 
 def counting(folder: Path, broker: str, database: str, stream: str) -> Flow:

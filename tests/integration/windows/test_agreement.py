@@ -58,6 +58,14 @@ row = st.tuples(
     st.one_of(st.none(), st.floats(-100, 100, allow_nan=False)),
     st.one_of(st.none(), st.integers(0, 9)),
 )
+#: Rows that happen close to each other, of few keys.
+dense = st.tuples(
+    st.integers(0, 100),
+    st.integers(0, 299),
+    st.sampled_from(["a", None]),
+    st.one_of(st.none(), st.floats(-9, 9)),
+    st.integers(0, 3),
+)
 
 
 def arrow(rows: Sequence[tuple[Any, ...]]) -> pa.RecordBatch:

@@ -374,7 +374,7 @@ REFUSED: Sequence[tuple[str, str]] = [
     ("  - dedupe: {key: [k]}\n", "rows with the same key may come at any time"),
     ("  - sort: n\n", "a stream has no end to be sorted up to"),
     ("  - limit: 10\n", "a stream would be over then"),
-    ("  - window: {order_by: at, columns: {before: lag(n)}}\n", "a window function looks at rows that may come later"),
+    ("  - window: {order_by: at, columns: {next: lead(n)}}\n", "a window function looks at rows that may come later"),
     ("  - derive: {late: at + to_days(1)}\n  - aggregate: {window: {tumbling: 1s, on: late}, measures: {n: count(*)}}\n", "nothing says how late rows may come by `late`"),
     ("  - aggregate: {by: [k], measures: {n: median(n)}, emit: change}\n", "`median` needs all rows at once"),
     (CHANGING, "gives out rows that are not final"),

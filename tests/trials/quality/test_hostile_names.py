@@ -26,7 +26,7 @@ OWN = [
 NAMES = st.lists(
     st.sampled_from(OWN) | st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "S"]), min_size=1, max_size=6),
     min_size=1,
-    max_size=5,
+    max_size=15,
     unique_by=str.lower,
 ).filter(lambda names: not any(map(reserved, names)))
 RESERVED = ["_file", "_FILE", "#0", "#17", "#raw", "#File", "#rowid", "#:raw a"]
@@ -61,7 +61,7 @@ def ran(folder: Path, names: list[str], form: str) -> None:
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(names=NAMES)
 @example(names=["#n", "#r", "#00x", "#a"])
 @example(names=["a", "~a", "^a", "~~a", "^^a"])

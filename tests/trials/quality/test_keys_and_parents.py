@@ -7,13 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.integration.conftest import postgres, postgres_server
 from tests.integration.runs.project import Project
 
 from headrace.errors import RetryableError
 from headrace.infrastructure.engines.duckdb.session import DuckDBSession
-
-__all__ = ["postgres", "postgres_server"]
 
 ALIKE = ["a", "A", "á", "a\u0301", "a ", " a", "a\t", "\u0430", "\uff41", "a\u200b", "ß", "ss", "ẞ"]
 

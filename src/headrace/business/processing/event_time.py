@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from headrace.business.processing.expressions.ir import ColumnRef, Expr
 from headrace.business.processing.relation import Dataset, GroupBy, Join, Project, Relation, SetOperation
-from headrace.business.processing.stateful import Groups, Pairs, Span, Stateful
+from headrace.business.processing.stateful import Groups, Pairs, Sequences, Span, Stateful
 
 T = TypeVar("T")
 
@@ -21,6 +21,8 @@ def event_time(relation: Relation) -> str | None:
     if isinstance(relation, Stateful) and isinstance(relation.meaning, Pairs):
         pairs = relation.meaning
         found = passed_on(pairs.whole, lambda side: dict.fromkeys(_main_time(pairs, side), True))
+    elif isinstance(relation, Stateful) and isinstance(relation.meaning, Sequences):
+        return next(iter(event_times(relation)), None)
     else:
         found = passed_on(relation, lambda dataset: {dataset.time: True} if dataset.time else {})
     return next(iter(found), None)
@@ -33,6 +35,9 @@ def event_times(relation: Relation) -> tuple[str, ...]:
     if isinstance(relation, Stateful) and isinstance(relation.meaning, Pairs):
         pairs = relation.meaning
         found = passed_on(pairs.whole, lambda dataset: dict.fromkeys(times_of_pairs(pairs, dataset), True))
+    elif isinstance(relation, Stateful) and isinstance(relation.meaning, Sequences):
+        time = relation.meaning.time
+        found = passed_on(relation.meaning.whole, lambda _: {time: True})
     else:
         found = passed_on(relation, lambda dataset: dict.fromkeys(dataset.times, True))
     return tuple(found)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import Literal
 
+from headrace.business.model.types import DataType
 from headrace.errors import NonRetryableError
 from headrace.records import record
 
@@ -61,4 +62,13 @@ def demand_few(rows: int, source: str, cursor: str) -> None:
             f"{source}: {rows:,} rows are so near to the highest `{cursor}`, or have none, that each would have to be remembered, "
             f"and that are at most {MOST_KNOWN:,}",
             hint="choose a finer cursor or a smaller `lag`, or leave the newest rows for later: `newest: wait`",
+        )
+
+
+def demand_same_kind(before: ReadUpTo, kind: DataType, source: str, cursor: str) -> None:
+    """Refuse to compare what earlier runs have read with values of another type."""
+    if before.kind not in ("", type(kind).__name__):
+        raise NonRetryableError(
+            f"{source}: the cursor `{cursor}` is {kind} now, and was of another type in earlier runs",
+            hint="give it the former type in the contract, or read everything anew with `headrace run --full-refresh`",
         )

@@ -7,8 +7,8 @@ from __future__ import annotations
 from typing import Literal
 
 from headrace.business.model.windows import Emit
-from headrace.business.processing.expressions.ir import Expr
-from headrace.business.processing.relation import Dataset, Relation, Rows
+from headrace.business.processing.expressions.ir import Expr, SortKey
+from headrace.business.processing.relation import Dataset, Project, Relation, Rows
 from headrace.records import record
 
 
@@ -98,6 +98,23 @@ class Pairs:
 
 
 @record
+class Sequences:
+    """Rows in the order of time, each beside what is computed of it and of those before it in its partition. Nulls are equal."""
+
+    rows: Dataset
+    partition: tuple[Expr, ...]
+    order: tuple[SortKey, ...]
+    time: str
+    """The column that the order begins with."""
+    back: int
+    """How many rows before a row are looked at."""
+    span: int
+    """How long before a row those may have happened that are looked at, in microseconds."""
+    whole: Project
+    """What each row becomes."""
+
+
+@record
 class LateRows:
     """The rows that came too late for a step, on one of its sides if it has several. In a batch no row is late."""
 
@@ -110,7 +127,7 @@ class Stateful(Relation):
     """What `input` gives in a batch, and what a stream computes by parts of `meaning`."""
 
     input: Relation
-    meaning: Groups | Copies | Pairs | LateRows
+    meaning: Groups | Copies | Pairs | Sequences | LateRows
 
     @property
     def rows(self) -> Rows:

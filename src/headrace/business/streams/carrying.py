@@ -58,7 +58,8 @@ def carried(relation: Relation, flowing: Collection[str]) -> Relation:
             return replace(relation, schema=_with(relation.schema))
         case Project():
             if any(isinstance(node, Window) for e in expressions(relation) for node in e.walk()):
-                raise NotRowByRow("a window function looks at rows that may come later", hint="use `aggregate` with a `window`")
+                hint = "order by an event time and look back so many rows, as in `rows: [-9, 0]`; or use `aggregate` with a `window`"
+                raise NotRowByRow("a window function looks at rows that may come later, or at all that ever came", hint=hint)
             below = carried(relation.input, flowing)
             return Project(_with(relation.schema), below, (*relation.columns, (WATERMARK, whole(WATERMARK))))
         case Filter() | Unnest() | Unpivot():

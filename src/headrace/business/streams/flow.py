@@ -15,12 +15,13 @@ from headrace.business.processing.event_time import passed_on, times_of_windows
 from headrace.business.processing.expressions.ir import Expr
 from headrace.business.processing.plan import Plan, PlannedCheck, PlannedSource, PlannedStep
 from headrace.business.processing.relation import Dataset, Function, Relation
-from headrace.business.processing.stateful import Copies, Groups, LateRows, Pairs, Stateful
+from headrace.business.processing.stateful import Copies, Groups, LateRows, Pairs, Sequences, Stateful
 from headrace.business.streams import checking
 from headrace.business.streams.carrying import NotRowByRow, carried, flows
 from headrace.business.streams.copies import KeptCopies
 from headrace.business.streams.groups import KeptGroups
 from headrace.business.streams.pairs import KeptPairs
+from headrace.business.streams.sequences import KeptSequences
 from headrace.errors import Path, Problem
 from headrace.records import record
 
@@ -28,7 +29,7 @@ from headrace.records import record
 Times = Mapping[str, int]
 
 
-Kept = KeptGroups | KeptCopies | KeptPairs
+Kept = KeptGroups | KeptCopies | KeptPairs | KeptSequences
 
 
 @record
@@ -171,6 +172,8 @@ class Flow:
                 self.keeping[step.name] = self._copies(step, meaning, times)
             case Pairs():
                 self.keeping[step.name] = self._pairs(step, meaning, times)
+            case Sequences():
+                self.keeping[step.name] = self._sequences(step, meaning, times)
 
     def _called(self, step: str, function: Function) -> Called:
         if len(function.parts) > 1:
@@ -213,6 +216,14 @@ class Flow:
         columns = {name: self.columns(side.name) for name, side in sides.items()}
         rows = {name: carried(side, self.flowing) for name, side in sides.items()}
         return Keeping(step.name, rows, KeptPairs(pairs, step.schema, columns, behind))
+
+    def _sequences(self, step: PlannedStep, sequences: Sequences, times: _Times) -> Keeping:
+        if sequences.rows.schema[sequences.time].nullable:
+            hint = "say `required: true` in the contract that it comes from"
+            raise NotRowByRow(f"`{sequences.time}` may be null, and a row without a time has no place in the order", hint=hint)
+        behind = times.behind(sequences.rows, sequences.time)
+        kept = KeptSequences(sequences, step.schema, behind)
+        return Keeping(step.name, {"": carried(sequences.rows, self.flowing)}, kept)
 
     def _check(self, check: PlannedCheck, times: _Times) -> None:
         """Keep what a check measures, where it judges windows."""
@@ -257,7 +268,11 @@ class _Times:
         times = passed_on(rows, self.of)
         if name in times:
             return times[name]
-        hint = f"say `on: {next(iter(times))}`" if times else "give the source a `watermark`, and pass its column on as it is"
+        hint = (
+            f"take a time of which that is known, such as `{next(iter(times))}`"
+            if times
+            else "give the source a `watermark`, and pass its column on as it is"
+        )
         raise NotRowByRow(f"nothing says how late rows may come by `{name}`", hint=hint)
 
     def demand_final(self, rows: Relation) -> None:
@@ -291,10 +306,12 @@ class _Times:
         kept = self.flow.keeping[name].kept
         return _of_windows(kept) if isinstance(kept, KeptGroups) else self._of_rows(kept)
 
-    def _of_rows(self, kept: KeptCopies | KeptPairs) -> Times:
+    def _of_rows(self, kept: KeptCopies | KeptPairs | KeptSequences) -> Times:
         """Rows are given out at once, or when a partner comes, or when none can come any more."""
         if isinstance(kept, KeptCopies):
             return passed_on(kept.copies.rows, self.of)
+        if isinstance(kept, KeptSequences):
+            return passed_on(kept.sequences.whole, lambda _: {kept.sequences.time: kept.behind})
         known = kept.times
         return passed_on(kept.pairs.whole, lambda side: known["left" if side.name == kept.pairs.left.name else "right"])
 

@@ -70,9 +70,9 @@ class KeptPairs:
     def _times(self, own: Reach, other: Reach) -> dict[str, int]:
         found = {}
         if own.column is not None and other.beyond is not None:
-            found[own.column] = max(other.beyond, 0) + self.behind + 1
+            found[own.column] = max(other.beyond, 0) + self.behind
         if own.beyond is not None:
-            found[own.time] = max(own.beyond, 0) + self.behind + 1
+            found[own.time] = max(own.beyond, 0) + self.behind
         return found
 
     def taken(self, rows: Relation, side: Side) -> Relation:

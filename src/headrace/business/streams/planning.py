@@ -10,6 +10,7 @@ from headrace.business.model.schema import did_you_mean
 from headrace.business.model.types import Date, Timestamp
 from headrace.business.ports import Publisher
 from headrace.business.processing.plan import Plan, PlannedSource
+from headrace.business.processing.stateful import Pairs, Stateful
 from headrace.business.streams import checking
 from headrace.business.streams.flow import Flow
 from headrace.business.streams.messages import MessageSource
@@ -106,7 +107,8 @@ def _about_sinks(plan: Plan) -> Iterator[Problem]:
 
 
 def notes(plan: Plan) -> Iterator[str]:
-    """What a broker may lose or double by itself, what its kind of reading means, and what functions of Python can count on."""
+    """What a broker may lose or double by itself, what its kind of reading means, which state has no end, and what functions of Python
+    can count on."""
     if plan.endless:
         yield from _calls(plan)
     for source in plan.sources:
@@ -119,6 +121,13 @@ def notes(plan: Plan) -> Iterator[str]:
                 f"{source.name}: the broker sends again what was not acknowledged, so after a death messages may come twice; deduplicate "
                 "them by a key of theirs"
             )
+    for step in plan.steps if plan.endless else ():
+        if (
+            isinstance(step.relation, Stateful)
+            and isinstance(step.relation.meaning, Pairs)
+            and step.relation.meaning.reach is None
+        ):
+            yield f"{step.name}: keeps the rows of both sides for ever, so its state grows with the stream"
 
 
 def _calls(plan: Plan) -> Iterator[str]:

@@ -21,7 +21,7 @@ from headrace.infrastructure.connectors.ledger_table import LedgerTable
 from headrace.infrastructure.connectors.merge_sql import History, Merge
 from headrace.infrastructure.connectors.staged_rows import INCOMING
 from headrace.infrastructure.duckdb_connection import Connection
-from headrace.infrastructure.postgresql.binary_rows import BYTES, ROWS, written
+from headrace.infrastructure.postgresql import binary_copy
 from headrace.infrastructure.postgresql.copying import copy_batches, copy_rows
 from headrace.infrastructure.postgresql.types import copy_cell, postgres_type, takes
 from headrace.infrastructure.sql_text import literal, quoted, quoted_list
@@ -142,7 +142,7 @@ class ArrivesByCopy(PostgresTable, ABC):
         there = self.columns()
         if there is None:  # and will have our own types
             there = {c.name: postgres_type(c.type) for c in self.staged}
-        return all(c.name in there and written(there[c.name], c.type) for c in self.staged)
+        return all(c.name in there and binary_copy.takes(there[c.name], c.type) for c in self.staged)
 
 
 @dataclass
@@ -158,7 +158,7 @@ class CopiedInto(ArrivesByCopy):
         with self.connection.cursor() as cursor:
             if self.count >= MANY_ROWS and self.in_binary():
                 _, batches = self.incoming.arrow_batches(f"SELECT * FROM {INCOMING}", FEW)
-                return copy_batches(put_together(batches, ROWS, BYTES), self.staged, cursor, table)
+                return copy_batches(put_together(batches, binary_copy.ROWS, binary_copy.BYTES), self.staged, cursor, table)
             cells = ", ".join(map(copy_cell, self.staged))
             return copy_rows(self.incoming, f"SELECT {cells} FROM {INCOMING}", self.staged.names, cursor, table)
 

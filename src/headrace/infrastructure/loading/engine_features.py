@@ -22,6 +22,8 @@ TYPES = (
     "decimal(15, 2)", "decimal(38, 10)", "string", "enum(a, b)", "date", "time", "timestamp", "timestamptz", "interval", "binary", "json",
     "list<string>", "list<list<int32>>", "struct<a: int32>",
 )  # fmt: skip
+#: The column that says when rows of `t` happened.
+TIME = "d"
 #: What a step does, as steps over `t`.
 STEPS: Mapping[str, tuple[Step, ...]] = {
     "select, rename, derive, filter": ({"select": ["k", "s"]}, {"rename": {"s": "w"}}, {"derive": {"x": "k + 1"}}, {"filter": "x > 1"}),
@@ -37,6 +39,8 @@ STEPS: Mapping[str, tuple[Step, ...]] = {
     **{f"join: {how}": ({"join": {"with": "u", "on": ["k"], "how": how, "suffix": "_u"}},) for how in ("left", "right", "full", "semi", "anti")},
     "join: cross": ({"join": {"with": "u", "how": "cross", "prefix": "u_"}},),
     "join: on a condition": ({"join": {"with": "u", "on": 's < "u.s"', "prefix": "u."}},),
+    "join: near in time": ({"join": {"with": "t", "on": ["k"], "suffix": "_near", "within": "36 hours"}},),
+    "join: between two times": ({"join": {"with": "t", "on": ["k"], "suffix": "_then", "between": ["d", "d"]}},),
     "lookup": ({"lookup": {"with": "u", "on": "k", "take": {"word": "s"}}},),
     "union": ({"select": ["k", "s"]}, {"union": {"with": ["few"], "distinct": True}}),
     "sort and limit": ({"sort": ["s nulls first", "-k", "f", "d"]}, {"limit": 3}),

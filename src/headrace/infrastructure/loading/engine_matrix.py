@@ -23,7 +23,7 @@ from headrace.infrastructure.engines.snowflake import types as snowflake_types
 from headrace.infrastructure.engines.spark import problems as spark
 from headrace.infrastructure.engines.spark import types as spark_types
 from headrace.infrastructure.loading import engine_proof
-from headrace.infrastructure.loading.engine_features import EXPRESSIONS, STEPS, TABLES, TYPES, Step
+from headrace.infrastructure.loading.engine_features import EXPRESSIONS, STEPS, TABLES, TIME, TYPES, Step
 from headrace.records import record
 
 
@@ -96,7 +96,7 @@ def reference() -> str:
 
 def relations(steps: Sequence[Step], tables: Mapping[str, Schema] = TABLES) -> list[tuple[str, Relation]]:
     """Steps that follow each other, as named relations."""
-    inputs: dict[str, Relation] = {name: Dataset(schema, name) for name, schema in tables.items()}
+    inputs: dict[str, Relation] = {name: _dataset(schema, name) for name, schema in tables.items()}
     inputs |= {"input": inputs["t"], "few": Dataset(Schema.of(k=Integer(32), s=String()), "few")}
     made = []
     for i, step in enumerate(steps):
@@ -106,6 +106,10 @@ def relations(steps: Sequence[Step], tables: Mapping[str, Schema] = TABLES) -> l
         made.append((f"{kind} {i}", relation))
         inputs["input"] = inputs[made[-1][0]] = Dataset(relation.schema, made[-1][0])
     return made
+
+
+def _dataset(schema: Schema, name: str) -> Dataset:
+    return Dataset(schema, name, TIME, (TIME,)) if TIME in schema else Dataset(schema, name)
 
 
 def parsed(text: str) -> Expr:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from headrace.business.model.schema import Schema
-from headrace.infrastructure.postgresql.binary_rows import HEADER, TRAILER, binary_rows
+from headrace.infrastructure.postgresql.binary_copy import printed
 from headrace.infrastructure.sql_text import literal, quoted_list
 
 if TYPE_CHECKING:
@@ -56,14 +56,11 @@ def copy_rows(
 
 
 def copy_batches(batches: Iterable[pa.RecordBatch], schema: Schema, cursor: psycopg.Cursor[Any], table: str) -> int:
-    """Copy Arrow rows, whose columns are those of the schema, into columns of the same types. Returns how many arrived."""
+    """Copy Arrow rows, whose columns are those of the schema as they travel, into columns that take them so. Returns how many arrived."""
     statement = f"COPY {table} ({quoted_list(schema.names)}) FROM STDIN (FORMAT binary)".encode()
     with cursor.copy(statement) as copy:
-        copy.write(HEADER)
-        for batch in batches:
-            for rows in binary_rows(batch, schema):
-                copy.write(rows)
-        copy.write(TRAILER)
+        for piece in printed(batches, schema):
+            copy.write(piece)
     return cursor.rowcount
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from headrace.business.model.plugin import Plugin
 from headrace.business.model.references import Sql
 from headrace.business.model.schema import Column, Schema
 from headrace.business.model.stream import Some
+from headrace.business.model.wording import Misworded
 from headrace.business.processing.event_time import event_time
 from headrace.business.processing.expressions.build import all_of, column
 from headrace.business.processing.expressions.coercion import coerce, common_type
@@ -26,6 +27,12 @@ from headrace.business.processing.steps.partners_in_time import matched as match
 from headrace.business.processing.steps.projection import project, ref
 
 On = tuple[Name, ...] | Mapping[Name, Name] | Sql
+
+
+def _two_times(written: Any) -> Any:
+    if isinstance(written, str | Mapping) or (isinstance(written, Sequence) and len(written) != 2):
+        raise Misworded("`between` is a list of two times of ours", "for example `between: [at, expires]`")
+    return written
 
 
 class JoinStep(Plugin):
@@ -62,7 +69,7 @@ class JoinStep(Plugin):
     prefix: str = Field("", description="Put before those of their names that we have too")
     suffix: str = Field("", description="Put behind those of their names that we have too")
     within: Some | None = Field(None, description="How far apart in time partners may be at the most")
-    between: tuple[Expression, Expression] | None = Field(
+    between: Annotated[tuple[Expression, Expression], BeforeValidator(_two_times)] | None = Field(
         None, description="From which time of ours on, and up to which one, theirs may have happened"
     )
     keep: Literal["forever"] | None = Field(

@@ -12,7 +12,9 @@ from headrace.business.processing.expressions.faults import ExpressionError
 from headrace.business.processing.expressions.ir import ColumnRef, Expr, Window
 from headrace.business.processing.expressions.windows import parse_windows
 from headrace.business.processing.relation import Relation
+from headrace.business.processing.stateful import Stateful
 from headrace.business.processing.steps.findings import Findings
+from headrace.business.processing.steps.looking_back import sequences
 from headrace.business.processing.steps.options import Expression, Name, Names, Terms
 from headrace.business.processing.steps.ordering import read_terms
 from headrace.business.processing.steps.projection import as_they_are, project
@@ -24,12 +26,17 @@ class WindowStep(Plugin):
     `partition_by`, `order_by` and `rows` hold for every aggregate and ranking function that has no `over (...)` of its own.
     Without `rows`, an order makes aggregates run up to the current row and those equal to it, as in SQL.
 
+    A stream can look back, in the order of an event time: `lag`, and aggregates over so many rows before (`rows: [-9, 0]`) or a
+    length of time (`over (... range between interval '1 hour' preceding and current row)`). A row is given out when the
+    watermark has passed its time, so that none can come before it. Let the order end with what tells rows of the same time apart.
+
     ```yaml
     - window:
         partition_by: [carrier]
         order_by: [time_hour]
         columns: {nth: row_number(), before: lag(dep_delay), share: distance / sum(distance) over (partition by carrier)}
     - window: {order_by: day, rows: [-6, 0], columns: {weekly_mean: avg(flights)}}
+    - window: {partition_by: [seller], order_by: [expires, id], rows: [-9, 0], columns: {mean_of_ten: avg(price)}}
     ```
     """
 
@@ -64,7 +71,9 @@ class WindowStep(Plugin):
                 findings.add("this looks at its own row only", "columns", name, hint="use the step `derive`")
             columns[name] = expression
         findings.settle()
-        return project(below, columns, _counted(columns))
+        beside = project(below, columns, _counted(columns))
+        back = sequences(below, beside)
+        return beside if back is None else Stateful(beside.schema, beside, back)
 
 
 def _counted(columns: Mapping[str, Expr]) -> Sequence[str]:

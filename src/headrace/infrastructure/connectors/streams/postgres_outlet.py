@@ -29,6 +29,7 @@ from headrace.infrastructure.connectors.streams.stream_table import StreamTable
 from headrace.infrastructure.connectors.table_publication import merged
 from headrace.infrastructure.duckdb_connection import Connection
 from headrace.infrastructure.postgresql import binary_copy
+from headrace.infrastructure.postgresql.copying import copy_batches
 from headrace.infrastructure.postgresql.faults import UNSTORABLE, explained, with_nul
 from headrace.infrastructure.postgresql.types import postgres_type, takes
 from headrace.infrastructure.sql_text import literal, quoted, quoted_list
@@ -245,12 +246,8 @@ class _EpochTable(PostgresDatabase):
     def _copy(self, table: str) -> int:
         if self.incoming is None:
             return 0
-        statement = f"COPY {table} ({quoted_list(self.staged.names)}) FROM STDIN (FORMAT binary)"
         with self.connection.cursor() as cursor:
-            with cursor.copy(statement.encode()) as copy:
-                for piece in binary_copy.printed(self.incoming, self.staged):
-                    copy.write(piece)
-            return cursor.rowcount
+            return copy_batches(self.incoming.to_batches(), self.staged, cursor, table)
 
 
 @contextmanager

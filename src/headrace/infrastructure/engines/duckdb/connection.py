@@ -12,6 +12,7 @@ import duckdb
 
 from headrace.business.engine import Limits, Progress
 from headrace.business.model.types import Integer, String
+from headrace.business.ports import DuckDBScan
 from headrace.business.processing.plan import Plan
 from headrace.errors import NonRetryableError, RetryableError
 from headrace.infrastructure import duckdb_connection
@@ -50,6 +51,8 @@ def connect(
     con.execute("SET disabled_optimizers = 'in_clause'")
     allowed = [f.path for s in plan.sources for f in getattr(s.scan, "files", ())]
     allowed += [path for s in plan.sources if (path := getattr(s.scan, "path", None))]
+    # Whoever opens a database asks whether what was written last lies beside it.
+    allowed += [f"{s.scan.path}.wal" for s in plan.sources if isinstance(s.scan, DuckDBScan)]
     # A name with a wild card is read by a pattern that means it alone, and both have to be allowed.
     spelt = dict.fromkeys(spelling for path in allowed for spelling in (path, exactly(path)))
     con.execute(f"SET allowed_paths = [{', '.join(literal(path, String()) for path in spelt)}]")

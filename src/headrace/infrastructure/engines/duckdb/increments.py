@@ -13,9 +13,8 @@ from typing import Protocol
 from headrace.business.model.types import Date, Float, String, Timestamp
 from headrace.business.ports import Scan
 from headrace.business.processing.expressions.ir import ColumnRef
-from headrace.business.processing.increments import ReadUpTo, demand_few
+from headrace.business.processing.increments import ReadUpTo, demand_few, demand_same_kind
 from headrace.business.processing.plan import PlannedSource
-from headrace.errors import NonRetryableError
 from headrace.infrastructure.duckdb_connection import Connection
 from headrace.infrastructure.engines.duckdb.literals import identifier, literal
 from headrace.infrastructure.engines.duckdb.types import duckdb_type
@@ -46,7 +45,7 @@ class Increment:
     def __init__(self, con: Connection, source: PlannedSource, cursor: str, judged: Judged, before: ReadUpTo) -> None:
         self.con, self.source, self.cursor, self.judged, self.before = con, source, cursor, judged, before
         self.column, self.kind = judged.stored(cursor), source.schema[cursor].type
-        self._demand_same_kind()
+        demand_same_kind(before, self.kind, source.name, cursor)
         whole = source.identity or tuple(judged.kept)
         values = ", ".join(f"CAST({judged.stored(name)} AS VARCHAR)" for name in whole)
         self.digest = f"md5(CAST(to_json([{values}]) AS VARCHAR))"
@@ -59,14 +58,6 @@ class Increment:
     @property
     def _among_left(self) -> str:
         return f"{self.judged.row} IN (SELECT r FROM {self.rows})"
-
-    def _demand_same_kind(self) -> None:
-        kind = type(self.kind).__name__
-        if self.before.kind not in ("", kind):
-            raise NonRetryableError(
-                f"{self.source.name}: the cursor `{self.cursor}` is {self.kind} now, and was of another type in earlier runs",
-                hint="give it the former type in the contract, or read everything anew with `headrace run --full-refresh`",
-            )
 
     def _look(self) -> ReadUpTo:
         floor = self._floor()

@@ -20,6 +20,7 @@ from headrace.business.streams.engine import Arrived, Changes, Fed, Worked
 from headrace.business.streams.flow import Called, Flow, Kept
 from headrace.business.streams.groups import LATE, WATERMARK, KeptGroups
 from headrace.business.streams.pairs import KeptPairs
+from headrace.business.streams.sequences import KeptSequences
 from headrace.business.streams.state import Saved
 from headrace.errors import DefinitionError
 from headrace.infrastructure.engines.duckdb.connection import connect
@@ -32,6 +33,7 @@ from headrace.infrastructure.engines.duckdb.stream_keeping import NEVER, Keeper,
 from headrace.infrastructure.engines.duckdb.stream_lookup import Lookup
 from headrace.infrastructure.engines.duckdb.stream_pairs import PairKeeper
 from headrace.infrastructure.engines.duckdb.stream_saving import fingerprint, part_name, read, written
+from headrace.infrastructure.engines.duckdb.stream_sequences import SequenceKeeper
 from headrace.infrastructure.engines.duckdb.stream_sketches import add_sketches
 from headrace.infrastructure.engines.duckdb.stream_statements import Inlet, Prepared, Statements, query
 from headrace.infrastructure.engines.duckdb.stream_table import StateTable
@@ -219,8 +221,9 @@ class DuckDBStream:
             part_name(rule, ""): written(table.unsaved(whole=whole), _rule_mark(table), NEVER)
             for rule, table in self._remembered()
         }
-        kept = [table for kept in self._kept.values() for table in kept.tables.values()]
-        return Changes(parts, max((table.reach for table in (*kept, *(t for _, t in self._remembered()))), default=0))
+        tables = [table for kept in self._kept.values() for table in kept.tables.values()]
+        tables += [table for _, table in self._remembered()]
+        return Changes(parts, max((table.reach for table in tables), default=0))
 
     def _remembered(self) -> Iterator[tuple[str, StateTable]]:
         """What rules of how rows come remember, by a name that no step has."""
@@ -238,9 +241,8 @@ class DuckDBStream:
             if since:
                 kept.restored(horizon)
         for rule, table in self._remembered() if saved else ():
-            since = [epoch for epoch in saved if part_name(rule, "") in epoch.parts]  # none when it is new
-            if since:
-                rows, ages, _ = read(rule, "", _rule_mark(table), since)
+            if part_name(rule, "") in saved[-1].parts:  # else it is new, and begins with nothing
+                rows, ages, _ = read(rule, "", _rule_mark(table), saved)
                 table.restore(rows, ages)
 
     def _mark(self, step: str, table: StateTable) -> str:
@@ -268,6 +270,8 @@ def _keeper(statements: Statements, step: str, kept: Kept) -> Keeper:
             return CopyKeeper(statements, step, kept)
         case KeptPairs():
             return PairKeeper(statements, step, kept)
+        case KeptSequences():
+            return SequenceKeeper(statements, step, kept)
 
 
 def _together(some: Mapping[str, pa.Table], more: Mapping[str, pa.Table]) -> dict[str, pa.Table]:

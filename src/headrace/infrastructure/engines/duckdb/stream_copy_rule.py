@@ -32,13 +32,13 @@ class CopyJudge:
     def __init__(self, statements: Statements, name: str, schema: Schema, rule: CopyRule, came: Inlet) -> None:
         self.statements, self.rule = statements, rule
         self.names = (PARTITION, *rule.columns)
-        kept = Schema((*schema.select((*self.names, TIME)), Column(SLOT, SLOT_TYPE)))
-        self.table = StateTable(statements, f"rule {name}", kept)
+        kept = schema.select((*self.names, TIME))
+        self.table = StateTable(statements, f"rule {name}", Schema((*kept, Column(SLOT, SLOT_TYPE))))
         self._passed = statements.inlet(f"passed {name}", schema.select((PARTITION, WATERMARK)))
         self._find = statements.prepare(self._broken(came.sql))
         self._make = statements.prepare(
-            f"SELECT DISTINCT {self._keys}, {_TIME}, {slot_sql(self._keys)} AS {_SLOT} FROM {came.sql} "
-            f"WHERE {self._complete} AND {self._compared}"
+            f"SELECT *, {slot_sql([self._keys])} FROM "
+            f"(SELECT DISTINCT {self._keys}, {_TIME} FROM {came.sql} WHERE {self._complete} AND {self._compared})"
         )
         self._let_go = self.table.deletion(
             f"SELECT k.rowid FROM {self.table.table} AS k JOIN {self._passed.sql} AS p USING ({_PARTITION}) "
@@ -86,4 +86,4 @@ class CopyJudge:
         return f"{_TIME} >= {_WATERMARK} - {self.rule.within}"
 
 
-_PARTITION, _TIME, _NUMBER, _WATERMARK, _FIRST, _SLOT = map(identifier, (PARTITION, TIME, NUMBER, WATERMARK, "#:first", SLOT))
+_PARTITION, _TIME, _NUMBER, _WATERMARK, _FIRST = map(identifier, (PARTITION, TIME, NUMBER, WATERMARK, "#:first"))

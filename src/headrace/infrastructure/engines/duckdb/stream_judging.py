@@ -95,10 +95,7 @@ class Judging:
         import pyarrow.compute as pc
 
         rows = judged.select(self.checked.kept)
-        if not self._some_broken(judged):
-            return rows
-        numbers = pc.indices_nonzero(self._broke(judged))
-        return _without(rows, numbers.filter(self._held_back(judged.select(self._masks).take(numbers))))
+        return _without(rows, pc.indices_nonzero(self._held_back(judged))) if self._some_broken(judged) else rows
 
     # Rows that came wrongly ------------------------------------------------------------------------------------------
 

@@ -15,6 +15,29 @@ if TYPE_CHECKING:
 NEVER, FOR_GOOD = -(1 << 62), 1 << 62
 
 
+#: So many rows may be over without anybody looking for them.
+FEW = 1000
+
+
+class Growth:
+    """When it is worth while to look for rows that are over, where that gives out nothing: when as many have come as were left the
+    last time. Not by time: one row that is kept for a year would keep all others, or have them looked through each time."""
+
+    def __init__(self) -> None:
+        self._left = self._come = 0
+
+    def come(self, rows: int) -> None:
+        self._come += rows
+
+    def left(self, rows: int) -> None:
+        """It was looked, and so many are kept."""
+        self._left, self._come = rows, 0
+
+    @property
+    def worth_a_look(self) -> bool:
+        return self._come > max(self._left, FEW)
+
+
 class Keeper(Protocol):
     """Keeps the rows of one step."""
 

@@ -10,16 +10,12 @@ from headrace.business.processing.relation import Relation
 from headrace.business.streams.pairs import SIDES, UNTIL, KeptPairs
 from headrace.business.streams.slots import SLOT
 from headrace.infrastructure.engines.duckdb.literals import identifier
-from headrace.infrastructure.engines.duckdb.stream_keeping import NEVER, least, timely
+from headrace.infrastructure.engines.duckdb.stream_keeping import NEVER, Growth, least, timely
 from headrace.infrastructure.engines.duckdb.stream_statements import Prepared, Statements, query
 from headrace.infrastructure.engines.duckdb.stream_table import StateTable
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-
-#: So many rows may be over without anybody looking for them.
-_FEW = 1000
 
 
 class PairKeeper:
@@ -36,7 +32,7 @@ class PairKeeper:
         first = 'SELECT min("{0}") AS "{0}", count(*) AS n FROM {1}'
         self._first = {s: statements.prepare(first.format(UNTIL, table.table)) for s, table in self.tables.items()}
         self._opens: int | None = None
-        self._dense = self._grown = 0
+        self._growth = Growth()
         self.horizon = NEVER
         if kept.pairs.alone is not None:
             self._prepare_alone(step, kept.pairs.alone)
@@ -77,13 +73,13 @@ class PairKeeper:
         self.tables[side].add(came)
         if self.kept.pairs.reach is not None:
             self._opens = least(came, UNTIL, self._opens, self.kept.behind + 1)
-            self._grown += len(came)
+            self._growth.come(len(came))
         return (pairs,)
 
     @property
     def _worth_looking(self) -> bool:
-        """Whether rows that are over are looked for. Where that gives out nothing it does not matter when, so they go many at a time."""
-        return self.kept.pairs.alone is not None or self._grown > max(self._dense, _FEW)
+        """Whether rows that are over are looked for. Where that gives out nothing they go many at a time."""
+        return self.kept.pairs.alone is not None or self._growth.worth_a_look
 
     def advance(self, horizon: int) -> Sequence[pa.Table]:
         if self._opens is None or horizon < self._opens or not self._worth_looking:
@@ -117,7 +113,7 @@ class PairKeeper:
         """See when something may be over next."""
         self.horizon, self._opens = horizon, None
         found = [self.statements.rows(statement).to_pylist()[0] for statement in self._first.values()]
-        self._dense, self._grown = sum(first["n"] for first in found), 0
+        self._growth.left(sum(first["n"] for first in found))
         if known := [first[UNTIL] for first in found if first[UNTIL] is not None]:
             self._opens = max(min(known) + self.kept.behind + 1, horizon + 1)
 

@@ -47,8 +47,11 @@ def read(step: str, table: str, mark: str, saved: Sequence[Saved]) -> tuple[list
     import pyarrow as pa
 
     tables: list[pa.Table] = []
-    for epoch in saved:
-        part = epoch.parts.get(part_name(step, table))
+    name = part_name(step, table)
+    for epoch in (
+        epoch for epoch in saved if name in epoch.parts or epoch is saved[-1]
+    ):  # a rule may be younger than the others
+        part = epoch.parts.get(name)
         if part is None:
             hint = "begin anew with `headrace streams replay --from earliest`, or run the definition as it was"
             raise NonRetryableError(f"the saved state of the stream knows nothing of step `{step}`", hint=hint)

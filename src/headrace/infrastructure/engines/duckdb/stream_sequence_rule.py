@@ -25,11 +25,11 @@ class SequenceJudge:
     def __init__(self, statements: Statements, name: str, schema: Schema, rule: SequenceRule, came: Inlet) -> None:
         self.statements, self.value = statements, identifier(rule.columns[0])
         self.keys = (PARTITION, *rule.columns[1:])
-        kept = Schema((*schema.select((*self.keys, rule.columns[0])), Column(SLOT, SLOT_TYPE)))
-        self.table = StateTable(statements, f"rule {name}", kept)
+        kept = schema.select((*self.keys, rule.columns[0]))
+        self.table = StateTable(statements, f"rule {name}", Schema((*kept, Column(SLOT, SLOT_TYPE))))
+        self.table.compact_by(self._greatest)
         self._find = statements.prepare(self._broken(came.sql))
         self._make = statements.prepare(self._greatest(came.sql))
-        self.table.compact_by(self._greatest)
 
     def broken(self, came: pa.Table) -> Any:  # noqa: ARG002 - it is read where it is held
         self.table.settle()
@@ -50,9 +50,8 @@ class SequenceJudge:
         return f"SELECT {number} FROM ({both}) WHERE {number} >= 0 AND {_VALUE} - {_BEFORE} > 1 ORDER BY {number}"
 
     def _greatest(self, rows: str) -> str:
-        greatest = f"max({self.value}) AS {self.value}"
-        slot = f"{slot_sql(self._keys)} AS {identifier(SLOT)}"
-        return f"SELECT {self._keys}, {greatest}, {slot} FROM {rows} WHERE {self.value} IS NOT NULL GROUP BY {self._keys}"
+        greatest = f"max({self.value}) AS {self.value}, {slot_sql([self._keys])} AS {identifier(SLOT)}"
+        return f"SELECT {self._keys}, {greatest} FROM {rows} WHERE {self.value} IS NOT NULL GROUP BY {self._keys}"
 
     @property
     def _keys(self) -> str:

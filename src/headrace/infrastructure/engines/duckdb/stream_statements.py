@@ -36,13 +36,13 @@ if TYPE_CHECKING:
 _VALUES = (*(str(given.value.name) for given in (HORIZON, BEFORE)), "first", "last")
 
 
-def slot_sql(values: str) -> str:
-    """The slot of a row that has these values, with commas between them."""
-    return f"CAST(hash({values}) % {SLOTS} AS {duckdb_type(SLOT_TYPE)})"
-
-
 def _slot(_call: Call, args: Sequence[str]) -> str:
-    return slot_sql(", ".join(args))
+    return slot_sql(args)
+
+
+def slot_sql(values: Sequence[str]) -> str:
+    """The slot of a row that has these values."""
+    return f"CAST(hash({', '.join(values)}) % {SLOTS} AS {duckdb_type(SLOT_TYPE)})"
 
 
 def _literal(value: Any, kind: DataType) -> str:

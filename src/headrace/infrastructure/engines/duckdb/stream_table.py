@@ -38,6 +38,8 @@ class StateTable:
         self._remove_slots = statements.prepare(f"DELETE FROM {self.table} WHERE {_SOME}")
         self._fewer: Prepared | None = None
         self._round = Round()
+        self._about = 0
+        """How many rows there are, as far as is known: they are counted when slots are saved."""
         self._waiting: list[pa.Table] = []
         self._unsaved: list[pa.Table] = []
 
@@ -70,9 +72,10 @@ class StateTable:
             self._fill(added)
 
     def compact_by(self, fewer: Callable[[str], str]) -> None:
-        """Put fewer rows that say the same in the place of those that are saved whole: a query over some rows, as they stand after
-        FROM. Rows of different slots have nothing to do with each other."""
-        self._fewer = self.statements.prepare(fewer(f'(SELECT *, rowid AS "{KEPT}" FROM {self.table} WHERE {_SOME})'))
+        """Put fewer rows that say the same in the place of those that are saved whole: a query on what stands after FROM for these. Rows
+        of different slots have nothing to do with each other."""
+        some = f'(SELECT *, rowid AS "{KEPT}" FROM {self.table} WHERE {_SOME})'
+        self._fewer = self.statements.prepare(fewer(some))
 
     def all(self) -> pa.Table:
         self.settle()
@@ -94,12 +97,14 @@ class StateTable:
         """What was added since the last time, whatever became of it, and some slots as they are; or all that is there."""
         import pyarrow as pa
 
-        self.settle()
         added = pa.concat_tables(self._unsaved) if self._unsaved else self._added.schema.empty_table()
         self._unsaved = []
-        slots = range(SLOTS) if whole else self._round.due(self._rows(), len(added))
+        self._about += len(added)
+        slots = range(SLOTS) if whole else self._round.due(self._about, len(added))
         self._round.saved(slots)
         if slots:
+            self.settle()
+            self._about = self._rows()
             added = pa.concat_tables([self._slots(slots), _outside(added, slots)])
         return tagged(added, slots)
 
@@ -119,6 +124,7 @@ class StateTable:
 
         self._waiting, self._unsaved = [], []
         self._round.begin(ages)
+        self._about = sum(map(len, saved))
         self.statements.run(self._empty)
         self._fill(pa.concat_tables([table.cast(self._added.schema) for table in saved]))
 

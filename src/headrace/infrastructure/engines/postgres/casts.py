@@ -17,15 +17,17 @@ from headrace.business.model.types import (
     Json,
     List,
     String,
+    Struct,
     Timestamp,
 )  # fmt: skip
-from headrace.business.processing.expressions.coercion import a, common_type
+from headrace.business.processing.expressions.coercion import common_type
 from headrace.business.processing.expressions.ir import Cast, CastFormat
 from headrace.infrastructure.engines.postgres.calling import OWN
 from headrace.infrastructure.engines.postgres.json_casts import from_json, to_json
 from headrace.infrastructure.engines.postgres.literals import text
 from headrace.infrastructure.engines.postgres.text_casts import from_text
 from headrace.infrastructure.engines.postgres.types import postgres_type
+from headrace.infrastructure.engines.sql.casting import always_fits, misfit
 
 
 def cast_sql(cast: Cast, value: str) -> str:
@@ -37,26 +39,13 @@ def cast_sql(cast: Cast, value: str) -> str:
     if cast.lenient:
         return fitting
     given = f"json_typeof({value}) <> 'null'" if isinstance(source, Json) else f"{value} IS NOT NULL"
-    why = text(f"a value does not fit {a(target)} exactly; `try_cast` would make it null")
+    why = text(misfit(target))
     return f"coalesce({fitting}, CASE WHEN {given} THEN {OWN}misfit({why}, CAST(NULL AS {postgres_type(target)})) END)"
 
 
 def _always_fits(source: DataType, target: DataType) -> bool:
-    if isinstance(target, Enum) or (isinstance(source, Json) and not isinstance(target, String)):
-        return False
-    if isinstance(target, Decimal):
-        return isinstance(source, Integer | Decimal) and _wide_enough(source, target)
-    if isinstance(target, Float):
-        return source.is_number and target.bits == 64
-    if isinstance(source, Boolean) and isinstance(target, Integer):
-        return True
-    return isinstance(target, String) or (common_type(source, target) == target and not isinstance(target, List))
-
-
-def _wide_enough(source: Integer | Decimal, target: Decimal) -> bool:
-    if isinstance(source, Integer):
-        return source.bits < 128 and len(str(source.highest)) <= target.precision - target.scale
-    return source.scale <= target.scale and source.precision - source.scale <= target.precision - target.scale
+    """Structs too: they are JSON here, in which the fields are as they were."""
+    return always_fits(source, target) or (isinstance(target, Struct) and common_type(source, target) == target)
 
 
 def _plain(value: str, source: DataType, target: DataType) -> str:

@@ -10,9 +10,8 @@ from datetime import timedelta
 
 from headrace.business.model.types import Date, Float, Interval, String, Timestamp
 from headrace.business.processing.expressions.ir import Cast, ColumnRef
-from headrace.business.processing.increments import ReadUpTo, demand_few
+from headrace.business.processing.increments import ReadUpTo, demand_few, demand_same_kind
 from headrace.business.processing.plan import PlannedSource
-from headrace.errors import NonRetryableError
 from headrace.infrastructure.engines.postgres.checked import Checked
 from headrace.infrastructure.engines.postgres.connection import Connection
 from headrace.infrastructure.engines.postgres.dialect import DIALECT
@@ -31,7 +30,7 @@ class Increment:
         self.connection, self.source, self.cursor, self.checked, self.before = connection, source, cursor, checked, before
         self.kind, self.rows = source.schema[cursor].type, rows
         self.column = DIALECT.ordered(_identifier(cursor), self.kind)
-        self._demand_same_kind()
+        demand_same_kind(before, self.kind, source.name, cursor)
         values = (self._text(_identifier(n), n) for n in source.identity or tuple(checked.kept))
         cells = ", ".join(f"coalesce(to_json({value})::text, 'null')" for value in values)
         self.digest = f"md5('[' || concat_ws(',', {cells}) || ']')"
@@ -42,14 +41,6 @@ class Increment:
         if left and checked.masks:
             zero = ", ".join(f"{mask} = 0" for mask in checked.masks)
             self.connection.run(f"UPDATE {checked.table} SET {zero} WHERE ({checked.any_bit()}) AND {self.left}")
-
-    def _demand_same_kind(self) -> None:
-        kind = type(self.kind).__name__
-        if self.before.kind not in ("", kind):
-            raise NonRetryableError(
-                f"{self.source.name}: the cursor `{self.cursor}` is {self.kind} now, and was of another type in earlier runs",
-                hint="give it the former type in the contract, or read everything anew with `headrace run --full-refresh`",
-            )
 
     def _look(self) -> ReadUpTo:
         floor = self._floor()

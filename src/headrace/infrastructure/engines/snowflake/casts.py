@@ -21,6 +21,7 @@ from headrace.business.processing.expressions.ir import Cast
 from headrace.infrastructure.engines.snowflake.calling import misfit, within
 from headrace.infrastructure.engines.snowflake.text_casts import from_text
 from headrace.infrastructure.engines.snowflake.types import snowflake_type, type_problem
+from headrace.infrastructure.engines.sql.casting import wide_enough
 
 _MICROSECONDS = "HH24:MI:SS.FF6"
 
@@ -73,18 +74,12 @@ def _always_fits(source: DataType, target: DataType) -> bool:
     if isinstance(target, Enum):
         return False
     if isinstance(target, Decimal):
-        return isinstance(source, Integer | Decimal) and _wide_enough(source, target)
+        return isinstance(source, Integer | Decimal) and wide_enough(source, target)
     if isinstance(target, Float):
         return source.is_number
     if isinstance(source, Boolean) and isinstance(target, Integer):
         return True
     return common_type(source, target) == target
-
-
-def _wide_enough(source: Integer | Decimal, target: Decimal) -> bool:
-    if isinstance(source, Integer):
-        return source.bits < 128 and len(str(source.highest)) <= target.precision - target.scale
-    return source.scale <= target.scale and source.precision - source.scale <= target.precision - target.scale
 
 
 def _plain(value: str, source: DataType, target: DataType) -> str:

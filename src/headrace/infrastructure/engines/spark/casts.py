@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from headrace.business.model.types import (
     Binary,
-    Boolean,
     DataType,
     Date,
     Decimal,
@@ -17,11 +16,11 @@ from headrace.business.model.types import (
     Struct,
     Timestamp,
 )  # fmt: skip
-from headrace.business.processing.expressions.coercion import a, common_type
 from headrace.business.processing.expressions.ir import Cast, CastFormat
 from headrace.infrastructure.engines.spark.naming import identifier, text
 from headrace.infrastructure.engines.spark.text_casts import from_text
 from headrace.infrastructure.engines.spark.types import is_wide, spark_type
+from headrace.infrastructure.engines.sql.casting import always_fits, misfit
 
 #: Of how many digits a decimal may be into which a float is cast: with more, the digits that Java writes are not those of the float.
 _DIGITS_OF_FLOATS = 15
@@ -30,12 +29,12 @@ _DIGITS_OF_FLOATS = 15
 def cast_sql(cast: Cast, value: str) -> str:
     """A cast of an expression whose SQL is `value`."""
     source, target = cast.value.type, cast.type
-    if _always_fits(source, target):
+    if always_fits(source, target):
         return _plain(value, source, target)
     fitting = _lenient(value, source, target, cast.format)
     if cast.lenient:
         return fitting
-    why = text(f"a value does not fit {a(target)} exactly; `try_cast` would make it null")
+    why = text(misfit(target))
     return f"coalesce({fitting}, CASE WHEN {value} IS NOT NULL THEN CAST(raise_error({why}) AS {spark_type(target)}) END)"
 
 
@@ -59,24 +58,6 @@ def cast_problem(source: DataType, target: DataType) -> str | None:
     if isinstance(source, Float) and is_wide(target):
         return "a float beyond 64 bits has no exact digits in Spark; cast it to int64"
     return None
-
-
-def _always_fits(source: DataType, target: DataType) -> bool:
-    if isinstance(target, Enum) or (isinstance(source, Json) and not isinstance(target, String)):
-        return False
-    if isinstance(target, Decimal):
-        return isinstance(source, Integer | Decimal) and _wide_enough(source, target)
-    if isinstance(target, Float):
-        return source.is_number and target.bits == 64
-    if isinstance(source, Boolean) and isinstance(target, Integer):
-        return True
-    return isinstance(target, String) or (common_type(source, target) == target and not isinstance(target, List | Struct))
-
-
-def _wide_enough(source: Integer | Decimal, target: Decimal) -> bool:
-    if isinstance(source, Integer):
-        return source.bits < 128 and len(str(source.highest)) <= target.precision - target.scale
-    return source.scale <= target.scale and source.precision - source.scale <= target.precision - target.scale
 
 
 def _plain(value: str, source: DataType, target: DataType) -> str:
@@ -158,4 +139,4 @@ def _fields(value: str, source: Struct, target: Struct) -> str:
 def _inner(value: str, source: DataType, target: DataType) -> str:
     if source == target:
         return value
-    return _plain(value, source, target) if _always_fits(source, target) else _lenient(value, source, target)
+    return _plain(value, source, target) if always_fits(source, target) else _lenient(value, source, target)

@@ -1,0 +1,171 @@
+"""How long it takes from an event to its result: from its publication in Redis Streams to the committed row in PostgreSQL, by the clock.
+
+    python bench/stream_latency.py [--seconds 20]
+
+`changes`: 20,000 events a second of a thousand keys, eight rules, totals by key and ten seconds that are merged into the table at checkpoints each
+100 ms; of every event, when a committed total counts it in. `closes`: 2,000 events a second in windows of one second, checkpoints each 20 ms; of
+every window, how long after the event that closes it was published its rows are there. Events come every ten milliseconds, from a
+process of their own; the table is asked every two. Wall time depends on the neighbours: the load of the machine is told beside.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import psycopg
+import redis
+from tests.integration.postgres_server import PostgresServer
+from tests.integration.valkey_server import ValkeyServer
+
+from measure import HEADRACE, keep, surroundings, table
+
+DEFINITION = """
+version: 1
+pipeline: latency
+sources:
+  events:
+    redis: {{url: '{redis}', stream: events, field: payload}}
+    contract:
+      columns:
+        id: {{type: int64, required: true}}
+        key: {{type: string, required: true, length: {{max: 12}}}}
+        value: {{type: int64, required: true, between: [0, 1_000_000]}}
+        kind: {{type: string, in: [view, click, buy]}}
+        sent: {{type: int64, required: true}}
+        at: {{type: timestamptz, required: true}}
+    watermark: {{column: at}}
+steps:
+  - aggregate:
+      by: [key]
+      window: {{tumbling: {window}}}
+      emit: {emit}
+      measures: {{events: count(*), mean: avg(value), newest: max(sent)}}
+sinks:
+  - postgres: {{url: '{postgres}', table: found, {mode}}}
+stream: {{checkpoint: {checkpoint}, wait: 2 ms}}
+"""
+WORK = {
+    "changes": (20_000, {"window": "10 seconds", "emit": "change", "mode": "mode: merge, key: [window_start, key]", "checkpoint": "100 ms"}),
+    "closes": (2_000, {"window": "1 second", "emit": "close", "mode": "mode: append", "checkpoint": "20 ms"}),
+}  # fmt: skip
+TICK = 0.01
+#: What is left out at the beginning, while the stream starts, in seconds.
+WARM = 3.0
+
+
+def publish(url: str, rate: int, seconds: float) -> None:
+    """Every hundredth of a second the events of that time, which happened as they are sent."""
+    each, note = int(rate * TICK), "x" * 60
+    with redis.Redis.from_url(url) as client:
+        begun, number = time.time(), 0
+        while time.time() < begun + seconds:
+            time.sleep(max(0.0, begun + number / rate - time.time()))
+            now = time.time_ns() // 1000
+            at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now // 1_000_000)) + f".{now % 1_000_000:06}Z"
+            with client.pipeline(transaction=False) as pipe:
+                for i in range(number, number + each):
+                    row = f'{{"id": {i}, "key": "key{i * 7919 % 1000}", "value": {i % 1000}, "kind": "view", "sent": {now}, "at": "{at}", "note": "{note}"}}'
+                    pipe.xadd("events", {"payload": row}, maxlen=500_000, approximate=True)
+                pipe.execute()
+            number += each
+
+
+def measured(kind: str, seconds: float) -> list[float]:
+    """Milliseconds, sorted: of each hundredth of a second's events, or of each window."""
+    rate, options = WORK[kind]
+    server = ValkeyServer().start()
+    try:
+        with PostgresServer.running() as database, tempfile.TemporaryDirectory() as folder:
+            url = database.new_database()
+            text = DEFINITION.format(redis=server.url, postgres=url, **options)
+            Path(folder, "pipeline.yaml").write_text(text)
+            stream = subprocess.Popen([HEADRACE, "run", "--quiet", "pipeline.yaml"], cwd=folder, env=surroundings())
+            command = [sys.executable, __file__, "--publish", server.url, "--rate", str(rate), "--seconds", str(seconds + WARM)]
+            publisher = subprocess.Popen(command)
+            try:
+                with psycopg.connect(url, autocommit=True) as con:
+                    found = (_changes if kind == "changes" else _closes)(con, publisher)
+            finally:
+                publisher.wait()
+                stream.send_signal(2)
+                assert stream.wait() == 0
+    finally:
+        server.remove()
+    return sorted(found)
+
+
+def _changes(con: psycopg.Connection[tuple[int]], publisher: subprocess.Popen[bytes]) -> list[float]:
+    """Whenever a newer event is counted in, how old it and those between are."""
+    found: list[float] = []
+    known = begun = 0
+    while publisher.poll() is None:
+        newest = _asked(con, "SELECT max(newest) FROM found")
+        now = time.time_ns() // 1000
+        if newest > known:
+            begun = begun or newest
+            if known and newest - begun > WARM * 1_000_000:
+                found += [(now - sent) / 1000 for sent in range(known + 10_000, newest + 1, 10_000)] or [(now - newest) / 1000]
+            known = newest
+        time.sleep(0.002)
+    return found
+
+
+def _closes(con: psycopg.Connection[tuple[int]], publisher: subprocess.Popen[bytes]) -> list[float]:
+    """Whenever a window is there, how long ago its end was, by when its events were sent."""
+    found: list[float] = []
+    known = 0
+    while publisher.poll() is None:
+        end = _asked(con, "SELECT (extract(epoch FROM max(window_end)) * 1000000)::bigint FROM found")
+        now = time.time_ns() // 1000
+        if end > known:
+            if known and end - known == 1_000_000:
+                found.append((now - end) / 1000)
+            known = end
+        time.sleep(0.002)
+    return found[int(WARM) :]
+
+
+def _asked(con: psycopg.Connection[tuple[int]], question: str) -> int:
+    try:
+        ((value,),) = con.execute(question.encode()).fetchall()
+    except psycopg.errors.UndefinedTable:
+        return 0
+    return int(value or 0)
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--seconds", type=float, default=20)
+    options.add_argument("--only", default=",".join(WORK))
+    options.add_argument("--publish", help=argparse.SUPPRESS)
+    options.add_argument("--rate", type=int, help=argparse.SUPPRESS)
+    chosen = options.parse_args()
+    if chosen.publish:
+        publish(chosen.publish, chosen.rate, chosen.seconds)
+        return
+    found = {kind: measured(kind, chosen.seconds) for kind in chosen.only.split(",")}
+    rows = [
+        [
+            kind,
+            f"{WORK[kind][0]:,}",
+            str(len(ms)),
+            *(f"{ms[int(len(ms) * share)]:.0f}" for share in (0.5, 0.99)),
+            f"{ms[-1]:.0f}",
+        ]
+        for kind, ms in found.items()
+    ]
+    load = f"{os.getloadavg()[0]:.1f}"
+    shown = table(["milliseconds", "events/s", "measured", "p50", "p99", "most"], rows)
+    keep("stream-latency", {"load": load, "milliseconds": found}, f"{shown}\n\nload of the machine: {load}")
+
+
+if __name__ == "__main__":
+    main()
