@@ -289,7 +289,7 @@ class StreamRun:
     @property
     def _settled(self) -> int | None:
         """Up to where in event time nothing more comes that is in time, whatever closes at the end."""
-        if not all(intake.feed.exhausted for intake in self.intakes):
+        if not all(intake.exhausted for intake in self.intakes):
             return self._horizon
         reached = [intake.watermarks.reached for intake in self.intakes if intake.watermarks is not None]
         known = [each for each in reached if each is not None]

@@ -232,11 +232,14 @@ class DuckDBStream:
                 yield f"{source}: {rule}", table
 
     def restore(self, saved: Sequence[Saved]) -> None:
-        for step, kept in self._kept.items() if saved else ():
-            for name, table in kept.tables.items():
-                rows, ages, horizon = read(step, name, self._mark(step, table), saved)
+        for step, kept in self._kept.items():
+            new = step in self.flow.checks  # which may be: then it begins with nothing
+            since = [epoch for epoch in saved if not new or part_name(step, "") in epoch.parts]
+            for name, table in kept.tables.items() if since else ():
+                rows, ages, horizon = read(step, name, self._mark(step, table), since)
                 table.restore(rows, ages)
-            kept.restored(horizon)
+            if since:
+                kept.restored(horizon)
         for rule, table in self._remembered() if saved else ():
             if part_name(rule, "") in saved[-1].parts:  # else it is new, and begins with nothing
                 rows, ages, _ = read(rule, "", _rule_mark(table), saved)
