@@ -72,20 +72,9 @@ class RedisFeed:
         if not self._after:
             time.sleep(wait_seconds)
             return ()
-        with redis_faults(self._shown), self._given_out_or_read_again():
+        with redis_faults(self._shown):
             first = self._read(min(most, self._at_once), wait_seconds)
             return gathered(lambda count: self._read(min(count, self._at_once)), most, first) if first else ()
-
-    @contextmanager
-    def _given_out_or_read_again(self) -> Iterator[None]:
-        """A poll that a fault cuts short gives nothing out, so what it had read by then has to come again."""
-        after, counted, whole = dict(self._after), dict(self._counted), False
-        try:
-            yield
-            whole = True
-        finally:
-            if not whole:
-                self._after, self._counted = after, counted
 
     def _read(self, count: int, wait_seconds: float = 0.0) -> Sequence[Messages]:
         """About so many messages of what is there, or the first that come."""
