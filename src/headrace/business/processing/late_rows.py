@@ -8,7 +8,7 @@ from headrace.business.model.windows import LATE, LATE_LEFT, LATE_RIGHT
 from headrace.business.processing.expressions.build import BOOLEAN, constant
 from headrace.business.processing.plan import PlannedStep
 from headrace.business.processing.relation import Filter, Relation
-from headrace.business.processing.stateful import Copies, Groups, LateRows, Pairs, Stateful
+from headrace.business.processing.stateful import Copies, Groups, LateRows, Pairs, Sequences, Stateful
 
 
 def late_rows(step: str, relation: Relation) -> Iterator[PlannedStep]:
@@ -20,7 +20,7 @@ def late_rows(step: str, relation: Relation) -> Iterator[PlannedStep]:
             yield _late(step + LATE_RIGHT, pairs.right, LateRows(step, "right"))
         case Stateful(meaning=Groups(window=None)):
             return
-        case Stateful(meaning=Groups() | Copies() as meaning):
+        case Stateful(meaning=Groups() | Copies() | Sequences() as meaning):
             yield _late(step + LATE, meaning.rows, LateRows(step))
 
 
