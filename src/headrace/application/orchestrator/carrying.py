@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -18,6 +17,7 @@ from headrace.application.orchestrator.increments import Work, narrowed, outstan
 from headrace.application.orchestrator.interruptions import Interruptions
 from headrace.application.orchestrator.lease import LOOK_EVERY, LeaseKeeper
 from headrace.application.orchestrator.order import Order
+from headrace.application.orchestrator.patience import policy_of
 from headrace.application.orchestrator.queue import Lease
 from headrace.application.orchestrator.readiness import EVER, Ready, from_note
 from headrace.application.orchestrator.reopening import overtaken_by
@@ -49,10 +49,6 @@ from headrace.resilience.backoff import RetryPolicy
 from headrace.resilience.retry import retrying
 
 T = TypeVar("T")
-
-
-#: How a stream tries again: until it is told to stop.
-PATIENT = RetryPolicy(attempts=sys.maxsize, base_delay=0.25, max_delay=10.0)
 
 
 @record
@@ -386,14 +382,8 @@ class _Carrier:
         self.keeper.check()
 
     def attempted(self, step: str, operation: Callable[[], T], system: str | None = None) -> T:
-        return self._attempted(step, operation, system, self._policy)
-
-    @property
-    def _policy(self) -> RetryPolicy:
-        """As the definition says. A stream that says nothing outlives what is away, however long that takes."""
-        definition = self.prepared.definition
-        patient = self.prepared.plan.endless and "retry" not in definition.model_fields_set
-        return PATIENT if patient else definition.retry.policy
+        policy = policy_of(self.prepared.definition, endless=self.prepared.plan.endless)
+        return self._attempted(step, operation, system, policy)
 
     def _attempted(self, step: str, operation: Callable[[], T], system: str | None, policy: RetryPolicy) -> T:
         if system is not None:

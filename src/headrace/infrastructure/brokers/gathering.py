@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from headrace.business.streams.messages import Messages
+from headrace.errors import HeadraceError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,7 +26,7 @@ def gathered(take: Callable[[int], Sequence[Messages]], most: int, first: Sequen
         asked = min(most, AT_ONCE)
         try:
             answer = take(asked)
-        except Exception:
+        except HeadraceError:
             if answers:
                 break
             raise

@@ -9,6 +9,7 @@ import pytest
 
 from headrace.business.ports import Position
 from headrace.business.streams.messages import Messages
+from headrace.errors import RetryableError
 from headrace.infrastructure.brokers.gathering import AT_ONCE, MOST_BYTES, gathered, joined
 
 
@@ -60,16 +61,16 @@ def test_it_is_asked_no_more_when_there_are_many_bytes() -> None:
 
 def test_what_has_come_is_given_out_before_what_is_raised_behind_it():
     """A feed goes on behind what it has taken: to raise with that in hand would lose it."""
-    came = iter([[answer("a", 0, AT_ONCE)], OSError("cut")])
+    came = iter([[answer("a", 0, AT_ONCE)], RetryableError("cut")])
 
     def take(_count):
-        if isinstance(found := next(came), OSError):
+        if isinstance(found := next(came), RetryableError):
             raise found
         return found
 
     assert sum(map(len, gathered(take, 4 * AT_ONCE))) == AT_ONCE
-    came = iter([OSError("cut")])
+    came = iter([RetryableError("cut")])
     assert sum(map(len, gathered(take, 9, [answer("a", 0, 5)]))) == 5
-    came = iter([OSError("cut")])
-    with pytest.raises(OSError, match="cut"):
+    came = iter([RetryableError("cut")])
+    with pytest.raises(RetryableError, match="cut"):
         gathered(take, 9)

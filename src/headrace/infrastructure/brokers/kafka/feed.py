@@ -79,7 +79,7 @@ class KafkaFeed:
 
     def _taken(self, most: int) -> Sequence[Messages]:
         """What the client has ready."""
-        with uncollected():
+        with self._asking(), uncollected():
             return self._given(self._consumer.consume(most, 0.0))
 
     def _given(self, records: list[Message]) -> list[Messages]:

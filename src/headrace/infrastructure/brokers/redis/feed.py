@@ -72,19 +72,18 @@ class RedisFeed:
         if not self._after:
             time.sleep(wait_seconds)
             return ()
-        with redis_faults(self._shown):
-            first = self._read(min(most, self._at_once), wait_seconds)
-            return gathered(lambda count: self._read(min(count, self._at_once)), most, first) if first else ()
+        first = self._read(min(most, self._at_once), wait_seconds)
+        return gathered(lambda count: self._read(min(count, self._at_once)), most, first) if first else ()
 
     def _read(self, count: int, wait_seconds: float = 0.0) -> Sequence[Messages]:
         """About so many messages of what is there, or the first that come."""
         blocking = ("BLOCK", max(1, round(wait_seconds * 1000))) if wait_seconds > 0 else ()
         each = max(1, count // len(self._after))
-        self._send("XREAD", "COUNT", each, *blocking, "STREAMS", *self._after, *self._after.values())
-        if wait_seconds > 0:
-            with self._whole():
-                self._connection.can_read(wait_seconds)
-        with uncollected():
+        with redis_faults(self._shown), uncollected():
+            self._send("XREAD", "COUNT", each, *blocking, "STREAMS", *self._after, *self._after.values())
+            if wait_seconds > 0:
+                with self._whole():
+                    self._connection.can_read(wait_seconds)
             return self._given(self._answer(wait_seconds))
 
     def acknowledge(self, positions: Mapping[str, Position]) -> None:

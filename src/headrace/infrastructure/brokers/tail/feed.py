@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from headrace.business.ports import Position
 from headrace.business.streams.messages import Messages
+from headrace.errors import HeadraceError
 from headrace.infrastructure.brokers.tail.files import Followed
 
 #: How often it is looked for more while nothing comes.
@@ -39,7 +40,7 @@ class TailFeed:
         for one in self._followed.values():
             try:
                 messages = one.read(each)
-            except Exception:
+            except HeadraceError:
                 if given:
                     break
                 raise
