@@ -37,7 +37,7 @@ class CopyJudge:
         self._passed = statements.inlet(f"passed {name}", schema.select((PARTITION, WATERMARK)))
         self._find = statements.prepare(self._broken(came.sql))
         self._make = statements.prepare(
-            f"SELECT *, {slot_sql([self._keys])} FROM "
+            f"SELECT *, {slot_sql([self._keys])} AS {identifier(SLOT)} FROM "
             f"(SELECT DISTINCT {self._keys}, {_TIME} FROM {came.sql} WHERE {self._complete} AND {self._compared})"
         )
         self._let_go = self.table.deletion(
