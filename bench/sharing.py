@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 import time
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 
 from measure import HEADRACE, keep, table
@@ -42,7 +43,7 @@ steps:
   - aggregate: {{by: [key], window: {{tumbling: 10 seconds}}, measures: {{events: count(*), mean: avg(value)}}}}
 sinks:
   - duckdb: {{path: out.duckdb, table: counted, mode: append}}
-stream: {{workers: {workers}, checkpoint: 1 second}}
+stream: {{workers: {workers}, checkpoint: 1 second, rows: 100}}
 """
 
 
@@ -80,12 +81,10 @@ def looks(log: Path, workers: int) -> list[tuple[float, int]]:
         return []
     with closing(sqlite3.connect(f"file:{log}?mode=ro", uri=True, timeout=30)) as con:
         try:
-            told = con.execute(
-                "SELECT unixepoch(at, 'subsec'), data FROM events WHERE type = 'stream.progressed/1' ORDER BY position"
-            ).fetchall()
+            told = con.execute("SELECT at, data FROM events WHERE type = 'stream.progressed/1' ORDER BY position").fetchall()
         except sqlite3.OperationalError:
             return []
-    found = [(at, json.loads(data)) for at, data in told]
+    found = [(datetime.fromisoformat(at).timestamp(), json.loads(data)) for at, data in told]
     return [(at, d["sources"]["events"]["read"]) for at, d in found if d["sources"] and len(d["workers"]) == workers - 1]
 
 
