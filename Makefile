@@ -12,12 +12,10 @@ PYTHON := $(shell for python in python3.11 python3; do \
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 # One JVM for all of them, which takes long to start.
 ON_SPARK := tests/conformance/engines/spark tests/integration/spark
-# Half as many again as there are cores.
-AT_ONCE := $(shell $(PYTHON) -c 'import os; print(os.cpu_count() * 3 // 2)')
 PEERS := polars pandera dlt duckdb singer prefect dagster dbos queues bytewax
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-stream test lint test-on-spark test-beside-spark search format bench bench-peers constraints clean
+.PHONY: help demo demo-stream test lint test-on-spark search format bench bench-peers constraints clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -28,11 +26,12 @@ demo: $(VENV)/demo.installed
 demo-stream: $(VENV)/demo.installed
 	@$(BIN)/python examples/departures/demo.py $(if $(SPEED),--speed $(SPEED)) $(if $(DAYS),--days $(DAYS))
 
-# Tests wait for servers and processes much of the time, so that linters, the tests on Spark and the others run beside each other. What
-# Python compiled is kept, whatever the environment says: tests start hundreds of processes.
+# Tests on Spark wait for it much of the time, so that the linters run beside them. What Python compiled is kept, whatever the
+# environment says: tests start hundreds of processes.
 test: export PYTHONDONTWRITEBYTECODE :=
 test: $(VENV)/dev.installed
-	@$(MAKE) --no-print-directory --jobs 3 --output-sync=line lint test-on-spark test-beside-spark
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint test-on-spark
+	$(BIN)/pytest --numprocesses 2 --dist worksteal $(ON_SPARK:%=--ignore=%) $(PYTEST)
 
 lint: $(VENV)/dev.installed
 	$(BIN)/ruff format --check .
@@ -42,9 +41,6 @@ lint: $(VENV)/dev.installed
 
 test-on-spark: $(VENV)/dev.installed
 	$(BIN)/pytest $(ON_SPARK) $(PYTEST)
-
-test-beside-spark: $(VENV)/dev.installed
-	$(BIN)/pytest --numprocesses $(AT_ONCE) --dist worksteal $(ON_SPARK:%=--ignore=%) $(PYTEST)
 
 search: $(VENV)/dev.installed
 	$(BIN)/pytest --hypothesis-profile search -m hypothesis --numprocesses 2 $(PYTEST)
