@@ -92,6 +92,7 @@ def quiet(target: Target) -> list[Row]:
     """The state between two publications; only the other reader may be in the way."""
     while True:
         try:
-            return seen(target)
+            if found := seen(target):  # a file that another thread is just opening has no tables yet
+                return found
         except BUSY:
             continue
