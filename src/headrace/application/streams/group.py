@@ -23,6 +23,8 @@ from headrace.errors import RetryableError
 DEPTH = 8
 #: How long a seat that somebody has taken may stay empty, in seconds: a process has to begin and to look at its sources.
 ARRIVAL = 60.0
+#: How long whoever comes in may take to say who it is, in seconds.
+PATIENCE = 2.0
 #: How often it is looked for seats that stay empty, in seconds.
 LOOK_EVERY = 1.0
 
@@ -128,6 +130,9 @@ class Group:
         return changed
 
     def _welcome(self, link: Link) -> bool:
+        if not link.waiting(PATIENCE):  # it may have been put to sleep: whoever leads does not wait for it
+            link.close()
+            return False
         try:
             hello = read(link.receive())
         except RetryableError:
