@@ -210,7 +210,7 @@ def latency(threads: int | None, seconds: int = 15, rate: int = 2000) -> None:
 def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--events", type=int, default=1_000_000)
-    options.add_argument("--batch", type=int, nargs="*", default=[1000, 20_000, 100_000])
+    options.add_argument("--batch", type=int, nargs="*", default=[1000, 20_000, 150_000])
     options.add_argument("--threads", type=int)
     options.add_argument("--latency", action="store_true")
     given = options.parse_args()
