@@ -12,6 +12,10 @@ PYTHON := $(shell for python in python3.11 python3; do \
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 # One JVM for all of them, which takes long to start.
 ON_SPARK := tests/conformance/engines/spark tests/integration/spark
+# Half as many again as there are cores.
+AT_ONCE := $(shell $(PYTHON) -c 'import os; print(os.cpu_count() * 3 // 2)')
+# Under a name of its own: a line with that of make itself is carried out by `make -n` too.
+BESIDE := $(MAKE) --no-print-directory --jobs 2 --output-sync=target
 PEERS := polars pandera dlt duckdb singer prefect dagster dbos queues bytewax pathway quix
 
 .DEFAULT_GOAL := help
@@ -26,13 +30,14 @@ demo: $(VENV)/demo.installed
 demo-stream: $(VENV)/demo.installed
 	@$(BIN)/python examples/departures/demo.py $(if $(SPEED),--speed $(SPEED)) $(if $(DAYS),--days $(DAYS))
 
-# Tests on Spark wait for it much of the time, so that the linters run beside them. What Python compiled is kept, whatever the
-# environment says: tests start hundreds of processes.
+# Tests wait for servers and processes much of the time, so that linters, the tests on Spark and the others run beside each other. What
+# Python compiled is kept, whatever the environment says: tests start hundreds of processes.
 test: export PYTHONDONTWRITEBYTECODE :=
 test: export TMPDIR := $(shell .ci/scratch)
 test: $(VENV)/dev.installed
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint test-on-spark
-	$(BIN)/pytest --numprocesses 2 --dist worksteal $(ON_SPARK:%=--ignore=%) $(PYTEST)
+	@$(BESIDE) lint test-on-spark & beside=$$!; trap "kill $$beside" INT TERM; \
+		$(BIN)/pytest --numprocesses $(AT_ONCE) --dist worksteal $(ON_SPARK:%=--ignore=%) $(PYTEST); \
+		ended=$$?; wait $$beside && exit $$ended
 
 lint: $(VENV)/dev.installed
 	$(BIN)/ruff format --check .

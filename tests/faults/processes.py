@@ -97,6 +97,10 @@ def crew(folder: Path, patience: float = PATIENCE) -> Iterator[Crew]:
             if started.process.poll() is None:
                 started.process.send_signal(signal.SIGCONT)
                 started.kill()
+        marks = made.spent.iterdir() if made.spent.exists() else ()
+        for pid in filter(None, (made.pid_at(mark.name) for mark in marks)):
+            if state_of(pid) == "T":  # It stopped itself at a failpoint, and nobody is left to wake it.
+                os.kill(pid, signal.SIGKILL)
 
 
 def state_of(pid: int) -> str:

@@ -89,6 +89,7 @@ def go_through(
     """Let runs go through three workers under trouble, and judge; the seconds that it took."""
     counted = Counted(folder, server.url(), "postgres", {"files": "append", "sqlite": "append"})
     counted.by_part()
+    assert not counted.queue.outstanding(), "its tables are made before the trouble begins, which nobody makes again here"
     begun = time.monotonic()
     with crew(folder, patience) as processes:
         for _ in range(3):

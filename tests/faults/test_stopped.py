@@ -20,14 +20,16 @@ def test_a_sleeper_wakes_while_another_goes_on(state: str, sink: str, project: M
     counted.feed()
     run_id = counted.ask()
     early = f"before publishing {sink}"
-    processes.start(env=processes.failpoints(f"{early}=stop") | {"HEADRACE_LEASE_SECONDS": "1"})
+    worker = processes.start(env=processes.failpoints(f"{early}=stop") | {"HEADRACE_LEASE_SECONDS": "1"})
     sleeper = stopped_at(processes, early)
+    worker.process.send_signal(signal.SIGSTOP)  # It would end the sleeper when it sees that the run is another's.
     processes.start(env=processes.failpoints("pipeline.resumed=stop"))
     heir = stopped_at(processes, "pipeline.resumed")
     before = counted.targets()
     os.kill(sleeper, signal.SIGCONT)
     processes.until(lambda: is_gone(sleeper))
     assert counted.targets() == before, "the sleeper published nothing"
+    worker.process.send_signal(signal.SIGCONT)
     os.kill(heir, signal.SIGCONT)
     processes.until(lambda: not counted.queue.outstanding())
     prove(counted)

@@ -65,6 +65,10 @@ class PostgresServer(Server):
             process.wait(timeout=self.stops_within)
         self.kill()
 
+    def remove(self) -> None:
+        self.crash()  # It lets go of the shared memory, which a kill would leave.
+        super().remove()
+
     def url(self, database: str = "postgres") -> str:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
 

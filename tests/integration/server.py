@@ -85,8 +85,8 @@ class Server:
         self._tell()
 
     def remove(self) -> None:
-        """Stop it, and leave nothing of it."""
-        self.stop()
+        """End it, and leave nothing of it: no time to put in order what nobody will see."""
+        self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)
         if self._watch is not None:
             self._watch.communicate(timeout=60)

@@ -41,8 +41,8 @@ class TansuServer(Server):
         assert self._relay is not None
         self._relay.cut()
 
-    def stop(self) -> None:
+    def kill(self) -> None:
         if self._relay is not None:
             self._relay.__exit__(None, None, None)
             self._relay = None
-        super().stop()
+        super().kill()
