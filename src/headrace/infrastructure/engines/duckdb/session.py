@@ -43,6 +43,8 @@ from headrace.infrastructure.engines.sql.working import Working
 if TYPE_CHECKING:
     import pyarrow as pa
 
+#: What the names of files begin with in which rows come to rest as they arrive, until they are staged.
+_ARRIVED = "arrived-"
 #: How many rows are handed on at a time, and of how many bytes.
 _SHARE_ROWS, _SHARE_BYTES = 16_384, 32 << 20
 
@@ -86,7 +88,7 @@ class DuckDBSession(Working):
         return self._account(source, checked, late, scan, rejected, quarantine, increment)
 
     def _come_to_rest(self, source: PlannedSource, passing: Passing) -> Ingested:
-        passed = self._passed[source.name] = passing.written(self.workspace / f"arrived-{len(self._passed)}.parquet")
+        passed = self._passed[source.name] = passing.written(self.workspace / f"{_ARRIVED}{len(self._passed)}.parquet")
         self.tables[source.name] = _read_parquet([passed.path])
         return Ingested(source.name, passed.rows, passed.rows, 0, 0, 0, 0, cursor=reached(source, None))
 
@@ -221,7 +223,7 @@ class DuckDBSession(Working):
         for scan in self._scans:
             scan.close()
         self.con.close()
-        for leftover in self.workspace.glob("work.duckdb*"):
+        for leftover in (*self.workspace.glob("work.duckdb*"), *self.workspace.glob(f"{_ARRIVED}*")):
             leftover.unlink()
 
     def _values(self, query: str) -> Sequence[Sequence[Any]]:
