@@ -12,7 +12,7 @@ PYTHON := $(shell for python in python3.11 python3; do \
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 # One JVM for all of them, which takes long to start.
 ON_SPARK := tests/conformance/engines/spark tests/integration/spark
-PEERS := polars pandera dlt duckdb singer prefect dagster dbos queues bytewax
+PEERS := polars pandera dlt duckdb singer prefect dagster dbos queues bytewax pathway quix
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-stream test lint test-on-spark search format bench bench-peers constraints clean

@@ -22,10 +22,10 @@ from statistics import median
 from dirty_lines import CONTRACT, NAMES, generate
 from measure import BENCH, keep, table
 
-sys.path.insert(0, str(BENCH.parent / "tests" / "integration"))
+sys.path.insert(0, str(BENCH.parent))  # the tests' servers
 
 import psycopg
-from postgres_server import PostgresServer
+from tests.integration.postgres_server import PostgresServer
 
 DEFINITION = """
 version: 1

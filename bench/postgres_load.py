@@ -25,11 +25,11 @@ from typing import Any
 
 from measure import BENCH, DATA, HEADRACE, keep, surroundings, table
 
-sys.path.insert(0, str(BENCH.parent / "tests" / "integration"))
+sys.path.insert(0, str(BENCH.parent))  # the tests' servers
 
 import duckdb
 import psycopg
-from postgres_server import PostgresServer
+from tests.integration.postgres_server import PostgresServer
 
 from headrace.business.model.schema import Column, Schema
 from headrace.business.model.types import Date, Decimal, Integer, String

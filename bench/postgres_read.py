@@ -16,15 +16,15 @@ from pathlib import Path
 
 from measure import BENCH, DATA, HEADRACE, PYTHON, Cost, keep, measure, table
 
-sys.path.insert(0, str(BENCH.parent / "tests" / "integration"))
+sys.path.insert(0, str(BENCH.parent))  # the tests' servers
 
 import duckdb
 import psycopg
-from postgres_server import PostgresServer
+from tests.integration.postgres_server import PostgresServer
 
 PEER = DATA / "venvs" / "connectorx" / "bin" / "python"
 
-#: `numeric` is text to ADBC; ConnectorX makes floats of it. Each is left as it is: what it costs to make decimals of it is left out.
+#: All write snappy. `numeric` is text to ADBC and stays so: what it costs to make decimals of it, as ConnectorX and Headrace do, is left out.
 CONNECTORX = """
 import sys, connectorx, pyarrow.parquet as pq
 made = connectorx.read_sql(sys.argv[1], "SELECT * FROM lineitem", return_type="arrow")
@@ -43,7 +43,7 @@ with dbapi.connect(sys.argv[1]) as con, con.cursor() as cursor:
             arrays = [a.storage if isinstance(a.type, pa.BaseExtensionType) else a for a in batch.columns]
             out.write_batch(pa.RecordBatch.from_arrays(arrays, schema=schema))
 """
-#: What the source gives an engine, written as it comes: numbers and times travel as text, and are cast by the engine.
+#: What the source gives an engine, written as it comes.
 SOURCE = """
 import sys, pathlib, pyarrow as pa, pyarrow.parquet as pq
 from importlib.metadata import entry_points

@@ -166,8 +166,8 @@ def main() -> None:
     if options.name:
         print(contestants(options.rows)[options.name]())
         return
-    sys.path.insert(0, str(BENCH.parent / "tests" / "integration"))
-    from seaweed_server import SeaweedServer
+    sys.path.insert(0, str(BENCH.parent))  # the tests' servers
+    from tests.integration.seaweed_server import SeaweedServer
 
     with SeaweedServer.running() as server:
         os.environ.update({**server.environment, "AWS_ENDPOINT": server.endpoint})

@@ -1,10 +1,11 @@
 """Lines of JSON to windows, in Headrace and its peers: the same events, counted and averaged by key in windows of ten seconds.
 
-    python bench/stream_peers.py [--events 500000] [--rounds 1] [--only headrace,bytewax,spark]
+    python bench/stream_peers.py [--events 2000000] [--rounds 1] [--only headrace,bytewax,pathway,spark,headrace-kafka,quix]
 
-Events of 200 bytes in a file; Headrace judges eight rules, keeps positions and state, and commits exactly once, the peers do none of that. Each
-is a process of its own, in turn, start included; what counts is its processor time, with that of its children, the JVM among them. Bytewax is
-in an environment of its own (`make bench-peers`). Quix Streams reads from Kafka alone, so it is not here.
+Events of 200 bytes in a file; Headrace judges eight rules, keeps positions and state, and commits exactly once, the peers do none of that, and
+Pathway takes the file as one batch. Quix Streams reads from Kafka alone: it has a topic of Tansu, and Headrace once more beside it. Each is a
+process of its own, in turn, start included; what counts is its processor time, with that of its children, the JVM among them. Peers are in
+environments of their own (`make bench-peers`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import csv
 import ctypes
+import json
 import os
 import resource
 import sqlite3
@@ -20,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from statistics import median
 
@@ -34,7 +37,7 @@ version: 1
 pipeline: counted
 sources:
   events:
-    tail: {path: events.ndjson, message: block, format: ndjson}
+    %s
     contract:
       columns:
         id: {type: int64, required: true}
@@ -53,13 +56,14 @@ sinks:
   - sqlite: {path: out.db, table: counted, mode: append}
 stream: {checkpoint: 500 ms, rows: 50_000}
 """
+FILE, TOPIC = "tail: {path: events.ndjson, message: block, format: ndjson}", "kafka: {servers: '%s', topic: events}"
 _SUBREAPER = 36
 #: How many events came out at the end, and in how many windows.
 Found = tuple[int, int]
 
 
-def headrace(folder: Path, number: int) -> Found:
-    (folder / "pipeline.yaml").write_text(DEFINITION)
+def headrace(folder: Path, number: int, source: str = FILE) -> Found:
+    (folder / "pipeline.yaml").write_text(DEFINITION % source)
     process = subprocess.Popen([HEADRACE, "run", "--quiet", "pipeline.yaml"], cwd=folder, env=surroundings())
     found = (0, 0)
     while found[0] < number:
@@ -92,10 +96,47 @@ def peer(room: str, *command: str) -> Callable[[Path, int], Found]:
                 os.wait()
             except ChildProcessError:
                 break
-        counts = [int(row[2]) for row in _rows(folder) if row[0].startswith("2024")]
-        return sum(counts), len(counts)
+        return _counted(folder)
 
     return run
+
+
+def quix(folder: Path, _number: int) -> Found:
+    python = DATA / "venvs" / "quix" / "bin" / "python"
+    subprocess.run(
+        [str(python), str(SCRIPTS / "quix_flow.py")], cwd=folder, env=surroundings(), check=True, capture_output=True
+    )
+    return _counted(folder)
+
+
+def _counted(folder: Path) -> Found:
+    counts = [int(row[2]) for row in _rows(folder) if row[0].startswith("2024")]
+    return sum(counts), len(counts)
+
+
+@contextmanager
+def topic(folder: Path) -> Iterator[str]:
+    """A topic with the events of the folder, at a broker of its own."""
+    from confluent_kafka import Producer
+    from confluent_kafka.admin import AdminClient, NewTopic
+    from tests.integration.tansu_server import TansuServer
+
+    server = TansuServer().start()
+    try:
+        client = {"bootstrap.servers": server.servers}
+        settings = {"retention.ms": "604800000", "retention.bytes": "-1", "cleanup.policy": "delete"}  # Quix asks for them
+        for made in AdminClient(client).create_topics([NewTopic("events", 1, 1, config=settings)]).values():
+            made.result()
+        producer = Producer({**client, "linger.ms": 50, "queue.buffering.max.messages": 1_000_000})
+        with (folder / "events.ndjson").open("rb") as lines:
+            for number, line in enumerate(lines):
+                producer.produce("events", line.rstrip(), key=json.loads(line)["key"].encode())
+                if number % 1000 == 0:
+                    producer.poll(0)
+        producer.flush()
+        yield server.servers
+    finally:
+        server.remove()
 
 
 def _rows(folder: Path) -> Iterator[Sequence[str]]:
@@ -108,8 +149,12 @@ def _rows(folder: Path) -> Iterator[Sequence[str]]:
 CONTESTANTS: dict[str, tuple[str, Callable[[Path, int], Found]]] = {
     "headrace": ("Headrace, rules judged, exactly once", headrace),
     "bytewax": ("Bytewax 0.21", peer("bytewax", "-m", "bytewax.run", "bytewax_flow:flow")),
+    "pathway": ("Pathway 0.33, as a batch", peer("pathway", str(SCRIPTS / "pathway_flow.py"))),
     "spark": ("Spark Structured Streaming, two threads", peer("", str(SCRIPTS / "spark_flow.py"))),
+    "headrace-kafka": ("Headrace, from a topic", lambda folder, number: headrace(folder, number, TOPIC % os.environ["BROKER"])),
+    "quix": ("Quix Streams 3.28, from a topic", quix),
 }
+FROM_TOPICS = ("headrace-kafka", "quix")
 
 
 def used() -> float:
@@ -131,7 +176,7 @@ def prepared(folder: Path, number: int) -> None:
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--events", type=int, default=500_000)
+    options.add_argument("--events", type=int, default=2_000_000)
     options.add_argument("--rounds", type=int, default=1)
     options.add_argument("--only", default=",".join(CONTESTANTS))
     chosen = options.parse_args()
@@ -142,15 +187,16 @@ def main() -> None:
         for name in chosen.only.split(","):
             with tempfile.TemporaryDirectory() as made:
                 prepared(Path(made), chosen.events)
-                begun = used()
-                count, windows = CONTESTANTS[name][1](Path(made), chosen.events)
-                rates.setdefault(name, []).append(chosen.events / (used() - begun))
+                with topic(Path(made)) if name in FROM_TOPICS else nullcontext("") as os.environ["BROKER"]:
+                    begun = used()
+                    count, windows = CONTESTANTS[name][1](Path(made), chosen.events)
+                    rates.setdefault(name, []).append(chosen.events / (used() - begun))
             print(
                 f"{nth + 1}: {name}: {count:,} events in {windows:,} windows, {rates[name][-1]:,.0f} a CPU second",
                 file=sys.stderr,
             )
             assert count == chosen.events, f"{name} has lost some"
-    own = median(rates["headrace"])
+    own = median(rates.get("headrace", [0.0]))
     rows = [[CONTESTANTS[name][0], f"{median(found):,.0f}", f"{own / median(found):.1f}"] for name, found in rates.items()]
     keep("stream-peers", {"events": chosen.events, "rates": rates}, table(["", "events per CPU s", "ours to it"], rows))
 

@@ -66,7 +66,7 @@ SCHEMAS = {
     "text": Schema.of(**dict.fromkeys(TYPED, String())),
     "typed": Schema.of(id=Integer(64), at=Timestamp(), device=String(), kind=String(), amount=Float(64), note=String()),
 }
-BEGIN, KEYS = 1_704_067_200_000_000, 1000
+BEGIN, KEYS, PER_BLOCK = 1_704_067_200_000_000, 1000, 5_000
 
 
 def planned(kind: str, window: str) -> Plan:
@@ -139,22 +139,25 @@ def throughput(kind: str, table: pa.Table, batch: int, threads: int | None) -> N
     )
 
 
-def blocks(kind: str, table: pa.Table, per_block: int, threads: int | None) -> None:
-    """From blocks in memory to windows: read, judged, counted. One figure for all of it."""
-    written = [_lines(part) if kind == "ndjson" else _arrow(part) for part in cut(table, per_block)]
-    shape = "text" if kind == "ndjson" else "typed"
+def blocks(kind: str, table: pa.Table, batch: int, threads: int | None) -> None:
+    """From blocks in memory to windows: read, judged, counted. One figure for all of it. So many rows are read at once as a poll gathers:
+    32 MB at the most."""
+    written = [_lines(part) if kind == "ndjson" else _arrow(part) for part in cut(table, min(batch, PER_BLOCK))]
+    shape, at_once = "text" if kind == "ndjson" else "typed", max(1, batch // PER_BLOCK)
     reader = (NdjsonMessages() if kind == "ndjson" else ArrowMessages()).reader(SCHEMAS[shape], Path())
-    messages = [
-        Messages("0", pa.array([block], pa.binary()), pa.array([i]), Position(str(i))) for i, block in enumerate(written)
+    polls = [
+        Messages("0", pa.array(some, pa.binary()), pa.array(range(i, i + len(some))), Position(str(i + len(some) - 1)))
+        for i in range(0, len(written), at_once)
+        if (some := written[i : i + at_once])
     ]
     with tempfile.TemporaryDirectory() as folder:
         session, marks = opened(shape, threads, folder, "10 seconds"), Watermarks(2_000_000)
-        used = 0.0
-        for i, message in enumerate(messages):
+        used, read = 0.0, 0
+        for i, messages in enumerate(polls):
             if i == 1:  # with the first one, statements are prepared
                 used = processor_seconds()
-            decoded = reader.read(message)
-            positions = message.positions.take(decoded.origins)
+            decoded = reader.read(messages)
+            positions = messages.positions.take(decoded.origins)
             judged = _take(session, Arrived("events", "0", decoded.rows, positions, marks.own("0"), marks.horizon))
             marks.observe("0", judged.highest)
             if (horizon := marks.advance(["0"], ())) is not None:
@@ -162,11 +165,11 @@ def blocks(kind: str, table: pa.Table, per_block: int, threads: int | None) -> N
             if i % 5 == 4:
                 session.drain()
                 session.changes()
-            assert judged.read == min(per_block, len(table) - i * per_block)
+            read += judged.read if i else 0
         spent = processor_seconds() - used
         session.close()
-    rate = (len(table) - per_block) / spent / 1e6
-    print(f"{kind:6} blocks of {per_block:7}: {rate:6.3f} M events per CPU second, read and worked in")
+    assert read == len(table) - batch
+    print(f"{kind:6} blocks, {batch:6} rows at once: {read / spent / 1e6:6.3f} M events per CPU second, read and worked in")
 
 
 def _lines(rows: pa.RecordBatch) -> bytes:
@@ -207,7 +210,7 @@ def latency(threads: int | None, seconds: int = 15, rate: int = 2000) -> None:
 def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--events", type=int, default=1_000_000)
-    options.add_argument("--batch", type=int, nargs="*", default=[1000, 20_000, 50_000])
+    options.add_argument("--batch", type=int, nargs="*", default=[1000, 20_000, 150_000])
     options.add_argument("--threads", type=int)
     options.add_argument("--latency", action="store_true")
     given = options.parse_args()

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from measure import BENCH
 
-sys.path.insert(0, str(BENCH.parent / "tests" / "integration"))
+sys.path.insert(0, str(BENCH.parent))  # the tests' servers
 
 import psycopg
-from postgres_server import PostgresServer
+from tests.integration.postgres_server import PostgresServer
 
 from headrace.infrastructure.storage.database import Database
 from headrace.infrastructure.storage.postgres_database import PostgresDatabase

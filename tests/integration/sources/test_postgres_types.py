@@ -34,7 +34,10 @@ def read(url: str, here, expression: str, told: str = "cast(v as string)") -> tu
         ("'0044-03-15 10:00:00.5 BC'::timestamp", "timestamp", "0044-03-15 (BC) 10:00:00.5"),
         ("'0044-03-15 10:00:00+01 BC'::timestamptz", "timestamptz", "0044-03-15 (BC) 09:00:00+00:00"),
         ("'-infinity'::timestamp", "timestamp", "-infinity"),
+        ("'infinity'::timestamptz", "timestamptz", "infinity"),
+        ("'294247-01-10 04:00:54.775806'::timestamp", "timestamp", "294247-01-10 04:00:54.775806"),
         ("'infinity'::date", "date", "infinity"),
+        ("'-infinity'::date", "date", "-infinity"),
         ("'24:00:00'::time", "time", "24:00:00"),
         ("'NaN'::float4", "float32", "nan"),
         ("'-Infinity'::float8", "float64", "-inf"),
@@ -67,7 +70,8 @@ def test_what_comes_as_text_though_it_is_something_else_is_noted(postgres, tmp_p
     ("expression", "said", "hint"),
     [
         ("'{{1,2},{3,4}}'::int[]", "an array of several dimensions is no list", "CAST(column AS text)"),
-        ("'NaN'::numeric(5, 2)", 'Could not convert string "NaN" to DECIMAL', "the type has no such value here"),
+        ("'NaN'::numeric(5, 2)", "`v` holds NaN, which is no decimal(5, 2)", "the type has no such value here"),
+        ("'294247-01-10 04:00:54.775807+00'::timestamptz", "out of range", "the type has no such value here"),
         ("'294276-12-31 23:59:59+00'::timestamptz", "out of range", "the type has no such value here"),
     ],
 )

@@ -78,7 +78,7 @@ def test_uploads_in_parts_that_died_are_aborted_by_the_next_publication(lake: La
     assert store.uploads is not None
     died, foreign = "out/orders/0123456789abcdef-00000.parquet", "out/orders/somebody-elses.bin"
     for key in (died, foreign):
-        with store.uploads._asking("POST", key, {"uploads": ""}) as response:
+        with store.uploads()._asking("POST", key, {"uploads": ""}) as response:
             assert response.status == 200
             response.read()
     assert {key for key, _ in store.unfinished("out/orders")} == {died, foreign}

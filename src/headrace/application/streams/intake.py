@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 #: How often a feed is asked for its partitions, and how much silence one look can find, in seconds.
 ASK_EVERY, MOST_AT_ONCE = 0.5, 0.5
+#: How long reading rests where little comes: a share of what lies between checkpoints, and seconds at the most.
+SHARE_OF_REST, LONGEST_REST = 0.25, 0.05
 
 
 @record
@@ -142,7 +144,8 @@ class Intake:
         feed = self.source.feed(self.project, sharing, self._for_feed(self.positions), start)
         self._partitions, self._asked_at, self._polled_at = self._of_feed(feed.partitions()), self._clock(), self._clock()
         self._silence = {}
-        self.feed = Ahead(feed, self._reader, options.rows, options.wait.total_seconds())
+        rest = min(options.checkpoint.total_seconds() * SHARE_OF_REST, LONGEST_REST)
+        self.feed = Ahead(feed, self._reader, options.rows, options.wait.total_seconds(), rest)
 
     def close(self) -> None:
         self.feed.close()

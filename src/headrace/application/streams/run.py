@@ -86,6 +86,7 @@ class StreamRun:
         self._changed = False
         self._horizon: int | None = None
         self._epoch_at = self._looked_at = self._recorded_at = self._refreshed_at = time.monotonic()
+        self._due_at = self._epoch_at + self.options.checkpoint.total_seconds()
         self._rows_then = 0
         self._begun = time.monotonic()
 
@@ -222,7 +223,7 @@ class StreamRun:
             if self.leading is not None:
                 self.leading.hear()
         self._advance()
-        if time.monotonic() - self._epoch_at >= self.options.checkpoint.total_seconds():
+        if time.monotonic() >= self._due_at:
             self._take_checkpoint()
         if time.monotonic() - self._looked_at >= LOOK_EVERY:
             self._look()
@@ -318,6 +319,8 @@ class StreamRun:
             self.progress.epoch = self.epochs.number
             self.progress.checkpoint_seconds = time.monotonic() - begun
         self._epoch_at = time.monotonic()
+        # Checkpoints that take longer than what lies between them leave a third of the time to what comes.
+        self._due_at = max(begun + self.options.checkpoint.total_seconds(), self._epoch_at + (self._epoch_at - begun) / 2)
 
     def _keep_what_was_not_taken(self, epoch: int) -> None:
         for name, held in self._held.items():

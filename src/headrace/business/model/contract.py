@@ -11,9 +11,10 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StrictBool, StrictInt, WithJsonSchema
+from pydantic import BeforeValidator, Field, PlainSerializer, StrictBool, StrictInt, WithJsonSchema
 
 from headrace.business.model.durations import Duration
+from headrace.business.model.part import Model
 from headrace.business.model.references import Sql
 from headrace.business.model.schema import did_you_mean, suggest
 from headrace.business.model.shorthand import Shorthand
@@ -28,14 +29,6 @@ OnDrift = Literal["evolve", "freeze", "discard_row", "discard_value", "quarantin
 
 Scalar = StrictBool | StrictInt | float | Decimal | datetime | date | time | str
 T = TypeVar("T")
-
-
-class Model(BaseModel):
-    """A part of a definition: unknown keys are refused, and nothing changes after it was made."""
-
-    model_config = ConfigDict(
-        extra="forbid", frozen=True, arbitrary_types_allowed=True, populate_by_name=True, hide_input_in_errors=True
-    )
 
 
 #: The types by their first word.

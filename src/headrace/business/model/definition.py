@@ -10,10 +10,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, SerializeAsAny
 
-from headrace.business.model.contract import Contract, Model
+from headrace.business.model.contract import Contract
 from headrace.business.model.durations import Duration
 from headrace.business.model.notifications import Notification
 from headrace.business.model.orchestration import Schedule, Trigger, schedule_options
+from headrace.business.model.part import Model
 from headrace.business.model.plugin import Plugin
 from headrace.business.model.retry import Retry
 from headrace.business.model.shorthand import Shorthand

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from headrace.business.model.contract import Model
+from headrace.business.model.part import Model
 from headrace.business.model.shorthand import Shorthand
 from headrace.business.model.wording import Misworded
 from headrace.security.secrets import Secret

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from headrace.business.model.contract import Model
 from headrace.business.model.cron import CronOption
 from headrace.business.model.durations import Duration
+from headrace.business.model.part import Model
 from headrace.business.model.schema import did_you_mean
 from headrace.business.model.shorthand import Shorthand
 from headrace.business.model.wording import Misworded

@@ -7,8 +7,8 @@ from typing import Self
 
 from pydantic import Field, StrictInt, model_validator
 
-from headrace.business.model.contract import Model
 from headrace.business.model.durations import Duration, format_duration
+from headrace.business.model.part import Model
 from headrace.business.model.wording import Misworded
 from headrace.resilience.backoff import RetryPolicy
 

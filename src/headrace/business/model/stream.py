@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from headrace.business.model.contract import Model
 from headrace.business.model.durations import Duration
+from headrace.business.model.part import Model
 from headrace.business.model.wording import Misworded
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from headrace.business.model.contract import Model
+from headrace.business.model.part import Model
 from headrace.business.model.stream import Some
 from headrace.business.model.wording import Misworded
 

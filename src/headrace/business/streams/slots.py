@@ -2,7 +2,8 @@
 
 A checkpoint saves what was added since the one before. So that going on reads little, the state must be saved whole now and then; but
 to save all of it at once would stop the stream. So slots are saved whole one after the other, a few with each checkpoint: as many rows
-as were added. A state is made of each slot as it was saved whole last, and of what was added to it since.
+as were added. Those of a small state are saved many at once, and seldom. A state is made of each slot as it was saved whole last, and of
+what was added to it since.
 """
 
 from __future__ import annotations
@@ -26,8 +27,12 @@ SLOT_OF = "#slot"
 
 #: After how many epochs, at the latest, each slot was saved whole: so many at the most are read to go on.
 LONGEST_CHAIN = 200
-#: A state of so few rows that it may be saved whole whenever as many were added.
-_FEW = 20_000
+#: In how many epochs they go round where little is added.
+_ROUND = 160
+#: A state of so few rows may be saved whole whenever as many were added.
+_FEW = 5_000
+#: Slots of fewer rows than this wait for more of them to be due: to look for them takes longer than to save them.
+_WORTH_WHILE = 5_000
 #: Where the schema of a table says which of its slots are whole.
 _SLOTS = b"headrace.slots"
 
@@ -54,8 +59,17 @@ class Round:
 
     def due(self, kept: int, added: int) -> range:
         """The slots that the next epoch saves whole, of a table that has so many rows and was added so many to."""
-        self._owed = min(SLOTS, self._owed + SLOTS * max(1 / LONGEST_CHAIN, added / (kept + _FEW)))
-        return range(self._next, min(self._next + int(self._owed), SLOTS))
+        self._owed = min(SLOTS, self._owed + SLOTS * max(1 / _ROUND, added / (kept + _FEW)))
+        left = SLOTS - self._next
+        slots = min(int(self._owed), left)
+        if slots < left and slots * kept < SLOTS * _WORTH_WHILE:
+            slots = left if self._overdue and left * kept < SLOTS * _WORTH_WHILE else 0
+        return range(self._next, self._next + slots)
+
+    @property
+    def _overdue(self) -> bool:
+        """Whether the next slot must not wait: behind it, another part of the round may be as old."""
+        return self._epoch - self._whole[self._next] >= LONGEST_CHAIN - 2
 
     def saved(self, slots: range) -> None:
         """One more epoch was saved, these slots whole."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import socket
 import ssl
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from headrace.errors import HeadraceError, NonRetryableError, RetryableError, RunError
@@ -67,6 +68,16 @@ class Wire:
     def __del__(self) -> None:
         if hasattr(self, "_socket"):  # a feed may be left without being closed
             self.close()
+
+
+def read_until(done: Callable[[], bool], read: Callable[[float], object], seconds: float, shown: str) -> None:
+    """Read what comes, for so long at the most each time, until it is done. Raises `RetryableError` when it is not in time."""
+    deadline = time.monotonic() + seconds
+    while not done():
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise RetryableError(f"{shown}: the server did not answer in time", hint="see what the server is doing")
+        read(left)
 
 
 @contextmanager

@@ -80,8 +80,7 @@ class PostgresSource(ReachedPostgres):
         return ("all",)
 
     def read(self, project: Path, partition: str, after: Position | None) -> Iterator[Batch]:  # noqa: ARG002
-        """The position is the number of rows read so far; it means the same rows as long as nobody changes the table. Values
-        that travel as text are text here (see `postgresql.columns`)."""
+        """The position is the number of rows read so far; it means the same rows as long as nobody changes the table."""
         needs_pyarrow("PostgreSQL", "postgres", "adbc_driver_postgresql")
         done = int(after or 0)
         for batch in batches(self.address, self._select, self._look()[0], self.origin, skip=done):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from headrace.business.model.contract import Model
+from headrace.business.model.part import Model
 from headrace.business.ports import ArrowFileScan, InputFile
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.formats.arrow_union import needs_pyarrow, union_scan

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from headrace.business.model.contract import Model
+from headrace.business.model.part import Model
 from headrace.business.ports import ArrowFileScan, InputFile
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.formats.arrow_union import needs_pyarrow, union_scan

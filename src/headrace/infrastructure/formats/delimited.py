@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import AfterValidator, Field
 
-from headrace.business.model.contract import Model
+from headrace.business.model.part import Model
 from headrace.business.model.schema import Column, Schema
 from headrace.business.model.types import String
 from headrace.business.ports import DelimitedScan, Head, InputFile, Tidied

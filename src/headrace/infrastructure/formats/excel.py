@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from headrace.business.model.contract import Model
+from headrace.business.model.part import Model
 from headrace.business.model.schema import Column, Schema, did_you_mean
 from headrace.business.model.types import String
 from headrace.business.ports import ArrowFileScan, InputFile

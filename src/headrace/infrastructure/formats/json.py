@@ -12,7 +12,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from headrace.business.model.contract import Model
+from headrace.business.model.part import Model
 from headrace.business.model.schema import Column, Schema
 from headrace.business.model.types import String
 from headrace.business.ports import InputFile, JsonScan, Tidied

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
-from headrace.business.model.contract import Model
+from headrace.business.model.part import Model
 from headrace.business.model.types import DataType, Date, Decimal, Float, Integer, Timestamp
 from headrace.business.ports import InputFile, ParquetScan
 from headrace.errors import NonRetryableError

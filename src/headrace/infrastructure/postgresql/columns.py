@@ -1,8 +1,7 @@
 """Which of our types a column of PostgreSQL has, and how its values travel so that none is changed on the way.
 
-What the driver would change travels as text and is cast back by the engine: dates and times (which may be infinite), numbers of
-fixed precision. A type that has no equal here stays text: enums, UUIDs, network addresses, ranges, and `numeric` without a
-precision, whose digits no type of fixed size holds.
+What the driver would make something else of, or slowly, travels as text: numbers of fixed precision, JSON. A type that has no equal
+here stays text: enums, UUIDs, network addresses, ranges, and `numeric` without a precision, whose digits no type of fixed size holds.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ _MOST_DIGITS = 38
 #: By the number of the type (its OID, which is the same in every PostgreSQL).
 _AS_IT_IS: dict[int, DataType] = {
     16: Boolean(), 17: Binary(), 20: Integer(64), 21: Integer(16), 23: Integer(32), 25: String(), 700: Float(32), 701: Float(64),
-    1043: String(), 1083: Time(), 1186: Interval(),
+    1043: String(), 1082: Date(), 1083: Time(), 1114: Timestamp(), 1184: Timestamp(zone=True), 1186: Interval(),
     1000: List(Boolean()), 1005: List(Integer(16)), 1007: List(Integer(32)), 1016: List(Integer(64)), 1021: List(Float(32)),
     1022: List(Float(64)), 1009: List(String()), 1015: List(String()),
 }  # fmt: skip
@@ -44,17 +43,13 @@ _TRANSACTION = 5069
 _SORTS_AS_TEXT = (18, 19, 25, 1042, 1043, 2950)
 
 _AS_TEXT: dict[int, DataType] = {
-    114: Json(), 3802: Json(), 1082: Date(), 1114: Timestamp(), 1184: Timestamp(zone=True),
-    _TRANSACTION: Integer(64, signed=False),
+    114: Json(), 3802: Json(), _TRANSACTION: Integer(64, signed=False),
 }  # fmt: skip
 
 
 #: The arrays that come as lists. One of several dimensions would come flat, so the server is made to stumble over it.
 _ARRAYS = {1000: "bool", 1005: "int2", 1007: "int4", 1016: "int8", 1021: "float4", 1022: "float8", 1009: "text", 1015: "text"}
 SEVERAL_DIMENSIONS = "an array of several dimensions"
-
-#: Types whose values may lie before the year 1, with the time of day that follows the date.
-_WITH_YEARS_BC = {1082: "", 1114: " HH24:MI:SS.US", 1184: ' HH24:MI:SS.US"+00"'}
 
 
 @record
@@ -82,10 +77,6 @@ class PostgresColumn:
             return f"CASE WHEN array_ndims({name}) > 1 THEN {stumbling} ELSE {name} END"
         if self.oid in _AS_IT_IS:
             return name
-        if self.oid in _WITH_YEARS_BC:  # which the engine writes otherwise
-            clock = _WITH_YEARS_BC[self.oid]
-            before = f"to_char({name}, 'YYYY-MM-DD') || ' (BC)'" + (f" || to_char({name}, '{clock}')" if clock else "")
-            return f"CASE WHEN {name} < '0001-01-01' AND isfinite({name}) THEN {before} ELSE {name}::text END"
         return f"{name}::text"
 
     @property

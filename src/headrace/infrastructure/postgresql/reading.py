@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from headrace.application.orchestrator import failpoints
 from headrace.errors import NonRetryableError, RetryableError, RunError
+from headrace.infrastructure.postgresql.arriving import typed
 from headrace.infrastructure.postgresql.columns import SEVERAL_DIMENSIONS, PostgresColumn, select
 from headrace.infrastructure.postgresql.faults import refused
 from headrace.infrastructure.sql_text import literal
@@ -52,8 +53,8 @@ def batches(
     skip: int = 0,
     snapshot: str | None = None,
 ) -> Iterator[pa.RecordBatch]:
-    """The rows of a query that a condition is true of, without the first `skip`. Values that travel as text are text here
-    (see `columns`). With the name of a `snapshot` they are those that another transaction sees."""
+    """The rows of a query that a condition is true of, without the first `skip`. JSON is text here, and so is what `columns` has as
+    text. With the name of a `snapshot` they are those that another transaction sees."""
     import pyarrow as pa
     from adbc_driver_manager import AdbcConnection, AdbcStatement, Error
     from adbc_driver_postgresql import connect
@@ -71,7 +72,7 @@ def batches(
             stream, _ = statement.execute_query()
             failpoints.reached("source asked")
             with pa.RecordBatchReader.from_stream(stream) as reader:
-                yield from reader
+                yield from map(typed(columns, shown), reader)
     except (Error, pa.ArrowException, OSError) as error:
         raise _broke_off(error, shown) from error
 

@@ -122,3 +122,17 @@ def test_what_could_not_be_read_for_now_is_read_again():
             taken(ahead)
     assert taken(ahead) == [1, 2, 3]
     ahead.close()
+
+
+def test_reading_rests_behind_little_alone_and_may_be_ended_there():
+    feed = Feed([1, 2], [3, 4], [5], [6, 7])
+    ahead = Ahead(feed, Reader(), 2, 0.0, rest_seconds=3_600.0)
+    found = []
+    while len(found) < 5:
+        found += [n for _, decoded in ahead.take(5) for n in decoded.rows["n"].to_pylist()]
+    assert found == [1, 2, 3, 4, 5]
+    assert (ahead.take(0.05), feed.asked) == ((), 3)
+    ahead.acknowledge({"p": "5"})
+    assert feed.acknowledged == {"p": "5"}
+    ahead.close()
+    assert feed.closed

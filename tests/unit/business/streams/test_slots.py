@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headrace.business.streams.slots import LONGEST_CHAIN, SLOT, SLOTS, Round, put_together, tagged
@@ -66,3 +66,24 @@ def test_a_stream_to_which_nothing_comes_reaches_back_so_far_at_the_most():
     for _ in range(3 * LONGEST_CHAIN):
         rounds.saved(rounds.due(1_000_000, 0))
         assert rounds.reach <= LONGEST_CHAIN
+
+
+def test_a_small_state_is_saved_whole_seldom_and_all_at_once():
+    rounds, saved = Round(), []
+    for _ in range(3 * LONGEST_CHAIN):
+        slots = rounds.due(1_000, 10)
+        rounds.saved(slots)
+        saved += [len(slots)] if slots else []
+        assert rounds.reach <= LONGEST_CHAIN
+    assert set(saved) == {SLOTS}
+    assert len(saved) <= 6
+
+
+@given(st.lists(st.integers(0, LONGEST_CHAIN - 2), min_size=SLOTS, max_size=SLOTS), st.integers(0, 100_000))
+@settings(max_examples=30)
+def test_whatever_the_ages_that_it_goes_on_with_it_comes_round(ages, kept):
+    rounds = Round()
+    rounds.begin(ages)
+    for _ in range(3 * LONGEST_CHAIN):
+        rounds.saved(rounds.due(kept, 0))
+    assert rounds.reach <= LONGEST_CHAIN

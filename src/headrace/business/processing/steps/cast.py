@@ -7,7 +7,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field
 
-from headrace.business.model.contract import Model, TypeOption
+from headrace.business.model.contract import TypeOption
+from headrace.business.model.part import Model
 from headrace.business.model.plugin import Plugin
 from headrace.business.processing.expressions.build import cast
 from headrace.business.processing.expressions.casting import cast_problem

@@ -5,13 +5,12 @@ Written here because clients for Python either acknowledge by themselves, or tak
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 
 from headrace.errors import NonRetryableError, RetryableError, RunError
 from headrace.infrastructure.brokers.mqtt import packets
 from headrace.infrastructure.brokers.mqtt.packets import Published, packet, text
-from headrace.infrastructure.brokers.wire import Wire
+from headrace.infrastructure.brokers.wire import Wire, read_until
 from headrace.records import record
 
 _AT_LEAST_ONCE = 1
@@ -144,12 +143,7 @@ class MqttProtocol:
         return self._answers.pop((kind, number))
 
     def _until(self, done: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + self._seconds
-        while not done():
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise RetryableError(f"{self._shown}: the server did not answer in time", hint="see what the server is doing")
-            self._read(left)
+        read_until(done, self._read, self._seconds, self._shown)
 
     def _read(self, wait_seconds: float) -> None:
         data = self._wire.receive(wait_seconds)

@@ -14,7 +14,7 @@ from typing import Any
 
 from headrace.errors import NonRetryableError, RetryableError, RunError
 from headrace.infrastructure.brokers.nats.deliveries import Deliveries
-from headrace.infrastructure.brokers.wire import Wire
+from headrace.infrastructure.brokers.wire import Wire, read_until
 
 _NO_RESPONDERS = b"503"
 _ANSWERS = b"1"
@@ -94,12 +94,7 @@ class NatsProtocol:
         self._wire.close()
 
     def _until(self, done: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + self._seconds
-        while not done():
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise RetryableError(f"{self._shown}: the server did not answer in time", hint="see what the server is doing")
-            self._read(left)
+        read_until(done, self._read, self._seconds, self._shown)
 
     def _read(self, wait_seconds: float) -> None:
         data = self._wire.receive(wait_seconds)

@@ -7,12 +7,11 @@ docs/adr/0037.
 from __future__ import annotations
 
 import struct
-import time
 from collections.abc import Callable
 from typing import Any
 
 from headrace.errors import NonRetryableError, RetryableError, RunError
-from headrace.infrastructure.brokers.wire import Wire
+from headrace.infrastructure.brokers.wire import Wire, read_until
 
 SUBSCRIBE, DELIVER, CREDIT, STORE_OFFSET, UNSUBSCRIBE = 7, 8, 9, 10, 12
 _METADATA, _METADATA_UPDATE, _PEER_PROPERTIES, _SASL_HANDSHAKE, _SASL_AUTHENTICATE, _TUNE, _OPEN, _CLOSE, _HEARTBEAT = range(
@@ -100,12 +99,7 @@ class StreamProtocol:
         self._wire.close()
 
     def _until(self, done: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + self._seconds
-        while not done():
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise RetryableError(f"{self._shown}: the server did not answer in time", hint="see what the server is doing")
-            self._read(left)
+        read_until(done, self._read, self._seconds, self._shown)
 
     def _read(self, wait_seconds: float) -> None:
         data = self._rest + self._wire.receive(wait_seconds)

@@ -10,8 +10,8 @@ from zlib import crc32
 
 from pydantic import AfterValidator, Field
 
-from headrace.business.model.contract import Model
 from headrace.business.model.durations import Duration
+from headrace.business.model.part import Model
 from headrace.business.model.schema import Column, Schema
 from headrace.business.model.types import DataType, Float, Integer, String, Timestamp
 from headrace.records import record

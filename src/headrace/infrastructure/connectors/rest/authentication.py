@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from pydantic import AfterValidator, Field, model_validator
 
-from headrace.business.model.contract import Model
+from headrace.business.model.part import Model
 from headrace.business.model.wording import Misworded
 from headrace.errors import NonRetryableError
 from headrace.security.secrets import Secret

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StrictInt, model_validator
 
-from headrace.business.model.contract import Model
+from headrace.business.model.part import Model
 from headrace.business.model.shorthand import Shorthand
 from headrace.infrastructure.formats.json_path import JsonPath
 

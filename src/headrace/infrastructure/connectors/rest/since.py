@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import Field
 
-from headrace.business.model.contract import Model
+from headrace.business.model.part import Model
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.connectors.rest.asking import Asking
 from headrace.infrastructure.connectors.rest.pages import WHERE, Place

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from pathlib import Path, PurePosixPath
 
 from headrace.business.ports import InputFile
@@ -46,7 +47,7 @@ class Copy:
                 for at in range(from_, to, PART):
                     yield at, min(at + PART, to)
 
-    def keep(self, start: int, data: bytes) -> None:
+    def keep(self, start: int, data: bytes | memoryview) -> None:
         handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             written = 0
@@ -142,7 +143,11 @@ class Copies:
 
 def _side_by_side(tasks: Iterable[Callable[[], None]]) -> None:
     """Carry all out, some at a time; the first that fails ends it. Not more of them are made than are under way."""
-    waiting = iter(tasks)
+    all_of_them = iter(tasks)
+    first = next(all_of_them, None)
+    if first is None:  # as when a footer was at the end that was looked at
+        return
+    waiting = chain((first,), all_of_them)
     taking, failed = threading.Lock(), threading.Event()
 
     def work() -> None:

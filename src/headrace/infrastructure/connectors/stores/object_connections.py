@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -17,9 +17,7 @@ from headrace.business.connections import Answer
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.connectors.stores.addresses import Address
 from headrace.infrastructure.connectors.stores.connection import StoreConnection, certificates
-from headrace.infrastructure.connectors.stores.http_client import HttpClient
 from headrace.infrastructure.connectors.stores.object_store import ObjectStore
-from headrace.infrastructure.connectors.web.trust import trust
 from headrace.security.secrets import Secret
 
 if TYPE_CHECKING:
@@ -125,10 +123,8 @@ class S3Connection(ObjectConnection):
         )
         return ObjectStore(address.store, store, self._endpoint or "Amazon S3", self._uploads(home, address, styled=styled))
 
-    def _uploads(self, home: Path, address: Address, *, styled: bool) -> S3Uploads | None:
+    def _uploads(self, home: Path, address: Address, *, styled: bool) -> Callable[[], S3Uploads] | None:
         """None where there are no keys at hand: those that the role of a machine gets are known to the client alone."""
-        from headrace.infrastructure.connectors.stores.s3_uploads import Keys, S3Uploads
-
         given = (self.access_key, self.secret_key, self.session_token)
         access, secret, token = (key.reveal() if key else None for key in given)
         if not self.access_key:
@@ -141,8 +137,16 @@ class S3Connection(ObjectConnection):
         url = (
             f"{parts.scheme}://{parts.netloc}/{address.place}" if styled else f"{parts.scheme}://{address.place}.{parts.netloc}"
         )
-        client = HttpClient(self.timeout, url, context=lambda: trust(home, self.ca))
-        return S3Uploads(url, Keys(access, secret, token, region), client)
+
+        def made() -> S3Uploads:
+            from headrace.infrastructure.connectors.stores.http_client import HttpClient
+            from headrace.infrastructure.connectors.stores.s3_uploads import Keys, S3Uploads
+            from headrace.infrastructure.connectors.web.trust import trust
+
+            client = HttpClient(self.timeout, url, context=lambda: trust(home, self.ca))
+            return S3Uploads(url, Keys(access, secret, token, region), client)
+
+        return made
 
 
 class GCSConnection(ObjectConnection):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -32,7 +32,7 @@ class ObjectStore:
     shown: str
     client: Client
     service: str
-    uploads: S3Uploads | None = None
+    uploads: Callable[[], S3Uploads] | None = None
     """Who knows of uploads that died; other stores than S3 forget them by themselves."""
 
     def listed(self, folder: str) -> list[Stored]:
@@ -61,7 +61,7 @@ class ObjectStore:
         except FileNotFoundError:
             return None
 
-    def read(self, file: Stored, start: int, size: int) -> bytes:
+    def read(self, file: Stored, start: int, size: int) -> bytes | memoryview:
         import obstore
         from obstore.exceptions import PreconditionError
 
@@ -71,7 +71,7 @@ class ObjectStore:
         try:
             with self._faults(file.key):
                 options: Any = {"range": (start, start + size), **({"if_match": file.version} if file.version else {})}
-                data = bytes(obstore.get(self.client, file.key, options=options).bytes())
+                data = memoryview(obstore.get(self.client, file.key, options=options).bytes())
         except (PreconditionError, FileNotFoundError):
             raise changed(name) from None
         if len(data) != size:
@@ -137,11 +137,11 @@ class ObjectStore:
 
     def unfinished(self, folder: str) -> list[Unfinished]:
         uploads = self.uploads
-        return patiently(lambda: uploads.unfinished(folder)) if uploads else []
+        return patiently(lambda: uploads().unfinished(folder)) if uploads else []
 
     def abort(self, uploads: Iterable[Unfinished]) -> None:
         if self.uploads:
-            self.uploads.abort(uploads)
+            self.uploads().abort(uploads)
 
     def _faults(self, key: str) -> Any:
         return object_faults(f"{self.shown}/{key}" if key else self.shown, self.service)

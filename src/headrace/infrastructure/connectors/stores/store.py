@@ -64,7 +64,7 @@ class Store(Protocol):
         """The file of this key, or None."""
         ...
 
-    def read(self, file: Stored, start: int, size: int) -> bytes:
+    def read(self, file: Stored, start: int, size: int) -> bytes | memoryview:
         """So many bytes of this state of the file. Raises `RetryableError` when it has changed, is gone, or breaks off."""
         ...
 

@@ -53,7 +53,7 @@ def _as_text(value: str, source: DataType) -> str:
     if isinstance(source, Decimal) and source.precision == source.scale:
         return rf"regexp_replace({written}, '^(-?)\.', '\10.')"
     if isinstance(source, Timestamp) and source.zone:
-        return f"({written} || ':00')"
+        return f"replace({written}, '+00', '+00:00')"  # an infinity has no zone
     return written
 
 

@@ -48,9 +48,15 @@ class DuckDBEngine:
     def statements(self, plan: Plan) -> Sequence[Statement]:
         from headrace.infrastructure.engines.duckdb.checked import Checked
         from headrace.infrastructure.engines.duckdb.literals import identifier
+        from headrace.infrastructure.engines.duckdb.passing import passes, written_down
         from headrace.infrastructure.engines.duckdb.relations import with_clause
 
-        reads = [Statement(f"read and judge {s.name}", Checked(s).create(identifier(s.origin))) for s in plan.sources]
+        reads = [
+            Statement(f"write {s.name} down as it arrives", written_down(s))
+            if passes(plan, s)
+            else Statement(f"read and judge {s.name}", Checked(s).create(identifier(s.origin)))
+            for s in plan.sources
+        ]
         tables = {s.name: identifier(s.name) for s in plan.sources}
         made = []
         steps = [(step.name, step.relation) for step in plan.steps]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from headrace.business.fetched import Wanted
 from headrace.business.inside import StagedTable
 from headrace.business.model.contract import OnViolation
 from headrace.business.model.types import String
-from headrace.business.ports import FileDigest, Staged
+from headrace.business.ports import ArrowScan, FileDigest, Staged
 from headrace.business.processing.expressions.ir import Expr
 from headrace.business.processing.increments import ReadUpTo
 from headrace.business.processing.plan import Plan, PlannedSource
@@ -29,6 +30,7 @@ from headrace.infrastructure.engines.duckdb.increments import Increment, narrowe
 from headrace.infrastructure.engines.duckdb.late import Late
 from headrace.infrastructure.engines.duckdb.literals import identifier, literal
 from headrace.infrastructure.engines.duckdb.meeting import met
+from headrace.infrastructure.engines.duckdb.passing import Passed, Passing, passes
 from headrace.infrastructure.engines.duckdb.quarantine import Quarantine
 from headrace.infrastructure.engines.duckdb.reading import DuckDBTable, OpenScan, open_scan
 from headrace.infrastructure.engines.duckdb.spare import Spare
@@ -51,6 +53,8 @@ class DuckDBSession(Working):
         self.con = connect(plan, workspace, limits, spare)
         self._scans: list[OpenScan] = []
         self._held: dict[str, Quarantine] = {}
+        self._passed: dict[str, Passed] = {}
+        self._passing: Passing | None = None
 
     # Ingest ------------------------------------------------------------------------------------------------------
 
@@ -61,7 +65,14 @@ class DuckDBSession(Working):
         before = ReadUpTo() if source.remembers else ReadUpTo.of(after)
         wanted = Wanted(before.floor, self.plan.definition.retry.policy)
         once = not source.contract.late  # a late rule may find rows whose text was let go of
-        scan = open_scan(self.con, narrowed(source, before), source.name, columns=source.columns_read, wanted=wanted, once=once)
+        found = narrowed(source, before)
+        if isinstance(found, ArrowScan) and passes(self.plan, source):
+            progress(None)
+            self._passing = passing = Passing(source, found)
+            if passing.begins():
+                return self._come_to_rest(source, passing)
+            found = replace(found, open=passing.opened)
+        scan = open_scan(self.con, found, source.name, columns=source.columns_read, wanted=wanted, once=once)
         self._scans.append(scan)
         checked = Checked(source)
         scan.load(DuckDBTable(self.con, checked.table, lambda rows: watched(self.con, checked.create(rows), progress), "#file"))
@@ -73,6 +84,11 @@ class DuckDBSession(Working):
         good = f"NOT ({checked.breaks(('fail', 'quarantine', 'drop'))} OR {late.breaks(('fail', 'quarantine', 'drop'))})"
         self._serve(source, checked, f"{good} AND NOT {left}")
         return self._account(source, checked, late, scan, rejected, quarantine, increment)
+
+    def _come_to_rest(self, source: PlannedSource, passing: Passing) -> Ingested:
+        passed = self._passed[source.name] = passing.written(self.workspace / f"arrived-{len(self._passed)}.parquet")
+        self.tables[source.name] = _read_parquet([passed.path])
+        return Ingested(source.name, passed.rows, passed.rows, 0, 0, 0, 0, cursor=self._position(source, None))
 
     def _increment(self, source: PlannedSource, checked: Checked, before: ReadUpTo) -> Increment | None:
         if source.cursor is None:
@@ -158,6 +174,9 @@ class DuckDBSession(Working):
 
         folder.mkdir(parents=True, exist_ok=True)
         part, path = folder / ".data.parquet.part", folder / "data.parquet"
+        if passed := self._passed.pop(dataset, None):
+            passed.path.replace(path)
+            return self._at_rest(dataset, path, passed.rows, passed.digest)
         rows = watched(
             self.con, f"COPY ({self._statement(dataset)}) TO {literal(str(part), String())} (FORMAT parquet)", progress
         )
@@ -170,25 +189,29 @@ class DuckDBSession(Working):
     ) -> Staged:
         from headrace.infrastructure.formats.parquet_writing import write_parquet
 
+        progress(None)
+        passed = self.stage(dataset, folder, progress) if dataset in self._passed else None
         folder.mkdir(parents=True, exist_ok=True)
         part, path = folder / ".data.parquet.part", folder / "data.parquet"
-        progress(None)
         with statement_faults():
             schema, batches = self.con.arrow_batches(self._statement(dataset), FEW)
             shares = put_together(batches, _SHARE_ROWS, _SHARE_BYTES)
+            if passed is not None:
+                for share in shares:
+                    take(share)
+                return passed
             rows, digest = write_parquet(schema, _handed_on(shares, take), part)
         part.rename(path)
         return self._at_rest(dataset, path, rows, digest)
 
     def _at_rest(self, dataset: str, path: Path, rows: int, digest: FileDigest) -> Staged:
-        self.tables[dataset] = f"read_parquet({literal(str(path), String())}, hive_partitioning = false)"
+        self.tables[dataset] = _read_parquet([path])
         return Staged((path,), self.plan.schema(dataset), rows, digest.bytes, {path: digest})
 
     def adopt(self, dataset: str, staged: Staged | StagedTable) -> None:
         if isinstance(staged, StagedTable):
             raise NonRetryableError(f"`{dataset}` lies in a database that this engine does not know")
-        files = ", ".join(literal(str(path), String()) for path in staged.files)
-        self.tables[dataset] = f"read_parquet([{files}], hive_partitioning = false)"
+        self.tables[dataset] = _read_parquet(staged.files)
 
     def measure(self, dataset: str, measures: Mapping[str, Expr], meeting: Meeting | None = None) -> Mapping[str, Any]:
         if not measures:
@@ -212,6 +235,8 @@ class DuckDBSession(Working):
         return self._held[dataset].rows() if dataset in self._held else []
 
     def interrupt(self) -> None:
+        if self._passing is not None:
+            self._passing.stop()
         self.con.interrupt()
 
     def close(self) -> None:
@@ -224,6 +249,10 @@ class DuckDBSession(Working):
     def _values(self, query: str) -> Sequence[Sequence[Any]]:
         # All rows are fetched, though there be one: a result left open would keep other sources from being registered.
         return self.con.execute(query).fetchall()
+
+
+def _read_parquet(files: Sequence[Path]) -> str:
+    return f"read_parquet([{', '.join(literal(str(path), String()) for path in files)}], hive_partitioning = false)"
 
 
 def _handed_on(batches: Iterable[pa.RecordBatch], take: Callable[[pa.RecordBatch], None]) -> Iterator[pa.RecordBatch]:

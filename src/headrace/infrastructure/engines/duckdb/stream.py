@@ -159,7 +159,7 @@ class DuckDBStream:
         way = self._ways[spring]
         way.inlet.hold(rows)
         try:
-            published = {name: self.statements.rows(statement) for name, statement in way.published.items()}
+            published = {name: self._published(name, spring, rows) for name in way.published}
             fed = [self._fed(feed) for feed in way.fed]
             made = {caller.step.step: caller.call() for caller in way.called}
         finally:
@@ -169,6 +169,13 @@ class DuckDBStream:
                 more, others = self._through(step, _never_late(given))
                 published, fed = _together(published, more), [*fed, *others]
         return published, fed
+
+    def _published(self, dataset: str, spring: str, rows: pa.Table) -> pa.Table:
+        """What a sink is given of the rows that its spring holds: as they are, where no step is between."""
+        wanted = self._nothing[dataset].schema
+        if dataset == spring and (straight := rows.select(wanted.names)).schema == wanted:
+            return straight
+        return self.statements.rows(self._ways[spring].published[dataset])
 
     def _fed(self, feed: _Feed) -> Fed:
         taken = self.statements.rows(feed.taken)

@@ -65,7 +65,7 @@ def _as_text(value: str, source: DataType) -> str:
     if isinstance(source, Float):
         return f"{OWN}float_text({value})"
     if isinstance(source, Timestamp) and source.zone:
-        return f"(CAST({value} AS text) || ':00')"
+        return f"replace(CAST({value} AS text), '+00', '+00:00')"  # an infinity has no zone
     return f"CAST({value} AS text)"
 
 

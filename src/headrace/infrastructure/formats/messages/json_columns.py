@@ -14,11 +14,14 @@ from headrace.infrastructure.duckdb_connection import connect
 from headrace.infrastructure.formats.json import LONG_NUMBER
 from headrace.infrastructure.formats.json_path import pointer
 from headrace.infrastructure.formats.json_records import Unreadable, members
+from headrace.infrastructure.formats.messages.byte_search import bytes_of, count_of, may_have_long_numbers
 from headrace.infrastructure.sql_text import literal
 from headrace.records import record
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from headrace.infrastructure.formats.messages.byte_search import Bytes
 
 #: The words of `json_records`, as reasons of messages.
 _REASONS = {
@@ -28,12 +31,6 @@ _REASONS = {
 _BEGUN = "(starts_with(line, '{') OR starts_with(ltrim(line, chr(32) || chr(9) || chr(10) || chr(13)), '{'))"
 _OBJECT = f"({_BEGUN} AND json_valid(line))"
 _TWICE = "len(list_distinct(json_keys(line))) < len(json_keys(line))"
-
-#: Every byte that a long number consists of is made an `n`; so many of them in a row are one that has to be looked at.
-_DIGITS = bytes(ord("n") if chr(byte) in "0123456789." else 0 for byte in range(256))
-_LONG = b"n" * 19
-#: Of every fourth byte so many in a row are in such a number; the parts of a date are shorter.
-_LONG_BY_FOUR = b"n" * 4
 
 #: How it is seen that no key stands twice in a text: by the colons, when all of them are accounted for; by the number of its keys; by
 #: that of those beyond the known ones.
@@ -118,20 +115,22 @@ class JsonColumns:
 
         if not len(texts):
             return Taken([pa.array([], pa.string()) for _ in self._keys])
-        content = _bytes_of(texts)
+        content = bytes_of(texts)
         with self._texts.holding(texts):
             columns = None if self._has_long_numbers(content) else self._all_at_once(texts, content)
             return Taken(columns) if columns is not None else self._carefully(texts)
 
     # When nothing is wrong ----------------------------------------------------------------------------------------------
 
-    def _all_at_once(self, texts: pa.Array, content: bytes) -> Sequence[pa.Array] | None:
+    def _all_at_once(self, texts: pa.Array, content: Bytes) -> Sequence[pa.Array] | None:
         """The columns, when each text is an object in which no key stands twice; else None."""
         import duckdb
         import pyarrow.compute as pc
 
         begun = "true" if pc.all(pc.starts_with(texts, "{")).as_py() else _BEGUN
-        for way in self._ways[1:] if b"\\" in content and self._ways[0] == _BY_COLONS else self._ways:  # a colon may be escaped
+        for way in (
+            self._ways[1:] if self._ways[0] == _BY_COLONS and count_of("\\", content) else self._ways
+        ):  # a colon may be escaped
             try:
                 columns, doubts = self._extracted(begun, way)
             except duckdb.InvalidInputException:  # one of them is no JSON
@@ -152,9 +151,9 @@ class JsonColumns:
         *columns, doubts = (_whole(column) for column in found.columns)
         return columns, doubts
 
-    def _has_long_numbers(self, content: bytes) -> bool:
-        """Whether a number has more digits than a double holds, as far as can be told in a hurry, and then by a second look."""
-        if _LONG_BY_FOUR not in content[::4].translate(_DIGITS) or _LONG not in content.translate(_DIGITS):
+    def _has_long_numbers(self, content: Bytes) -> bool:
+        """Whether a number has more digits than a double holds."""
+        if not may_have_long_numbers(content):
             return False
         return bool(self._rows(f"SELECT coalesce(bool_or({LONG_NUMBER}), false) AS some FROM texts")["some"][0].as_py())
 
@@ -198,7 +197,7 @@ class JsonColumns:
             self._known |= dict.fromkeys(key for key in found["key"].to_pylist() if "\0" not in key)
 
 
-def _accounted_for(way: str, columns: Sequence[pa.Array], doubts: pa.Array, content: bytes) -> bool:
+def _accounted_for(way: str, columns: Sequence[pa.Array], doubts: pa.Array, content: Bytes) -> bool:
     """Whether no text has a key twice.
 
     A key that is not null is a cell, however often it stands there, and takes a colon each time. So where cells and the colons in them are
@@ -206,8 +205,8 @@ def _accounted_for(way: str, columns: Sequence[pa.Array], doubts: pa.Array, cont
     """
     cells: int = sum(len(column) - column.null_count for column in columns)
     if way == _BY_COLONS:
-        within: int = sum(_bytes_of(column).count(b":") for column in columns)
-        return content.count(b":") == cells + within
+        within: int = sum(count_of(":", bytes_of(column)) for column in columns)
+        return count_of(":", content) == cells + within
     return bool(_sum(doubts) == (cells if way == _BY_KEYS else 0))
 
 
@@ -247,12 +246,3 @@ def _sum(numbers: pa.Array) -> int:
     import pyarrow.compute as pc
 
     return pc.sum(numbers).as_py() or 0
-
-
-def _bytes_of(texts: pa.Array) -> bytes:
-    """All the bytes of the texts, and maybe those of their neighbours in memory."""
-    _, offsets, content = texts.buffers()
-    import pyarrow as pa
-
-    ends = pa.Array.from_buffers(pa.int32(), len(texts) + 1, [None, offsets], offset=texts.offset)
-    return bytes(memoryview(content)[ends[0].as_py() : ends[-1].as_py()]) if content is not None else b""
