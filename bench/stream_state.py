@@ -184,7 +184,7 @@ def much(step: str, keys: int, checkpoints: int) -> tuple[list[list[str]], dict[
 
 def growing(step: str, most: int) -> tuple[list[list[str]], dict[str, Any]]:
     """What a batch costs in processor time, by its size and by that of the state. Half of its keys are known; of `dedupe` a tenth."""
-    sizes = [1_000, most // 10, most]
+    sizes = sizes_to(most)
     costs: dict[tuple[int, int], dict[int, float]] = {epoch: {} for epoch in ((1, 200), (20, 200), (5, BATCH))}
     for size in sizes:
         with tempfile.TemporaryDirectory() as made:
@@ -207,6 +207,10 @@ def growing(step: str, most: int) -> tuple[list[list[str]], dict[str, Any]]:
         for (batches, rows), found in costs.items()
     ]
     return shown, {"costs": {f"{batches} x {rows}": found for (batches, rows), found in costs.items()}}
+
+
+def sizes_to(most: int) -> list[int]:
+    return sorted({1_000, most // 10, most})
 
 
 def epoch_on_top(
@@ -244,7 +248,7 @@ def main() -> None:
     for step in (chosen.only or default).split(","):
         found[step] = growing(step, chosen.keys) if chosen.growing else much(step, chosen.keys, chosen.checkpoints)
     if chosen.growing:
-        header = ["CPU ms of a batch, rows kept:", *(f"{size:,}" for size in (1_000, chosen.keys // 10, chosen.keys)), "times"]
+        header = ["CPU ms of a batch, rows kept:", *(f"{size:,}" for size in sizes_to(chosen.keys)), "times"]
     else:
         header = ["", "checkpoint, p50 ms", "most", "batch, most", "recovery", "folder MB", "most growth MB"]
     shown = table(header, [row for rows, _ in found.values() for row in rows])

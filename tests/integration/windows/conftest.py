@@ -6,15 +6,16 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from headrace.infrastructure.engines.duckdb import stream_keeping, stream_seeking, stream_statements
+from headrace.infrastructure.engines.duckdb import stream_keeping, stream_numbers, stream_seeking
 
 
 @pytest.fixture(scope="module", autouse=True)
 def few_are_many() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stream_seeking, "MANY", 8)
+        patch.setattr(stream_seeking, "TIMES", 0)
         patch.setattr(stream_keeping, "ENOUGH", 16)
-        patch.setattr(stream_statements, "number_sql", _three_numbers)
+        patch.setattr(stream_numbers, "number_sql", _three_numbers)
         yield
 
 

@@ -8,22 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from headrace.business.processing.expressions.coercion import common_type
+from headrace.business.model.types import DataType, Decimal, Integer
+from headrace.business.processing.expressions.coercion import coerce, common_type
 from headrace.business.processing.expressions.ir import Call, Cast, ColumnRef, Expr
 from headrace.business.processing.relation import Dataset, Join, Project, Relation
-from headrace.business.processing.steps.event_windows import WHOLE, with_columns
 
 #: The column of the number of a row's keys.
 NUMBERED = "#:key"
-#: A function beside the catalogue that an engine of streams has: the number of some values.
-NUMBER_OF = "#number"
 
 Keys = Sequence[Expr]
-
-
-def numbered(rows: Relation, keys: Keys) -> Relation:
-    """The rows with the number of their keys."""
-    return with_columns(rows, {NUMBERED: Call(WHOLE, NUMBER_OF, tuple(keys))})
 
 
 def matched_keys(found: Relation, left: Dataset, right: Dataset) -> tuple[Keys, Keys]:
@@ -54,18 +47,36 @@ def _conjuncts(condition: Expr) -> Iterator[Expr]:
 
 
 def _equal(test: Expr, ours: frozenset[str], theirs: Mapping[str, Expr]) -> tuple[Expr, Expr] | None:
-    """The two sides of an equation of one of our values and one of theirs."""
-    if not isinstance(test, Call) or test.function != "equal" or test.args[0].type != test.args[1].type:
+    """The two sides of an equation of one of our values and one of theirs, in one type."""
+    if not isinstance(test, Call) or test.function != "equal":
         return None
     for mine, other in (test.args, test.args[::-1]):
         if mine.columns() <= ours and isinstance(other, ColumnRef) and other.name in theirs:
-            pair = mine, theirs[other.name]
-            return pair if all(map(_never_fails, pair)) else None
+            pair = _alike(mine, theirs[other.name])
+            return pair if pair is not None and all(map(_never_fails, pair)) else None
     return None
+
+
+def _alike(mine: Expr, other: Expr) -> tuple[Expr, Expr] | None:
+    """Both in one type. Integers of any width and decimals of any scale are compared as they are, but have one number only if they are
+    written alike."""
+    if mine.type == other.type:
+        return mine, other
+    families = (mine.type, other.type)
+    if not any(all(isinstance(kind, family) for kind in families) for family in (Integer, Decimal)):
+        return None
+    kind = common_type(*families)
+    return (coerce(mine, kind), coerce(other, kind)) if kind is not None else None
 
 
 def _never_fails(value: Expr) -> bool:
     """Whether it is a column, perhaps in a wider type. Of anything else a row without a partner might be the ruin."""
     if isinstance(value, Cast):
-        return common_type(value.value.type, value.type) == value.type and _never_fails(value.value)
+        return _holds(value.type, value.value.type) and _never_fails(value.value)
     return isinstance(value, ColumnRef)
+
+
+def _holds(wide: DataType, narrow: DataType) -> bool:
+    if isinstance(wide, Decimal) and isinstance(narrow, Decimal):
+        return wide.scale >= narrow.scale and wide.precision - wide.scale >= narrow.precision - narrow.scale
+    return common_type(narrow, wide) == wide

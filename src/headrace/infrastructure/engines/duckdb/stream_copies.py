@@ -28,7 +28,7 @@ class CopyKeeper:
         self._came = statements.inlet(f"came {step}", kept.came_schema)
         tables = {"kept": self.table.sql, "came": self._came.sql}
         came = Dataset(kept.came_schema, "came")
-        sought = numbers(typed(self._came, kept.came_schema), kept.came_schema, kept.keys)
+        sought = numbers(typed(self._came, kept.came_schema), kept.keys)
         fresh = kept.fresh(came, self.table.rows)
         self._fresh = Seeker(statements, self.table, sought, lambda there: query({}, fresh, {**tables, "kept": there}))
         self._made = statements.prepare(query({}, kept.made(came), tables))
@@ -46,8 +46,9 @@ class CopyKeeper:
         if not self._waiting.rows:
             return ()
         self.table.settle()
-        self._came.hold(self._waiting.taken())
-        fresh, made = self._fresh.rows(), self.statements.rows(self._made)
+        came = self._waiting.taken()
+        self._came.hold(came)
+        fresh, made = self._fresh.rows(len(came)), self.statements.rows(self._made)
         self._came.hold(None)
         self.table.add(made)
         return (fresh,)

@@ -39,7 +39,7 @@ class CopyJudge:
         keys = tuple(ref(schema[name]) for name in self.names)
         self.table = StateTable(statements, f"rule {name}", Schema((*kept, Column(SLOT, SLOT_TYPE))), keys)
         self._passed = statements.inlet(f"passed {name}", schema.select((PARTITION, WATERMARK)))
-        sought = numbers(typed(came, schema), schema, keys)
+        sought = numbers(typed(came, schema), keys)
         self._find = Seeker(statements, self.table, sought, lambda there: self._broken(came.sql, there))
         self._make = statements.prepare(
             f"SELECT *, {slot_sql([self._keys])} AS {identifier(SLOT)} FROM "
@@ -51,9 +51,9 @@ class CopyJudge:
         )
         self._forgot: dict[str, int] = {}
 
-    def broken(self, came: pa.Table) -> Any:  # noqa: ARG002 - it is read where it is held
+    def broken(self, came: pa.Table) -> Any:
         self.table.settle()
-        found = self._find.rows()[NUMBER]
+        found = self._find.rows(len(came))[NUMBER]
         self.table.add(self.statements.rows(self._make))
         return found
 

@@ -46,8 +46,7 @@ class GroupKeeper:
             self.table.compact_by(lambda some: query({}, self.kept.compacted(rows), {"kept": some}))
 
     def _seeker(self, changed: Relation, tables: Mapping[str, str]) -> Seeker:
-        keys, schema = self.kept.sought, self.kept.kept_schema
-        sought = numbers(typed(self._touched, schema), schema, keys) if keys else None
+        sought = numbers(typed(self._touched, self.kept.kept_schema), self.kept.sought)
         return Seeker(self.statements, self.table, sought, lambda there: query({}, changed, {**tables, "kept": there}))
 
     @property
@@ -107,7 +106,7 @@ class GroupKeeper:
     def _of(self, touched: pa.Table) -> pa.Table:
         """The result so far, of the groups that these belong to."""
         self._touched.hold(touched)
-        rows = self._changes.rows()
+        rows = self._changes.rows(len(touched))
         self._touched.hold(None)
         return rows
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from headrace.business.model.schema import Schema
-from headrace.business.processing.relation import Dataset
-from headrace.business.processing.steps.event_windows import whole
-from headrace.business.processing.steps.projection import project
-from headrace.business.streams.keys import NUMBERED, Keys, numbered
-from headrace.infrastructure.engines.duckdb.literals import identifier
-from headrace.infrastructure.engines.duckdb.stream_statements import Inlet, query
-from headrace.infrastructure.engines.duckdb.types import duckdb_type
+from collections.abc import Sequence
 
-_ROWS = "#:rows"
+from headrace.business.model.schema import Schema
+from headrace.business.streams.keys import Keys
+from headrace.infrastructure.engines.duckdb.expressions import ExpressionPrinter
+from headrace.infrastructure.engines.duckdb.literals import identifier
+from headrace.infrastructure.engines.duckdb.stream_statements import Inlet
+from headrace.infrastructure.engines.duckdb.types import duckdb_type
 
 
 def typed(inlet: Inlet, schema: Schema) -> str:
@@ -20,11 +18,20 @@ def typed(inlet: Inlet, schema: Schema) -> str:
     return f"(SELECT {columns} FROM {inlet.sql})"
 
 
-def with_number(rows: str, schema: Schema, keys: Keys) -> str:
+def with_number(rows: str, keys: Keys) -> str:
     """A query of rows with the number of their keys behind them."""
-    return query({}, numbered(Dataset(schema, _ROWS), keys), {_ROWS: rows})
+    return f"SELECT *, {_number(keys)} FROM {rows}"
 
 
-def numbers(rows: str, schema: Schema, keys: Keys) -> str:
-    """A query of the numbers of rows."""
-    return query({}, project(numbered(Dataset(schema, _ROWS), keys), {NUMBERED: whole(NUMBERED)}), {_ROWS: rows})
+def numbers(rows: str, keys: Keys) -> str | None:
+    """A query of the numbers of rows; None where there are no keys."""
+    return f"SELECT {_number(keys)} FROM {rows}" if keys else None
+
+
+def number_sql(values: Sequence[str]) -> str:
+    """The number of a row that has these values."""
+    return f"CAST(hash({', '.join(values)}) >> 1 AS BIGINT)"
+
+
+def _number(keys: Keys) -> str:
+    return number_sql([ExpressionPrinter().sql(key) for key in keys])

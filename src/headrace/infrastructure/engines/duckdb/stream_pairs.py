@@ -10,7 +10,7 @@ from headrace.business.processing.relation import Relation
 from headrace.business.streams.pairs import SIDES, UNTIL, KeptPairs
 from headrace.business.streams.slots import SLOT
 from headrace.infrastructure.engines.duckdb.literals import identifier
-from headrace.infrastructure.engines.duckdb.stream_keeping import NEVER, Growth, Waiting, least, timely
+from headrace.infrastructure.engines.duckdb.stream_keeping import FEW, NEVER, Growth, Waiting, least, timely
 from headrace.infrastructure.engines.duckdb.stream_numbers import numbers, typed
 from headrace.infrastructure.engines.duckdb.stream_seeking import Seeker
 from headrace.infrastructure.engines.duckdb.stream_statements import Statements, query
@@ -42,8 +42,8 @@ class PairKeeper:
 
     def _seeker(self, relation: Relation, coming: str) -> Seeker:
         """A statement on rows that come on one side, and those that are kept of the other."""
-        came, schema, keys = self._came[coming], self.kept.kept_schema(coming), self.kept.keys[coming]
-        sought = numbers(typed(came, schema), schema, keys) if keys else None
+        came = self._came[coming]
+        sought = numbers(typed(came, self.kept.kept_schema(coming)), self.kept.keys[coming])
         datasets = {side: self.kept.dataset(side).name for side in SIDES}
         tables = {datasets[coming]: self._read(coming, came.sql)}
         other = _other(coming)
@@ -65,8 +65,7 @@ class PairKeeper:
         left, right = self.kept.dataset("left"), self.kept.dataset("right")
         over = query({}, self.kept.over(self.tables["left"].rows, "left"), {"kept": self.tables["left"].sql})
         columns = _listed(self.kept.rows("left"))
-        keys = self.kept.keys["left"]
-        sought = numbers(f"({over})", self.kept.kept_schema("left"), keys) if keys else None
+        sought = numbers(f"({over})", self.kept.keys["left"])
 
         def made(there: str) -> str:
             tables = {left.name: f"(SELECT {columns} FROM ({over}))", right.name: self._read("right", there)}
@@ -95,7 +94,7 @@ class PairKeeper:
         came = self._waiting[side].taken()
         self.tables[_other(side)].settle()
         self._came[side].hold(came)
-        pairs = self._pairs[side].rows()
+        pairs = self._pairs[side].rows(len(came))
         self._came[side].hold(None)
         self.tables[side].add(came)
         return pairs
@@ -115,7 +114,7 @@ class PairKeeper:
         for table in self.tables.values():
             table.settle()
         if self.kept.pairs.alone is not None:
-            self._lonely.hold(self._alone.rows(horizon=horizon))
+            self._lonely.hold(self._alone.rows(FEW, horizon=horizon))
             given.append(self.statements.rows(self._beside_nothing))
             self._lonely.hold(None)
         for statement in self._let_go.values():

@@ -15,8 +15,8 @@ from headrace.infrastructure.engines.duckdb.stream_table import StateTable
 if TYPE_CHECKING:
     import pyarrow as pa
 
-#: Where fewer rows are kept, to look through all of them is cheaper than the filter.
-MANY = 50_000
+#: Where fewer rows are kept, or not so many times as many as come, to look through all of them is cheaper than the filter.
+MANY, TIMES = 50_000, 16
 
 
 class Seeker:
@@ -29,11 +29,12 @@ class Seeker:
         self._through_all = statements.prepare(made(table.sql))
         self._through_few: Prepared | None = None
 
-    def rows(self, **given: int) -> pa.Table:
-        return self.statements.rows(self._chosen(), **given)
+    def rows(self, came: int, **given: int) -> pa.Table:
+        """What it gives where about so many rows have come."""
+        return self.statements.rows(self._chosen(came), **given)
 
-    def _chosen(self) -> Prepared:
-        if self._sought is None or self.table.about < MANY:
+    def _chosen(self, came: int) -> Prepared:
+        if self._sought is None or self.table.about < MANY + TIMES * came:
             return self._through_all
         if self._through_few is None:  # now that there are many rows: DuckDB plans by how many there are
             self._through_few = self.statements.prepare(self._made(self.table.numbered_in(self._sought)))

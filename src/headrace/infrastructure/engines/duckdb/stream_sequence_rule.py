@@ -32,13 +32,13 @@ class SequenceJudge:
         keys = tuple(ref(schema[name]) for name in self.keys)
         self.table = StateTable(statements, f"rule {name}", Schema((*kept, Column(SLOT, SLOT_TYPE))), keys)
         self.table.compact_by(self._greatest)
-        sought = numbers(typed(came, schema), schema, keys)
+        sought = numbers(typed(came, schema), keys)
         self._find = Seeker(statements, self.table, sought, lambda there: self._broken(came.sql, there))
         self._make = statements.prepare(self._greatest(came.sql))
 
-    def broken(self, came: pa.Table) -> Any:  # noqa: ARG002 - it is read where it is held
+    def broken(self, came: pa.Table) -> Any:
         self.table.settle()
-        found = self._find.rows()[NUMBER]
+        found = self._find.rows(len(came))[NUMBER]
         self.table.add(self.statements.rows(self._make))
         return found
 

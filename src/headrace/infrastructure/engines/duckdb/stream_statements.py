@@ -17,7 +17,6 @@ from headrace.business.model.types import DataType
 from headrace.business.processing.expressions.ir import Call
 from headrace.business.processing.relation import Relation
 from headrace.business.streams.groups import BEFORE, HORIZON, Given
-from headrace.business.streams.keys import NUMBER_OF
 from headrace.business.streams.slots import SLOT_OF, SLOT_TYPE, SLOTS
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.duckdb_connection import Connection
@@ -46,20 +45,11 @@ def slot_sql(values: Sequence[str]) -> str:
     return f"CAST(hash({', '.join(values)}) % {SLOTS} AS {duckdb_type(SLOT_TYPE)})"
 
 
-def _number(_call: Call, args: Sequence[str]) -> str:
-    return number_sql(args)
-
-
-def number_sql(values: Sequence[str]) -> str:
-    """The number of a row that has these values as its keys."""
-    return f"CAST(hash({', '.join(values)}) >> 1 AS BIGINT)"
-
-
 def _literal(value: Any, kind: DataType) -> str:
     return f"CAST(${value.name} AS {duckdb_type(kind)})" if isinstance(value, Given) else literal(value, kind)
 
 
-_DIALECT = replace(DIALECT, literal=_literal, functions={**DIALECT.functions, **FUNCTIONS, SLOT_OF: _slot, NUMBER_OF: _number})
+_DIALECT = replace(DIALECT, literal=_literal, functions={**DIALECT.functions, **FUNCTIONS, SLOT_OF: _slot})
 
 
 class Inlet:

@@ -34,7 +34,7 @@ class StateTable:
         self.table = statements.table(f"kept {name}", Schema((*schema, Column(NUMBERED, WHOLE))) if keys else schema)
         self._added = statements.inlet(f"added {name}", schema)
         added = typed(self._added, schema)
-        values = with_number(added, schema, keys) if keys else f"SELECT * FROM {added}"
+        values = with_number(added, keys) if keys else f"SELECT * FROM {added}"
         self._insert = statements.prepare(f"INSERT INTO {self.table} {values}")
         self._empty = statements.prepare(f"DELETE FROM {self.table}")
         self._all = statements.prepare(f"SELECT {self._columns} FROM {self.table}")
