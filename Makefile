@@ -29,6 +29,7 @@ demo-stream: $(VENV)/demo.installed
 # Tests on Spark wait for it much of the time, so that the linters run beside them. What Python compiled is kept, whatever the
 # environment says: tests start hundreds of processes.
 test: export PYTHONDONTWRITEBYTECODE :=
+test: export TMPDIR := $(shell .ci/scratch)
 test: $(VENV)/dev.installed
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target lint test-on-spark
 	$(BIN)/pytest --numprocesses 2 --dist worksteal $(ON_SPARK:%=--ignore=%) $(PYTEST)
@@ -67,7 +68,7 @@ clean:
 
 $(VENV)/%.installed: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing Headrace with its '$*' extra into $(VENV) ..."
-	@$(PIP) install --quiet --use-pep517 --constraint constraints.txt --editable '.[$*]'
+	@$(PIP) install --quiet --no-compile --use-pep517 --constraint constraints.txt --editable '.[$*]'
 	@touch $@
 
 bench/data/venvs/%.installed: bench/requirements-%.txt

@@ -125,7 +125,8 @@ def topic(folder: Path) -> Iterator[str]:
     try:
         client = {"bootstrap.servers": server.servers}
         settings = {"retention.ms": "604800000", "retention.bytes": "-1", "cleanup.policy": "delete"}  # Quix asks for them
-        for made in AdminClient(client).create_topics([NewTopic("events", 1, 1, config=settings)]).values():
+        admin = AdminClient(client)
+        for made in admin.create_topics([NewTopic("events", 1, 1, config=settings)]).values():
             made.result()
         producer = Producer({**client, "linger.ms": 50, "queue.buffering.max.messages": 1_000_000})
         with (folder / "events.ndjson").open("rb") as lines:

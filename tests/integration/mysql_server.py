@@ -37,12 +37,13 @@ class MySQLServer(Server):
     def start(self) -> Self:
         self._carry_out(
             _program("mariadb-install-db"), "--no-defaults", f"--datadir={self.folder}/data", "--skip-test-db",
-            "--auth-root-authentication-method=normal", _NO_AIO,
+            "--auth-root-authentication-method=normal", _NO_AIO, f"--tmpdir={self.folder}",
         )  # fmt: skip
         self._run(
             _program("mariadbd"), "--no-defaults", f"--datadir={self.folder}/data", f"--port={self.port}", "--bind-address=127.0.0.1",
             f"--socket={self.folder}/socket", "--skip-log-bin", "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=64M",
-            "--performance-schema=OFF", "--innodb-flush-method=nosync", "--innodb-doublewrite=OFF", _NO_AIO, *self.options,
+            "--performance-schema=OFF", "--innodb-flush-method=nosync", "--innodb-doublewrite=OFF", _NO_AIO, f"--tmpdir={self.folder}",
+            *self.options,
         )  # fmt: skip
         self._wait_until(lambda: answers(self.port))
         return self

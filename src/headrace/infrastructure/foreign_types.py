@@ -29,7 +29,8 @@ from headrace.business.model.types import (
 )
 from headrace.business.ports import PROVENANCE
 from headrace.errors import NonRetryableError
-from headrace.infrastructure.duckdb_connection import Connection, connect
+from headrace.infrastructure.duckdb_connection import Connection
+from headrace.infrastructure.duckdb_lending import lent
 from headrace.records import record
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ def arrow_columns(schema: pa.Schema, origin: str) -> tuple[ForeignColumn, ...]:
     twice = {name for name in schema.names if schema.names.count(name) > 1}
     if twice:
         raise NonRetryableError(f"{origin} has more than one column `{min(twice)}`", hint="rename one of them")
-    with connect() as con:
+    with lent() as con:
         try:
             return _seen_by_duckdb(con, schema, origin)
         except duckdb.Error:

@@ -37,9 +37,9 @@ def test_it_shows_the_sql_of_the_engine_that_is_asked_for(tmp_path: Path, postgr
 def test_it_says_why_an_engine_cannot(tmp_path: Path, postgres: str, parts: dict, capsys) -> None:
     project = engine_of(tmp_path, postgres)
     (project.folder / "rows.csv").write_text("x\n1\n2\n")
-    project.define(**{**parts, "steps": [{"sample": "10%"}]})
+    project.define(**{**parts, "steps": [{"derive": {"pairs": "[[x, 1], [2, x]]"}}]})
     assert project.cli("plan", str(project.file), "--engine", "duckdb") == 0
     assert project.cli("plan", str(project.file), "--engine", "postgres") == 2
-    assert "postgres draws no samples" in capsys.readouterr().err
+    assert "a list of lists has to be a rectangle in PostgreSQL" in capsys.readouterr().err
     assert project.cli("plan", str(project.file), "--engine", "postgress") == 2
     assert "did you mean `postgres`?" in capsys.readouterr().err

@@ -107,7 +107,6 @@ def test_a_value_that_does_not_fit_ends_the_run_in_our_words(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("others", "said"),
     [
-        ({"steps": [{"sample": "10%"}]}, "draws no samples"),
         ({"steps": [{"derive": {"t": "strip_accents(name)"}}]}, "has no `strip_accents`: Spark does not take letters apart"),
         (
             {

@@ -123,11 +123,11 @@ class Limit(_Over):
 
 @record
 class Sample(_Over):
-    """A repeatable sample: a share of the rows between 0 and 1, or a number of rows."""
+    """A repeatable sample: the rows that a condition on their lots holds of, or a number of those with the least lots (see `lots`)."""
 
-    share: float | None
+    lot: Expr
+    drawn: Expr | None
     count: int | None
-    seed: int
 
     @property
     def rows(self) -> Rows:

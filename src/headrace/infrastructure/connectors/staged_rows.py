@@ -6,7 +6,7 @@ Not the engine of a run: it computes nothing but what publishing needs, within l
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,8 @@ from headrace.business.model.schema import Schema
 from headrace.business.ports import Staged
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.connectors.duckdb_types import duckdb_type
-from headrace.infrastructure.duckdb_connection import Connection, connect
+from headrace.infrastructure.duckdb_connection import Connection
+from headrace.infrastructure.duckdb_lending import lent
 from headrace.infrastructure.sql_text import literal, quoted, quoted_list
 
 if TYPE_CHECKING:
@@ -29,24 +30,15 @@ INCOMING = "incoming"
 _ARRIVED = "arrived"
 
 
-@contextmanager
-def reader(spill: Path) -> Iterator[Connection]:
-    """A DuckDB in memory that loads nothing from the network and spills to `spill`."""
-    with connect(
-        memory_limit=MEMORY,
-        temp_directory=str(spill),
-        autoinstall_known_extensions=False,
-        autoload_known_extensions=False,
-        python_enable_replacements=False,
-    ) as con:
-        con.execute("SET TimeZone = 'UTC'")
-        yield con
+def reader(spill: Path, **settings: str) -> AbstractContextManager[Connection]:
+    """A DuckDB in memory with these settings that spills to `spill`. See `lent` for what is to be temporary."""
+    return lent(memory_limit=MEMORY, temp_directory=str(spill), TimeZone="UTC", **settings)
 
 
 @contextmanager
-def incoming_rows(staged: Staged, key: Sequence[str]) -> Iterator[Connection]:
+def incoming_rows(staged: Staged, key: Sequence[str], **settings: str) -> Iterator[Connection]:
     """A connection of DuckDB that knows the staged rows as `incoming`; the key is one, where there is to be one."""
-    with TemporaryDirectory(prefix="headrace-") as spill, reader(Path(spill)) as rows:
+    with TemporaryDirectory(prefix="headrace-") as spill, reader(Path(spill), **settings) as rows:
         define_incoming(rows, staged)
         if key:
             check_key(rows, INCOMING, key)

@@ -17,7 +17,8 @@ from headrace.business.model.schema import Column, Schema
 from headrace.business.model.types import String
 from headrace.business.ports import InputFile, JsonScan, Tidied
 from headrace.errors import NonRetryableError
-from headrace.infrastructure.duckdb_connection import Connection, connect
+from headrace.infrastructure.duckdb_connection import Connection
+from headrace.infrastructure.duckdb_lending import lent
 from headrace.infrastructure.formats.delimited import Encoding
 from headrace.infrastructure.formats.delimited_head import unique_names
 from headrace.infrastructure.formats.delimited_tidy import LONGEST
@@ -143,7 +144,7 @@ def _keys_of(paths: Sequence[str]) -> tuple[dict[str, None], frozenset[str]]:
         return keys, frozenset()
 
     doubtful: set[str] = set()
-    with connect() as con:
+    with lent() as con:
         for path in paths:
             for found, long_number in _key_lists(con, path):
                 if long_number or len({key.lower() for key in found}) < len(found):

@@ -9,7 +9,8 @@ from headrace.business.model.part import Model
 from headrace.business.model.types import DataType, Date, Decimal, Float, Integer, Timestamp
 from headrace.business.ports import InputFile, ParquetScan
 from headrace.errors import NonRetryableError
-from headrace.infrastructure.duckdb_connection import Connection, connect
+from headrace.infrastructure.duckdb_connection import Connection
+from headrace.infrastructure.duckdb_lending import lent
 from headrace.infrastructure.foreign_types import ForeignColumn, describe, notes_of, schema_of
 
 
@@ -21,7 +22,7 @@ class Parquet(Model):
     def scan(self, files: Sequence[InputFile]) -> ParquetScan:
 
         seen: dict[str, tuple[DataType, str]] = {}
-        with connect() as con:
+        with lent() as con:
             for file in files:
                 for column in _columns(con, [file.path]):
                     before, path = seen.setdefault(column.name, (column.type, file.path))

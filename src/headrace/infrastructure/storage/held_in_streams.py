@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from headrace.business.engine import QuarantineTarget
 from headrace.business.processing.plan import PlannedSource
-from headrace.infrastructure.duckdb_connection import connect
+from headrace.infrastructure.duckdb_lending import lent
 from headrace.infrastructure.sql_text import quoted
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def hold(source: PlannedSource, target: QuarantineTarget, epoch: int, held: Sequ
         "stream": f"{target.pipeline}/{source.name}/", "run": target.run_id, "pipeline": target.pipeline, "dataset": source.name,
         "origin": source.origin, "rules": list(versions), "versions": list(versions.values()),
     }  # fmt: skip
-    with connect(autoinstall_known_extensions=False, autoload_known_extensions=False) as con:
+    with lent() as con:
         con.register("held", pa.concat_tables(tables))
         con.execute(f"CREATE TEMP TABLE kept AS {_SELECT}", given)
         con.execute(f"COPY kept TO {_text(part)} (FORMAT parquet)")

@@ -11,7 +11,7 @@ from headrace.business.model.schema import Schema
 from headrace.business.model.types import String
 from headrace.business.ports import InputFile, ParquetScan
 from headrace.errors import UsageError
-from headrace.infrastructure.duckdb_connection import Connection, connect
+from headrace.infrastructure.duckdb_lending import lent
 
 #: What spreadsheets take for a formula at the beginning of a cell (OWASP, CSV injection), and what looks as if it were escaped.
 _FORMULA = r"^'*[=+\-@\t\r]"
@@ -25,20 +25,20 @@ class ParquetHeldRows:
         _be_there(path)
         query = f"SELECT id, file, record, reasons, raw, text, note FROM {_rows(path)}{_having(reason)} LIMIT {int(limit)}"
         names = ("id", "file", "record", "reasons", "raw", "text", "note")
-        with _connect() as con:
+        with lent() as con:
             return [dict(zip(names, row, strict=True)) for row in con.execute(query).fetchall()]
 
     def ids(self, path: Path, *, readable: bool = True) -> Sequence[str]:
         _be_there(path)
         where = " WHERE raw IS NOT NULL" if readable else ""
-        with _connect() as con:
+        with lent() as con:
             found = con.execute(f"SELECT id FROM {_rows(path)}{where}").fetchall()
         return [row[0] for row in found]
 
     def texts(self, path: Path, ids: Collection[str], columns: Sequence[str], out: Path) -> ParquetScan:
         """The cells of these rows as they came, as a scan of texts."""
         cells = ", ".join(f"json_extract_string(raw, {_path(name)}) AS {_name(name)}" for name in columns)
-        with _connect() as con:
+        with lent() as con:
             con.execute("CREATE TEMP TABLE wanted AS SELECT unnest(?::VARCHAR[]) AS id", [list(ids)])
             return _written(
                 con,
@@ -51,7 +51,7 @@ class ParquetHeldRows:
         self, file: Path, known: Collection[str], columns: Sequence[str], out: Path
     ) -> tuple[Sequence[str], ParquetScan]:
         """The rows of a mended export, and which they are. Raises `UsageError` for rows that were never exported, or twice."""
-        with _connect() as con:
+        with lent() as con:
             con.execute(f"CREATE TEMP TABLE mended AS SELECT * FROM {_reader(file)}")
             present = [row[0] for row in con.execute("DESCRIBE mended").fetchall()]
             if "held_id" not in present:
@@ -82,14 +82,14 @@ class ParquetHeldRows:
             "list_aggregate(reasons, 'string_agg', ' ') AS held_reasons, text AS held_text"
         )
         query = f"SELECT {place}{cells} FROM {_rows(path)}{_having(reason)}"
-        with _connect() as con:
+        with lent() as con:
             row = con.execute(f"COPY ({query}) TO {_text(out)} ({forms[out.suffix]})").fetchone()
         return int(row[0]) if row else 0
 
     def columns(self, path: Path) -> Sequence[str]:
         """The columns that the rows had in the data, in order."""
         _be_there(path)
-        with _connect() as con:
+        with lent() as con:
             found = con.execute(f"SELECT json_keys(raw) FROM {_rows(path)} WHERE raw IS NOT NULL LIMIT 1").fetchone()
         return list(found[0]) if found else []
 
@@ -97,15 +97,11 @@ class ParquetHeldRows:
 def write_texts(folder: Path, name: str, columns: Sequence[str], rows: Sequence[Sequence[str | None]]) -> ParquetScan:
     """Rows of texts as a scan: what a test of a definition hands in."""
     folder.mkdir(parents=True, exist_ok=True)
-    with _connect() as con:
+    with lent() as con:
         con.execute(f"CREATE TEMP TABLE given ({', '.join(f'{_name(c)} VARCHAR' for c in columns) or 'nothing VARCHAR'})")
         if rows and columns:
             con.executemany(f"INSERT INTO given VALUES ({', '.join('?' * len(columns))})", [list(row) for row in rows])
         return _written(con, "SELECT * FROM given", columns, folder / f"{name}.parquet")
-
-
-def _connect() -> Connection:
-    return connect(autoinstall_known_extensions=False, autoload_known_extensions=False)
 
 
 def _be_there(path: Path) -> None:

@@ -62,7 +62,7 @@ def test_the_same_rows(spark: Spark, filled: Filled, written: Any) -> None:
     made = of_duckdb.steps(written, tables(GIVEN, OTHERS))
     refused = [why for _, relation in made for why in spark.relation_problems(relation)]
     if refused:
-        assert all("JSON" in why or "list" in why for why in refused), refused
+        assert all("JSON" in why or "list" in why or "writes floats" in why for why in refused), refused
         return
     meant = of_duckdb.result(duckdb, made, {name: duckdb.identifier(name) for name in views}, digits=12)
     found = result(spark, made, views, digits=12)

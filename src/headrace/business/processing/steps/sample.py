@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import BeforeValidator, Field
 
 from headrace.business.model.plugin import Plugin
+from headrace.business.processing.lots import among_the_first, lot
 from headrace.business.processing.relation import Relation, Sample
 from headrace.business.processing.steps.findings import Findings
 
@@ -20,8 +21,9 @@ def _share(written: Any) -> Any:
 
 
 class SampleStep(Plugin):
-    """Keeps a share of the rows, or a number of them. Which ones is decided by the values in a row and by the seed alone, so
-    the same data give the same sample, and rows that are alike in every column stay or go together in a share.
+    """Keeps a share of the rows, or a number of them. Which ones is decided by the values in a row (as texts, which intervals have not)
+    and by the seed alone, so the same data give the same sample on every engine, and rows that are alike in every column stay or go
+    together in a share.
 
     ```yaml
     - sample: 10%
@@ -44,4 +46,7 @@ class SampleStep(Plugin):
         if (self.share is None) == (self.rows is None):
             findings.add("say either `share` or `rows`", hint="for example `sample: 10%` or `sample: {rows: 1000}`")
         findings.settle()
-        return Sample(below.schema, below, self.share, self.rows, self.seed)
+        drawn = lot(below.schema, self.seed)
+        return Sample(
+            below.schema, below, drawn, among_the_first(drawn, self.share) if self.share is not None else None, self.rows
+        )

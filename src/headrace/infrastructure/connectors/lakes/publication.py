@@ -51,11 +51,9 @@ def publish(lake: Lake, options: PublishingOptions, staged: Staged, checkpoint: 
     """See `Publisher.publish`."""
     if _needless(lake, checkpoint, target):
         return Publication(target, already=True)
-    with incoming_rows(staged, options.key) as con:
-        if options.key:
-            # Joins as they are written, what stands behind them in memory: of a stream nobody knows how long it is, and DuckDB would take a
-            # whole table for the shorter side.
-            con.execute("SET disabled_optimizers = 'join_order,build_side_probe_side'")
+    # Joins as they are written, what stands behind them in memory: of a stream nobody knows how long it is, and DuckDB would take a whole
+    # table for the shorter side.
+    with incoming_rows(staged, options.key, disabled_optimizers="join_order,build_side_probe_side") as con:
         milestones.reached("about to publish")
         attempts = _Attempts(lake, options, staged, checkpoint, target, con)
         done = _persistently(attempts.publish)

@@ -47,11 +47,6 @@ def _dedupe(parts: DedupeParts) -> tuple[str, str]:
     return Clauses(f"{parts.source}\nANTI JOIN {partner}").text(), chosen.text()
 
 
-def _row_hash(values: Sequence[str], seed: int, below: int | None) -> str:
-    number = f"hash(xor(hash({', '.join(values)}), {seed}::UBIGINT))"
-    return number if below is None else f"{number} < {below}"
-
-
 DIALECT = Dialect(
     engine="duckdb",
     identifier=identifier,
@@ -71,5 +66,4 @@ DIALECT = Dialect(
     derives=(),
     unnest=_unnest,
     dedupe=_dedupe,
-    row_hash=_row_hash,
 )

@@ -89,5 +89,4 @@ DIALECT = Dialect(
     derives=("semi", "anti", "unpivot"),
     unnest=_unnest,
     dedupe=_dedupe,
-    row_hash=None,
 )

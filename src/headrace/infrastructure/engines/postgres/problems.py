@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from headrace.business.model.types import Binary, DataType, Json, List, Struct
 from headrace.business.processing.expressions.ir import Aggregate, Call, Cast, Constant, Expr, Window
-from headrace.business.processing.relation import Dataset, Distinct, GroupBy, Relation, Sample, SetOperation, expressions
+from headrace.business.processing.relation import Dataset, Distinct, GroupBy, Relation, SetOperation, expressions
 from headrace.infrastructure.engines.postgres import regular_expressions
 from headrace.infrastructure.engines.postgres.aggregate_table import aggregate_problem
 from headrace.infrastructure.engines.postgres.calling import written
@@ -64,8 +64,6 @@ def _of_schema(relation: Relation) -> Iterator[str]:
 
 
 def _of_relation(relation: Relation) -> Iterator[str]:
-    if isinstance(relation, Sample):
-        yield "the engine postgres draws no samples: which rows they hold depends on a hash that only duckdb computes; filter by a column"
     compares = isinstance(relation, Distinct) or (isinstance(relation, SetOperation) and relation.kind != "union_all")
     kinds = [c.type for c in relation.schema] if compares else []
     kinds += [key.type for _, key in relation.keys] if isinstance(relation, GroupBy) else []

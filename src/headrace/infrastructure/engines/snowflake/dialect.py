@@ -79,7 +79,6 @@ DIALECT = Dialect(
     derives=("semi", "anti", "unpivot"),
     unnest=_unnest,
     dedupe=_dedupe,
-    row_hash=None,
     aliases_capture=True,
     materializes=False,
 )

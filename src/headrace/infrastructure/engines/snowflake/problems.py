@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from headrace.business.model.types import Decimal, Time
 from headrace.business.processing.expressions.ir import Aggregate, Call, Cast, Constant, Expr, Window
-from headrace.business.processing.relation import GroupBy, Relation, Sample, Unnest, expressions
+from headrace.business.processing.relation import GroupBy, Relation, Unnest, expressions
 from headrace.infrastructure.engines.snowflake import patterns
 from headrace.infrastructure.engines.snowflake.aggregate_table import aggregate_problem
 from headrace.infrastructure.engines.snowflake.calling import written
@@ -45,10 +45,6 @@ def relation_problems(relation: Relation) -> list[str]:
 
 
 def _of_relation(relation: Relation) -> Iterator[str]:
-    if isinstance(relation, Sample):
-        yield (
-            "the engine snowflake draws no samples: which rows they hold depends on a hash that only duckdb computes; filter by a column"
-        )
     if isinstance(relation, Unnest):
         yield "Snowflake's arrays hold values without a type of ours, so nothing is unnested there"
     if isinstance(relation, GroupBy) and any(isinstance(key, Constant) for _, key in relation.keys):

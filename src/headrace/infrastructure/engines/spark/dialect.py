@@ -90,7 +90,6 @@ DIALECT = Dialect(
     derives=(),
     unnest=_unnest,
     dedupe=_dedupe,
-    row_hash=None,
     valued=_valued,
     frameless=FRAMELESS,
     materializes=False,

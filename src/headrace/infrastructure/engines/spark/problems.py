@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from headrace.business.model.types import DataType, Date, Interval, List, Struct, Timestamp
 from headrace.business.processing.expressions.ir import Aggregate, Call, Cast, Constant, Expr, SortKey, Subquery, Window
-from headrace.business.processing.relation import Dedupe, Distinct, GroupBy, Relation, Sample, SetOperation, Sort, expressions
+from headrace.business.processing.relation import Dedupe, Distinct, GroupBy, Relation, SetOperation, Sort, expressions
 from headrace.infrastructure.engines.spark import regular_expressions
 from headrace.infrastructure.engines.spark.aggregate_table import ORDERED, aggregate_problem
 from headrace.infrastructure.engines.spark.calling import written
@@ -58,8 +58,6 @@ def relation_problems(relation: Relation) -> list[str]:
 
 
 def _of_relation(relation: Relation) -> Iterator[str]:
-    if isinstance(relation, Sample):
-        yield "the engine spark draws no samples: which rows they hold depends on a hash that only duckdb computes; filter by a column"
     compares = isinstance(relation, Distinct) or (isinstance(relation, SetOperation) and relation.kind != "union_all")
     kinds = [c.type for c in relation.schema] if compares else []
     kinds += [key.type for _, key in relation.keys] if isinstance(relation, GroupBy) else []

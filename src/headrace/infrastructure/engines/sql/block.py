@@ -14,16 +14,6 @@ Columns = tuple[tuple[str, Expr], ...]
 
 
 @record
-class RowHash(Expr):
-    """A number that depends on the values of a row and on the seed alone, so that a sample can be drawn again."""
-
-    values: tuple[Expr, ...]
-    seed: int
-    below: int | None = None
-    """Instead of the number: whether it is less than this."""
-
-
-@record
 class SourceColumn(Expr):
     """A column of what is read, where the result has another column of its name; `of` is what stands after FROM."""
 

@@ -63,8 +63,6 @@ class Dialect:
     """The items of a list column, a row each; with True, one null for an empty list or none."""
     dedupe: Callable[[DedupeParts], tuple[str, str]]
     """The rows whose key is shared by no other, and of the others the first of each key."""
-    row_hash: Callable[[Sequence[str], int, int | None], str] | None
-    """See `RowHash`; None where no engine would give the same numbers."""
     aliases_capture: bool = False
     """Whether a name that a SELECT gives may be meant where a column of that name is read beside it."""
     valued: Callable[[Literal["exists", "in"], str], str] = lambda _, test: test

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from headrace.business.processing.expressions.build import BOOLEAN
 from headrace.business.processing.expressions.ir import Aggregate, ColumnRef, Constant, Expr, SortKey, Subquery, Window
 from headrace.business.processing.relation import (
     Dataset,
@@ -25,7 +24,7 @@ from headrace.business.processing.relation import (
     Sort,
 )
 from headrace.business.processing.stateful import Stateful
-from headrace.infrastructure.engines.sql.block import Block, Columns, RowHash, SourceColumn, captures, is_column
+from headrace.infrastructure.engines.sql.block import Block, Columns, SourceColumn, captures, is_column
 
 
 def fold(relation: Relation, orders: Mapping[str, Sequence[SortKey]]) -> Block:
@@ -33,7 +32,7 @@ def fold(relation: Relation, orders: Mapping[str, Sequence[SortKey]]) -> Block:
     add = _CLAUSES.get(type(relation))
     if isinstance(relation, Dataset):
         return Block(relation, order=tuple(orders.get(relation.name, ())))
-    if add is None or (isinstance(relation, Sample) and relation.share is None):
+    if add is None or (isinstance(relation, Sample) and relation.drawn is None):
         return Block(relation)
     (below,) = relation.inputs
     merged = add(fold(below, orders), relation)
@@ -47,9 +46,7 @@ def _filter(below: Block, node: Filter) -> Block | None:
 
 
 def _sample(below: Block, node: Sample) -> Block | None:
-    values = tuple(ColumnRef(c.type, c.name) for c in node.schema)
-    below_2_64 = round((node.share or 0.0) * 2**64)
-    return _where(below, RowHash(BOOLEAN, values, node.seed, min(below_2_64, 2**64 - 1)))
+    return None if node.drawn is None else _where(below, node.drawn)
 
 
 def _where(below: Block, condition: Expr) -> Block | None:

@@ -28,7 +28,7 @@ from headrace.business.processing.relation import (
     Values,
     expressions,
 )
-from headrace.infrastructure.engines.sql.block import Block, RowHash, SourceColumn, is_column, outer_names, shadowing
+from headrace.infrastructure.engines.sql.block import Block, SourceColumn, is_column, outer_names, shadowing
 from headrace.infrastructure.engines.sql.columns import select_list
 from headrace.infrastructure.engines.sql.dedupe import Rows, dedupe_text, repeated_keys, unused
 from headrace.infrastructure.engines.sql.dialect import Dialect
@@ -225,9 +225,8 @@ class RelationPrinter:
         return Clauses(self._source(unnest.input, []), columns).text()
 
     def _sample(self, sample: Sample) -> str:
-        """A number of rows: those with the least hashes, so that the same rows always give the same sample."""
-        values = tuple(ColumnRef(c.type, c.name) for c in sample.schema)
-        order = (SortKey(RowHash(values[0].type, values, sample.seed)), *map(SortKey, values))
+        """A number of rows: those with the least lots, so that the same rows always give the same sample."""
+        order = (SortKey(sample.lot), *(SortKey(ColumnRef(c.type, c.name)) for c in sample.schema))
         return self.body(Block(sample.input, order=order, limit=Limit(sample.schema, sample.input, sample.count)))
 
     def _dedupe(self, dedupe: Dedupe) -> str:
@@ -276,15 +275,11 @@ class RelationPrinter:
         return self._dialect.ordered(sql, expression.type)
 
     def _condition(self, expression: Expr) -> str:
-        return self._sql(expression) if isinstance(expression, RowHash) else self._expressions.condition(expression)
+        return self._expressions.condition(expression)
 
     def _sql(self, expression: Expr) -> str:
         if isinstance(expression, SourceColumn):
             return f"{self._dialect.identifier(expression.of)}.{self._dialect.identifier(expression.name)}"
-        if isinstance(expression, RowHash):
-            if self._dialect.row_hash is None:
-                raise ValueError(f"{self._dialect.engine} draws no samples; a plan with one has to be refused")
-            return self._dialect.row_hash([self._sql(value) for value in expression.values], expression.seed, expression.below)
         return self._expressions.sql(expression)
 
     def _subquery(self, relation: Relation) -> str:
