@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import random
@@ -9,12 +10,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import chdir, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import redis
 import yaml
+
+from headrace import bootstrap
+from headrace.application.cli.invocation import invoke
 
 #: Seconds of event time, and how far events may come out of order.
 WINDOW, DELAY = 10, 2
@@ -104,10 +109,10 @@ class Flow:
             )  # fmt: skip
 
     def ask(self, *words: str) -> str:
-        return subprocess.run(
-            [sys.executable, "-m", "headrace", *words], cwd=self.folder, capture_output=True, text=True, check=True,
-            env={**os.environ, "NO_COLOR": "1"}, timeout=60,
-        ).stdout  # fmt: skip
+        """What a command prints, which is carried out here: it is often asked, and a process takes long to begin."""
+        with redirect_stdout(io.StringIO()) as printed, chdir(self.folder):
+            assert invoke(words, lambda: bootstrap) == 0, words
+        return printed.getvalue()
 
     @property
     def said(self) -> str:

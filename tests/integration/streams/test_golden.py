@@ -16,7 +16,7 @@ from headrace import bootstrap
 from headrace.business.streams.messages import Sharing
 
 RATE = {
-    "total": 3000, "partitions": 3, "seed": 5,
+    "total": 1500, "partitions": 3, "seed": 5,
     "fields": {
         "id": "sequence", "at": {"time": "2 seconds"}, "key": {"key": 7}, "value": {"between": [-3, 99]}, "kind": {"one_of": ["a", "b", "c"]},
     },
@@ -64,7 +64,7 @@ PIPELINES: dict[str, list[dict[str, Any]]] = {
     ],
     "looked up": [
         {"lookup": {"with": "kinds", "on": {"kind": "code"}, "take": ["meaning"]}},
-        {"aggregate": {"by": ["meaning"], "window": {"tumbling": "1 second"}, "measures": {"events": "count(*)"}}},
+        {"aggregate": {"by": ["meaning"], "window": {"tumbling": "500 ms"}, "measures": {"events": "count(*)"}}},
     ],
 }
 

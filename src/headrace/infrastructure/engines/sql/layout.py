@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from headrace.records import record
+
+#: What is quoted, to the end where no quote follows, and ends of lines outside of that.
+_QUOTED_OR_LINE = re.compile(r"""'[^']*(?:'|\Z)|"[^"]*(?:"|\Z)|`[^`]*(?:`|\Z)|\n""")
 
 #: Lists that would be longer than this are broken into lines.
 WIDTH = 100
@@ -45,16 +49,7 @@ def nested(query: str) -> str:
 
 def indented(text: str) -> str:
     """Two spaces before every line, except inside quotes: those lines belong to a name or a value."""
-    lines, quote = ["  "], ""
-    for char in text:
-        lines.append(char)
-        if quote:
-            quote = "" if char == quote else quote
-        elif char in "'\"`":
-            quote = char
-        elif char == "\n":
-            lines.append("  ")
-    return "".join(lines)
+    return "  " + _QUOTED_OR_LINE.sub(lambda found: "\n  " if found[0] == "\n" else found[0], text)
 
 
 def bare(text: str) -> str:
