@@ -1,7 +1,7 @@
 """A stream that keeps much: what its checkpoints cost, for how long they stop it, how long it takes to go on, and how its folder grows.
 
     python bench/stream_state.py [--keys 1000000] [--checkpoints 100] [--only window,totals]
-    python bench/stream_state.py --growing [--only dedupe,join]   # what a batch costs, as the state grows
+    python bench/stream_state.py --growing [--only dedupe,join,totals]   # what a batch costs, as the state grows
 
 Batches of 20,000 typed rows go through the session of the engine, and after each there is a checkpoint into the store of the state folder, synced to
 disk; the sink counts and forgets. A stop is anything during which no further batch can be taken in. `window` keeps a group for each key in a
@@ -31,6 +31,7 @@ from headrace.business.processing.plan import Resolved
 from headrace.business.processing.planning import build_plan
 from headrace.business.streams.engine import Arrived, Judged, StreamSession
 from headrace.business.streams.messages import MessageScan
+from headrace.business.streams.state import Saved
 from headrace.business.streams.watermarks import Watermarks
 from headrace.infrastructure.catalog import Catalog
 from headrace.infrastructure.engines.duckdb.engine import DuckDBEngine
@@ -127,7 +128,7 @@ def attempted(step: str, operation: Callable[[], Any], system: str | None = None
     return operation()
 
 
-def much(step: str, keys: int, checkpoints: int) -> tuple[list[str], dict[str, Any]]:
+def much(step: str, keys: int, checkpoints: int) -> tuple[list[list[str]], dict[str, Any]]:
     """Fill the state with so many keys, then go through checkpoints of 20,000 rows each, then die and go on."""
     chance = random.Random(3)
     order = list(range(keys))
@@ -178,36 +179,61 @@ def much(step: str, keys: int, checkpoints: int) -> tuple[list[str], dict[str, A
         f"{step}, {keys:,} keys", *watch.told("checkpoint"), watch.told("batch")[1], watch.told("recovery")[1],
         f"{max(sizes) / 1e6:.0f}", f"{max(growth) / 1e6:.1f}",
     ]  # fmt: skip
-    return row, figures
+    return [row], figures
 
 
-def growing(step: str, most: int) -> tuple[list[str], dict[str, Any]]:
-    """What a batch of new keys costs in processor time, while the state grows."""
-    chance, sizes = random.Random(3), [0, most // 8, most // 4, most // 2, most]
-    with tempfile.TemporaryDirectory() as made:
-        session, marks = opened(step, Path(made)), Watermarks(2_000_000)
-        costs: dict[int, float] = {}
-
-        def batch(source: str, begin: int) -> None:
-            rows = rows_of(list(range(begin, begin + BATCH)), BEGIN + begin, chance)
-            taken(session, Arrived(source, "0", rows, pa.array(range(len(rows))), marks.own("0"), marks.horizon))
-
-        there = 0
-        for size in sizes:
-            while there < size:
-                batch("events", there)
+def growing(step: str, most: int) -> tuple[list[list[str]], dict[str, Any]]:
+    """What a batch costs in processor time, by its size and by that of the state. Half of its keys are known; of `dedupe` a tenth."""
+    sizes = sizes_to(most)
+    costs: dict[tuple[int, int], dict[int, float]] = {epoch: {} for epoch in ((1, 200), (20, 200), (5, BATCH))}
+    for size in sizes:
+        with tempfile.TemporaryDirectory() as made:
+            folder, chance = Path(made), random.Random(3)
+            session = opened(step, folder)
+            for begin in range(0, size, BATCH):
+                taken(session, arrived("events", list(range(begin, min(begin + BATCH, size))), BEGIN + begin, chance))
                 session.drain(), session.changes()
-                there += BATCH
-            taken = []
-            for _ in range(9):
-                begun = time.process_time()
-                batch("others" if step == "join" else "events", there)
-                taken.append(time.process_time() - begun)
-                there += 0 if step == "join" else BATCH
-            costs[size] = median(taken)
-        session.close()
-    row = [step, *(f"{1000 * cost:.1f}" for cost in costs.values()), f"{costs[most] / costs[0]:.1f}"]
-    return row, {"costs": costs}
+            full = Saved(1, {}, session.changes(whole=True).parts)
+            for batches, rows in costs:
+                found = [epoch_on_top(session, step, full, size, batches, rows, chance) for _ in range(5)]
+                costs[batches, rows][size] = median(found)
+            session.close()
+    shown = [
+        [
+            f"{step}, {rows:,} rows, {batches} to an epoch",
+            *(f"{1000 * cost:.1f}" for cost in found.values()),
+            f"{found[most] / found[1_000]:.2f}",
+        ]
+        for (batches, rows), found in costs.items()
+    ]
+    return shown, {"costs": {f"{batches} x {rows}": found for (batches, rows), found in costs.items()}}
+
+
+def sizes_to(most: int) -> list[int]:
+    return sorted({1_000, most // 10, most})
+
+
+def epoch_on_top(
+    session: StreamSession, step: str, full: Saved, size: int, batches: int, rows: int, chance: random.Random
+) -> float:
+    """The processor time of each batch of an epoch where so many keys are kept."""
+    session.restore([full])
+    taken(session, arrived("events", [-1], BEGIN + size, chance))  # what is done once after going on
+    session.drain()
+    known = rows // (10 if step == "dedupe" else 2)
+    ids = [
+        chance.choices(range(size), k=known) + chance.choices(range(size, 1000 * size), k=rows - known) for _ in range(batches)
+    ]
+    came = [arrived("others" if step == "join" else "events", each, BEGIN + size, chance) for each in ids]
+    begun = time.process_time()
+    for each in came:
+        taken(session, each)
+    session.drain()
+    return (time.process_time() - begun) / batches
+
+
+def arrived(source: str, ids: list[int], at: int, chance: random.Random) -> Arrived:
+    return Arrived(source, "0", rows_of(ids, at, chance), pa.array(range(len(ids))), at - 2_000_000, at - 2_000_000)
 
 
 def main() -> None:
@@ -217,16 +243,15 @@ def main() -> None:
     options.add_argument("--growing", action="store_true")
     options.add_argument("--only")
     chosen = options.parse_args()
-    default = "dedupe,join" if chosen.growing else "window,totals"
+    default = "dedupe,join,totals" if chosen.growing else "window,totals"
     found = {}
     for step in (chosen.only or default).split(","):
         found[step] = growing(step, chosen.keys) if chosen.growing else much(step, chosen.keys, chosen.checkpoints)
     if chosen.growing:
-        sizes = [0, *(chosen.keys // n for n in (8, 4, 2, 1))]
-        header = ["CPU ms of a batch, rows kept:", *(f"{size:,}" for size in sizes), "times"]
+        header = ["CPU ms of a batch, rows kept:", *(f"{size:,}" for size in sizes_to(chosen.keys)), "times"]
     else:
         header = ["", "checkpoint, p50 ms", "most", "batch, most", "recovery", "folder MB", "most growth MB"]
-    shown = table(header, [row for row, _ in found.values()])
+    shown = table(header, [row for rows, _ in found.values() for row in rows])
     keep("stream-state-growing" if chosen.growing else "stream-state", {s: f for s, (_, f) in found.items()}, shown)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.conformance.engines.adapters import Adapter, evaluate
@@ -23,7 +24,7 @@ PATTERNS = st.recursive(
         st.lists(inner, min_size=1, max_size=3).map("".join),
         st.lists(inner, min_size=2, max_size=3).map(lambda parts: f"(?:{'|'.join(parts)})"),
         st.builds("({}){}".format, inner, QUANTIFIERS),
-        st.builds("(?{}){}".format, st.sampled_from(["i", "s", "is", "i-s"]), inner),
+        st.builds("(?{}){}".format, st.sampled_from(["i", "s", "is", "i-s", "m", "sm"]), inner),
     ),
     max_leaves=6,
 )
@@ -31,9 +32,48 @@ TEXTS = st.lists(st.text(st.sampled_from(LETTERS), max_size=7), min_size=12, max
 CALLS = ("regexp_matches(a, {})", "regexp_full_match(a, {})", "regexp_extract(a, {})", "regexp_replace(a, {}, '<\\0>')")
 
 
+#: What is lazy takes as little as it can, up to the next character; `(?m)` finds the ends of lines.
+LAZY = st.builds(
+    "{}{}{}{}{}".format,
+    st.sampled_from(["", "", "^", "a", "(?m)", "(?m)^", "(?s)", "[ab]+-"]),
+    st.sampled_from(["a", ".", "[^-]", "[ab]", r"\w", "(.*?)", "(a+?)", "([^1]{1,3}?)"]),
+    st.sampled_from(["*?", "*?", "+?", "??", "{2}?", "{1,2}?", "{2,}?", "{0,3}?", ""]),
+    st.sampled_from(["b", "-", "[1-]", r"\s", "a", "", "(b)"]),
+    st.sampled_from(["", "", "", "1", "$", "b*"]),
+)
+
+
 @given(patterns=st.lists(PATTERNS, min_size=10, max_size=10), texts=TEXTS)
 @settings(max_examples=12, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 def test_the_same_is_found(engines: Mapping[str, Adapter], patterns: list[str], texts: list[str]) -> None:
+    compared(engines, patterns, texts)
+
+
+@given(patterns=st.lists(LAZY, min_size=10, max_size=10), texts=TEXTS)
+@settings(max_examples=12, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+def test_the_least_that_can_be_taken(engines: Mapping[str, Adapter], patterns: list[str], texts: list[str]) -> None:
+    compared(engines, patterns, texts)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "found"),
+    [
+        ("<.*?>", "a<b>c>", "<b>"),
+        ('"(.*?)"', 'x="1" y="2"', '"1"'),
+        (".+?x", "xxax", "xx"),
+        ("a{1,2}?b", "aaab", "aab"),
+        ("(?m)^b+$", "a\nbb\nc", "bb"),
+        ("(?m)a$", "ba\n", "a"),
+    ],
+)
+def test_what_people_write(engines: Mapping[str, Adapter], pattern: str, text: str, found: str) -> None:
+    expression = parse_expression(f"regexp_extract(a, '{pattern}')", Schema.of(a=String()))
+    for engine in engines.values():
+        assert engine.problems(expression) == []
+        assert evaluate(engine, [expression], Schema.of(a=String()), [{"a": text}]) == [[f"str {found!r}"]]
+
+
+def compared(engines: Mapping[str, Adapter], patterns: list[str], texts: list[str]) -> None:
     schema, able = Schema.of(a=String()), {}
     for pattern in patterns:
         quoted = "'" + pattern.replace("'", "''") + "'"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
+import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -102,6 +104,18 @@ def test_no_rows_are_published_as_none(project: Project) -> None:
     assert pq.read_metadata(file).num_rows == 0
 
 
+def test_steps_and_checks_read_what_came_to_rest(project: Project) -> None:
+    definition = {
+        "version": 1, "pipeline": "p", "sources": {"rows": {"python": lambda: ROWS}},
+        "steps": [{"name": "few", "from": "rows", "filter": "id > 1"}],
+        "checks": [{"row_count": {"min": 3, "max": 3}, "on": "rows"}, {"row_count": {"min": 1, "max": 1}, "on": "few"}],
+        "sinks": [{"name": "all", "from": "rows", "file": {"path": "all/"}}, {"name": "few", "from": "few", "file": {"path": "few/"}}],
+    }  # fmt: skip
+    assert bootstrap.run(bootstrap.build(definition, {}, project.folder)).state == "succeeded"
+    counts = [pq.read_metadata(file).num_rows for name in ("all", "few") for file in (project.folder / name).glob("*.parquet")]
+    assert counts == [3, 1]
+
+
 # What may go wrong ---------------------------------------------------------------------------------------------------
 
 
@@ -136,6 +150,14 @@ def test_a_reading_that_failed_is_begun_again(project: Project) -> None:
         assert staged.rows == pq.read_metadata(staged.files[0]).num_rows == 2 * ID.num_rows
     finally:
         session.close()
+
+
+def test_what_was_not_staged_goes_with_the_session(project: Project) -> None:
+    session, source = session_of(project, lambda: ROWS)
+    ingest(session, source, project)
+    assert [file.suffix for file in (project.folder / "work").iterdir()] == [".parquet"]
+    session.close()
+    assert list((project.folder / "work").iterdir()) == []
 
 
 def test_the_digest_is_that_of_the_file(project: Project) -> None:
@@ -181,6 +203,20 @@ def test_a_disk_that_is_full_is_told_of() -> None:
     with pytest.raises(RetryableError, match="cannot be written: No space left on device") as caught:
         write_parquet(ROWS.schema, ROWS.to_batches(), Path("/dev/full"), lasting=True)
     assert "disk is not full" in str(caught.value.hint)
+
+
+def test_a_file_that_nobody_wants_any_more_ends_without_a_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", said.append)
+
+    def broken() -> Iterator[pa.RecordBatch]:
+        yield pa.record_batch({"id": range(200_000)})
+        raise RetryableError("gone for a moment")
+
+    with pytest.raises(RetryableError, match="gone"):
+        write_parquet(pa.schema({"id": pa.int64()}), broken(), tmp_path / "a.parquet")
+    gc.collect()
+    assert said == []
 
 
 def test_batches_that_change_are_refused(project: Project) -> None:

@@ -247,7 +247,7 @@ def test_taking_what_is_missing_for_deleted_is_refused(tmp_path):
         runs.run()
 
 
-@pytest.mark.parametrize("name", ["d", "r", "n", "p", "nth", "rowid", "known_before", "left t"])
+@pytest.mark.parametrize("name", ["d", "r", "n", "p", "nth", "rowid", "known of t", "left t"])
 def test_a_column_may_have_any_name(tmp_path, name):
     (tmp_path / "t.csv").write_text(f'at,"{name}"\n1,a\n2,b\n')
     runs = Runs(tmp_path, {"file": {"path": "t.csv"}}, {"cursor": "at"})

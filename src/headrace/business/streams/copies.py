@@ -30,6 +30,7 @@ from headrace.business.processing.steps.event_windows import (
 )
 from headrace.business.processing.steps.projection import as_they_are, project, ref
 from headrace.business.streams.groups import HORIZON, KEPT, LATE, WATERMARK, late_of, surely
+from headrace.business.streams.keys import Keys
 from headrace.business.streams.slots import SLOT, slot_of
 
 #: In which order rows came.
@@ -95,6 +96,11 @@ class KeptCopies:
         """The columns of numbered rows."""
         extra = (Column(WATERMARK, WHOLE), Column(TIME, WHOLE), Column(NUMBER, WHOLE), Column(LATE, Boolean()))
         return Schema((*self.of, *extra))
+
+    @property
+    def keys(self) -> Keys:
+        """By what kept rows are looked up, in columns of theirs and of numbered rows."""
+        return tuple(e for _, e in self._keys)
 
     @property
     def _keys(self) -> Named:

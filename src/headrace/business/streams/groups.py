@@ -41,6 +41,7 @@ from headrace.business.processing.steps.event_windows import (
     with_columns,
 )
 from headrace.business.processing.steps.projection import project, ref
+from headrace.business.streams.keys import Keys
 from headrace.business.streams.parts import Parts
 from headrace.business.streams.slots import SLOT, slot_of
 from headrace.records import record
@@ -98,6 +99,12 @@ class KeptGroups:
     def pause(self) -> int:
         """How far the horizon has to go on before it is looked again whether sessions are over: for that all of a key's are compared."""
         return self._span.length // 64 if self._span and self._span.kind == "session" else 0
+
+    @property
+    def sought(self) -> Keys:
+        """By what the groups of rows that come are looked up, in columns of what is kept."""
+        moments = () if self._span is None or self._span.kind in ("sliding", "session") else self._times()
+        return tuple(e for _, e in (*moments, *self._kept_keys()))
 
     @property
     def delay(self) -> int:

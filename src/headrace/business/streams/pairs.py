@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from headrace.business.model.schema import Column, Schema
 from headrace.business.model.types import Boolean
@@ -14,6 +15,7 @@ from headrace.business.processing.stateful import Pairs, Reach
 from headrace.business.processing.steps.event_windows import WHOLE, add, microseconds, number, whole, with_columns
 from headrace.business.processing.steps.projection import as_they_are, project, ref
 from headrace.business.streams.groups import HORIZON, KEPT, LATE, WATERMARK, late_of, surely
+from headrace.business.streams.keys import Keys, matched_keys
 from headrace.business.streams.slots import SLOT, SLOT_TYPE, slot_of
 
 Side = str
@@ -40,6 +42,11 @@ class KeptPairs:
         """The columns of a side, as they come."""
         schema = self.dataset(side).schema
         return Schema(tuple(c for c in schema if c.name in self.columns[side]))
+
+    @cached_property
+    def keys(self) -> Mapping[Side, Keys]:
+        """By what rows of a side are looked up, in columns of its own."""
+        return dict(zip(SIDES, matched_keys(self.pairs.found, self.pairs.left, self.pairs.right), strict=True))
 
     def kept_schema(self, side: Side) -> Schema:
         return Schema((*self.rows(side), Column(UNTIL, WHOLE), Column(SLOT, SLOT_TYPE)))

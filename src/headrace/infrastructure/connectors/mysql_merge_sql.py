@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from headrace.infrastructure.connectors.merge_sql import History, Merge
-from headrace.infrastructure.sql_text import quoted
+from headrace.infrastructure.sql_text import quoted, quoted_list
 from headrace.records import record
 
 
@@ -26,6 +26,30 @@ class MySQLMerge(Merge):
             return None
         sets = ", ".join(f"t.{quoted(c)} = i.{quoted(c)}" for c in values)
         return f"UPDATE {self.target} AS t JOIN {self.incoming} AS i ON {self._match} SET {sets} WHERE {self._differs}"
+
+
+@record
+class MySQLEpochMerge(MySQLMerge):
+    """Of rows that have no index, into a table that has one on the key, by which each of them is looked up, in their order. What a server
+    knows of a table that grows all the time is out of date, and left to itself it may go through the whole table for each row."""
+
+    index: str = ""
+
+    def update_changed(self) -> str | None:
+        values = [c for c in self.columns if c not in self.key]
+        if not values:
+            return None
+        sets = ", ".join(f"t.{quoted(c)} = i.{quoted(c)}" for c in values)
+        return f"UPDATE {self.incoming} AS i STRAIGHT_JOIN {self._table} ON {self._match} SET {sets} WHERE {self._differs}"
+
+    def insert_new(self) -> str:
+        names, values = quoted_list(self.columns), quoted_list(self.columns, "i")
+        unknown = f"NOT EXISTS (SELECT 1 FROM {self._table} WHERE {self._match})"
+        return f"INSERT INTO {self.target} ({names}) SELECT {values} FROM {self.incoming} AS i WHERE {unknown}"
+
+    @property
+    def _table(self) -> str:
+        return f"{self.target} AS t FORCE INDEX ({quoted(self.index)})"
 
 
 @record

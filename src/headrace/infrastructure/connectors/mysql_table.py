@@ -140,10 +140,15 @@ class MySQLTable(MySQLDatabase):
         return self._fill(self.table)
 
     def stage(self) -> str:
+        incoming = self._stage(f", KEY ({self._indexed(self.key)})")
+        self._fill(incoming)
+        return incoming
+
+    def _stage(self, more: str) -> str:
+        """A table for rows on their way, with what else is said of it."""
         columns = ", ".join(f"{quoted(c.name)} {self.type_of(c.type)}" for c in self.schema)
         incoming = self._beside(INCOMING)
-        self.run(f"CREATE TEMPORARY TABLE {incoming} ({columns}, KEY ({self._indexed(self.key)})) ENGINE = InnoDB")
-        self._fill(incoming)
+        self.run(f"CREATE TEMPORARY TABLE {incoming} ({columns}{more}) ENGINE = InnoDB")
         return incoming
 
     def create_index(self, name: str, columns: Iterable[str]) -> None:
@@ -162,10 +167,11 @@ class MySQLTable(MySQLDatabase):
         share = max(1, _KEY_CHARACTERS * 4 // max(1, 4 * len(columns)))
         return ", ".join(quoted(c) + (f"({share})" if c in long else "") for c in columns)
 
-    def _fill(self, table: str) -> int:
+    def _fill(self, table: str, order: Sequence[str] = ()) -> int:
         """Insert the staged rows, many with each statement."""
         cells = " || ',' || ".join(map(literal_cell, self.schema))
-        self.incoming.execute(f"SELECT '(' || {cells} || ')' FROM {INCOMING}")
+        ordered = f" ORDER BY {quoted_list(order)}" if order else ""
+        self.incoming.execute(f"SELECT '(' || {cells} || ')' FROM {INCOMING}{ordered}")
         head = f"INSERT INTO {table} ({quoted_list(self.schema.names)}) VALUES "
         count = 0
         while printed := self.incoming.fetchmany(_ROWS):

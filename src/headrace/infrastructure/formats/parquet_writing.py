@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,20 +30,28 @@ def write_parquet(
 ) -> tuple[int, FileDigest]:
     """How many rows were written, and what the file holds. A file that is read once if at all is written quickly: one that is `lasting`
     has statistics, and dictionaries where they make it smaller."""
-    rows = 0
     with path.open("wb", buffering=0) as file, ThreadPoolExecutor(1, thread_name_prefix="headrace-parquet") as beside:
         hashed = _Hashed(file)
-        writing = _Writing(schema, hashed, lasting=lasting)
-        under_way: Future[None] | None = None
-        for group in _tables(schema, batches):
-            if under_way is not None:
-                under_way.result()
-            under_way = beside.submit(writing.write, group)
-            rows += group.num_rows
+        with ExitStack() as undone:
+            undone.callback(hashed.let_go)
+            rows = _written(_Writing(schema, hashed, lasting=lasting), _tables(schema, batches), beside)
+            undone.pop_all()
+    return rows, FileDigest(hashed.digest.hexdigest(), hashed.bytes)
+
+
+def _written(writing: _Writing, groups: Iterable[pa.Table], beside: Executor) -> int:
+    """One group is written while the next is made."""
+    rows = 0
+    under_way: Future[None] | None = None
+    for group in groups:
         if under_way is not None:
             under_way.result()
-        writing.close()
-    return rows, FileDigest(hashed.digest.hexdigest(), hashed.bytes)
+        under_way = beside.submit(writing.write, group)
+        rows += group.num_rows
+    if under_way is not None:
+        under_way.result()
+    writing.close()
+    return rows
 
 
 def _tables(schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
@@ -93,12 +102,19 @@ class _Hashed:
     """A file that is hashed as it is written. It is what Arrow takes for a file to write to."""
 
     closed = False
+    _let_go = False
 
     def __init__(self, file: FileIO) -> None:
         self.file, self.bytes = file, 0
         self.digest = hashlib.sha256(usedforsecurity=False)
 
+    def let_go(self) -> None:
+        """Take what is still written, and forget it: Arrow ends a file that nobody wants any more, whenever it lets go of it."""
+        self._let_go = True
+
     def write(self, data: Any) -> int:
+        if self._let_go:
+            return len(data)
         try:
             self.file.write(data)
         except OSError as error:

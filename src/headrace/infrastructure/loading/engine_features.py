@@ -64,6 +64,7 @@ EXPRESSIONS: Mapping[str, str] = {
     "regular expressions: any case of ASCII": "regexp_matches(s, '(?i)abc')",
     "regular expressions: any case beyond ASCII": "regexp_matches(s, '(?i)é')",
     "parts of a match, where the next character decides": "regexp_extract(s, '([a-z]+)-([0-9]+)', 2)",
+    "parts of a match, as little as can be up to a character": "regexp_extract(s, '\"(.*?)\"', 1)",
     "parts of a match, where the first alternative counts": "regexp_extract(s, 'a|ab')",
     "replacing matches": "regexp_replace(s, '[0-9]+', '#')",
     "replacing empty matches": "regexp_replace(s, '[0-9]*', '#')",

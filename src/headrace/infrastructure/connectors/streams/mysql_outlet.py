@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 from headrace.business.model.schema import Schema
 from headrace.infrastructure.connectors import table_publication
 from headrace.infrastructure.connectors.mysql_faults import mysql_faults
+from headrace.infrastructure.connectors.mysql_merge_sql import MySQLEpochMerge
 from headrace.infrastructure.connectors.mysql_table import MySQLTable, refuse_what_is_no_number
 from headrace.infrastructure.connectors.mysql_types import TEXT
 from headrace.infrastructure.connectors.publishing import TableOptions
 from headrace.infrastructure.connectors.staged_rows import define_arrived, reader
 from headrace.infrastructure.connectors.streams import stream_table
 from headrace.infrastructure.connectors.streams.stream_table import StreamTable
-from headrace.infrastructure.connectors.table_publication import merged
 from headrace.infrastructure.duckdb_connection import Connection
 
 if TYPE_CHECKING:
@@ -85,10 +85,18 @@ class _EpochTable(MySQLTable):
             self.run("DO RELEASE_ALL_LOCKS()")
 
     def demand_key(self) -> None:
-        self.create_index(table_publication.index_name(self.table_name, self.key), self.key)
+        self.create_index(self._index, self.key)
+
+    @property
+    def _index(self) -> str:
+        return table_publication.index_name(self.table_name, self.key)
 
     def merge(self) -> tuple[int, int]:
-        incoming = self.stage()
-        done = merged(self, self.merging(self.table, incoming, self.schema.names, self.key, self.distinct), self.shown)
+        incoming = self._stage("")
+        count = self._fill(incoming, self.key)  # in the order of the index by which they are looked up
+        merge = MySQLEpochMerge(self.table, incoming, self.schema.names, self.key, self.distinct, self._texts, self._index)
+        inserted = self.run(merge.insert_new())
+        known = count - inserted
+        updated = self.run(statement) if known and (statement := merge.update_changed()) else 0
         self.run(f"DROP TEMPORARY TABLE {incoming}")
-        return done.inserted, done.updated
+        return inserted, min(updated, known)  # others may have written several rows of a key

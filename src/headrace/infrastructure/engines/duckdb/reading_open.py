@@ -77,3 +77,8 @@ class OpenScan(Protocol):
         ...
 
     def close(self) -> None: ...
+
+
+def unreadable(con: Connection, rejected: str | None) -> int:
+    """How many records could not be read, by what `OpenScan.rejected` gave."""
+    return int(con.execute(f"SELECT count(*) FROM {rejected}").fetchall()[0][0]) if rejected else 0

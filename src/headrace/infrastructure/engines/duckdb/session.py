@@ -33,13 +33,18 @@ from headrace.infrastructure.engines.duckdb.meeting import met
 from headrace.infrastructure.engines.duckdb.passing import Passed, Passing, passes
 from headrace.infrastructure.engines.duckdb.quarantine import Quarantine
 from headrace.infrastructure.engines.duckdb.reading import DuckDBTable, OpenScan, open_scan
+from headrace.infrastructure.engines.duckdb.reading_open import unreadable
 from headrace.infrastructure.engines.duckdb.spare import Spare
-from headrace.infrastructure.engines.sql.tally import Tally, rule_counts, tally
+from headrace.infrastructure.engines.sql.accounts import Counted, accounted
+from headrace.infrastructure.engines.sql.positions import reached, read_before
+from headrace.infrastructure.engines.sql.tally import Tally, tally
 from headrace.infrastructure.engines.sql.working import Working
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+#: What the names of files begin with in which rows come to rest as they arrive, until they are staged.
+_ARRIVED = "arrived-"
 #: How many rows are handed on at a time, and of how many bytes.
 _SHARE_ROWS, _SHARE_BYTES = 16_384, 32 << 20
 
@@ -59,10 +64,7 @@ class DuckDBSession(Working):
     # Ingest ------------------------------------------------------------------------------------------------------
 
     def ingest(self, source: PlannedSource, quarantine: QuarantineTarget, *, after: str | None, progress: Progress) -> Ingested:
-        own = source.scan.own_position
-        if own is not None:
-            own.start(after if source.remembers else None)
-        before = ReadUpTo() if source.remembers else ReadUpTo.of(after)
+        before = read_before(source, after)
         wanted = Wanted(before.floor, self.plan.definition.retry.policy)
         once = not source.contract.late  # a late rule may find rows whose text was let go of
         found = narrowed(source, before)
@@ -86,9 +88,9 @@ class DuckDBSession(Working):
         return self._account(source, checked, late, scan, rejected, quarantine, increment)
 
     def _come_to_rest(self, source: PlannedSource, passing: Passing) -> Ingested:
-        passed = self._passed[source.name] = passing.written(self.workspace / f"arrived-{len(self._passed)}.parquet")
+        passed = self._passed[source.name] = passing.written(self.workspace / f"{_ARRIVED}{len(self._passed)}.parquet")
         self.tables[source.name] = _read_parquet([passed.path])
-        return Ingested(source.name, passed.rows, passed.rows, 0, 0, 0, 0, cursor=self._position(source, None))
+        return Ingested(source.name, passed.rows, passed.rows, 0, 0, 0, 0, cursor=reached(source, None))
 
     def _increment(self, source: PlannedSource, checked: Checked, before: ReadUpTo) -> Increment | None:
         if source.cursor is None:
@@ -116,37 +118,15 @@ class DuckDBSession(Working):
         target: QuarantineTarget,
         increment: Increment | None,
     ) -> Ingested:
-        unreadable = self._number(f"SELECT count(*) FROM {rejected}") if rejected else 0
-        counts = self._tally(checked, late, increment.left if increment else "false")
-        held = Quarantine(self.con, source, checked, late, scan, self.project)
-        broken_any = any(counts.rules) or late.any or unreadable
-        examples: Sequence[Any] = ()
-        written = 0
-        if broken_any:
+        counted = Counted(
+            self._tally(checked, late, increment.left if increment else "false"), late.counts, unreadable(self.con, rejected)
+        )
+        held: Quarantine | None = None
+        if counted.broken:
+            held = Quarantine(self.con, source, checked, late, scan, self.project)
             held.gather(rejected)
             self._held[source.name] = held
-            written = held.write(target)
-            examples = held.examples()
-        return Ingested(
-            dataset=source.name,
-            read=counts.rows + unreadable,
-            good=counts.good,
-            quarantined=counts.fates["quarantine"] + counts.fates["fail"] + unreadable,
-            dropped=counts.fates["drop"],
-            filtered=counts.before,
-            broken=counts.fates["fail"],
-            rules=rule_counts(source, counts.rules, late.counts, unreadable),
-            examples=examples,
-            quarantine=target.path if written else None,
-            files=getattr(source.scan, "files", ()),
-            bytes=scan.bytes_total,
-            cursor=self._position(source, increment),
-        )
-
-    def _position(self, source: PlannedSource, increment: Increment | None) -> str | None:
-        if source.remembers and source.scan.own_position is not None:
-            return source.scan.own_position.reached()
-        return increment.position if increment else None
+        return accounted(source, counted, held, target, size=scan.bytes_total, cursor=increment.position if increment else None)
 
     def _tally(self, checked: Checked, late: Late, left: str) -> Tally:
         flags: tuple[OnViolation, ...] = ("fail", "quarantine", "drop")
@@ -243,7 +223,7 @@ class DuckDBSession(Working):
         for scan in self._scans:
             scan.close()
         self.con.close()
-        for leftover in self.workspace.glob("work.duckdb*"):
+        for leftover in (*self.workspace.glob("work.duckdb*"), *self.workspace.glob(f"{_ARRIVED}*")):
             leftover.unlink()
 
     def _values(self, query: str) -> Sequence[Sequence[Any]]:

@@ -92,6 +92,7 @@ class DuckDBStream:
         self._nothing = {name: self.statements.nothing(self.flow.schema(name)) for name in self.flow.published}
         self._unmeasured = {name: self._measured(name) for name in self.flow.checks}
         self._output: dict[str, list[pa.Table]] = {name: [] for name in self.flow.published}
+        self._horizon = NEVER
 
     # What is prepared ------------------------------------------------------------------------------------------------
 
@@ -196,15 +197,22 @@ class DuckDBStream:
             self._output[dataset].append(rows)
 
     def advance(self, horizon: int) -> None:
+        self._horizon = horizon
+        if any(kept.due(horizon) for kept in self._kept.values()):
+            self._settle()
+
+    def _settle(self) -> None:
+        """Work in all that has come, step by step, and close what is over then."""
         for name, kept in self._kept.items():
-            for rows in kept.advance(horizon):
+            for rows in (*kept.settle(), *kept.advance(self._horizon)):
                 self._flow(name, rows)
 
     def drain(self) -> Mapping[str, pa.Table]:
         import pyarrow as pa
 
+        self._settle()
         for name, kept in self._kept.items():
-            for rows in kept.changes():
+            for rows in (*kept.settle(), *kept.changes()):
                 self._flow(name, rows)
         drained = {name: pa.concat_tables(rows) if rows else self._nothing[name] for name, rows in self._output.items()}
         self._output = {name: [] for name in self._output}
@@ -220,6 +228,7 @@ class DuckDBStream:
     # State -----------------------------------------------------------------------------------------------------------
 
     def changes(self, *, whole: bool = False) -> Changes:
+        self._settle()
         parts = {
             part_name(step, name): written(table.unsaved(whole=whole), self._mark(step, table), kept.horizon)
             for step, kept in self._kept.items()
@@ -256,9 +265,11 @@ class DuckDBStream:
         return fingerprint(self.flow.keeping[step].kept.meaning, table.schema)
 
     def state(self) -> Mapping[str, pa.Table]:
+        self._settle()
         return {step: kept.now() for step, kept in self._kept.items()} | {rule: t.all() for rule, t in self._remembered()}
 
     def measures(self) -> Mapping[str, Any]:
+        self._settle()
         steps = {step: _summed(table.measure() for table in kept.tables.values()) for step, kept in self._kept.items()}
         return steps | {rule: table.measure() for rule, table in self._remembered()}
 

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from headrace.business.processing.relation import Dataset
 from headrace.business.processing.steps.event_windows import TIME
-from headrace.business.streams.copies import KeptCopies
-from headrace.infrastructure.engines.duckdb.stream_keeping import NEVER, least
+from headrace.business.streams.copies import NUMBER, KeptCopies
+from headrace.infrastructure.engines.duckdb.stream_keeping import NEVER, Waiting, least, timely
+from headrace.infrastructure.engines.duckdb.stream_numbers import numbers, typed
+from headrace.infrastructure.engines.duckdb.stream_seeking import Seeker
 from headrace.infrastructure.engines.duckdb.stream_statements import Statements, query
 from headrace.infrastructure.engines.duckdb.stream_table import StateTable
 
@@ -21,33 +23,53 @@ class CopyKeeper:
 
     def __init__(self, statements: Statements, step: str, kept: KeptCopies) -> None:
         self.statements, self.kept = statements, kept
-        self.table = StateTable(statements, step, kept.kept_schema)
+        self.table = StateTable(statements, step, kept.kept_schema, kept.keys)
         self.tables: Mapping[str, StateTable] = {"": self.table}
         self._came = statements.inlet(f"came {step}", kept.came_schema)
         tables = {"kept": self.table.sql, "came": self._came.sql}
         came = Dataset(kept.came_schema, "came")
-        self._fresh = statements.prepare(query({}, kept.fresh(came, self.table.rows), tables))
+        sought = numbers(typed(self._came, kept.came_schema), kept.keys)
+        fresh = kept.fresh(came, self.table.rows)
+        self._fresh = Seeker(statements, self.table, sought, lambda there: query({}, fresh, {**tables, "kept": there}))
         self._made = statements.prepare(query({}, kept.made(came), tables))
         self._let_go = self.table.deletion(query({}, kept.gone(self.table.rows), tables))
+        self._waiting = Waiting()
         self._opens: int | None = None
         self.horizon = NEVER
 
     def add(self, side: str, taken: pa.Table) -> Sequence[pa.Table]:  # noqa: ARG002 - there is one
+        self._waiting.add(self._numbered(taken))
+        self._opens = least(timely(taken), TIME, self._opens, self._wait)
+        return self.settle() if self._waiting.enough(self.table.about) else ()
+
+    def settle(self) -> Sequence[pa.Table]:
+        if not self._waiting.rows:
+            return ()
         self.table.settle()
-        self._came.hold(taken)
-        fresh, made = self.statements.rows(self._fresh), self.statements.rows(self._made)
+        came = self._waiting.taken()
+        self._came.hold(came)
+        fresh, made = self._fresh.rows(len(came)), self.statements.rows(self._made)
         self._came.hold(None)
         self.table.add(made)
-        self._opens = least(made, TIME, self._opens, self._wait)
         return (fresh,)
+
+    def _numbered(self, taken: pa.Table) -> pa.Table:
+        """The rows behind those that wait."""
+        import pyarrow.compute as pc
+
+        place = taken.schema.get_field_index(NUMBER)
+        return taken.set_column(place, NUMBER, pc.add(taken[NUMBER], self._waiting.rows))
 
     @property
     def _wait(self) -> int:
         """How long after its last row a key is remembered. Keys are forgotten many at a time: it does not matter when."""
         return 2 * (self.kept.copies.within + self.kept.behind)
 
+    def due(self, horizon: int) -> bool:
+        return self._opens is not None and horizon >= self._opens
+
     def advance(self, horizon: int) -> Sequence[pa.Table]:
-        if self._opens is not None and horizon >= self._opens:
+        if self.due(horizon):
             self.table.settle()
             self.statements.run(self._let_go, horizon=horizon)
             self._opens = horizon + self._wait // 2
@@ -58,6 +80,7 @@ class CopyKeeper:
         return ()
 
     def restored(self, horizon: int) -> None:
+        self._waiting.clear()
         self.statements.run(self._let_go, horizon=horizon)
         self.horizon, self._opens = horizon, horizon + self._wait // 2
 

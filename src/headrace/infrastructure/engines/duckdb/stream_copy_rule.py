@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from headrace.business.model.schema import Column, Schema
 from headrace.business.processing.steps.event_windows import TIME
+from headrace.business.processing.steps.projection import ref
 from headrace.business.streams.copies import NUMBER
 from headrace.business.streams.groups import WATERMARK
 from headrace.business.streams.slots import SLOT, SLOT_TYPE
 from headrace.business.validation.compiled import CopyRule
 from headrace.infrastructure.engines.duckdb.literals import identifier
+from headrace.infrastructure.engines.duckdb.stream_numbers import numbers, typed
+from headrace.infrastructure.engines.duckdb.stream_seeking import Seeker
 from headrace.infrastructure.engines.duckdb.stream_statements import Inlet, Statements, slot_sql
 from headrace.infrastructure.engines.duckdb.stream_table import StateTable
 
@@ -33,9 +36,11 @@ class CopyJudge:
         self.statements, self.rule = statements, rule
         self.names = (PARTITION, *rule.columns)
         kept = schema.select((*self.names, TIME))
-        self.table = StateTable(statements, f"rule {name}", Schema((*kept, Column(SLOT, SLOT_TYPE))))
+        keys = tuple(ref(schema[name]) for name in self.names)
+        self.table = StateTable(statements, f"rule {name}", Schema((*kept, Column(SLOT, SLOT_TYPE))), keys)
         self._passed = statements.inlet(f"passed {name}", schema.select((PARTITION, WATERMARK)))
-        self._find = statements.prepare(self._broken(came.sql))
+        sought = numbers(typed(came, schema), keys)
+        self._find = Seeker(statements, self.table, sought, lambda there: self._broken(came.sql, there))
         self._make = statements.prepare(
             f"SELECT *, {slot_sql([self._keys])} AS {identifier(SLOT)} FROM "
             f"(SELECT DISTINCT {self._keys}, {_TIME} FROM {came.sql} WHERE {self._complete} AND {self._compared})"
@@ -46,9 +51,9 @@ class CopyJudge:
         )
         self._forgot: dict[str, int] = {}
 
-    def broken(self, came: pa.Table) -> Any:  # noqa: ARG002 - it is read where it is held
+    def broken(self, came: pa.Table) -> Any:
         self.table.settle()
-        found = self.statements.rows(self._find)[NUMBER]
+        found = self._find.rows(len(came))[NUMBER]
         self.table.add(self.statements.rows(self._make))
         return found
 
@@ -64,11 +69,11 @@ class CopyJudge:
         self.statements.run(self._let_go)
         self._passed.hold(None)
 
-    def _broken(self, came: str) -> str:
+    def _broken(self, came: str, there: str) -> str:
         """The numbers of the rows behind which, within reach, another stands that came before; what is remembered came before all."""
         near = self.rule.within - 1
         new = f"SELECT {self._keys}, {_TIME}, {_NUMBER}, {_WATERMARK} FROM {came} WHERE {self._complete}"
-        old = f"SELECT {self._keys}, {_TIME}, -1, NULL FROM {self.table.table} SEMI JOIN {came} USING ({self._keys})"
+        old = f"SELECT {self._keys}, {_TIME}, -1, NULL FROM {there} SEMI JOIN {came} USING ({self._keys})"
         first = f"min({_NUMBER}) OVER (PARTITION BY {self._keys} ORDER BY {_TIME} RANGE BETWEEN {near} PRECEDING AND {near} FOLLOWING)"
         both = f"SELECT *, {first} AS {_FIRST} FROM ({new} UNION ALL {old})"
         return f"SELECT {_NUMBER} FROM ({both}) WHERE {_NUMBER} >= 0 AND {_FIRST} < {_NUMBER} AND {self._compared} ORDER BY {_NUMBER}"

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from headrace.business.processing.relation import Dataset, Relation
 from headrace.business.streams.groups import HORIZON_AT, KeptGroups
 from headrace.infrastructure.engines.duckdb.stream_keeping import FOR_GOOD, NEVER, least, timely
+from headrace.infrastructure.engines.duckdb.stream_numbers import numbers, typed
+from headrace.infrastructure.engines.duckdb.stream_seeking import Seeker
 from headrace.infrastructure.engines.duckdb.stream_statements import Prepared, Statements, query
 from headrace.infrastructure.engines.duckdb.stream_table import StateTable
 
@@ -20,7 +22,7 @@ class GroupKeeper:
 
     def __init__(self, statements: Statements, step: str, kept: KeptGroups) -> None:
         self.statements, self.kept = statements, kept
-        self.table = StateTable(statements, step, kept.kept_schema)
+        self.table = StateTable(statements, step, kept.kept_schema, kept.sought if self.emits_changes else ())
         self.tables: Mapping[str, StateTable] = {"": self.table}
         self._touched = statements.inlet(f"touched {step}", kept.kept_schema)
         self._prepare()
@@ -39,9 +41,13 @@ class GroupKeeper:
             self._let_go = self.table.deletion(query({}, self.kept.gone(rows), tables))
             self._next = prepared(self.kept.opens(rows))
         if self.emits_changes:
-            self._changes = prepared(self.kept.changed(rows, Dataset(self.kept.kept_schema, "touched")))
+            self._changes = self._seeker(self.kept.changed(rows, Dataset(self.kept.kept_schema, "touched")), tables)
         if self.kept.compacts:
             self.table.compact_by(lambda some: query({}, self.kept.compacted(rows), {"kept": some}))
+
+    def _seeker(self, changed: Relation, tables: Mapping[str, str]) -> Seeker:
+        sought = numbers(typed(self._touched, self.kept.kept_schema), self.kept.sought)
+        return Seeker(self.statements, self.table, sought, lambda there: query({}, changed, {**tables, "kept": there}))
 
     @property
     def emits_changes(self) -> bool:
@@ -57,8 +63,14 @@ class GroupKeeper:
                 self._opens = least(kept, column, self._opens, self.kept.open_for)
         return ()
 
+    def settle(self) -> Sequence[pa.Table]:
+        return ()
+
+    def due(self, horizon: int) -> bool:
+        return self._opens is not None and horizon >= self._opens
+
     def advance(self, horizon: int) -> Sequence[pa.Table]:
-        if self._opens is None or horizon < self._opens:
+        if not self.due(horizon):
             return ()
         rows = [*self.changes()] if self.emits_changes and (self.kept.groups.emit == "change" or self.kept.pause) else []
         if self.kept.groups.emit != "change":
@@ -94,7 +106,7 @@ class GroupKeeper:
     def _of(self, touched: pa.Table) -> pa.Table:
         """The result so far, of the groups that these belong to."""
         self._touched.hold(touched)
-        rows = self.statements.rows(self._changes)
+        rows = self._changes.rows(len(touched))
         self._touched.hold(None)
         return rows
 

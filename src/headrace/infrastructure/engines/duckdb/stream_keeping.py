@@ -38,6 +38,41 @@ class Growth:
         return self._come > max(self._left, FEW)
 
 
+#: So many rows that came are worked in at once where little is kept, and where much is.
+ENOUGH, MOST = 20_000, 100_000
+#: How many kept rows it is cheaper to go through than to work in one.
+_AS_ONE = 16
+
+
+class Waiting:
+    """Rows that came and are not worked in yet. Whoever looks for their keys in what is kept goes through much of it, for one row as for
+    many; and what becomes of them is asked for when an epoch ends, or something closes."""
+
+    def __init__(self) -> None:
+        self._tables: list[pa.Table] = []
+        self.rows = 0
+
+    def add(self, came: pa.Table) -> None:
+        if len(came):
+            self._tables.append(came)
+            self.rows += len(came)
+
+    def taken(self) -> pa.Table:
+        """All that wait, in the order in which they came; they do so no longer."""
+        import pyarrow as pa
+
+        found = pa.concat_tables(self._tables)
+        self.clear()
+        return found
+
+    def clear(self) -> None:
+        self._tables, self.rows = [], 0
+
+    def enough(self, kept: int) -> bool:
+        """Whether they wait no longer, where about so many rows are kept: to go through these costs no more than to work in the others."""
+        return self.rows >= min(max(ENOUGH, kept // _AS_ONE), MOST)
+
+
 class Keeper(Protocol):
     """Keeps the rows of one step."""
 
@@ -47,11 +82,19 @@ class Keeper(Protocol):
     """Up to where everything is closed."""
 
     def add(self, side: str, taken: pa.Table) -> Sequence[pa.Table]:
-        """Take in what was made of rows of one side: the rows to be given out at once."""
+        """Take in what was made of rows of one side: the rows to be given out at once. They may be left to `settle`."""
+        ...
+
+    def settle(self) -> Sequence[pa.Table]:
+        """Work in what was left: the rows to be given out."""
+        ...
+
+    def due(self, horizon: int) -> bool:
+        """Whether something that has come ends here or before."""
         ...
 
     def advance(self, horizon: int) -> Sequence[pa.Table]:
-        """Close what ends here or before: the rows to be given out."""
+        """Close what ends here or before, where everything is settled: the rows to be given out."""
         ...
 
     def changes(self) -> Sequence[pa.Table]:
@@ -85,7 +128,7 @@ def least(taken: pa.Table, column: str, before: int | None, after: int) -> int |
     """The least horizon at which something closes, with these rows beside what had been there before."""
     import pyarrow.compute as pc
 
-    if not len(taken):
+    first: int | None = pc.min(taken[column]).as_py()
+    if first is None:
         return before
-    first: int = pc.min(taken[column]).as_py() + after
-    return first if before is None else min(before, first)
+    return first + after if before is None else min(before, first + after)

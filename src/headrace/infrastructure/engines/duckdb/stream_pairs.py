@@ -10,8 +10,10 @@ from headrace.business.processing.relation import Relation
 from headrace.business.streams.pairs import SIDES, UNTIL, KeptPairs
 from headrace.business.streams.slots import SLOT
 from headrace.infrastructure.engines.duckdb.literals import identifier
-from headrace.infrastructure.engines.duckdb.stream_keeping import NEVER, Growth, least, timely
-from headrace.infrastructure.engines.duckdb.stream_statements import Prepared, Statements, query
+from headrace.infrastructure.engines.duckdb.stream_keeping import FEW, NEVER, Growth, Waiting, least, timely
+from headrace.infrastructure.engines.duckdb.stream_numbers import numbers, typed
+from headrace.infrastructure.engines.duckdb.stream_seeking import Seeker
+from headrace.infrastructure.engines.duckdb.stream_statements import Statements, query
 from headrace.infrastructure.engines.duckdb.stream_table import StateTable
 
 if TYPE_CHECKING:
@@ -24,26 +26,35 @@ class PairKeeper:
     def __init__(self, statements: Statements, step: str, kept: KeptPairs) -> None:
         self.statements, self.kept = statements, kept
         self.tables: Mapping[str, StateTable] = {
-            side: StateTable(statements, f"{step} {side}", kept.kept_schema(side)) for side in SIDES
+            side: StateTable(statements, f"{step} {side}", kept.kept_schema(side), kept.keys[side]) for side in SIDES
         }
         self._came = {side: statements.inlet(f"came {step} {side}", kept.kept_schema(side)) for side in SIDES}
-        self._pairs = {side: self._prepared(kept.pairs.found, side) for side in SIDES}
+        self._pairs = {side: self._seeker(kept.pairs.found, side) for side in SIDES}
         self._let_go = {side: table.deletion(self._gone(side)) for side, table in self.tables.items()}
         first = 'SELECT min("{0}") AS "{0}", count(*) AS n FROM {1}'
         self._first = {s: statements.prepare(first.format(UNTIL, table.table)) for s, table in self.tables.items()}
+        self._waiting = {side: Waiting() for side in SIDES}
         self._opens: int | None = None
         self._growth = Growth()
         self.horizon = NEVER
         if kept.pairs.alone is not None:
             self._prepare_alone(step, kept.pairs.alone)
 
-    def _prepared(self, relation: Relation, coming: str) -> Prepared:
+    def _seeker(self, relation: Relation, coming: str) -> Seeker:
         """A statement on rows that come on one side, and those that are kept of the other."""
-        return self.statements.prepare(query({}, relation, {self.kept.dataset(s).name: self._read(s, coming) for s in SIDES}))
+        came = self._came[coming]
+        sought = numbers(typed(came, self.kept.kept_schema(coming)), self.kept.keys[coming])
+        datasets = {side: self.kept.dataset(side).name for side in SIDES}
+        tables = {datasets[coming]: self._read(coming, came.sql)}
+        other = _other(coming)
 
-    def _read(self, side: str, coming: str) -> str:
-        table = self._came[side].sql if side == coming else self.tables[side].table
-        return f"(SELECT {_listed(self.kept.rows(side))} FROM {table})"
+        def made(there: str) -> str:
+            return query({}, relation, {**tables, datasets[other]: self._read(other, there)})
+
+        return Seeker(self.statements, self.tables[other], sought, made)
+
+    def _read(self, side: str, rows: str) -> str:
+        return f"(SELECT {_listed(self.kept.rows(side))} FROM {rows})"
 
     def _gone(self, side: str) -> str:
         table = self.tables[side]
@@ -54,10 +65,14 @@ class PairKeeper:
         left, right = self.kept.dataset("left"), self.kept.dataset("right")
         over = query({}, self.kept.over(self.tables["left"].rows, "left"), {"kept": self.tables["left"].sql})
         columns = _listed(self.kept.rows("left"))
-        tables = {left.name: f"(SELECT {columns} FROM ({over}))", right.name: self._read("right", "")}
-        found = query({}, alone, tables)
+        sought = numbers(f"({over})", self.kept.keys["left"])
+
+        def made(there: str) -> str:
+            tables = {left.name: f"(SELECT {columns} FROM ({over}))", right.name: self._read("right", there)}
+            return f"SELECT {columns} FROM ({query({}, alone, tables)})"
+
         self._lonely = self.statements.inlet(f"alone {step}", self.kept.rows("left"))
-        self._alone = self.statements.prepare(f"SELECT {columns} FROM ({found})")
+        self._alone = Seeker(self.statements, self.tables["right"], sought, made)
         nobody = f"(SELECT {_listed(self.kept.rows('right'))} FROM {self._came['right'].sql})"
         self._beside_nothing = self.statements.prepare(
             query({}, self.kept.pairs.whole, {left.name: self._lonely.sql, right.name: nobody})
@@ -65,30 +80,41 @@ class PairKeeper:
 
     def add(self, side: str, taken: pa.Table) -> Sequence[pa.Table]:
         came = timely(taken)
-        other = next(s for s in SIDES if s != side)
-        self.tables[other].settle()
-        self._came[side].hold(came)
-        pairs = self.statements.rows(self._pairs[side])
-        self._came[side].hold(None)
-        self.tables[side].add(came)
+        self._waiting[side].add(came)
         if self.kept.pairs.reach is not None:
             self._opens = least(came, UNTIL, self._opens, self.kept.behind + 1)
             self._growth.come(len(came))
-        return (pairs,)
+        return self.settle() if self._waiting[side].enough(self.tables[_other(side)].about) else ()
+
+    def settle(self) -> Sequence[pa.Table]:
+        return tuple(self._paired(side) for side in SIDES if self._waiting[side].rows)
+
+    def _paired(self, side: str) -> pa.Table:
+        """The pairs of the rows of a side that wait, with all that are kept of the other; from now on they are kept, too."""
+        came = self._waiting[side].taken()
+        self.tables[_other(side)].settle()
+        self._came[side].hold(came)
+        pairs = self._pairs[side].rows(len(came))
+        self._came[side].hold(None)
+        self.tables[side].add(came)
+        return pairs
 
     @property
     def _worth_looking(self) -> bool:
         """Whether rows that are over are looked for. Where that gives out nothing they go many at a time."""
         return self.kept.pairs.alone is not None or self._growth.worth_a_look
 
+    def due(self, horizon: int) -> bool:
+        return self._opens is not None and horizon >= self._opens and self._worth_looking
+
     def advance(self, horizon: int) -> Sequence[pa.Table]:
-        if self._opens is None or horizon < self._opens or not self._worth_looking:
+        if not self.due(horizon):
             return ()
         given = []
         for table in self.tables.values():
             table.settle()
         if self.kept.pairs.alone is not None:
-            self._lonely.hold(self.statements.rows(self._alone, horizon=horizon))
+            self._lonely.hold(self._alone.rows(FEW, horizon=horizon))
             given.append(self.statements.rows(self._beside_nothing))
             self._lonely.hold(None)
         for statement in self._let_go.values():
@@ -100,6 +126,8 @@ class PairKeeper:
         return ()
 
     def restored(self, horizon: int) -> None:
+        for waiting in self._waiting.values():
+            waiting.clear()
         if self.kept.pairs.reach is not None:
             for statement in self._let_go.values():
                 self.statements.run(statement, horizon=horizon)
@@ -116,6 +144,10 @@ class PairKeeper:
         self._growth.left(sum(first["n"] for first in found))
         if known := [first[UNTIL] for first in found if first[UNTIL] is not None]:
             self._opens = max(min(known) + self.kept.behind + 1, horizon + 1)
+
+
+def _other(side: str) -> str:
+    return next(other for other in SIDES if other != side)
 
 
 def _listed(schema: Schema) -> str:

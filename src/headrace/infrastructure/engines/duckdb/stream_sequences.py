@@ -45,8 +45,14 @@ class SequenceKeeper:
         self._opens = least(came, TIME, self._opens, self.kept.behind + 1)
         return ()
 
+    def settle(self) -> Sequence[pa.Table]:
+        return ()
+
+    def due(self, horizon: int) -> bool:
+        return self._opens is not None and horizon >= self._opens
+
     def advance(self, horizon: int) -> Sequence[pa.Table]:
-        if self._opens is None or horizon < self._opens:
+        if not self.due(horizon):
             return ()
         self.table.settle()
         rows = self.statements.rows(self._closed, horizon=horizon, before=self.horizon)

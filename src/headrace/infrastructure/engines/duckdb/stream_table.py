@@ -13,8 +13,10 @@ from headrace.business.model.schema import Column, Schema
 from headrace.business.processing.relation import Dataset
 from headrace.business.processing.steps.event_windows import WHOLE
 from headrace.business.streams.groups import KEPT
+from headrace.business.streams.keys import NUMBERED, Keys
 from headrace.business.streams.slots import SLOT, SLOTS, Round, tagged
 from headrace.infrastructure.engines.duckdb.literals import identifier
+from headrace.infrastructure.engines.duckdb.stream_numbers import typed, with_number
 from headrace.infrastructure.engines.duckdb.stream_statements import Prepared, Statements
 from headrace.infrastructure.engines.duckdb.types import duckdb_type
 
@@ -25,16 +27,19 @@ if TYPE_CHECKING:
 class StateTable:
     """Rows that are kept under a name."""
 
-    def __init__(self, statements: Statements, name: str, schema: Schema) -> None:
+    def __init__(self, statements: Statements, name: str, schema: Schema, keys: Keys = ()) -> None:
+        """With `keys`, each row stands there with the number of these."""
         self.statements, self.schema = statements, schema
-        self.table = statements.table(f"kept {name}", schema)
+        self._columns = ", ".join(identifier(c.name) for c in schema)
+        self.table = statements.table(f"kept {name}", Schema((*schema, Column(NUMBERED, WHOLE))) if keys else schema)
         self._added = statements.inlet(f"added {name}", schema)
-        values = ", ".join(f"CAST({identifier(c.name)} AS {duckdb_type(c.type)})" for c in schema)
-        self._insert = statements.prepare(f"INSERT INTO {self.table} SELECT {values} FROM {self._added.sql}")
+        added = typed(self._added, schema)
+        values = with_number(added, keys) if keys else f"SELECT * FROM {added}"
+        self._insert = statements.prepare(f"INSERT INTO {self.table} {values}")
         self._empty = statements.prepare(f"DELETE FROM {self.table}")
-        self._all = statements.prepare(f"SELECT * FROM {self.table}")
+        self._all = statements.prepare(f"SELECT {self._columns} FROM {self.table}")
         self._count = statements.prepare(f"SELECT count(*) AS n FROM {self.table}")
-        self._of_slots = statements.prepare(f"SELECT * FROM {self.table} WHERE {_SOME}")
+        self._of_slots = statements.prepare(f"SELECT {self._columns} FROM {self.table} WHERE {_SOME}")
         self._remove_slots = statements.prepare(f"DELETE FROM {self.table} WHERE {_SOME}")
         self._fewer: Prepared | None = None
         self._round = Round()
@@ -51,7 +56,17 @@ class StateTable:
     @property
     def sql(self) -> str:
         """What stands after FROM for `rows`."""
-        return f'(SELECT *, rowid AS "{KEPT}" FROM {self.table})'
+        return f'(SELECT {self._columns}, rowid AS "{KEPT}" FROM {self.table})'
+
+    def numbered_in(self, numbers: str) -> str:
+        """What stands after FROM for those of `rows` whose keys have one of the numbers that a query gives."""
+        found = f'SELECT {self._columns}, rowid AS "{KEPT}" FROM {self.table} WHERE "{NUMBERED}" IN ({numbers})'
+        return f"(WITH found AS MATERIALIZED ({found}) FROM found)"
+
+    @property
+    def about(self) -> int:
+        """How many rows there are, as far as is known without counting."""
+        return self._about + sum(map(len, self._unsaved))
 
     def deletion(self, numbers: str) -> Prepared:
         """A statement that deletes the rows whose numbers a query gives."""
@@ -74,7 +89,7 @@ class StateTable:
     def compact_by(self, fewer: Callable[[str], str]) -> None:
         """Put fewer rows that say the same in the place of those that are saved whole: a query on what stands after FROM for these. Rows
         of different slots have nothing to do with each other."""
-        some = f'(SELECT *, rowid AS "{KEPT}" FROM {self.table} WHERE {_SOME})'
+        some = f'(SELECT {self._columns}, rowid AS "{KEPT}" FROM {self.table} WHERE {_SOME})'
         self._fewer = self.statements.prepare(fewer(some))
 
     def all(self) -> pa.Table:

@@ -17,6 +17,8 @@ _NAMED = {
     "graph": ((33, 126),), "ascii": ((0, 127),),
 }  # fmt: skip
 _CONTROLS = {"n": 10, "t": 9, "r": 13, "f": 12, "v": 11, "a": 7}
+#: With the flag `m`: at the ends of lines as well.
+_OF_LINES = {"^": r"(?:^|(?<=\n))", "$": r"(?:$|(?=\n))"}
 _ANCHORS = {"A": r"\A", "z": r"\Z", "b": r"\y", "B": r"\Y"}
 
 Ranges = tuple[tuple[int, int], ...]
@@ -51,7 +53,7 @@ def parse(pattern: str) -> Node:
 class _Reader:
     def __init__(self, pattern: str) -> None:
         self.pattern, self.place = pattern, 0
-        self.any_case = self.dot_all = False
+        self.any_case = self.dot_all = self.lines = False
 
     def peek(self, count: int = 1) -> str:
         return self.pattern[self.place : self.place + count]
@@ -70,12 +72,12 @@ class _Reader:
         return self.take(stop - self.place + len(end))[: -len(end)]
 
     def choice(self) -> Node:
-        flags = self.any_case, self.dot_all
+        flags = self.any_case, self.dot_all, self.lines
         branches = [self.sequence()]
         while self.peek() == "|":
             self.take()
             branches.append(self.sequence())
-        self.any_case, self.dot_all = flags
+        self.any_case, self.dot_all, self.lines = flags
         return branches[0] if len(branches) == 1 else Node("choice", branches)
 
     def sequence(self) -> Node:
@@ -95,7 +97,7 @@ class _Reader:
         if char == ".":
             return Node("chars", ranges=((1, LAST),) if self.dot_all else ((1, 9), (11, LAST)))
         if char in "^$":
-            return Node("anchor", text=char)
+            return Node("anchor", text=_OF_LINES[char] if self.lines else char)
         if char == "\\":
             return self.escape()
         if char in "*+?":
@@ -113,7 +115,7 @@ class _Reader:
 
     def flags(self) -> Node | None:
         """`(?i)` from here on, `(?i:...)` inside."""
-        before, value = (self.any_case, self.dot_all), True
+        before, value = (self.any_case, self.dot_all, self.lines), True
         while (flag := self.take()) not in ":)":
             if flag == "-":
                 value = False
@@ -121,12 +123,14 @@ class _Reader:
                 self.any_case = value
             elif flag == "s":
                 self.dot_all = value
+            elif flag == "m":
+                self.lines = value
             else:
                 raise Untranslatable(f"PostgreSQL has nothing like the flag `{flag}`")
         if flag == ")":
             return None
         inner = self.closed(Node("sequence"))
-        self.any_case, self.dot_all = before
+        self.any_case, self.dot_all, self.lines = before
         return inner
 
     def closed(self, node: Node) -> Node:

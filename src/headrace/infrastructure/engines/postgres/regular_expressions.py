@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 from headrace.infrastructure.engines.postgres.pattern_choices import decided, groups_in
+from headrace.infrastructure.engines.postgres.pattern_laziness import without_laziness
 from headrace.infrastructure.engines.postgres.pattern_tree import LAST, Node, Ranges, Untranslatable, others, parse
 
 Use = Literal["match", "extract", "replace"]
@@ -19,7 +20,7 @@ def problem(pattern: str, use: Use, replacement: str | None = None, part: int = 
     try:
         tree = parse(pattern)
         if use != "match":
-            decided(tree, use, part)
+            decided(without_laziness(tree), use, part)
         if replacement is not None:
             _replaced(replacement, groups_in(tree))
     except Untranslatable as reason:
@@ -29,7 +30,8 @@ def problem(pattern: str, use: Use, replacement: str | None = None, part: int = 
 
 def translated(pattern: str, *, whole: bool = False, outer_group: bool = False, groups: bool = False) -> str:
     """The pattern in PostgreSQL's notation; `whole` has to be all of the text, `groups` keeps brackets that are asked for."""
-    body = _written(parse(pattern), groups=groups or outer_group)
+    tree, asked = parse(pattern), groups or outer_group
+    body = _written(without_laziness(tree) if asked else tree, groups=asked)
     if outer_group:
         return f"({body})"
     return f"^(?:{body})$" if whole else body

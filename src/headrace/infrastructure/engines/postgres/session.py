@@ -30,6 +30,7 @@ from headrace.infrastructure.engines.duckdb.functions import call_function
 from headrace.infrastructure.engines.duckdb.held_rows import HeldRows
 from headrace.infrastructure.engines.duckdb.increments import narrowed
 from headrace.infrastructure.engines.duckdb.reading import OpenScan
+from headrace.infrastructure.engines.duckdb.reading_open import unreadable
 from headrace.infrastructure.engines.postgres.checked import Checked
 from headrace.infrastructure.engines.postgres.connection import Connection
 from headrace.infrastructure.engines.postgres.dialect import DIALECT
@@ -40,7 +41,9 @@ from headrace.infrastructure.engines.postgres.intake import ROW, Intake
 from headrace.infrastructure.engines.postgres.late import Late
 from headrace.infrastructure.engines.postgres.staging_area import StagingArea
 from headrace.infrastructure.engines.postgres.values import in_python
-from headrace.infrastructure.engines.sql.tally import Tally, rule_counts, tally
+from headrace.infrastructure.engines.sql.accounts import Counted, accounted
+from headrace.infrastructure.engines.sql.positions import read_before
+from headrace.infrastructure.engines.sql.tally import Tally, tally
 from headrace.infrastructure.engines.sql.working import Working
 
 _HELD: tuple[OnViolation, ...] = ("fail", "quarantine", "drop")
@@ -69,9 +72,7 @@ class PostgresSession(Working):
 
     def ingest(self, source: PlannedSource, quarantine: QuarantineTarget, *, after: str | None, progress: Progress) -> Ingested:
         progress(None)
-        if (own := source.scan.own_position) is not None:
-            own.start(after if source.remembers else None)
-        before = ReadUpTo() if source.remembers else ReadUpTo.of(after)
+        before = read_before(source, after)
         wanted = Wanted(before.floor, self.plan.definition.retry.policy)
         source = replace(source, scan=narrowed(source, before))
         at_home = isinstance(source.scan, DatabaseScan) and source.scan.database == self.identity
@@ -120,35 +121,16 @@ class PostgresSession(Working):
         increment: Increment | None,
     ) -> Ingested:
         rejected = scan.rejected()
-        unreadable = int(self.intake.con.execute(f"SELECT count(*) FROM {rejected}").fetchall()[0][0]) if rejected else 0
-        counts = self._tally(checked, late, increment.left if increment else "false")
-        examples: Sequence[Any] = ()
-        written = 0
-        if any(counts.rules) or late.any or unreadable:
+        counted = Counted(
+            self._tally(checked, late, increment.left if increment else "false"),
+            late.counts,
+            unreadable(self.intake.con, rejected),
+        )
+        held: HeldRows | None = None
+        if counted.broken:
             held = gather(self.intake, source, checked, late, scan, arrived, self.project)
             self._held[source.name] = held
-            written = held.write(target)
-            examples = held.examples()
-        return Ingested(
-            dataset=source.name,
-            read=counts.rows + unreadable,
-            good=counts.good,
-            quarantined=counts.fates["quarantine"] + counts.fates["fail"] + unreadable,
-            dropped=counts.fates["drop"],
-            filtered=counts.before,
-            broken=counts.fates["fail"],
-            rules=rule_counts(source, counts.rules, late.counts, unreadable),
-            examples=examples,
-            quarantine=target.path if written else None,
-            files=getattr(source.scan, "files", ()),
-            bytes=scan.bytes_total,
-            cursor=self._position(source, increment),
-        )
-
-    def _position(self, source: PlannedSource, increment: Increment | None) -> str | None:
-        if source.remembers and source.scan.own_position is not None:
-            return source.scan.own_position.reached()
-        return increment.position if increment else None
+        return accounted(source, counted, held, target, size=scan.bytes_total, cursor=increment.position if increment else None)
 
     def _tally(self, checked: Checked, late: Late, left: str) -> Tally:
         groups = [*checked.masks, *(late.breaks([action]) for action in _HELD), left]

@@ -25,6 +25,7 @@ from headrace.errors import NonRetryableError, RunError
 from headrace.infrastructure.engines.duckdb.functions import call_function
 from headrace.infrastructure.engines.duckdb.held_rows import HeldRows
 from headrace.infrastructure.engines.duckdb.reading import OpenScan
+from headrace.infrastructure.engines.duckdb.reading_open import unreadable
 from headrace.infrastructure.engines.snowflake.checked import Checked
 from headrace.infrastructure.engines.snowflake.connection import Connection
 from headrace.infrastructure.engines.snowflake.dialect import DIALECT
@@ -34,7 +35,9 @@ from headrace.infrastructure.engines.snowflake.intake import ROW, Intake
 from headrace.infrastructure.engines.snowflake.late import Late
 from headrace.infrastructure.engines.snowflake.staging_area import StagingArea
 from headrace.infrastructure.engines.snowflake.values import in_python
-from headrace.infrastructure.engines.sql.tally import Tally, rule_counts, tally
+from headrace.infrastructure.engines.sql.accounts import Counted, accounted
+from headrace.infrastructure.engines.sql.positions import read_before
+from headrace.infrastructure.engines.sql.tally import Tally, tally
 from headrace.infrastructure.engines.sql.working import Working
 
 _HELD: tuple[OnViolation, ...] = ("fail", "quarantine", "drop")
@@ -62,8 +65,7 @@ class SnowflakeSession(Working):
 
     def ingest(self, source: PlannedSource, quarantine: QuarantineTarget, *, after: str | None, progress: Progress) -> Ingested:
         progress(None)
-        if (own := source.scan.own_position) is not None:
-            own.start(after if source.remembers else None)
+        read_before(source, after)
         wanted = Wanted(None, self.plan.definition.retry.policy)
         at_home = is_at_home(source, self.connection.identity)
         arrived = self.area.name("arrived", source.name) if not at_home or source.contract.late else None
@@ -102,32 +104,13 @@ class SnowflakeSession(Working):
         target: QuarantineTarget,
     ) -> Ingested:
         rejected = scan.rejected()
-        unreadable = int(self.intake.con.execute(f"SELECT count(*) FROM {rejected}").fetchall()[0][0]) if rejected else 0
-        counts = self._tally(checked, late)
-        examples: Sequence[Any] = ()
-        written = 0
-        if any(counts.rules) or late.any or unreadable:
+        counted = Counted(self._tally(checked, late), late.counts, unreadable(self.intake.con, rejected))
+        held: HeldRows | None = None
+        if counted.broken:
             cells = self.intake.relation(arrived) if arrived else None
             held = gather(self.intake, source, checked, late, scan, cells, self.project)
             self._held[source.name] = held
-            written = held.write(target)
-            examples = held.examples()
-        own = source.scan.own_position if source.remembers else None
-        return Ingested(
-            dataset=source.name,
-            read=counts.rows + unreadable,
-            good=counts.good,
-            quarantined=counts.fates["quarantine"] + counts.fates["fail"] + unreadable,
-            dropped=counts.fates["drop"],
-            filtered=counts.before,
-            broken=counts.fates["fail"],
-            rules=rule_counts(source, counts.rules, late.counts, unreadable),
-            examples=examples,
-            quarantine=target.path if written else None,
-            files=getattr(source.scan, "files", ()),
-            bytes=scan.bytes_total,
-            cursor=own.reached() if own is not None else None,
-        )
+        return accounted(source, counted, held, target, size=scan.bytes_total, cursor=None)
 
     def _tally(self, checked: Checked, late: Late) -> Tally:
         conditions = [f"({late.breaks([action])})" for action in _HELD]

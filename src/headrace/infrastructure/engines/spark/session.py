@@ -18,13 +18,13 @@ from headrace.business.fetched import Wanted
 from headrace.business.inside import HeldInside, StagedTable
 from headrace.business.ports import InputFile, Staged
 from headrace.business.processing.expressions.ir import Expr
-from headrace.business.processing.increments import ReadUpTo
 from headrace.business.processing.plan import Plan, PlannedSource
 from headrace.business.processing.relation import Function
 from headrace.errors import NonRetryableError
 from headrace.infrastructure.engines.duckdb.held_rows import HeldRows
 from headrace.infrastructure.engines.duckdb.increments import narrowed
 from headrace.infrastructure.engines.duckdb.reading import OpenScan
+from headrace.infrastructure.engines.duckdb.reading_open import unreadable
 from headrace.infrastructure.engines.duckdb.reading_text import unchanged
 from headrace.infrastructure.engines.spark.area import Area, parts, read
 from headrace.infrastructure.engines.spark.checked import Checked
@@ -40,7 +40,9 @@ from headrace.infrastructure.engines.spark.late import HELD, Late
 from headrace.infrastructure.engines.spark.naming import identifier
 from headrace.infrastructure.engines.spark.staging import settled
 from headrace.infrastructure.engines.spark.values import fetched, in_python
-from headrace.infrastructure.engines.sql.tally import Tally, rule_counts, tally
+from headrace.infrastructure.engines.sql.accounts import Counted, accounted
+from headrace.infrastructure.engines.sql.positions import read_before
+from headrace.infrastructure.engines.sql.tally import Tally, tally
 from headrace.infrastructure.engines.sql.working import Working
 
 
@@ -61,9 +63,7 @@ class SparkSession(Working):
 
     def ingest(self, source: PlannedSource, quarantine: QuarantineTarget, *, after: str | None, progress: Progress) -> Ingested:
         progress(None)
-        if (own := source.scan.own_position) is not None:
-            own.start(after if source.remembers else None)
-        before = ReadUpTo() if source.remembers else ReadUpTo.of(after)
+        before = read_before(source, after)
         wanted = Wanted(before.floor, self.plan.definition.retry.policy)
         source = replace(source, scan=narrowed(source, before))
         scan, arrived, untouched = self._arrive(source, wanted)
@@ -103,31 +103,12 @@ class SparkSession(Working):
         found: Reading,
     ) -> Ingested:
         rejected = scan.rejected()
-        unreadable = int(self.intake.con.execute(f"SELECT count(*) FROM {rejected}").fetchall()[0][0]) if rejected else 0
-        counts = self._tally(checked, late, found.left)
-        examples: Sequence[Any] = ()
-        written = 0
-        if any(counts.rules) or late.any or unreadable:
+        counted = Counted(self._tally(checked, late, found.left), late.counts, unreadable(self.intake.con, rejected))
+        held: HeldRows | None = None
+        if counted.broken:
             held = gather(self.area, self.intake, source, checked, late, scan, arrived, self.project)
             self._held[source.name] = held
-            written = held.write(target)
-            examples = held.examples()
-        own = source.scan.own_position
-        return Ingested(
-            dataset=source.name,
-            read=counts.rows + unreadable,
-            good=counts.good,
-            quarantined=counts.fates["quarantine"] + counts.fates["fail"] + unreadable,
-            dropped=counts.fates["drop"],
-            filtered=counts.before,
-            broken=counts.fates["fail"],
-            rules=rule_counts(source, counts.rules, late.counts, unreadable),
-            examples=examples,
-            quarantine=target.path if written else None,
-            files=getattr(source.scan, "files", ()),
-            bytes=scan.bytes_total,
-            cursor=own.reached() if source.remembers and own is not None else found.position,
-        )
+        return accounted(source, counted, held, target, size=scan.bytes_total, cursor=found.position)
 
     def _tally(self, checked: Checked, late: Late, left: str) -> Tally:
         groups = [*checked.masks, *(f"{late.breaks([action])} AS `#{action}`" for action in HELD), f"{left} AS {LEFT}"]
