@@ -53,7 +53,8 @@ class PostgresServer(Server):
         """Start it on what is there already."""
         self._run(
             self.programs / "postgres", "-D", self.folder / "data", "-h", "127.0.0.1", "-p", self.port, "-k", self.folder,
-            "-c", f"fsync={'on' if self.fsync else 'off'}", *(w for n, v in self.settings.items() for w in ("-c", f"{n}={v}")),
+            "-c", f"fsync={'on' if self.fsync else 'off'}", "-c", "dynamic_shared_memory_type=mmap",  # in its folder, which goes
+            *(w for n, v in self.settings.items() for w in ("-c", f"{n}={v}")),
         )  # fmt: skip
         self._wait_until(self._is_ready)
         return self
@@ -66,7 +67,7 @@ class PostgresServer(Server):
         self.kill()
 
     def remove(self) -> None:
-        self.crash()  # It lets go of the shared memory, which a kill would leave.
+        self.crash()  # Which ends its children, too.
         super().remove()
 
     def url(self, database: str = "postgres") -> str:

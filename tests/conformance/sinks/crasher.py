@@ -106,8 +106,10 @@ def _child(path: str, stop_at: int, pause_at: str) -> None:
 def _serve() -> None:
     import deltalake  # noqa: F401
     import duckdb  # noqa: F401
+    import obstore.store  # noqa: F401
     import psycopg  # noqa: F401
     import pyarrow.parquet  # noqa: F401
+    import pymysql.cursors  # noqa: F401
     from tests.conformance.sinks import lake_targets, targets  # noqa: F401
 
     for line in sys.stdin:
