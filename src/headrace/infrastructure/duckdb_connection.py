@@ -218,7 +218,8 @@ class _Errand:
 
     def wait(self, progress: Callable[[], object] | None) -> None:
         while not self.over:
-            if not self.attend(_PROGRESS_EVERY if progress else None) and progress:
+            # Not without end: the system may give a signal to a thread of DuckDB's, and then it does not wake this one.
+            if not self.attend(_PROGRESS_EVERY) and progress:
                 progress()
 
     def attend(self, seconds: float | None, *, refusing: bool = False) -> bool:
