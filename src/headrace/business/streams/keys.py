@@ -6,9 +6,10 @@ whoever looks by it compares the keys themselves. The number is never saved: ano
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from headrace.business.model.types import DataType, Decimal, Integer
+from headrace.business.processing.expressions.build import conjuncts
 from headrace.business.processing.expressions.coercion import coerce, common_type
 from headrace.business.processing.expressions.ir import Call, Cast, ColumnRef, Expr
 from headrace.business.processing.relation import Dataset, Join, Project, Relation
@@ -26,7 +27,7 @@ def matched_keys(found: Relation, left: Dataset, right: Dataset) -> tuple[Keys, 
         return (), ()
     theirs = _columns_of(join.right, right)
     pairs = [
-        pair for call in _conjuncts(join.condition) if (pair := _equal(call, frozenset(left.schema.names), theirs)) is not None
+        pair for call in conjuncts(join.condition) if (pair := _equal(call, frozenset(left.schema.names), theirs)) is not None
     ]
     return tuple(ours for ours, _ in pairs), tuple(other for _, other in pairs)
 
@@ -36,14 +37,6 @@ def _columns_of(side: Relation, dataset: Dataset) -> Mapping[str, Expr]:
     if isinstance(side, Project) and side.input == dataset:
         return dict(side.columns)
     return {c.name: ColumnRef(c.type, c.name) for c in side.schema} if side == dataset else {}
-
-
-def _conjuncts(condition: Expr) -> Iterator[Expr]:
-    if isinstance(condition, Call) and condition.function == "and":
-        for part in condition.args:
-            yield from _conjuncts(part)
-    else:
-        yield condition
 
 
 def _equal(test: Expr, ours: frozenset[str], theirs: Mapping[str, Expr]) -> tuple[Expr, Expr] | None:

@@ -25,7 +25,11 @@ class MySQLMerge(Merge):
         if not values:
             return None
         sets = ", ".join(f"t.{quoted(c)} = i.{quoted(c)}" for c in values)
-        return f"UPDATE {self.target} AS t JOIN {self.incoming} AS i ON {self._match} SET {sets} WHERE {self._differs}"
+        return f"UPDATE {self._met} ON {self._match} SET {sets} WHERE {self._differs}"
+
+    @property
+    def _met(self) -> str:
+        return f"{self.target} AS t JOIN {self.incoming} AS i"
 
 
 @record
@@ -35,17 +39,14 @@ class MySQLEpochMerge(MySQLMerge):
 
     index: str = ""
 
-    def update_changed(self) -> str | None:
-        values = [c for c in self.columns if c not in self.key]
-        if not values:
-            return None
-        sets = ", ".join(f"t.{quoted(c)} = i.{quoted(c)}" for c in values)
-        return f"UPDATE {self.incoming} AS i STRAIGHT_JOIN {self._table} ON {self._match} SET {sets} WHERE {self._differs}"
-
     def insert_new(self) -> str:
         names, values = quoted_list(self.columns), quoted_list(self.columns, "i")
         unknown = f"NOT EXISTS (SELECT 1 FROM {self._table} WHERE {self._match})"
         return f"INSERT INTO {self.target} ({names}) SELECT {values} FROM {self.incoming} AS i WHERE {unknown}"
+
+    @property
+    def _met(self) -> str:
+        return f"{self.incoming} AS i STRAIGHT_JOIN {self._table}"
 
     @property
     def _table(self) -> str:

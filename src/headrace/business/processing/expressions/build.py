@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
 from typing import Any
 
@@ -53,6 +53,15 @@ def one_of(value: Expr, words: Sequence[Any]) -> Expr:
 
 def all_of(*conditions: Expr) -> Expr:
     return reduce(lambda left, right: test("and", left, right), conditions)
+
+
+def conjuncts(condition: Expr) -> Iterator[Expr]:
+    """The conditions of which all have to hold: what `all_of` has put together."""
+    if isinstance(condition, Call) and condition.function == "and":
+        for part in condition.args:
+            yield from conjuncts(part)
+    else:
+        yield condition
 
 
 def any_of(conditions: Iterable[Expr]) -> Expr:

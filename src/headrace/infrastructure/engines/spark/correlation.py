@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from headrace.business.processing.expressions.build import conjuncts
 from headrace.business.processing.expressions.ir import Aggregate, Call, ColumnRef, Expr, Subquery, Window
 from headrace.business.processing.relation import (
     Dedupe,
@@ -63,7 +64,7 @@ def subquery_problems(node: Relation) -> Iterator[str]:
             if isinstance(part, Subquery):
                 yield from _of_test(node, part)
     if isinstance(node, Join) and node.condition is not None:
-        alone = [test for part in _conjuncts(node.condition) for test in (part, *_denied(part)) if isinstance(test, Subquery)]
+        alone = [test for part in conjuncts(node.condition) for test in (part, *_denied(part)) if isinstance(test, Subquery)]
         tests = [e for e in node.condition.walk() if isinstance(e, Subquery) and e.kind == "in"]
         if any(all(test is not other for other in alone) for test in tests):
             yield _AMONG_OTHERS
@@ -120,14 +121,6 @@ def _in_windows(node: Relation) -> bool:
 
 def _names(*relations: Relation) -> frozenset[str]:
     return frozenset(name for relation in relations for name in relation.schema.names)
-
-
-def _conjuncts(condition: Expr) -> Iterator[Expr]:
-    if isinstance(condition, Call) and condition.function == "and":
-        for part in condition.args:
-            yield from _conjuncts(part)
-    else:
-        yield condition
 
 
 def _denied(condition: Expr) -> tuple[Expr, ...]:

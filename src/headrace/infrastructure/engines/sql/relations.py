@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
+from headrace.business.processing.expressions.build import conjuncts
 from headrace.business.processing.expressions.ir import Call, ColumnRef, Constant, Expr, SortKey, Subquery, Window
 from headrace.business.processing.relation import (
     Dataset,
@@ -254,7 +255,7 @@ class RelationPrinter:
     # Expressions -------------------------------------------------------------------------------------------------
 
     def _conditions(self, conditions: Sequence[Expr]) -> list[str]:
-        parts = [part for condition in conditions for part in _conjuncts(condition)]
+        parts = [part for condition in conditions for part in conjuncts(condition)]
         texts = zip(parts, map(self._condition, parts), strict=True)
         return [text if len(parts) > 1 and _is_call(part, "or") else bare(text) for part, text in texts]
 
@@ -307,12 +308,6 @@ def _ties(block: Block) -> list[SortKey]:
         else [(c.name, c.type) for c in block.source.schema]
     )
     return [SortKey(ColumnRef(kind, name)) for name, kind in columns if name not in stated]
-
-
-def _conjuncts(condition: Expr) -> list[Expr]:
-    if isinstance(condition, Call) and condition.function == "and":
-        return [part for argument in condition.args for part in _conjuncts(argument)]
-    return [condition]
 
 
 def _is_call(expression: Expr, function: str) -> bool:
