@@ -210,6 +210,7 @@ class FileSink(PublishingOptions):
             fences.admit(place.fences, checkpoint.pipeline, checkpoint.fence, shown)
             last = place.last()
             if last and holds(last.ledger, checkpoint):
+                place.settle(last)
                 return Publication(shown, already=True)
             place.check(last, self.mode)
             return replace(self._publish(place, last, staged, checkpoint), target=shown)

@@ -62,6 +62,10 @@ class FileTarget(Protocol):
         """Let the files in the folder `made` become the state of the target."""
         ...
 
+    def settle(self, state: Manifest) -> None:
+        """Remove what a publication has left that died behind its last step, where `state` is what it brought."""
+        ...
+
 
 @record
 class LocalTarget:
@@ -99,6 +103,9 @@ class LocalTarget:
         path = made / file.path
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic_files.link_or_copy(self.root / file.path, path)
+
+    def settle(self, state: Manifest) -> None:
+        """That was done by `tidy`."""
 
 
 @record

@@ -201,6 +201,12 @@ class StoreFolder:
         milestones.reached("exchanged")
         self._clear(state, before)
 
+    def settle(self, state: Manifest) -> None:
+        """What lies there may be of one who publishes now: behind an exchange that one comes too late, and only then it goes."""
+        kept = {self._key(f.path) for f in state.files}
+        if any(_OURS.fullmatch(f.key) for f in self._found if f.key not in kept) and self._exchange(self._document):
+            self._clear(state, set())
+
     def _exchange(self, document: Mapping[str, Any]) -> bool:
         """Put a manifest in the place of the one that was read, if that is still there."""
         written = {"headrace": manifest.VERSION, **document, "written": uuid.uuid4().hex}
