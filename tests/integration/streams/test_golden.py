@@ -144,7 +144,7 @@ def test_resumed_with_two_and_then_three_workers(
     steps = PIPELINES[name]
     plain = a_flow(tmp_path / "plain", steps, contract)
     bootstrap.run(bootstrap.load(plain.file))
-    shared = a_flow(tmp_path / "shared", steps, contract, rows=97, checkpoint="1 ms", wait="1 ms")
+    shared = a_flow(tmp_path / "shared", steps, contract, rows=37, checkpoint="1 ms", wait="1 ms")
     for workers, point in ((1, "stream saved"), (2, "stream committed")):
         stopped_at(monkeypatch, point, 3)
         with pytest.raises(KeyboardInterrupt):

@@ -1,7 +1,7 @@
 """Reads ahead of the work: a thread that polls a feed and reads rows out of messages while those before are worked in. Bounded.
 
-Where little comes, the thread rests a while behind it, so that what comes meanwhile is worked in at once: to work in ten rows takes about
-as long as to work in a thousand.
+Where little comes, the thread rests a while behind it, or until it is hurried, so that what comes meanwhile is worked in at once: to work
+in ten rows takes about as long as to work in a thousand.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from headrace.errors import HeadraceError
 #: How many polls may lie ready.
 DEPTH = 2
 #: What so few messages hold, in bytes of payload, is little.
-FEW, SMALL = 1_000, 256 << 10
+FEW, SMALL = 2_000, 512 << 10
 
 Read = tuple[Messages, Decoded]
 
@@ -31,7 +31,9 @@ class Ahead:
         self.wait_seconds, self.rest_seconds = wait_seconds, rest_seconds
         self._ready: queue.Queue[Sequence[Read] | BaseException] = queue.Queue(DEPTH)
         self._turn, self._next = threading.Lock(), threading.Lock()
-        self._closed = threading.Event()
+        self._closed, self._hurried = threading.Event(), threading.Event()
+        self._resting = self._asked = False
+        self._waking = threading.Lock()
         self._go_on = threading.Event()
         self._go_on.set()
         self._drained = False
@@ -48,6 +50,19 @@ class Ahead:
         if isinstance(found, BaseException):
             raise found
         return found
+
+    def hurry(self) -> bool:
+        """End the rest of the thread. Whether there was one: then all that is there now is `pending`, until `take` has given it."""
+        with self._waking:
+            if self._resting:
+                self._asked = True
+                self._hurried.set()
+            return self._resting
+
+    @property
+    def pending(self) -> bool:
+        """Whether something lies ready, or is being looked for since the thread was hurried."""
+        return self._asked or not self._ready.empty()
 
     @property
     def exhausted(self) -> bool:
@@ -68,6 +83,7 @@ class Ahead:
 
     def close(self) -> None:
         self._closed.set()
+        self._hurried.set()
         self._go_on.set()
         while self._thread.is_alive():
             self._make_room()
@@ -82,29 +98,41 @@ class Ahead:
 
     def _read_on(self) -> None:
         polled: Sequence[Messages] = ()
+        hurried = False
         while not self._closed.is_set():
             try:
                 with self._next:
                     pass
                 with self._turn:
-                    polled = polled or self.feed.poll(self.most, self.wait_seconds)
+                    polled = polled or self.feed.poll(self.most, 0.0 if hurried else self.wait_seconds)
                     ended = not polled and self.feed.exhausted
                 found = [(messages, self.reader.read(messages)) for messages in polled if len(messages)]
                 polled = ()  # what could not be read for now, because a registry was away, is read again
             except BaseException as error:  # noqa: BLE001 - whoever takes raises it
                 self._go_on.clear()
                 self._ready.put(error)
+                self._asked = False
                 if not isinstance(error, HeadraceError):
                     return
                 self._go_on.wait()
                 continue
-            if found:
+            if found or hurried:
                 self._ready.put(found)
+                self._asked = False
             if ended:
                 self._drained = True
                 return
-            if found and self._is_little([messages for messages, _ in found]):
-                self._closed.wait(self.rest_seconds)
+            hurried = bool(found) and self._is_little([messages for messages, _ in found]) and self._rest()
+
+    def _rest(self) -> bool:
+        """Whether it was ended by somebody who is waiting."""
+        with self._waking:
+            self._resting = self.rest_seconds > 0
+        self._hurried.wait(self.rest_seconds)
+        with self._waking:
+            hurried, self._resting = self._hurried.is_set(), False
+            self._hurried.clear()
+        return hurried
 
     def _is_little(self, polled: Sequence[Messages]) -> bool:
         return sum(map(len, polled)) < min(FEW, self.most) and sum(messages.payloads.nbytes for messages in polled) < SMALL

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 
 #: How often a feed is asked for its partitions, and how much silence one look can find, in seconds.
 ASK_EVERY, MOST_AT_ONCE = 0.5, 0.5
-#: How long reading rests where little comes: a share of what lies between checkpoints, and seconds at the most.
+#: How long reading rests where little comes: until a checkpoint hurries it, or, where another worker takes these, for a share of what lies
+#: between them; and so many seconds at the most.
 SHARE_OF_REST, LONGEST_REST = 0.25, 0.05
 
 
@@ -109,6 +110,7 @@ class Intake:
         self.name, self.planned, self.project = planned.name, planned, project
         self.source: MessageSource = plugin
         # What several workers are sent of one queue is in no common order, so it is a partition for each of them.
+        self._seat = seat
         self._suffix = f"@{seat}" if seat and not plugin.replayable else ""
         self.positions: dict[str, Position] = {}
         self.idle_after = watermark.idle.total_seconds() if watermark and watermark.idle else None
@@ -144,11 +146,20 @@ class Intake:
         feed = self.source.feed(self.project, sharing, self._for_feed(self.positions), start)
         self._partitions, self._asked_at, self._polled_at = self._of_feed(feed.partitions()), self._clock(), self._clock()
         self._silence = {}
-        rest = min(options.checkpoint.total_seconds() * SHARE_OF_REST, LONGEST_REST)
+        rest = min(options.checkpoint.total_seconds() * SHARE_OF_REST, LONGEST_REST) if self._seat else LONGEST_REST
         self.feed = Ahead(feed, self._reader, options.rows, options.wait.total_seconds(), rest)
 
     def close(self) -> None:
         self.feed.close()
+
+    def hurry(self) -> bool:
+        """See `Ahead.hurry`."""
+        return self.feed.hurry()
+
+    @property
+    def pending(self) -> bool:
+        """See `Ahead.pending`."""
+        return self.feed.pending
 
     @property
     def exhausted(self) -> bool:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from headrace.application.orchestrator.breakers import system_of
 from headrace.application.orchestrator.graph import describe
 from headrace.application.orchestrator.order import Order, Surroundings
+from headrace.application.streams.ahead import DEPTH
 from headrace.application.streams.checking import Checking
 from headrace.application.streams.epochs import Epochs, OpenSink
 from headrace.application.streams.group import Group
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 
 #: How often numbers are looked at that cost a question, and how often they go on record, in seconds.
 LOOK_EVERY, RECORD_EVERY = 1.0, 10.0
+#: How long a checkpoint waits for a broker to say what is there.
+HURRY_SECONDS = 0.1
 
 
 #: Opens a group of workers for a run: its id, the fingerprint of its plan, how many workers it may be in all, and its token.
@@ -211,6 +214,7 @@ class StreamRun:
         """One micro-batch of each source, and a checkpoint when it is time."""
         self._refresh()
         self.progress.paused = self.around.paused()
+        due = time.monotonic() >= self._due_at
         if self.leading is not None and self.leading.group.look():
             self._share_out(self.leading)
         if self.progress.paused:
@@ -218,13 +222,15 @@ class StreamRun:
                 self.silence.paused()
             time.sleep(self.options.wait.total_seconds() or 0.01)
         else:
-            for intake in self.intakes:
-                self._take(intake)
+            if not due:
+                wait = self.options.wait.total_seconds() / len(self.intakes)
+                for intake in self.intakes:
+                    self._take(intake, 0.0 if self.leading is not None and self.leading.group.waiting else wait)
             if self.leading is not None:
                 self.leading.hear()
         self._advance()
-        if time.monotonic() >= self._due_at:
-            self._take_checkpoint()
+        if due:
+            self._end_epoch()
         if time.monotonic() - self._looked_at >= LOOK_EVERY:
             self._look()
 
@@ -237,9 +243,7 @@ class StreamRun:
             opening = partial(intake.open, self._sharing(), self._start, self.options)
             self.around.attempted(f"reaching {intake.name}", opening)
 
-    def _take(self, intake: Intake) -> None:
-        others = self.leading is not None and self.leading.group.waiting
-        wait = 0.0 if others else self.options.wait.total_seconds() / len(self.intakes)
+    def _take(self, intake: Intake, wait: float) -> None:
         polled = self.around.attempted(f"reading {intake.name}", lambda: list(intake.poll(wait)), system_of(intake.source))
         for taken in polled:
             self._work_in(intake, taken)
@@ -304,6 +308,25 @@ class StreamRun:
 
     # Checkpoints -----------------------------------------------------------------------------------------------------
 
+    def _end_epoch(self) -> None:
+        """What is there now is taken in, and counts."""
+        begun = time.monotonic()
+        keeps_up = self.progress.paused or self._take_what_is_there()
+        self._take_checkpoint()
+        ended = time.monotonic()
+        # Where checkpoints take longer than what lies between them, a third of the time is left to what waits behind.
+        self._due_at = max(begun + self.options.checkpoint.total_seconds(), ended if keeps_up else ended + (ended - begun) / 2)
+
+    def _take_what_is_there(self) -> bool:
+        """Whether that was all: of sources that do not rest, since much comes, it is what lies ready."""
+        rested = [intake.hurry() for intake in self.intakes]
+        for intake, hurried in zip(self.intakes, rested, strict=True):
+            self._take(intake, HURRY_SECONDS if hurried else 0.0)
+            for _ in range(DEPTH):
+                if hurried and intake.pending:
+                    self._take(intake, HURRY_SECONDS)
+        return all(rested)
+
     def _take_checkpoint(self) -> None:
         begun = time.monotonic()
         self._advance()
@@ -319,8 +342,6 @@ class StreamRun:
             self.progress.epoch = self.epochs.number
             self.progress.checkpoint_seconds = time.monotonic() - begun
         self._epoch_at = time.monotonic()
-        # Checkpoints that take longer than what lies between them leave a third of the time to what comes.
-        self._due_at = max(begun + self.options.checkpoint.total_seconds(), self._epoch_at + (self._epoch_at - begun) / 2)
 
     def _keep_what_was_not_taken(self, epoch: int) -> None:
         for name, held in self._held.items():

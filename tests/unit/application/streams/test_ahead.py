@@ -136,3 +136,47 @@ def test_reading_rests_behind_little_alone_and_may_be_ended_there():
     assert feed.acknowledged == {"p": "5"}
     ahead.close()
     assert feed.closed
+
+
+def hurried(ahead):
+    while not ahead.hurry():
+        threading.Event().wait(0.001)
+
+
+def test_a_rest_ends_where_somebody_is_in_a_hurry():
+    feed = Feed([1], [2, 3], [4])
+    ahead = Ahead(feed, Reader(), 10, 3_600.0, rest_seconds=3_600.0)
+    assert [decoded.rows["n"].to_pylist() for _, decoded in ahead.take(5)] == [[1]]
+    hurried(ahead)
+    assert ahead.pending
+    assert [decoded.rows["n"].to_pylist() for _, decoded in ahead.take(5)] == [[2, 3]]
+    assert not ahead.pending
+    ahead.close()
+
+
+def test_whoever_is_in_a_hurry_hears_as_well_that_nothing_is_there():
+    feed = Feed([1], [], [2])
+    ahead = Ahead(feed, Reader(), 10, 0.0, rest_seconds=3_600.0)
+    assert len(ahead.take(5)) == 1
+    hurried(ahead)
+    assert not ahead.take(3_600.0)
+    assert [decoded.rows["n"].to_pylist() for _, decoded in ahead.take(5)] == [[2]]
+    ahead.close()
+
+
+def test_an_error_answers_whoever_is_in_a_hurry():
+    ahead = Ahead(Feed([1], RetryableError("away"), [2]), Reader(), 10, 0.0, rest_seconds=3_600.0)
+    assert len(ahead.take(5)) == 1
+    hurried(ahead)
+    with pytest.raises(RetryableError, match="away"):
+        ahead.take(5)
+    assert not ahead.pending
+    assert [decoded.rows["n"].to_pylist() for _, decoded in ahead.take(5)] == [[2]]
+    ahead.close()
+
+
+def test_where_much_comes_nothing_rests():
+    ahead = Ahead(Feed([1, 2], [3, 4], [5, 6]), Reader(), 2, 0.0, rest_seconds=3_600.0)
+    assert not ahead.hurry()
+    assert taken(ahead) == [1, 2, 3, 4, 5, 6]
+    ahead.close()

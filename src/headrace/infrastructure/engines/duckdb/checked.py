@@ -86,7 +86,7 @@ class Checked(Masks):
         """A list of the names of the rules that a row broke, in the order of the contract."""
         if not self.rules:
             return "[]::VARCHAR[]"
-        names = ", ".join(f"CASE WHEN {self.bit(rule)} THEN {literal(rule.name, String())} END" for rule in self.rules)
+        names = ", ".join(f"CASE WHEN {broken} THEN {literal(rule.name, String())} END" for rule, broken in self.each())
         return f"list_filter([{names}], lambda r: r IS NOT NULL)"
 
 

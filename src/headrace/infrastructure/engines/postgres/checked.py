@@ -66,7 +66,7 @@ class Checked(Masks):
 
     def reasons(self) -> str:
         """An array of the names of the rules that a row broke, in the order of the contract."""
-        names = [f"CASE WHEN {self.bit(rule)} THEN {DIALECT.literal(rule.name, String())} END" for rule in self.rules]
+        names = [f"CASE WHEN {broken} THEN {DIALECT.literal(rule.name, String())} END" for rule, broken in self.each()]
         return f"array_remove(ARRAY[{', '.join(names)}]::text[], NULL)"
 
 

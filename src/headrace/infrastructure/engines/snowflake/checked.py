@@ -57,8 +57,8 @@ class Checked(Masks):
     def reasons(self) -> str:
         """The names of the rules that a row broke, in the order of the contract, each behind a line break."""
         names = [
-            f"CASE WHEN {self.bit(rule)} THEN {DIALECT.literal(chr(10) + rule.name, String())} ELSE '' END"
-            for rule in self.rules
+            f"CASE WHEN {broken} THEN {DIALECT.literal(chr(10) + rule.name, String())} ELSE '' END"
+            for rule, broken in self.each()
         ]
         return f"({' || '.join(names)})" if names else "''"
 

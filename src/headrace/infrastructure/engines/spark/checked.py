@@ -48,7 +48,7 @@ class Checked(Masks):
 
     def reasons(self) -> str:
         """An array of the names of the rules that a row broke, in the order of the contract."""
-        names = [f"CASE WHEN {self.bit(rule)} THEN {text(rule.name)} END" for rule in self.rules]
+        names = [f"CASE WHEN {broken} THEN {text(rule.name)} END" for rule, broken in self.each()]
         return f"array_compact(CAST(array({', '.join(names)}) AS ARRAY<STRING>))"
 
 

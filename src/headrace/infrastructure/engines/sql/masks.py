@@ -4,7 +4,7 @@ found out, nor what the numbers add up to (see `tally`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from headrace.business.model.contract import OnViolation
 from headrace.business.validation.compiled import Rule
@@ -45,7 +45,8 @@ class Masks:
         """The bits of one mask that stand for rules with one of these consequences."""
         return sum(1 << bit for bit, rule in enumerate(self.rules_of(number)) if rule.action in actions)
 
-    def bit(self, rule: Rule) -> str:
-        """A condition: the row broke this rule."""
-        number, bit = divmod(self.rules.index(rule), BITS)
-        return f"{self.among(self.masks[number], 1 << bit)} <> 0"
+    def each(self) -> Iterator[tuple[Rule, str]]:
+        """Every rule, with a condition: the row broke it."""
+        for number, mask in enumerate(self.masks):
+            for bit, rule in enumerate(self.rules_of(number)):
+                yield rule, f"{self.among(mask, 1 << bit)} <> 0"
