@@ -182,8 +182,8 @@ def _parsed(way: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for piece in _PIECE.finditer(way):
         value = piece["value"]
-        plain = value[1:-1].replace("}}", "}") if value.startswith("{") and value.endswith("}") else value
-        found.setdefault(piece["key"].lower(), plain.strip())
+        plain = value[1:-1].replace("}}", "}") if value.startswith("{") and value.endswith("}") else value.strip()
+        found.setdefault(piece["key"].lower(), plain)
     return found
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from headrace.business.model.schema import did_you_mean
+from headrace.business.model.schema import suggest
 from headrace.errors import NonRetryableError, RetryableError, RunError
 from headrace.infrastructure.connectors.odbc.drivers import Diagnosis, OdbcError, installed_drivers
 
@@ -52,11 +52,11 @@ _SAID: tuple[tuple[str, str, bool], ...] = (
     (r"password authentication failed|no password supplied|Access denied for user .*using password|Login failed", _WHO, False),
     (r'role "[^"]*" does not exist', "see that the user is spelt right, or create the role", False),
     (
-        r'database "[^"]*" does not exist|Unknown database|Cannot open database|Access denied for user .* to database',
+        r'database "[^"]*" does not exist|Unknown database|Cannot open database',
         _DATABASE,
         False,
     ),
-    (r"command denied|permission (was )?denied", _RIGHT, False),
+    (r"command denied|permission (was )?denied|Access denied for user .* to database", _RIGHT, False),
     (r"Unknown column|Invalid column name", _COLUMN, False),
     (r"certificate", "see what the settings of the driver say of certificates", False),
     (
@@ -137,7 +137,8 @@ def _without_driver(shown: str, said: str, driver: str | None) -> NonRetryableEr
     if driver is None or driver in there:
         hint = _STATES["IM002"][0] if driver is None else "its library cannot be loaded: install the driver again"
     elif there:
-        hint = f"{did_you_mean(driver, there)}; here are: {', '.join(there)}"
+        near = suggest(driver, there)
+        hint = (f"did you mean `{near}`? " if near else "install it, or name one that is here: ") + ", ".join(there)
     else:
         hint = "no driver is registered here: install that of the database (Debian: odbc-postgresql, odbc-mariadb, tdsodbc)"
     return NonRetryableError(f"{shown}: {said}", hint=hint)

@@ -12,6 +12,7 @@ from headrace.infrastructure.connectors.odbc.columns import Dialect, OdbcColumn
 from headrace.infrastructure.connectors.odbc.connection import OdbcConnection
 from headrace.infrastructure.connectors.odbc.dialects import buffer_of, told, told_of_rows
 from headrace.infrastructure.connectors.odbc.faults import reader_failed, too_long
+from headrace.infrastructure.connectors.odbc.waiting import batches_waited_for
 from headrace.infrastructure.foreign_types import arrow_type
 from headrace.records import record
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 #: So much is fetched at a time at most, if every value were as long as it may be; and so many rows.
 _ROOM = 32 << 20
+#: And so much lies ready in the driver, where it can be told.
+_ROOM_AHEAD = 128 << 20
 _MOST_ROWS = 20_000
 _BLOCK = 8 << 20
 
@@ -36,7 +39,7 @@ class Reading:
 
     def batches(self, query: str, parameters: Sequence[str] = ()) -> Iterator[pa.RecordBatch]:
         """The rows of a query whose columns travel as these do, in one statement. Raises our errors."""
-        yield from put_together(map(self._parsed, self._fetched(query, parameters)), FEW, _BLOCK)
+        yield from put_together(map(self._parsed, batches_waited_for(self._fetched(query, parameters))), FEW, _BLOCK)
 
     def _fetched(self, query: str, parameters: Sequence[str]) -> Iterator[pa.RecordBatch]:
         import arrow_odbc
@@ -44,9 +47,9 @@ class Reading:
 
         longest = self.dialect.longest
         room = buffer_of(longest)
-        rows = max(1, min(_MOST_ROWS, _ROOM // sum(column.width for column in self.columns)))
+        rows, ahead = (max(1, min(_MOST_ROWS, most // self._row)) for most in (_ROOM, _ROOM_AHEAD))
         fetched = pa.schema([pa.field(c.name, pa.type_for_alias(c.fetched)) for c in self.columns])
-        way = self.way.way(**told(self.driver, longest), **told_of_rows(self.driver, rows))
+        way = self.way.way(**told(self.driver, longest), **told_of_rows(self.driver, ahead))
         try:
             connection = arrow_odbc.connect(way, login_timeout_sec=self.way.connect_seconds)
             for statement in self.dialect.session:
@@ -73,6 +76,11 @@ class Reading:
                     hint="the database allows what is no value elsewhere: select it otherwise with `query`",
                 ) from error
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+
+    @property
+    def _row(self) -> int:
+        """The bytes of a row whose values are as long as they may be."""
+        return sum(column.width for column in self.columns)
 
     def _demand_whole(self, column: OdbcColumn, array: pa.Array) -> None:
         """Refuse what is too long also where the driver cut the last byte off and said nothing of it."""

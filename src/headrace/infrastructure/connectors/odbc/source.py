@@ -17,6 +17,7 @@ from headrace.infrastructure.connectors.odbc.dialects import LONGEST, dialect_of
 from headrace.infrastructure.connectors.odbc.drivers import Described, Link, OdbcError
 from headrace.infrastructure.connectors.odbc.faults import NO_TABLE
 from headrace.infrastructure.connectors.odbc.reading import Reading
+from headrace.infrastructure.connectors.odbc.waiting import waited_for
 from headrace.infrastructure.connectors.table_or_query import ONE_OF, bare, exactly_one
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class OdbcSource(ReachedOdbc):
         return f"odbc ({self.table})" if self.table else "odbc (query)"
 
     def scan(self, project: Path) -> ArrowScan:  # noqa: ARG002 - a server is where it is
-        reading = self._look()
+        reading = waited_for(self._look)
         columns = {column.name: column for column in reading.columns}
 
         def whose(condition: str = "", value: str = "") -> ArrowScan:
@@ -77,7 +78,7 @@ class OdbcSource(ReachedOdbc):
         """The position is the number of rows read so far; it means the same rows as long as nobody changes the table."""
         left = int(after or 0)
         done = left
-        for batch in self._batches(self._look()):
+        for batch in self._batches(waited_for(self._look)):
             skipped = min(left, batch.num_rows)
             left -= skipped
             if rest := batch.num_rows - skipped:
