@@ -9,9 +9,10 @@ from pathlib import Path
 import duckdb
 import psycopg
 import pytest
+import trustme
 from tests.integration.mysql_server import MySQLServer
 from tests.integration.odbc_databases import MARIADB, POSTGRES, Database, connection, database
-from tests.integration.postgres_server import PostgresServer
+from tests.integration.postgres_server import PostgresServer, programs_with_tls
 from tests.integration.test_connections import typed
 
 from headrace.errors import NonRetryableError, RetryableError, RunError
@@ -174,12 +175,12 @@ def test_a_driver_manager_that_is_not_there_is_told(either, monkeypatch):
 
 
 def test_a_whole_connection_string_does_as_well(either, monkeypatch):
-    monkeypatch.setenv("DB_STRING", either.way.way())
+    monkeypatch.setenv("DB_STRING", either.way.address())
     way = OdbcConnection(string=Secret("${secret:env/DB_STRING}"))
     assert way.reach(Path()).user == either.way.user
     assert way.shown() == either.way.shown()
     assert way.system == either.way.system
-    monkeypatch.setenv("DB_STRING", either.way.way() + "PWD={geheim};")
+    monkeypatch.setenv("DB_STRING", either.way.address() + "PWD={geheim};")
     assert way.shown() == either.way.shown()
     assert way.veil("it says geheim and PWD={other};") == "it says *** and PWD=***;"
 
@@ -214,3 +215,53 @@ def test_a_right_that_is_missing_is_told(mysql_server: MySQLServer, mysql: str, 
     assert "command denied" in err
     assert "grant the user the right" in err
     assert "geheim" not in err
+
+
+# Encryption is the driver's, by its own keywords -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(scope="module", params=["postgres", "mysql"])
+def encrypted(request: pytest.FixtureRequest, authority: trustme.CA) -> Iterator[OdbcConnection]:
+    """The way to a server whose certificate is for `localhost`, and that lets nobody in who does not encrypt."""
+    issued = authority.issue_cert("localhost")
+    server = PostgresServer(programs=programs_with_tls()) if request.param == "postgres" else MySQLServer()
+    cert = server.own_file("server.pem", issued.cert_chain_pems[0].bytes())
+    key = server.own_file("server.key", issued.private_key_pem.bytes())
+    try:
+        if isinstance(server, PostgresServer):
+            hba = server.own_file("hba.conf", b"hostssl all all 127.0.0.1/32 trust\n")
+            server.settings = {"ssl": "on", "ssl_cert_file": str(cert), "ssl_key_file": str(key), "hba_file": str(hba)}
+            yield connection(POSTGRES, server.start().port, "postgres", "postgres")
+        else:
+            server.options = (f"--ssl-cert={cert}", f"--ssl-key={key}", "--require-secure-transport=ON")
+            yield connection(MARIADB, server.start().port, "mysql", "root")
+    finally:
+        server.remove()
+
+
+def test_what_the_settings_say_of_certificates_counts(encrypted, authority, tmp_path):
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    trustme.CA().cert_pem.write_to_path(tmp_path / "other.pem")
+    postgres = encrypted.driver == POSTGRES
+
+    def to(file: str) -> OdbcConnection:
+        ca = str(tmp_path / file)
+        told = (
+            {"SSLmode": "verify-ca", "pqopt": f"sslrootcert={ca}"}
+            if postgres
+            else {"SSLCA": ca, "SSLVERIFY": "0", "FORCETLS": "1"}
+        )
+        settings = {**encrypted.settings, **{key: Secret(value) for key, value in told.items()}}
+        return encrypted.model_copy(update={"settings": settings})
+
+    answer = to("ca.pem").reach(tmp_path)
+    assert str(answer.tls).startswith("TLSv1.")
+    assert not answer.verified  # no driver tells
+    if postgres:
+        error = refused(to("other.pem"))
+        assert (type(error), error.hint) == (NonRetryableError, "see what the settings of the driver say of certificates")

@@ -22,7 +22,9 @@ TEXT = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"
 
 @given(TEXT, TEXT, TEXT)
 def test_whatever_a_setting_is_the_driver_reads_it_whole(value, user, password):
-    way = OdbcConnection(driver="d", settings={"Database": value}, user=user, password=password).way(Fetch=7, database="other")
+    way = OdbcConnection(driver="d", settings={"Database": value}, user=user, password=password).address(
+        Fetch=7, database="other"
+    )
     found = _parsed(way)
     assert {key: found[key] for key in ("driver", "database", "uid", "pwd", "fetch")} == {
         "driver": "d", "database": value, "uid": user, "pwd": password, "fetch": "7",
@@ -32,7 +34,7 @@ def test_whatever_a_setting_is_the_driver_reads_it_whole(value, user, password):
 
 def test_what_the_user_says_stands_before_what_we_would_say():
     way = OdbcConnection(string="Driver=d;usedeclarefetch=0;")
-    assert _parsed(way.way(UseDeclareFetch=1)) == {"driver": "d", "usedeclarefetch": "0"}
+    assert _parsed(way.address(UseDeclareFetch=1)) == {"driver": "d", "usedeclarefetch": "0"}
 
 
 @pytest.mark.parametrize(

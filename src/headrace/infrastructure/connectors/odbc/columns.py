@@ -54,8 +54,10 @@ class Dialect(ABC):
 
     nested: ClassVar[bool]
     """Whether any query may stand in the place of a table."""
-    session: ClassVar[Sequence[str]] = ()
+    begun_with: ClassVar[Sequence[str]] = ()
     """Statements that come before the reading: only to read, and all moments in UTC."""
+    at_once: ClassVar[bool] = True
+    """Whether each statement is a transaction; otherwise all of a connection are one, which is given up at the end."""
 
     def __init__(self, quoted: Callable[[str], str], longest: int) -> None:
         self.quoted, self.longest = quoted, longest

@@ -92,13 +92,10 @@ class OdbcConnection(Connection):
         place, _, through = self._place()
         return f"odbc://{place or through}"
 
-    def way(self, **more: str | int) -> str:
+    def address(self, **more: str | int) -> str:
         """All of it as a connection string, secrets included, with settings that the user did not give. Do not keep it."""
-        begun = (
-            self.string.reveal()
-            if self.string
-            else f"{'DSN' if self.dsn else 'Driver'}={_braced(str(self.dsn or self.driver))}"
-        )
+        key, named = ("DSN", self.dsn) if self.dsn else ("Driver", self.driver)
+        begun = self.string.reveal() if self.string else f"{key}={_braced(str(named))}"
         pieces = {key: value.reveal() for key, value in self.settings.items()}
         pieces |= {"UID": self.user} if self.user is not None else {}
         pieces |= {"PWD": self.password.reveal()} if self.password is not None else {}
@@ -109,15 +106,15 @@ class OdbcConnection(Connection):
     def _place(self) -> tuple[str, str, str]:
         """The server, the database, and the driver or data source that leads there, as far as they can be had."""
         try:
-            said = _parsed(self.way())
+            said = _parsed(self.address())
         except NonRetryableError:  # a secret is missing, which is told when it is needed
-            said = {"driver": self.driver or "", "dsn": self.dsn or ""}
+            said = {"driver": self.driver or self.dsn or str(self.string)}
         server, port, database = (next((said[k] for k in keys if said.get(k)), "") for keys in (_SERVER, _PORT, _DATABASE))
         return server + (f":{port}" if port else ""), database, said.get("driver") or said.get("dsn") or ""
 
     def veil(self, said: str) -> str:
         """What is said, without the secrets of this connection."""
-        secrets = [value for key, value in _parsed(self.way()).items() if _SECRET.search(key)]
+        secrets = [value for key, value in _parsed(self.address()).items() if _SECRET.search(key)]
         secrets += [value.reveal() for value in self.settings.values() if value.reference is not None]
         for secret in sorted({s for s in secrets if len(s) >= _SHORTEST}, key=len, reverse=True):
             said = said.replace(secret, "***")
@@ -126,7 +123,7 @@ class OdbcConnection(Connection):
     @contextmanager
     def linked(self, shown: str, **more: str | int) -> Iterator[Link]:
         """An open connection that can be asked what is there. What fails within is said of `shown`."""
-        with odbc_faults(shown, self.veil), linked(self.way(**more), self.connect_seconds) as link:
+        with odbc_faults(shown, self.veil), linked(self.address(**more), self.connect_seconds) as link:
             yield link
 
     def reach(self, home: Path) -> Answer:  # noqa: ARG002 - drivers know where their files are
@@ -136,14 +133,8 @@ class OdbcConnection(Connection):
             who = link.answering()
             took = round_trip_ms(lambda: _asked(link))
             tls = dialect_of(who).encryption(link)
-        return Answer(
-            f"{who.database} {who.version}",
-            who.user or None,
-            tls,
-            verified=False,
-            round_trip_ms=took,
-            notes=(f"through {who.driver}",),
-        )
+        server, notes = f"{who.database} {who.version}", (f"through {who.driver}",)
+        return Answer(server, who.user or None, tls, verified=False, round_trip_ms=took, notes=notes)
 
 
 class ReachedOdbc(Plugin):
@@ -152,12 +143,12 @@ class ReachedOdbc(Plugin):
     connection: Profile[OdbcConnection] = Field(description="The name of a connection of kind `odbc` in headrace.toml")
 
     @property
-    def way(self) -> OdbcConnection:
+    def reached(self) -> OdbcConnection:
         return self.connection.connection
 
     @property
     def system(self) -> str:
-        return self.way.system
+        return self.reached.system
 
 
 def needs_odbc() -> None:
@@ -177,10 +168,10 @@ def _asked(link: Link) -> None:
             raise
 
 
-def _parsed(way: str) -> dict[str, str]:
+def _parsed(address: str) -> dict[str, str]:
     """The values by keyword in small letters. Of a keyword that is given twice the first counts, as it does for drivers."""
     found: dict[str, str] = {}
-    for piece in _PIECE.finditer(way):
+    for piece in _PIECE.finditer(address):
         value = piece["value"]
         plain = value[1:-1].replace("}}", "}") if value.startswith("{") and value.endswith("}") else value.strip()
         found.setdefault(piece["key"].lower(), plain)

@@ -39,19 +39,23 @@ def dialect_of(who: Answering, longest: int = LONGEST) -> Dialect:
 
 def told(driver: str, longest: int) -> Mapping[str, str | int]:
     """What a driver has to be told to describe columns as they are, and to keep no whole result in memory."""
-    if driver.startswith("psqlodbc"):
+    if _is_psqlodbc(driver):
         return {
             "UseDeclareFetch": 1, "BoolsAsChar": 0, "ByteaAsLongVarBinary": 1, "NumericAs": 12, "LFConversion": 0,
             "MaxVarcharSize": buffer_of(longest), "MaxLongVarcharSize": buffer_of(longest),
         }  # fmt: skip
-    if driver.startswith(("libmaodbc", "maodbc")):
+    if driver.lower().removeprefix("lib").startswith("maodbc"):
         return {"CHARSET": "utf8mb4", "FORWARDONLY": 1, "NO_CACHE": 1}
     return {}
 
 
 def told_of_rows(driver: str, rows: int) -> Mapping[str, str | int]:
     """What a driver has to be told to bring so many rows at a time."""
-    return {"Fetch": rows} if driver.startswith("psqlodbc") else {}
+    return {"Fetch": rows} if _is_psqlodbc(driver) else {}
+
+
+def _is_psqlodbc(driver: str) -> bool:
+    return driver.lower().startswith("psqlodbc")
 
 
 def _quoted(name: str, quote: str) -> str:

@@ -155,13 +155,13 @@ class Link:
 
 
 @contextmanager
-def linked(way: str, seconds: int) -> Iterator[Link]:
+def linked(address: str, seconds: int) -> Iterator[Link]:
     """A connection by a connection string. Raises `OdbcError`."""
     with _handle(_ENVIRONMENT) as environment:
         _as_odbc_3(environment)
         with _handle(_CONNECTION, environment) as connection:
             library().SQLSetConnectAttrW(connection, _LOGIN_TIMEOUT, ctypes.c_void_p(seconds), 0)
-            written, length = _utf16(way)
+            written, length = _utf16(address)
             result = library().SQLDriverConnectW(connection, None, written, ctypes.c_short(length), None, 0, None, 0)
             _demand(result, _CONNECTION, connection)
             try:

@@ -70,7 +70,7 @@ _SAID: tuple[tuple[str, str, bool], ...] = (
         True,
     ),
     (
-        r"[Oo]ut of memory|memory allocation|could not allocate",
+        r"[Oo]ut of memory|memory allocation|could not allocate|too large to be allocated",
         "read fewer columns, or allow values no longer than they are: `longest_value`",
         False,
     ),

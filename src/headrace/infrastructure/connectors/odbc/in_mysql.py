@@ -37,7 +37,7 @@ _ROOM = 32
 
 class MySQL(Dialect):
     nested = True
-    session = ("SET SESSION TRANSACTION READ ONLY", "SET SESSION time_zone = '+00:00'")
+    begun_with = ("SET SESSION TRANSACTION READ ONLY", "SET SESSION time_zone = '+00:00'")
 
     def encryption(self, link: Link) -> str | None:
         return next((value for value in link.first("SHOW SESSION STATUS LIKE 'Ssl_version'")[1:] if value), None)

@@ -38,7 +38,8 @@ _MOMENT = 40
 
 class PostgreSQL(Dialect):
     nested = True
-    session = ("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY", "SET TIME ZONE 'UTC'", "SET DateStyle TO 'ISO'")
+    begun_with = ("SET TRANSACTION READ ONLY", "SET LOCAL TIME ZONE 'UTC'", "SET LOCAL DateStyle TO 'ISO'")
+    at_once = False  # so that a pool behind the server's address keeps nothing of what was set
 
     def encryption(self, link: Link) -> str | None:
         return next(iter(link.first(_TLS)), None)

@@ -31,7 +31,7 @@ _BLOCK = 8 << 20
 class Reading:
     """What is read, and through what."""
 
-    way: OdbcConnection
+    reached: OdbcConnection
     driver: str
     dialect: Dialect
     columns: Sequence[OdbcColumn]
@@ -49,17 +49,19 @@ class Reading:
         room = buffer_of(longest)
         rows, ahead = (max(1, min(_MOST_ROWS, most // self._row)) for most in (_ROOM, _ROOM_AHEAD))
         fetched = pa.schema([pa.field(c.name, pa.type_for_alias(c.fetched)) for c in self.columns])
-        way = self.way.way(**told(self.driver, longest), **told_of_rows(self.driver, ahead))
+        address = self.reached.address(**told(self.driver, longest), **told_of_rows(self.driver, ahead))
         try:
-            connection = arrow_odbc.connect(way, login_timeout_sec=self.way.connect_seconds)
-            for statement in self.dialect.session:
+            connection = arrow_odbc.connect(
+                address, login_timeout_sec=self.reached.connect_seconds, autocommit=self.dialect.at_once
+            )
+            for statement in self.dialect.begun_with:
                 connection.execute(statement)
             yield from connection.read_arrow_batches(
                 query, rows, parameters or None, max_bytes_per_batch=None, max_text_size=room, max_binary_size=room,
                 falliable_allocations=True, schema=fetched, fetch_concurrently=False,
             )  # fmt: skip
         except arrow_odbc.Error as error:
-            raise reader_failed(self.origin, error.message(), self.way.veil, longest) from None
+            raise reader_failed(self.origin, error.message(), self.reached.veil, longest) from None
 
     def _parsed(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         import pyarrow as pa

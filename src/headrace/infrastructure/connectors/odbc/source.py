@@ -32,7 +32,7 @@ class OdbcSource(ReachedOdbc):
 
     table: str | None = Field(None, description=f"The table or view, with its schema or database where it needs one; {ONE_OF}")
     query: str | None = Field(None, description=f"A SELECT in the database's dialect; {ONE_OF}")
-    longest_value: Annotated[int, Field(ge=1, le=1 << 24)] = Field(
+    longest_value: Annotated[int, Field(ge=1, le=1 << 28)] = Field(
         LONGEST,
         description="How many bytes a text or binary value may have, where its column sets no lower bound; a longer one is refused, "
         "not cut. Each row that is fetched takes so much room for each such column",
@@ -90,15 +90,15 @@ class OdbcSource(ReachedOdbc):
     def _look(self) -> Reading:
         """Who answers, and how the columns of the result come."""
         needs_odbc()
-        with self.way.linked(self.origin) as link:
+        with self.reached.linked(self.origin) as link:
             who = link.answering()
             dialect = dialect_of(who, self.longest_value)
             settings = told(who.driver, self.longest_value)
             described = None if settings else self._described(link, dialect)
         if described is None:
-            with self.way.linked(self.origin, **settings) as link:
+            with self.reached.linked(self.origin, **settings) as link:
                 described = self._described(link, dialect)
-        return Reading(self.way, who.driver, dialect, tuple(map(dialect.column, described)), self.origin)
+        return Reading(self.reached, who.driver, dialect, tuple(map(dialect.column, described)), self.origin)
 
     def _described(self, link: Link, dialect: Dialect) -> Sequence[Described]:
         try:
