@@ -13,6 +13,7 @@ import pytest
 from tests.integration.mysql_server import MySQLServer
 
 from headrace.business.connections import Profile
+from headrace.business.ports import Source
 from headrace.infrastructure.connectors.odbc.connection import OdbcConnection
 from headrace.infrastructure.connectors.odbc.source import OdbcSource
 
@@ -68,5 +69,5 @@ def database(kind: str, request: pytest.FixtureRequest) -> Database:
     return Database(kind, url, in_mysql)
 
 
-def rows(source: OdbcSource, here: Path = Path()) -> list[tuple[Any, ...]]:
+def rows(source: Source, here: Path = Path()) -> list[tuple[Any, ...]]:
     return [tuple(row.values()) for batch in source.read(here, "all", None) for row in batch.rows.to_pylist()]

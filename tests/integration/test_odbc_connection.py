@@ -11,13 +11,15 @@ import psycopg
 import pytest
 import trustme
 from tests.integration.mysql_server import MySQLServer
-from tests.integration.odbc_databases import MARIADB, POSTGRES, Database, connection, database
+from tests.integration.odbc_databases import MARIADB, POSTGRES, Database, connection, database, rows
 from tests.integration.postgres_server import PostgresServer, programs_with_tls
 from tests.integration.test_connections import typed
 
+from headrace.business.connections import Profile
 from headrace.errors import NonRetryableError, RetryableError, RunError
 from headrace.infrastructure.connectors.odbc import drivers
 from headrace.infrastructure.connectors.odbc.connection import OdbcConnection
+from headrace.infrastructure.connectors.odbc.source import OdbcSource
 from headrace.security.secrets import Secret
 
 #: Everything in it that means something in a connection string.
@@ -146,6 +148,7 @@ def test_any_password_gets_there_whole(strict, mysql_server, monkeypatch):
     for driver, port, base in ((POSTGRES, strict.port, "postgres"), (MARIADB, mysql_server.port, "")):
         way = connection(driver, port, base, "reader", password=Secret("${secret:env/DB_PASSWORD}"))
         assert str(way.reach(Path()).user).startswith("reader")
+        assert rows(OdbcSource(connection=Profile("db", way), query="SELECT 'é 🦆' AS v")) == [("é 🦆",)]
         assert PASSWORD not in f"{way.shown()} {way!r} {way.model_dump_json()}"
 
 
