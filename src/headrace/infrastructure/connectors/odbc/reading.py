@@ -39,7 +39,7 @@ class Reading:
 
     def batches(self, query: str, parameters: Sequence[str] = ()) -> Iterator[pa.RecordBatch]:
         """The rows of a query whose columns travel as these do, in one statement. Raises our errors."""
-        yield from put_together(map(self._parsed, batches_waited_for(self._fetched(query, parameters))), FEW, _BLOCK)
+        yield from map(self._parsed, batches_waited_for(self._fetched(query, parameters)))
 
     def _fetched(self, query: str, parameters: Sequence[str]) -> Iterator[pa.RecordBatch]:
         import arrow_odbc
@@ -56,10 +56,11 @@ class Reading:
             )
             for statement in self.dialect.begun_with:
                 connection.execute(statement)
-            yield from connection.read_arrow_batches(
+            reader = connection.read_arrow_batches(
                 query, rows, parameters or None, max_bytes_per_batch=None, max_text_size=room, max_binary_size=room,
                 falliable_allocations=True, schema=fetched, fetch_concurrently=False,
             )  # fmt: skip
+            yield from put_together(reader, FEW, _BLOCK)
         except arrow_odbc.Error as error:
             raise reader_failed(self.origin, error.message(), self.reached.veil, longest) from None
 
