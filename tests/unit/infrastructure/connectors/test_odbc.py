@@ -130,3 +130,10 @@ def test_names_are_quoted_as_the_driver_says():
     assert bare.quoted("orders_2024") == "orders_2024"
     with pytest.raises(NonRetryableError, match="no quotes for names"):
         bare.quoted("a; DROP TABLE b")
+
+
+def test_sqlite_is_left_to_its_own_source():
+    """Its drivers say of every `INTEGER` that it has 32 bits."""
+    with pytest.raises(NonRetryableError, match="drivers of SQLite") as caught:
+        dialect_of(Answering("SQLite", "3", "libsqlite3odbc.so", '"', "", ""))
+    assert "the source `sqlite`" in str(caught.value)
