@@ -18,6 +18,7 @@ BOUNDARIES = {
     "headrace/application/orchestrator/carrying.py",  # a whole run: the event log is told why it ended, then the error goes on
     "headrace/application/orchestrator/serving.py",  # a duty of a serving process: it is told, and the other duties go on
     "headrace/infrastructure/duckdb_connection.py",  # what a thread does for another: the error is raised where it is waited for
+    "headrace/infrastructure/connectors/odbc/waiting.py",  # the same
     "headrace/infrastructure/connectors/postgres_delivery.py",  # the same: raised where the rows are to count
     "headrace/infrastructure/connectors/dlt_resource.py",  # a dlt resource: an error that names it, and tells whether it may pass
     "headrace/infrastructure/engines/spark/functions.py",  # a user's function on an executor: an error that names it, and the step

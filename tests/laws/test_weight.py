@@ -17,6 +17,7 @@ MOST_DISTRIBUTIONS = 30
 #: Loaded when a run needs them, never to answer `--help` or to be imported.
 HEAVY = {
     "adbc_driver_postgresql",
+    "arrow_odbc",
     "dlt",
     "duckdb",
     "fastavro",

@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 import psycopg
 import pytest
+from tests.integration import odbc_databases
 from tests.integration.sources.incrementally import Runs
 
 from headrace.errors import DefinitionError, NonRetryableError
@@ -20,9 +21,13 @@ from headrace.errors import DefinitionError, NonRetryableError
 Do = Callable[[str], None]
 
 
-@pytest.fixture(params=["sqlite", "duckdb", "postgres", "mysql"])
+@pytest.fixture(params=["sqlite", "duckdb", "postgres", "mysql", "odbc to postgres", "odbc to mysql"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[dict[str, Any], Do]:
     """A source on the table `t` of a database, and what carries out a statement there."""
+    if request.param.startswith("odbc"):
+        there = odbc_databases.database(request.param.removeprefix("odbc to "), request)
+        (tmp_path / "headrace.toml").write_text(there.profile())
+        return {"odbc": {"connection": "db", "table": "t"}}, there.do
     if request.param == "postgres":
         url = request.getfixturevalue("postgres")
 
