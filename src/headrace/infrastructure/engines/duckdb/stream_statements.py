@@ -52,6 +52,10 @@ def _literal(value: Any, kind: DataType) -> str:
 _DIALECT = replace(DIALECT, literal=_literal, functions={**DIALECT.functions, **FUNCTIONS, SLOT_OF: _slot})
 
 
+#: So few rows, on an average, make it worth copying them.
+_BIT = 2_000
+
+
 class Inlet:
     """Rows under a name that statements read: those that it holds at the moment."""
 
@@ -67,12 +71,18 @@ class Inlet:
     def sql(self) -> str:
         return identifier(self.name)
 
-    def hold(self, rows: pa.Table | None) -> None:
+    def hold(self, rows: pa.Table | pa.RecordBatch | None) -> None:
         """What is to be read from now on; None for nothing. Columns go by their order."""
-        self._rows = self._nothing if rows is None else rows
+        self._rows = self._nothing if rows is None else _in_one(rows)
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         return self._rows.__arrow_c_stream__(requested_schema)
+
+
+def _in_one(rows: pa.Table | pa.RecordBatch) -> pa.Table | pa.RecordBatch:
+    """Rows that came bit by bit, side by side: DuckDB takes a tenth of a millisecond for each bit, whatever is in it."""
+    bits = max((getattr(column, "num_chunks", 1) for column in rows.columns), default=1)
+    return rows.combine_chunks() if bits > 1 and rows.num_rows < bits * _BIT else rows
 
 
 @record
