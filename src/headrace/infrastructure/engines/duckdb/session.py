@@ -11,7 +11,7 @@ import duckdb
 
 from headrace.business.engine import Ingested, Limits, Meeting, Progress, QuarantineTarget
 from headrace.business.fetched import Wanted
-from headrace.business.inside import StagedTable
+from headrace.business.inside import HeldInside, StagedTable
 from headrace.business.model.contract import OnViolation
 from headrace.business.model.types import String
 from headrace.business.ports import ArrowScan, FileDigest, Staged
@@ -29,13 +29,13 @@ from headrace.infrastructure.engines.duckdb.functions import call_function
 from headrace.infrastructure.engines.duckdb.increments import Increment, narrowed
 from headrace.infrastructure.engines.duckdb.late import Late
 from headrace.infrastructure.engines.duckdb.literals import identifier, literal
-from headrace.infrastructure.engines.duckdb.meeting import met
 from headrace.infrastructure.engines.duckdb.passing import Passed, Passing, passes
 from headrace.infrastructure.engines.duckdb.quarantine import Quarantine
 from headrace.infrastructure.engines.duckdb.reading import DuckDBTable, OpenScan, open_scan
 from headrace.infrastructure.engines.duckdb.reading_open import unreadable
 from headrace.infrastructure.engines.duckdb.spare import Spare
 from headrace.infrastructure.engines.sql.accounts import Counted, accounted
+from headrace.infrastructure.engines.sql.meeting import met
 from headrace.infrastructure.engines.sql.positions import reached, read_before
 from headrace.infrastructure.engines.sql.tally import Tally, tally
 from headrace.infrastructure.engines.sql.working import Working
@@ -199,8 +199,9 @@ class DuckDBSession(Working):
         printer = ExpressionPrinter(self._query)
         columns = ", ".join(f"{printer.sql(e)} AS {identifier(name)}" for name, e in measures.items())
         rows = self._statement(dataset)
+        rows = met(rows, _held_by_target(meeting.held), meeting, identifier) if meeting else rows
         try:
-            return fetch_rows(self.con, f"SELECT {columns} FROM ({met(rows, meeting) if meeting else rows})", 1)[0]
+            return fetch_rows(self.con, f"SELECT {columns} FROM ({rows}\n)", 1)[0]
         except duckdb.Error as error:
             raise NonRetryableError(f"`{dataset}` cannot be measured: {first_line(error)}") from error
 
@@ -229,6 +230,12 @@ class DuckDBSession(Working):
     def _values(self, query: str) -> Sequence[Sequence[Any]]:
         # All rows are fetched, though there be one: a result left open would keep other sources from being registered.
         return self.con.execute(query).fetchall()
+
+
+def _held_by_target(held: Staged | HeldInside) -> str:
+    if isinstance(held, HeldInside):
+        raise TypeError(f"{held.database} is no place that this engine knows")
+    return f"SELECT * FROM {_read_parquet(held.files)}"
 
 
 def _read_parquet(files: Sequence[Path]) -> str:

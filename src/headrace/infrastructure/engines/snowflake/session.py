@@ -36,6 +36,7 @@ from headrace.infrastructure.engines.snowflake.late import Late
 from headrace.infrastructure.engines.snowflake.staging_area import StagingArea
 from headrace.infrastructure.engines.snowflake.values import in_python
 from headrace.infrastructure.engines.sql.accounts import Counted, accounted
+from headrace.infrastructure.engines.sql.meeting import met
 from headrace.infrastructure.engines.sql.positions import read_before
 from headrace.infrastructure.engines.sql.tally import Tally, tally
 from headrace.infrastructure.engines.sql.working import Working
@@ -172,20 +173,9 @@ class SnowflakeSession(Working):
         printer = ExpressionPrinter(self._query)
         columns = ", ".join(f"{printer.sql(e)} AS {_identifier(name)}" for name, e in measures.items())
         rows = self._statement(dataset)
-        rows = self._met(rows, meeting) if meeting else rows
+        rows = met(rows, self._held_by_target(meeting.held), meeting, _identifier) if meeting else rows
         (found,) = self._values(f"SELECT {columns} FROM ({rows}) AS measured")
         return {name: in_python(value, e.type) for (name, e), value in zip(measures.items(), found, strict=True)}
-
-    def _met(self, dataset: str, meeting: Meeting) -> str:
-        """The rows that come of a dataset, and those that a target holds."""
-        names = _columns(meeting.held.schema)
-        held = f"SELECT {names} FROM ({self._held_by_target(meeting.held)}) AS held"
-        if not meeting.joined:
-            return held
-        if meeting.key:
-            same = " AND ".join(f"held.{_identifier(k)} = come.{_identifier(k)}" for k in meeting.key)
-            held += f" WHERE NOT EXISTS (SELECT 1 FROM ({dataset}) AS come WHERE {same})"
-        return f"SELECT {names} FROM ({dataset}) AS come UNION ALL {held}"
 
     def _held_by_target(self, held: Staged | HeldInside) -> str:
         """What a target holds, as a query: where it is, or copied from where it was."""

@@ -41,6 +41,7 @@ from headrace.infrastructure.engines.spark.naming import identifier
 from headrace.infrastructure.engines.spark.staging import settled
 from headrace.infrastructure.engines.spark.values import fetched, in_python
 from headrace.infrastructure.engines.sql.accounts import Counted, accounted
+from headrace.infrastructure.engines.sql.meeting import met
 from headrace.infrastructure.engines.sql.positions import read_before
 from headrace.infrastructure.engines.sql.tally import Tally, tally
 from headrace.infrastructure.engines.sql.working import Working
@@ -168,21 +169,14 @@ class SparkSession(Working):
         printer = ExpressionPrinter(self._query)
         columns = ", ".join(f"{fetched(printer.sql(e), e.type)} AS {identifier(name)}" for name, e in measures.items())
         rows = self._statement(dataset)
-        (found,) = self._values(f"SELECT {columns} FROM ({self._met(rows, meeting) if meeting else rows}\n)")
+        rows = met(rows, self._held_by_target(meeting.held), meeting, identifier) if meeting else rows
+        (found,) = self._values(f"SELECT {columns} FROM ({rows}\n)")
         return {name: in_python(value, e.type) for (name, e), value in zip(measures.items(), found, strict=True)}
 
-    def _met(self, dataset: str, meeting: Meeting) -> str:
-        """The rows that come of a dataset, and those that a target holds."""
-        if isinstance(meeting.held, HeldInside):
-            raise TypeError(f"{meeting.held.database} is no place that this engine knows")
-        names = ", ".join(map(identifier, meeting.held.schema.names))
-        held = f"SELECT {names} FROM {self._seen('target', meeting.held)} AS held"
-        if not meeting.joined:
-            return held
-        if meeting.key:
-            same = " AND ".join(f"held.{identifier(k)} = come.{identifier(k)}" for k in meeting.key)
-            held += f" LEFT ANTI JOIN ({dataset}) AS come ON {same}"
-        return f"SELECT {names} FROM ({dataset}\n) AS come UNION ALL {held}"
+    def _held_by_target(self, held: Staged | HeldInside) -> str:
+        if isinstance(held, HeldInside):
+            raise TypeError(f"{held.database} is no place that this engine knows")
+        return f"SELECT * FROM {self._seen('target', held)}"
 
     def rows(self, dataset: str, limit: int) -> Sequence[Mapping[str, Any]]:
         schema = self.plan.schema(dataset)
