@@ -223,9 +223,8 @@ class StreamRun:
             time.sleep(self.options.wait.total_seconds() or 0.01)
         else:
             if not due:
-                wait = self.options.wait.total_seconds() / len(self.intakes)
                 for intake in self.intakes:
-                    self._take(intake, 0.0 if self.leading is not None and self.leading.group.waiting else wait)
+                    self._take(intake, self._patience)
             if self.leading is not None:
                 self.leading.hear()
         self._advance()
@@ -242,6 +241,12 @@ class StreamRun:
             intake.close()
             opening = partial(intake.open, self._sharing(), self._start, self.options)
             self.around.attempted(f"reaching {intake.name}", opening)
+
+    @property
+    def _patience(self) -> float:
+        """How long it is waited for messages of each source, in seconds: not at all while another worker is to be heard."""
+        others = self.leading is not None and self.leading.group.waiting
+        return 0.0 if others else self.options.wait.total_seconds() / len(self.intakes)
 
     def _take(self, intake: Intake, wait: float) -> None:
         polled = self.around.attempted(f"reading {intake.name}", lambda: list(intake.poll(wait)), system_of(intake.source))
@@ -321,7 +326,7 @@ class StreamRun:
         """Whether that was all: of sources that do not rest, since much comes, it is what lies ready."""
         rested = [intake.hurry() for intake in self.intakes]
         for intake, hurried in zip(self.intakes, rested, strict=True):
-            self._take(intake, HURRY_SECONDS if hurried else 0.0)
+            self._take(intake, HURRY_SECONDS if hurried else 0.0 if self._changed else self._patience)
             for _ in range(DEPTH):
                 if hurried and intake.pending:
                     self._take(intake, HURRY_SECONDS)
