@@ -109,8 +109,8 @@ class Intake:
         self._clock, self._ask = clock, ask
         self.name, self.planned, self.project = planned.name, planned, project
         self.source: MessageSource = plugin
-        # What several workers are sent of one queue is in no common order, so it is a partition for each of them.
         self._seat = seat
+        # What several workers are sent of one queue is in no common order, so it is a partition for each of them.
         self._suffix = f"@{seat}" if seat and not plugin.replayable else ""
         self.positions: dict[str, Position] = {}
         self.idle_after = watermark.idle.total_seconds() if watermark and watermark.idle else None

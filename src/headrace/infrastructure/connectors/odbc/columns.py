@@ -25,6 +25,13 @@ BIT, TINY, SMALL, WHOLE, BIG = -7, -6, 5, 4, -5
 FLOAT, REAL, DOUBLE = 6, 7, 8
 DECIMALS, TEXTS, BINARIES = (2, 3), (1, 12, -1, -8, -9, -10), (-2, -3, -4)
 DATE, TIME, MOMENT = 91, 92, 93
+#: Whole numbers by their type: how many bits, what they are fetched as, and what without a sign, for which ODBC has no types of its own.
+WHOLE_NUMBERS = {
+    TINY: (8, "int8", "uint8"),
+    SMALL: (16, "int16", "int32"),
+    WHOLE: (32, "int32", "int64"),
+    BIG: (64, "int64", "string"),
+}
 
 
 @record

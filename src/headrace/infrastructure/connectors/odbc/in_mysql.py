@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from headrace.business.model.types import Binary, DataType, Date, Float, Integer, String, Time, Timestamp
 from headrace.infrastructure.connectors.odbc.columns import (
-    BIG,
     BINARIES,
     DATE,
     DECIMALS,
     DOUBLE,
     MOMENT,
     REAL,
-    SMALL,
     TIME,
-    TINY,
-    WHOLE,
+    WHOLE_NUMBERS,
     Dialect,
     OdbcColumn,
     decimal,
@@ -22,13 +19,6 @@ from headrace.infrastructure.connectors.odbc.columns import (
 )
 from headrace.infrastructure.connectors.odbc.drivers import Described, Link
 
-#: By the type of ODBC: how many bits, what it is fetched as, and what without a sign, for which there are no types on the way.
-_WHOLE = {
-    TINY: (8, "int8", "uint8"),
-    SMALL: (16, "int16", "int32"),
-    WHOLE: (32, "int32", "int64"),
-    BIG: (64, "int64", "string"),
-}
 _MOMENTS: dict[int, tuple[DataType, str]] = {
     DATE: (Date(), "DATE"), TIME: (Time(), "TIME(6)"), MOMENT: (Timestamp(), "DATETIME(6)"),
 }  # fmt: skip
@@ -48,8 +38,8 @@ class MySQL(Dialect):
             return self._number(name, Integer(64, signed=False), "string", f"CAST({at} + 0 AS CHAR({_ROOM}))", at)
         if described.type_name == "year":
             return self._number(name, Integer(16), "int16", at, at)
-        if code in _WHOLE:
-            bits, signed, unsigned = _WHOLE[code]
+        if code in WHOLE_NUMBERS:
+            bits, signed, unsigned = WHOLE_NUMBERS[code]
             fetched = unsigned if described.unsigned else signed
             written = f"CAST({at} AS CHAR({_ROOM}))" if fetched == "string" else at
             return self._number(name, Integer(bits, signed=not described.unsigned), fetched, written, at)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from headrace.business.model.types import Binary, Boolean, DataType, Date, Float, Integer, String, Time, Timestamp
 from headrace.infrastructure.connectors.odbc.columns import (
-    BIG,
     BINARIES,
     BIT,
     DATE,
@@ -13,11 +12,9 @@ from headrace.infrastructure.connectors.odbc.columns import (
     FLOAT,
     MOMENT,
     REAL,
-    SMALL,
     TEXTS,
     TIME,
-    TINY,
-    WHOLE,
+    WHOLE_NUMBERS,
     Dialect,
     OdbcColumn,
     as_text,
@@ -26,12 +23,6 @@ from headrace.infrastructure.connectors.odbc.columns import (
 )
 from headrace.infrastructure.connectors.odbc.drivers import Described
 
-_WHOLE = {
-    TINY: (8, "int8", "uint8"),
-    SMALL: (16, "int16", "int32"),
-    WHOLE: (32, "int32", "int64"),
-    BIG: (64, "int64", "string"),
-}
 #: That of SQL Server for a time with fractions stands beside the standard's.
 _MOMENTS: dict[int, DataType] = {DATE: Date(), TIME: Time(), -154: Time(), MOMENT: Timestamp()}
 _PLAIN: dict[int, tuple[DataType, str]] = {
@@ -49,8 +40,8 @@ class AnyOther(Dialect):
         name, at, code = described.name, self.quoted(described.name), described.code
         if code in _PLAIN:
             return OdbcColumn(name, *_PLAIN[code], at)
-        if code in _WHOLE:
-            bits, signed, unsigned = _WHOLE[code]
+        if code in WHOLE_NUMBERS:
+            bits, signed, unsigned = WHOLE_NUMBERS[code]
             fetched = unsigned if described.unsigned else signed
             reached = f"{at} >= CAST(? AS DECIMAL(20, 0)) OR {at} IS NULL"
             return OdbcColumn(name, Integer(bits, signed=not described.unsigned), fetched, at, reached=reached)
