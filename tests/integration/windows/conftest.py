@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from headrace.infrastructure.engines.duckdb import stream_keeping, stream_numbers, stream_seeking
+from headrace.infrastructure.engines.duckdb import stream_keeping, stream_numbers, stream_places, stream_seeking, stream_table
 
 
 @pytest.fixture(scope="module", autouse=True)
 def few_are_many() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stream_places, "FEW", 6)
+        patch.setattr(stream_table, "FEW_AGAIN", 3)
         patch.setattr(stream_seeking, "MANY", 8)
         patch.setattr(stream_seeking, "TIMES", 0)
         patch.setattr(stream_keeping, "ENOUGH", 16)

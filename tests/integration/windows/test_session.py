@@ -265,7 +265,8 @@ def test_running_totals_are_given_out_when_they_change(stream: Running) -> None:
     loop.checkpoint(whole=False)
     loop.restart()
     loop.drain()
-    assert loop.given["totals"] == [("a", 1, 1), ("b", 1, 2), ("a", 3, 13)]
+    *first, last = loop.given["totals"]
+    assert (sorted(first), last) == ([("a", 1, 1), ("b", 1, 2)], ("a", 3, 13))
 
 
 def test_different_values_are_counted_about_across_batches_and_restarts(stream: Running) -> None:

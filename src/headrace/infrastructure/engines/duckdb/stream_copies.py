@@ -12,7 +12,7 @@ from headrace.infrastructure.engines.duckdb.stream_keeping import NEVER, Waiting
 from headrace.infrastructure.engines.duckdb.stream_numbers import numbers, typed
 from headrace.infrastructure.engines.duckdb.stream_seeking import Seeker
 from headrace.infrastructure.engines.duckdb.stream_statements import Statements, query
-from headrace.infrastructure.engines.duckdb.stream_table import StateTable
+from headrace.infrastructure.engines.duckdb.stream_table import Gone, StateTable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,13 +26,12 @@ class CopyKeeper:
         self.table = StateTable(statements, step, kept.kept_schema, kept.keys)
         self.tables: Mapping[str, StateTable] = {"": self.table}
         self._came = statements.inlet(f"came {step}", kept.came_schema)
-        tables = {"kept": self.table.sql, "came": self._came.sql}
         came = Dataset(kept.came_schema, "came")
         sought = numbers(typed(self._came, kept.came_schema), kept.keys)
-        fresh = kept.fresh(came, self.table.rows)
-        self._fresh = Seeker(statements, self.table, sought, lambda there: query({}, fresh, {**tables, "kept": there}))
-        self._made = statements.prepare(query({}, kept.made(came), tables))
-        self._let_go = self.table.deletion(query({}, kept.gone(self.table.rows), tables))
+        fresh, gone, coming = kept.fresh(came, self.table.rows), kept.gone(self.table.rows), {"came": self._came.sql}
+        self._fresh = Seeker(statements, self.table, sought, lambda there: query({}, fresh, {**coming, "kept": there}))
+        self._made = statements.prepare(query({}, kept.made(came), coming))
+        self._let_go = Gone(self.table, lambda there: query({}, gone, {"kept": there}))
         self._waiting = Waiting()
         self._opens: int | None = None
         self.horizon = NEVER
@@ -71,7 +70,7 @@ class CopyKeeper:
     def advance(self, horizon: int) -> Sequence[pa.Table]:
         if self.due(horizon):
             self.table.settle()
-            self.statements.run(self._let_go, horizon=horizon)
+            self._let_go.run(horizon=horizon)
             self._opens = horizon + self._wait // 2
             self.horizon = horizon
         return ()
@@ -81,7 +80,7 @@ class CopyKeeper:
 
     def restored(self, horizon: int) -> None:
         self._waiting.clear()
-        self.statements.run(self._let_go, horizon=horizon)
+        self._let_go.run(horizon=horizon)
         self.horizon, self._opens = horizon, horizon + self._wait // 2
 
     def now(self) -> pa.Table:

@@ -12,14 +12,14 @@ from headrace.business.model.schema import Column, Schema
 from headrace.business.processing.steps.event_windows import TIME
 from headrace.business.processing.steps.projection import ref
 from headrace.business.streams.copies import NUMBER
-from headrace.business.streams.groups import WATERMARK
+from headrace.business.streams.groups import KEPT, WATERMARK
 from headrace.business.streams.slots import SLOT, SLOT_TYPE
 from headrace.business.validation.compiled import CopyRule
 from headrace.infrastructure.engines.duckdb.literals import identifier
 from headrace.infrastructure.engines.duckdb.stream_numbers import numbers, typed
 from headrace.infrastructure.engines.duckdb.stream_seeking import Seeker
 from headrace.infrastructure.engines.duckdb.stream_statements import Inlet, Statements, slot_sql
-from headrace.infrastructure.engines.duckdb.stream_table import StateTable
+from headrace.infrastructure.engines.duckdb.stream_table import Gone, StateTable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -45,9 +45,12 @@ class CopyJudge:
             f"SELECT *, {slot_sql([self._keys])} AS {identifier(SLOT)} FROM "
             f"(SELECT DISTINCT {self._keys}, {_TIME} FROM {came.sql} WHERE {self._complete} AND {self._compared})"
         )
-        self._let_go = self.table.deletion(
-            f"SELECT k.rowid FROM {self.table.table} AS k JOIN {self._passed.sql} AS p USING ({_PARTITION}) "
-            f"WHERE k.{_TIME} + {2 * rule.within} <= p.{_WATERMARK}"
+        self._let_go = Gone(
+            self.table,
+            lambda there: (
+                f"SELECT k.{_KEPT} FROM {there} AS k JOIN {self._passed.sql} AS p USING ({_PARTITION}) "
+                f"WHERE k.{_TIME} + {2 * rule.within} <= p.{_WATERMARK}"
+            ),
         )
         self._forgot: dict[str, int] = {}
 
@@ -66,7 +69,7 @@ class CopyJudge:
         self._forgot[partition] = watermark
         self.table.settle()
         self._passed.hold(pa.table([[partition], [watermark]], names=[PARTITION, WATERMARK]))
-        self.statements.run(self._let_go)
+        self._let_go.run()
         self._passed.hold(None)
 
     def _broken(self, came: str, there: str) -> str:
@@ -91,4 +94,4 @@ class CopyJudge:
         return f"{_TIME} >= {_WATERMARK} - {self.rule.within}"
 
 
-_PARTITION, _TIME, _NUMBER, _WATERMARK, _FIRST = map(identifier, (PARTITION, TIME, NUMBER, WATERMARK, "#:first"))
+_PARTITION, _TIME, _NUMBER, _WATERMARK, _FIRST, _KEPT = map(identifier, (PARTITION, TIME, NUMBER, WATERMARK, "#:first", KEPT))

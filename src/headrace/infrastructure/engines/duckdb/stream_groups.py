@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from headrace.business.processing.relation import Dataset, Relation
@@ -10,8 +10,8 @@ from headrace.business.streams.groups import HORIZON_AT, KeptGroups
 from headrace.infrastructure.engines.duckdb.stream_keeping import FOR_GOOD, NEVER, least, timely
 from headrace.infrastructure.engines.duckdb.stream_numbers import numbers, typed
 from headrace.infrastructure.engines.duckdb.stream_seeking import Seeker
-from headrace.infrastructure.engines.duckdb.stream_statements import Prepared, Statements, query
-from headrace.infrastructure.engines.duckdb.stream_table import StateTable
+from headrace.infrastructure.engines.duckdb.stream_statements import Statements, query
+from headrace.infrastructure.engines.duckdb.stream_table import Gone, Kept, StateTable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,23 +31,23 @@ class GroupKeeper:
         self.horizon = NEVER
 
     def _prepare(self) -> None:
-        rows, tables = self.table.rows, {"kept": self.table.sql, "touched": self._touched.sql}
+        rows = self.table.rows
 
-        def prepared(relation: Relation) -> Prepared:
-            return self.statements.prepare(query({}, relation, tables))
+        def made(relation: Relation) -> Callable[[str], str]:
+            return lambda kept: query({}, relation, {"kept": kept, "touched": self._touched.sql})
 
         if self.kept.groups.window is not None:
-            self._closed = prepared(self.kept.closed(rows))
-            self._let_go = self.table.deletion(query({}, self.kept.gone(rows), tables))
-            self._next = prepared(self.kept.opens(rows))
+            self._closed, self._next = (
+                Kept(self.table, made(self.kept.closed(rows))),
+                Kept(self.table, made(self.kept.opens(rows))),
+            )
+            self._let_go = Gone(self.table, made(self.kept.gone(rows)))
         if self.emits_changes:
-            self._changes = self._seeker(self.kept.changed(rows, Dataset(self.kept.kept_schema, "touched")), tables)
+            sought = numbers(typed(self._touched, self.kept.kept_schema), self.kept.sought)
+            changed = made(self.kept.changed(rows, Dataset(self.kept.kept_schema, "touched")))
+            self._changes = Seeker(self.statements, self.table, sought, changed)
         if self.kept.compacts:
-            self.table.compact_by(lambda some: query({}, self.kept.compacted(rows), {"kept": some}))
-
-    def _seeker(self, changed: Relation, tables: Mapping[str, str]) -> Seeker:
-        sought = numbers(typed(self._touched, self.kept.kept_schema), self.kept.sought)
-        return Seeker(self.statements, self.table, sought, lambda there: query({}, changed, {**tables, "kept": there}))
+            self.table.compact_by(made(self.kept.compacted(rows)))
 
     @property
     def emits_changes(self) -> bool:
@@ -75,8 +75,8 @@ class GroupKeeper:
         rows = [*self.changes()] if self.emits_changes and (self.kept.groups.emit == "change" or self.kept.pause) else []
         if self.kept.groups.emit != "change":
             self.table.settle()
-            rows.append(self.statements.rows(self._closed, horizon=horizon, before=self.horizon))
-        self.statements.run(self._let_go, horizon=horizon)
+            rows.append(self._closed.rows(horizon=horizon, before=self.horizon))
+        self._let_go.run(horizon=horizon)
         self._look(horizon)
         return rows
 
@@ -94,14 +94,14 @@ class GroupKeeper:
         self._changed, self._opens = [], None
         self.horizon = horizon
         if self.kept.groups.window is not None:
-            self.statements.run(self._let_go, horizon=horizon)
+            self._let_go.run(horizon=horizon)
             self._look(horizon)
 
     def now(self) -> pa.Table:
         self.table.settle()
         if self.kept.groups.window is None:
             return self._of(self.table.all())
-        return self.statements.rows(self._closed, horizon=FOR_GOOD, before=self.horizon)
+        return self._closed.rows(horizon=FOR_GOOD, before=self.horizon)
 
     def _of(self, touched: pa.Table) -> pa.Table:
         """The result so far, of the groups that these belong to."""
@@ -113,5 +113,5 @@ class GroupKeeper:
     def _look(self, horizon: int) -> None:
         """See when something may close next."""
         self.horizon = horizon
-        found = self.statements.rows(self._next, before=horizon)[HORIZON_AT][0].as_py()
+        found = self._next.rows(before=horizon)[HORIZON_AT][0].as_py()
         self._opens = None if found is None else max(found, horizon + max(self.kept.pause, 1))

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from headrace.business.model.schema import Schema
 from headrace.business.processing.relation import Relation
+from headrace.business.processing.steps.projection import as_they_are, project
 from headrace.business.streams.pairs import SIDES, UNTIL, KeptPairs
 from headrace.business.streams.slots import SLOT
 from headrace.infrastructure.engines.duckdb.literals import identifier
-from headrace.infrastructure.engines.duckdb.stream_keeping import FEW, NEVER, Growth, Waiting, least, timely
+from headrace.infrastructure.engines.duckdb.stream_keeping import NEVER, Growth, Waiting, least, timely
 from headrace.infrastructure.engines.duckdb.stream_numbers import numbers, typed
 from headrace.infrastructure.engines.duckdb.stream_seeking import Seeker
 from headrace.infrastructure.engines.duckdb.stream_statements import Statements, query
-from headrace.infrastructure.engines.duckdb.stream_table import StateTable
+from headrace.infrastructure.engines.duckdb.stream_table import Gone, Kept, StateTable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,9 +32,9 @@ class PairKeeper:
         }
         self._came = {side: statements.inlet(f"came {step} {side}", kept.kept_schema(side)) for side in SIDES}
         self._pairs = {side: self._seeker(kept.pairs.found, side) for side in SIDES}
-        self._let_go = {side: table.deletion(self._gone(side)) for side, table in self.tables.items()}
+        self._let_go = {side: Gone(table, self._about(kept.gone(table.rows, side))) for side, table in self.tables.items()}
         first = 'SELECT min("{0}") AS "{0}", count(*) AS n FROM {1}'
-        self._first = {s: statements.prepare(first.format(UNTIL, table.table)) for s, table in self.tables.items()}
+        self._first = {side: Kept(table, partial(first.format, UNTIL)) for side, table in self.tables.items()}
         self._waiting = {side: Waiting() for side in SIDES}
         self._opens: int | None = None
         self._growth = Growth()
@@ -56,19 +58,20 @@ class PairKeeper:
     def _read(self, side: str, rows: str) -> str:
         return f"(SELECT {_listed(self.kept.rows(side))} FROM {rows})"
 
-    def _gone(self, side: str) -> str:
-        table = self.tables[side]
-        return query({}, self.kept.gone(table.rows, side), {"kept": table.sql})
+    def _about(self, relation: Relation) -> Callable[[str], str]:
+        return lambda kept: query({}, relation, {"kept": kept})
 
     def _prepare_alone(self, step: str, alone: Relation) -> None:
         """Rows of the left that are over: those without a partner, and what the join makes of them beside nothing."""
         left, right = self.kept.dataset("left"), self.kept.dataset("right")
-        over = query({}, self.kept.over(self.tables["left"].rows, "left"), {"kept": self.tables["left"].sql})
-        columns = _listed(self.kept.rows("left"))
-        sought = numbers(f"({over})", self.kept.keys["left"])
+        schema, table = self.kept.kept_schema("left"), self.tables["left"]
+        self._over = Kept(table, self._about(project(self.kept.over(table.rows, "left"), as_they_are(schema))))
+        self._past = self.statements.inlet(f"over {step}", schema)
+        past, columns = typed(self._past, schema), _listed(self.kept.rows("left"))
+        sought = numbers(past, self.kept.keys["left"])
 
         def made(there: str) -> str:
-            tables = {left.name: f"(SELECT {columns} FROM ({over}))", right.name: self._read("right", there)}
+            tables = {left.name: self._read("left", past), right.name: self._read("right", there)}
             return f"SELECT {columns} FROM ({query({}, alone, tables)})"
 
         self._lonely = self.statements.inlet(f"alone {step}", self.kept.rows("left"))
@@ -114,11 +117,14 @@ class PairKeeper:
         for table in self.tables.values():
             table.settle()
         if self.kept.pairs.alone is not None:
-            self._lonely.hold(self._alone.rows(FEW, horizon=horizon))
+            over = self._over.rows(horizon=horizon)
+            self._past.hold(over)
+            self._lonely.hold(self._alone.rows(len(over)))
+            self._past.hold(None)
             given.append(self.statements.rows(self._beside_nothing))
             self._lonely.hold(None)
-        for statement in self._let_go.values():
-            self.statements.run(statement, horizon=horizon)
+        for gone in self._let_go.values():
+            gone.run(horizon=horizon)
         self._look(horizon)
         return given
 
@@ -129,8 +135,8 @@ class PairKeeper:
         for waiting in self._waiting.values():
             waiting.clear()
         if self.kept.pairs.reach is not None:
-            for statement in self._let_go.values():
-                self.statements.run(statement, horizon=horizon)
+            for gone in self._let_go.values():
+                gone.run(horizon=horizon)
             self._look(horizon)
 
     def now(self) -> pa.Table:
@@ -140,7 +146,7 @@ class PairKeeper:
     def _look(self, horizon: int) -> None:
         """See when something may be over next."""
         self.horizon, self._opens = horizon, None
-        found = [self.statements.rows(statement).to_pylist()[0] for statement in self._first.values()]
+        found = [first.rows().to_pylist()[0] for first in self._first.values()]
         self._growth.left(sum(first["n"] for first in found))
         if known := [first[UNTIL] for first in found if first[UNTIL] is not None]:
             self._opens = max(min(known) + self.kept.behind + 1, horizon + 1)

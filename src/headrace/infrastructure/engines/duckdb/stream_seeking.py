@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from headrace.infrastructure.engines.duckdb.stream_statements import Prepared, Statements
-from headrace.infrastructure.engines.duckdb.stream_table import StateTable
+from headrace.infrastructure.engines.duckdb.stream_table import Kept, StateTable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,16 +26,14 @@ class Seeker:
         """`sought` is a query of the numbers of those keys; None where there are none."""
         self.statements, self.table = statements, table
         self._made, self._sought = made, sought
-        self._through_all = statements.prepare(made(table.sql))
+        self._through_all = Kept(table, made)
         self._through_few: Prepared | None = None
 
     def rows(self, came: int, **given: int) -> pa.Table:
         """What it gives where about so many rows have come."""
-        return self.statements.rows(self._chosen(came), **given)
-
-    def _chosen(self, came: int) -> Prepared:
-        if self._sought is None or self.table.about < MANY + TIMES * came:
-            return self._through_all
+        many = self.table.many
+        if self._sought is None or self.table.place is not many or self.table.about < MANY + TIMES * came:
+            return self._through_all.rows(**given)
         if self._through_few is None:  # now that there are many rows: DuckDB plans by how many there are
-            self._through_few = self.statements.prepare(self._made(self.table.numbered_in(self._sought)))
-        return self._through_few
+            self._through_few = self.statements.prepare(self._made(many.numbered_in(self._sought)))
+        return self.statements.rows(self._through_few, **given)

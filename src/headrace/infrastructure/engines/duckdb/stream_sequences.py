@@ -4,7 +4,7 @@ them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from headrace.business.processing.relation import Relation
@@ -13,8 +13,8 @@ from headrace.business.streams.groups import HORIZON_AT
 from headrace.business.streams.sequences import KeptSequences
 from headrace.business.streams.slots import SLOT
 from headrace.infrastructure.engines.duckdb.stream_keeping import NEVER, Growth, least, timely
-from headrace.infrastructure.engines.duckdb.stream_statements import Prepared, Statements, query
-from headrace.infrastructure.engines.duckdb.stream_table import StateTable
+from headrace.infrastructure.engines.duckdb.stream_statements import Statements, query
+from headrace.infrastructure.engines.duckdb.stream_table import Gone, Kept, StateTable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,13 +27,13 @@ class SequenceKeeper:
         self.statements, self.kept = statements, kept
         self.table = StateTable(statements, step, kept.kept_schema)
         self.tables: Mapping[str, StateTable] = {"": self.table}
-        rows, tables = self.table.rows, {"kept": self.table.sql}
+        rows = self.table.rows
 
-        def prepared(relation: Relation) -> Prepared:
-            return statements.prepare(query({}, relation, tables))
+        def made(relation: Relation) -> Callable[[str], str]:
+            return lambda there: query({}, relation, {"kept": there})
 
-        self._closed, self._next = prepared(kept.closed(rows)), prepared(kept.opens(rows))
-        self._let_go = self.table.deletion(query({}, kept.gone(rows), tables))
+        self._closed, self._next = Kept(self.table, made(kept.closed(rows))), Kept(self.table, made(kept.opens(rows)))
+        self._let_go = Gone(self.table, made(kept.gone(rows)))
         self._opens: int | None = None
         self._growth = Growth()
         self.horizon = NEVER
@@ -55,7 +55,7 @@ class SequenceKeeper:
         if not self.due(horizon):
             return ()
         self.table.settle()
-        rows = self.statements.rows(self._closed, horizon=horizon, before=self.horizon)
+        rows = self._closed.rows(horizon=horizon, before=self.horizon)
         if self._growth.worth_a_look:
             self._forget(horizon)
         self._look(horizon)
@@ -72,10 +72,10 @@ class SequenceKeeper:
         return self.table.all().drop_columns([TIME, SLOT])
 
     def _forget(self, horizon: int) -> None:
-        self.statements.run(self._let_go, horizon=horizon)
-        self._growth.left(self.table.measure()["rows"])
+        self._let_go.run(horizon=horizon)
+        self._growth.left(self.table.count())
 
     def _look(self, horizon: int) -> None:
         """See when the next row can be given out."""
         self.horizon = horizon
-        self._opens = self.statements.rows(self._next, before=horizon)[HORIZON_AT][0].as_py()
+        self._opens = self._next.rows(before=horizon)[HORIZON_AT][0].as_py()

@@ -1,7 +1,7 @@
-"""A table in which a stream keeps rows: adds to it, saves what was added, and takes it up again. Not what the rows mean.
+"""The rows that a stream keeps under a name: adds to them, saves what was added, and takes them up again. Not what the rows mean.
 
-What is added is a small Arrow table. It goes into the table when that is read; until then it lies beside it. It is what a checkpoint
-saves, too.
+What is added is a small Arrow table. It is put to the others when these are read, and it is what a checkpoint saves, too. While rows are
+few they lie in one place, and in another when they are many (see `stream_places`).
 """
 
 from __future__ import annotations
@@ -13,35 +13,60 @@ from headrace.business.model.schema import Column, Schema
 from headrace.business.processing.relation import Dataset
 from headrace.business.processing.steps.event_windows import WHOLE
 from headrace.business.streams.groups import KEPT
-from headrace.business.streams.keys import NUMBERED, Keys
-from headrace.business.streams.slots import SLOT, SLOTS, Round, tagged
-from headrace.infrastructure.engines.duckdb.literals import identifier
-from headrace.infrastructure.engines.duckdb.stream_numbers import typed, with_number
+from headrace.business.streams.keys import Keys
+from headrace.business.streams.slots import SLOTS, Round, tagged
+from headrace.infrastructure.engines.duckdb.stream_places import FEW, SOME, Deletion, FewRows, ManyRows, Place, outside
 from headrace.infrastructure.engines.duckdb.stream_statements import Prepared, Statements
 from headrace.infrastructure.engines.duckdb.types import duckdb_type
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+#: Many rows are few again when so few are left.
+FEW_AGAIN = FEW // 4
+
+
+class Kept:
+    """A statement about rows that are kept, made of what stands after FROM for them."""
+
+    def __init__(self, table: StateTable, made: Callable[[str], str]) -> None:
+        self._table, self._made = table, made
+        self._ready: dict[Place, Prepared] = {}
+        self._at_their_place()
+
+    def rows(self, **given: int) -> pa.Table:
+        return self._table.statements.rows(self._at_their_place(), **given)
+
+    def _at_their_place(self) -> Prepared:
+        place = self._table.place
+        if place not in self._ready:
+            self._ready[place] = self._table.statements.prepare(self._made(place.sql))
+        return self._ready[place]
+
+
+class Gone:
+    """Deletes rows that are kept: those whose numbers a query gives, made of what stands after FROM for all."""
+
+    def __init__(self, table: StateTable, made: Callable[[str], str]) -> None:
+        self._table, self._made = table, made
+        self._ready: dict[Place, Deletion] = {}
+
+    def run(self, **given: int) -> None:
+        place = self._table.place
+        if place not in self._ready:
+            self._ready[place] = place.deletion(self._made(place.sql))
+        self._ready[place](**given)
+
 
 class StateTable:
     """Rows that are kept under a name."""
 
     def __init__(self, statements: Statements, name: str, schema: Schema, keys: Keys = ()) -> None:
-        """With `keys`, each row stands there with the number of these."""
+        """With `keys`, each row of many stands there with the number of these."""
         self.statements, self.schema = statements, schema
-        self._columns = ", ".join(identifier(c.name) for c in schema)
-        self.table = statements.table(f"kept {name}", Schema((*schema, Column(NUMBERED, WHOLE))) if keys else schema)
-        self._added = statements.inlet(f"added {name}", schema)
-        added = typed(self._added, schema)
-        values = with_number(added, keys) if keys else f"SELECT * FROM {added}"
-        self._insert = statements.prepare(f"INSERT INTO {self.table} {values}")
-        self._empty = statements.prepare(f"DELETE FROM {self.table}")
-        self._all = statements.prepare(f"SELECT {self._columns} FROM {self.table}")
-        self._count = statements.prepare(f"SELECT count(*) AS n FROM {self.table}")
-        self._of_slots = statements.prepare(f"SELECT {self._columns} FROM {self.table} WHERE {_SOME}")
-        self._remove_slots = statements.prepare(f"DELETE FROM {self.table} WHERE {_SOME}")
-        self._fewer: Prepared | None = None
+        self._few, self.many = FewRows(statements, name, schema), ManyRows(statements, name, schema, keys)
+        self.place: Place = self._few
+        self._fewer: Kept | None = None
         self._round = Round()
         self._about = 0
         """How many rows there are, as far as is known: they are counted when slots are saved."""
@@ -54,23 +79,9 @@ class StateTable:
         return Dataset(Schema((*self.schema, Column(KEPT, WHOLE))), "kept")
 
     @property
-    def sql(self) -> str:
-        """What stands after FROM for `rows`."""
-        return f'(SELECT {self._columns}, rowid AS "{KEPT}" FROM {self.table})'
-
-    def numbered_in(self, numbers: str) -> str:
-        """What stands after FROM for those of `rows` whose keys have one of the numbers that a query gives."""
-        found = f'SELECT {self._columns}, rowid AS "{KEPT}" FROM {self.table} WHERE "{NUMBERED}" IN ({numbers})'
-        return f"(WITH found AS MATERIALIZED ({found}) FROM found)"
-
-    @property
     def about(self) -> int:
         """How many rows there are, as far as is known without counting."""
         return self._about + sum(map(len, self._unsaved))
-
-    def deletion(self, numbers: str) -> Prepared:
-        """A statement that deletes the rows whose numbers a query gives."""
-        return self.statements.prepare(f"DELETE FROM {self.table} WHERE rowid IN ({numbers})")
 
     def add(self, rows: pa.Table) -> None:
         if len(rows):
@@ -78,28 +89,32 @@ class StateTable:
             self._unsaved.append(rows)
 
     def settle(self) -> None:
-        """Put what lies beside the table into it."""
+        """Put what lies beside the others to them."""
         import pyarrow as pa
 
         if self._waiting:
             added = pa.concat_tables(self._waiting)
             self._waiting = []
-            self._fill(added)
+            self._put(added)
 
     def compact_by(self, fewer: Callable[[str], str]) -> None:
         """Put fewer rows that say the same in the place of those that are saved whole: a query on what stands after FROM for these. Rows
         of different slots have nothing to do with each other."""
-        some = f'(SELECT {self._columns}, rowid AS "{KEPT}" FROM {self.table} WHERE {_SOME})'
-        self._fewer = self.statements.prepare(fewer(some))
+        self._fewer = Kept(self, lambda rows: fewer(f"(SELECT * FROM {rows} WHERE {SOME})"))
 
     def all(self) -> pa.Table:
         self.settle()
-        return self.statements.rows(self._all)
+        return self.place.all()
 
-    def _fill(self, rows: pa.Table) -> None:
-        self._added.hold(rows)
-        self.statements.run(self._insert)
-        self._added.hold(None)
+    def count(self) -> int:
+        return self.place.count()
+
+    def _put(self, rows: pa.Table) -> None:
+        if self.place is self._few and not self._few.takes(rows):
+            self.many.add(self._few.all())
+            self._few.clear()
+            self.place = self.many
+        self.place.add(rows)
 
     # Saving ----------------------------------------------------------------------------------------------------------
 
@@ -112,26 +127,32 @@ class StateTable:
         """What was added since the last time, whatever became of it, and some slots as they are; or all that is there."""
         import pyarrow as pa
 
-        added = pa.concat_tables(self._unsaved) if self._unsaved else self._added.schema.empty_table()
+        added = pa.concat_tables(self._unsaved) if self._unsaved else self._few.nothing
         self._unsaved = []
         self._about += len(added)
         slots = range(SLOTS) if whole else self._round.due(self._about, len(added))
         self._round.saved(slots)
         if slots:
             self.settle()
-            self._about = self._rows()
-            added = pa.concat_tables([self._slots(slots), _outside(added, slots)])
+            added = pa.concat_tables([self._slots(slots), outside(added, slots)])
+            self._count_anew()
         return tagged(added, slots)
 
     def _slots(self, slots: range) -> pa.Table:
         """The rows of these slots, as few as say the same."""
-        given = {"first": slots.start, "last": slots.stop - 1}
         if self._fewer is None:
-            return self.statements.rows(self._of_slots, **given)
-        rows = self.statements.rows(self._fewer, **given)
-        self.statements.run(self._remove_slots, **given)
-        self._fill(rows)
+            return self.place.of(slots)
+        rows = self._fewer.rows(first=slots.start, last=slots.stop - 1)
+        self.place.remove(slots)
+        self._put(rows)
         return rows
+
+    def _count_anew(self) -> None:
+        self._about = self.place.count()
+        if self.place is self.many and self._about <= FEW_AGAIN and self._few.takes(rows := self.many.all()):
+            self.many.clear()
+            self.place = self._few
+            self._few.add(rows)
 
     def restore(self, saved: list[pa.Table], ages: Sequence[int]) -> None:
         """Begin with these rows, of which each slot was saved whole so many epochs ago."""
@@ -140,23 +161,14 @@ class StateTable:
         self._waiting, self._unsaved = [], []
         self._round.begin(ages)
         self._about = sum(map(len, saved))
-        self.statements.run(self._empty)
-        self._fill(pa.concat_tables([table.cast(self._added.schema) for table in saved]))
+        self.place.clear()
+        self.place = self._few
+        self._put(pa.concat_tables([table.cast(self._few.nothing.schema) for table in saved]))
 
     def measure(self) -> dict[str, Any]:
         """How many rows it has, and about how many bytes."""
-        rows = self._rows() + sum(map(len, self._waiting))
+        rows = self.place.count() + sum(map(len, self._waiting))
         return {"rows": rows, "bytes": rows * sum(_WIDTHS.get(duckdb_type(c.type), 16) for c in self.schema)}
 
-    def _rows(self) -> int:
-        return int(self.statements.rows(self._count)["n"][0].as_py())
 
-
-def _outside(rows: pa.Table, slots: range) -> pa.Table:
-    import pyarrow.compute as pc
-
-    return rows.filter(pc.or_(pc.less(rows[SLOT], slots.start), pc.greater_equal(rows[SLOT], slots.stop)))
-
-
-_SOME = f'"{SLOT}" BETWEEN CAST($first AS TINYINT) AND CAST($last AS TINYINT)'
 _WIDTHS = {"BIGINT": 8, "DOUBLE": 8, "INTEGER": 4, "BOOLEAN": 1, "TIMESTAMP": 8}
