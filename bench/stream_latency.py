@@ -156,7 +156,9 @@ _CLOSES = {"window": "1 second", "emit": "close", "mode": "mode: append"}
 WORK = {
     "changes, checkpoint 100 ms": (20_000, _changes, {**_CHANGES, "checkpoint": "100 ms"}),
     "changes, checkpoint 30 ms": (20_000, _changes, {**_CHANGES, "checkpoint": "30 ms"}),
+    "changes, checkpoint 10 ms": (20_000, _changes, {**_CHANGES, "checkpoint": "10 ms"}),
     "closes, checkpoint 20 ms": (2_000, _closes, {**_CLOSES, "checkpoint": "20 ms"}),
+    "closes, checkpoint 5 ms": (2_000, _closes, {**_CLOSES, "checkpoint": "5 ms"}),
 }
 
 
