@@ -17,7 +17,8 @@ HeadraceError
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from headrace.records import record
@@ -59,9 +60,11 @@ class Problem:
 
 
 class HeadraceError(Exception):
-    """What went wrong, with a `hint` that says what to do next."""
+    """What went wrong, with a `hint` that says what to do next. `path` is where in the definition, as far as is known; whoever has its text
+    makes a `location` of that."""
 
     exit_code = 1
+    path: Path = ()
 
     def __init__(self, message: str, *, hint: str | None = None, location: Location | None = None) -> None:
         self.message, self.hint, self.location = message, hint, location
@@ -70,6 +73,16 @@ class HeadraceError(Exception):
     def __str__(self) -> str:
         where = f"{self.location}: " if self.location else ""
         return f"{where}{self.message}" + (f"\n    {self.hint}" if self.hint else "")
+
+
+@contextmanager
+def told_at(path: Path) -> Iterator[None]:
+    """What goes wrong within has to do with this place of the definition, unless a more exact one is known."""
+    try:
+        yield
+    except HeadraceError as error:
+        error.path = error.path or path
+        raise
 
 
 class DefinitionError(HeadraceError):

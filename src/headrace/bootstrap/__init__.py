@@ -49,7 +49,7 @@ from headrace.bootstrap.standing import (
 )
 from headrace.bootstrap.stream_states import remove as remove_stream
 from headrace.bootstrap.stream_states import stores as stream_states
-from headrace.errors import DefinitionError, Problem
+from headrace.errors import DefinitionError, HeadraceError, Problem
 
 if TYPE_CHECKING:
     from headrace.application.orchestrator.chaos import Proof, Trial, Wanted
@@ -164,7 +164,12 @@ def run(
 
     where = site(loaded.project, busy, listen, watch=watch, recruit=recruits_of(loaded.project))
     wish = Wish({**(params or {}), **loaded.params}, kept(loaded), force, full_refresh, priority, user(), start)
-    return run_all(where, loaded.definition, partial(prepare, loaded, where), wish)
+    try:
+        return run_all(where, loaded.definition, partial(prepare, loaded, where), wish)
+    except HeadraceError as error:
+        if error.path and error.location is None and loaded.places is not None:
+            error.location = loaded.places.of(error.path)
+        raise
 
 
 @contextmanager

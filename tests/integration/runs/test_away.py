@@ -83,6 +83,43 @@ def test_what_is_wrong_is_told_at_once_and_makes_no_run(project: Project, server
     assert not list(project.store.read())
 
 
+STREAM = """\
+pipeline: p
+retry: {attempts: 1}
+sources:
+  events:
+    SOURCE
+    contract:
+      columns: {id: int64}
+sinks:
+  - file: {path: out, format: parquet, mode: append}
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "sink", "place"),
+    [
+        ("redis: {url: 'redis://127.0.0.1:1/0', stream: events, field: payload}", "", "5:12"),
+        ("tail: {path: in.jsonl}", f"  - postgres: {{url: '{AWAY}', table: t, mode: append}}\n", "10:15"),
+    ],
+)
+def test_a_server_that_a_stream_does_not_reach_is_told_at_its_place(
+    source: str, sink: str, place: str, project: Project, capfd: pytest.CaptureFixture[str]
+) -> None:
+    project.file.write_text(STREAM.replace("SOURCE", source) + sink)
+    (project.folder / "in.jsonl").write_text('{"id": 1}\n')
+    assert project.cli("run", "--quiet", str(project.file)) == 1
+    assert f"{project.file}:{place}: " in capfd.readouterr().err
+
+
+def test_a_sink_whose_server_is_down_is_told_at_its_place(project: Project, capfd: pytest.CaptureFixture[str]) -> None:
+    (project.folder / "in.csv").write_text("id\n1\n")
+    text = f"pipeline: p\nretry: {{attempts: 1}}\nsources:\n  rows: {{file: in.csv}}\nsinks:\n  - postgres: {{url: '{AWAY}', table: t}}\n"
+    project.file.write_text(text)
+    assert project.cli("run", "--quiet", str(project.file)) == 1
+    assert f"{project.file}:6:15: " in capfd.readouterr().err
+
+
 def test_looking_and_planning_take_one_try_and_name_the_place(project: Project, capfd: pytest.CaptureFixture[str]) -> None:
     reading(project, AWAY, attempts=99)
     begun = time.monotonic()

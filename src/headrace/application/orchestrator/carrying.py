@@ -43,6 +43,7 @@ from headrace.errors import (
     RunError,
     StagingLost,
     TimedOut,
+    told_at,
 )
 from headrace.records import record
 from headrace.resilience.backoff import RetryPolicy
@@ -278,10 +279,7 @@ class _Carrier:
 
     def _outstanding(self) -> Work:
         project = self.site.project
-        ledgers = {
-            s.name: self.attempted(f"asking {s.name}", partial(s.publisher.ledger, project), system_of(s.publisher))
-            for s in self.prepared.plan.sinks
-        }
+        ledgers = {s.name: self._at(s, "asking", partial(s.publisher.ledger, project)) for s in self.prepared.plan.sinks}
         mine = {name: [c for c in found if c.pipeline == self.pipeline] for name, found in ledgers.items()}
         settle_runs(self.site.bus, self.pipeline, mine)
         return outstanding(self.prepared.plan, mine, self.site.hash_file, project)
@@ -291,7 +289,11 @@ class _Carrier:
         for sink in self.prepared.plan.sinks:
             if isinstance(sink.publisher, Fenced):
                 fence = partial(sink.publisher.fence, self.site.project, self.pipeline, self.fence)
-                self.attempted(f"fencing {sink.name}", fence, system_of(sink.publisher))
+                self._at(sink, "fencing", fence)
+
+    def _at(self, sink: PlannedSink, doing: str, operation: Callable[[], T]) -> T:
+        with told_at(self.prepared.definition.place_of_sink(sink.name)):
+            return self.attempted(f"{doing} {sink.name}", operation, system_of(sink.publisher))
 
     # How it ends -----------------------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from headrace.bus.events import DataIngestedEvent, DataValidatedEvent
 from headrace.business.engine import Ingested, QuarantineTarget, Session
 from headrace.business.ports import FileScan
 from headrace.business.processing.plan import PlannedSource
-from headrace.errors import ContractBroken
+from headrace.errors import ContractBroken, told_at
 
 
 def ingest(order: Order, around: Surroundings, session: Session) -> dict[str, Ingested]:
@@ -25,7 +25,8 @@ def ingest(order: Order, around: Surroundings, session: Session) -> dict[str, In
         what = f"reading {source.name}"
         around.busy(what, None)
         reading = partial(_read, order, around, session, source, what)
-        found = around.attempted(what, reading, _system(order, source))
+        with told_at(order.plan.definition.place_of_source(source.name)):
+            found = around.attempted(what, reading, _system(order, source))
         check_source(found)
         ingested[source.name] = found
         seconds = time.monotonic() - begun

@@ -17,7 +17,7 @@ from headrace.bus.lifecycle import DataIndexedEvent
 from headrace.business.inside import StagedTable
 from headrace.business.ports import Checkpoint, Position, Publication, Staged
 from headrace.business.processing.plan import PlannedSink
-from headrace.errors import Unbalanced
+from headrace.errors import Unbalanced, told_at
 
 
 def publish(
@@ -39,7 +39,8 @@ def publish(
         rows = staged[sink.dataset]
         checkpoint = checkpoint_of(order, around, names, sink, now)
         publishing = partial(_once, order, sink, rows, checkpoint, handing)
-        done = around.attempted(f"publishing {sink.name}", publishing, system_of(sink.publisher))
+        with told_at(order.plan.definition.place_of_sink(sink.name)):
+            done = around.attempted(f"publishing {sink.name}", publishing, system_of(sink.publisher))
         around.reached(f"published {sink.name}")
         _balance(sink, rows, done)
         _tell(order, around, sink, checkpoint, rows, done, time.monotonic() - begun)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from headrace.business.ports import Fence, Publication
 from headrace.business.streams.engine import Changes
 from headrace.business.streams.state import Outlet, Saved, StateStore
-from headrace.errors import LeaseLost, NonRetryableError
+from headrace.errors import LeaseLost, NonRetryableError, Path, told_at
 from headrace.records import record
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ class OpenSink:
     dataset: str
     outlet: Outlet
     system: str | None
+    place: Path = ()
+    """Where it stands in the definition."""
 
 
 class Epochs:
@@ -105,7 +107,8 @@ class Epochs:
         return frozenset(name for name, epoch in known.items() if epoch == 0 and name not in before)
 
     def _committed(self, sink: OpenSink) -> int | None:
-        return self.attempt(f"asking {sink.name}", lambda: sink.outlet.committed(self.fence), sink.system)
+        with told_at(sink.place):
+            return self.attempt(f"asking {sink.name}", lambda: sink.outlet.committed(self.fence), sink.system)
 
     def _lost(self, known: Mapping[str, int | None]) -> NonRetryableError:
         held = ", ".join(f"{name} has epoch {epoch}" for name, epoch in known.items() if epoch is not None)
@@ -168,7 +171,8 @@ class Epochs:
         published = {}
         for sink in self.sinks:
             commit = partial(sink.outlet.commit, epoch, output[sink.dataset])
-            published[sink.name] = self.attempt(f"committing to {sink.name}", commit, sink.system)
+            with told_at(sink.place):
+                published[sink.name] = self.attempt(f"committing to {sink.name}", commit, sink.system)
             self.reached(f"stream committed {sink.name}")
         return published
 

@@ -38,7 +38,7 @@ from headrace.business.streams.beginning import parse_start
 from headrace.business.streams.dead_letters import DeadLetters
 from headrace.business.streams.engine import Streams, StreamSession
 from headrace.business.streams.messages import DeadLetter, MessageSource, Sharing, Start
-from headrace.errors import ContractBroken
+from headrace.errors import ContractBroken, told_at
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -105,9 +105,7 @@ class StreamRun:
             self._open(opened)
             self._recover()
             for intake in self.intakes:
-                self.around.attempted(
-                    f"reaching {intake.name}", partial(intake.open, self._sharing(), self._start, self.options)
-                )
+                self._reach(intake)
                 opened.callback(intake.close)
             self._record()
             if self.order.start is not None and self.order.start.letters:
@@ -151,22 +149,24 @@ class StreamRun:
         self.session = self.around.attempted("opening the engine", opening)
         opened.callback(self.session.close)
         self.checking = Checking(self.order.run_id, self.plan, self.session, self.around.tell)
-        sinks = tuple(
-            OpenSink(
-                sink.name,
-                sink.dataset,
-                self.around.attempted(
-                    f"opening {sink.name}",
-                    partial(self.keeping.outlet, sink.publisher, project, self.name, self.plan.schema(sink.dataset)),
-                    system_of(sink.publisher),
-                ),
-                system_of(sink.publisher),
-            )
-            for sink in self.plan.sinks
-        )
+        sinks = tuple(map(self._open_sink, self.plan.sinks))
         store = self.around.attempted("opening the state", partial(self.keeping.state, self.name, self.options.state))
         self.epochs = Epochs(store, sinks, self.around.fence, self.around.attempted, self.around.reached)
         opened.callback(self.epochs.close)
+
+    def _open_sink(self, sink: PlannedSink) -> OpenSink:
+        system, place = system_of(sink.publisher), self.plan.definition.place_of_sink(sink.name)
+        opening = partial(self.keeping.outlet, sink.publisher, self.order.project, self.name, self.plan.schema(sink.dataset))
+        with told_at(place):
+            outlet = self.around.attempted(f"opening {sink.name}", opening, system)
+        return OpenSink(sink.name, sink.dataset, outlet, system, place)
+
+    def _at(self, intake: Intake) -> AbstractContextManager[None]:
+        return told_at(self.plan.definition.place_of_source(intake.name))
+
+    def _reach(self, intake: Intake) -> None:
+        with self._at(intake):
+            self.around.attempted(f"reaching {intake.name}", partial(intake.open, self._sharing(), self._start, self.options))
 
     def _recover(self) -> None:
         facts = take_up(self.epochs, self.session, self.intakes, self.order.start, self.order.run_id)
@@ -239,8 +239,7 @@ class StreamRun:
         leading.share_out(self._lasting.get("start"))
         for intake in self.intakes:
             intake.close()
-            opening = partial(intake.open, self._sharing(), self._start, self.options)
-            self.around.attempted(f"reaching {intake.name}", opening)
+            self._reach(intake)
 
     @property
     def _patience(self) -> float:
@@ -249,7 +248,8 @@ class StreamRun:
         return 0.0 if others else self.options.wait.total_seconds() / len(self.intakes)
 
     def _take(self, intake: Intake, wait: float) -> None:
-        polled = self.around.attempted(f"reading {intake.name}", lambda: list(intake.poll(wait)), system_of(intake.source))
+        with self._at(intake):
+            polled = self.around.attempted(f"reading {intake.name}", lambda: list(intake.poll(wait)), system_of(intake.source))
         for taken in polled:
             self._work_in(intake, taken)
 
@@ -399,9 +399,9 @@ class StreamRun:
         self.progress.checkpoint_age_seconds = now - self._epoch_at
         self.progress.state = self.session.measures()
         for intake in self.intakes:
-            self.progress.lag[intake.name] = dict(
-                self.around.attempted(f"asking how far {intake.name} is", intake.lag, system_of(intake.source))
-            )
+            with self._at(intake):
+                lag = self.around.attempted(f"asking how far {intake.name} is", intake.lag, system_of(intake.source))
+            self.progress.lag[intake.name] = dict(lag)
             horizon = intake.watermarks.horizon if intake.watermarks else None
             if horizon is not None:
                 self.progress.delay_seconds[intake.name] = round(time.time() - horizon / 1_000_000, 3)

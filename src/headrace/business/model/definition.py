@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, SerializeAsAny
 
+from headrace import errors
 from headrace.business.model.contract import Contract
 from headrace.business.model.durations import Duration
 from headrace.business.model.notifications import Notification
@@ -159,6 +160,12 @@ class Definition(Model):
         if self.steps:
             return self.steps[-1].name
         return next(iter(self.sources)) if len(self.sources) == 1 else None
+
+    def place_of_source(self, name: str) -> errors.Path:
+        return ("sources", name, self.sources[name].plugin.kind)
+
+    def place_of_sink(self, name: str) -> errors.Path:
+        return next(("sinks", i, sink.plugin.kind) for i, sink in enumerate(self.sinks) if sink.name == name)
 
 
 class Loaded(Model):
