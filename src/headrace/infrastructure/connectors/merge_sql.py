@@ -43,6 +43,10 @@ class Merge:
         sets = ", ".join(f"{quoted(c)} = i.{quoted(c)}" for c in values)
         return f"UPDATE {self.target} AS t SET {sets} FROM {self.incoming} AS i WHERE {self._match} AND {self._differs}"
 
+    def at_once(self) -> str | None:
+        """A statement that updates and inserts, whose first result is how many rows were new; None where that takes two statements."""
+        return None
+
     def insert_new(self) -> str:
         names, values = quoted_list(self.columns), quoted_list(self.columns, "i")
         unknown = f"NOT EXISTS (SELECT 1 FROM {self.target} AS t WHERE {self._match})"

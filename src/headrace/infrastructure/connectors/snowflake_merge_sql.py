@@ -1,11 +1,11 @@
-"""The statements that bring staged rows into a table of Snowflake, where they are not those of `merge_sql`: an UPDATE there promises no
-short name for its table, so that it goes by the whole one.
+"""The statements that bring staged rows into a table of Snowflake, where they are not those of `merge_sql`: there is MERGE, and an UPDATE
+promises no short name for its table, so that it goes by the whole one.
 """
 
 from __future__ import annotations
 
 from headrace.infrastructure.connectors.merge_sql import History, Merge
-from headrace.infrastructure.sql_text import quoted
+from headrace.infrastructure.sql_text import quoted, quoted_list
 from headrace.records import record
 
 
@@ -13,12 +13,11 @@ from headrace.records import record
 class SnowflakeMerge(Merge):
     """Rows of `columns` on their way into a table, told apart by `key`."""
 
-    def update_changed(self) -> str | None:
-        values = [c for c in self.columns if c not in self.key]
-        if not values:
-            return None
-        sets = ", ".join(f"{quoted(c)} = i.{quoted(c)}" for c in values)
-        return f"UPDATE {self.target} SET {sets} FROM {self.incoming} AS i WHERE {_same(self)} AND {_different(self)}"
+    def at_once(self) -> str:
+        sets = ", ".join(f"{quoted(c)} = i.{quoted(c)}" for c in self.columns if c not in self.key)
+        update = f"WHEN MATCHED AND {self._differs} THEN UPDATE SET {sets} " if sets else ""
+        insert = f"WHEN NOT MATCHED THEN INSERT ({quoted_list(self.columns)}) VALUES ({quoted_list(self.columns, 'i')})"
+        return f"MERGE INTO {self.target} AS t USING {self.incoming} AS i ON {self._match} {update}{insert}"
 
 
 @record

@@ -160,6 +160,8 @@ def _bring_in(db: TableDatabase, options: TableOptions, staged: Result, checkpoi
 def merged(db: TableDatabase, merge: Merge, target: str) -> Publication:
     """Update the rows that differ, and insert those whose keys are new."""
     updated = int(db.rows(merge.count_changed())[0][0])
+    if (whole := merge.at_once()) is not None:
+        return Publication(target, int(db.rows(whole)[0][0]), updated)
     if updated and (statement := merge.update_changed()):
         db.run(statement)
     inserted = db.run(merge.insert_new())
