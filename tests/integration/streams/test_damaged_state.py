@@ -49,7 +49,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> Flow:
     """A stream that died in the middle of its way, with what it would have come to."""
     plain = a_flow(tmp_path_factory.mktemp("plain") / "flow", PIPELINES["tumbling"])
     bootstrap.run(bootstrap.load(plain.file))
-    flow = a_flow(tmp_path_factory.mktemp("killed") / "flow", PIPELINES["tumbling"], rows=97, checkpoint="1 ms")
+    flow = a_flow(tmp_path_factory.mktemp("killed") / "flow", PIPELINES["tumbling"], rows=23, checkpoint="1 ms")
     assert flow.start("stream committed@9").wait(timeout=120) == -signal.SIGKILL, flow.said
     shutil.copy(plain.folder / "out.duckdb", flow.folder / "expected.duckdb")
     return flow

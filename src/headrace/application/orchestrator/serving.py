@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -89,15 +90,26 @@ class Duties:
 @contextmanager
 def until_told_to_stop(stopping: threading.Event) -> Iterator[None]:
     """Within this, SIGTERM and Ctrl-C ask the process to come to an end; a second Ctrl-C does not wait."""
+    heard: SimpleQueue[bool] = SimpleQueue()
 
     def ask(number: int, _frame: Any) -> None:
         if number == signal.SIGINT and stopping.is_set():
             raise KeyboardInterrupt
-        stopping.set()
+        heard.put(
+            True
+        )  # Not `stopping.set()`: the thread that this interrupts may hold the lock of the event, and would wait for itself.
 
+    def pass_on() -> None:
+        while heard.get():
+            stopping.set()
+
+    passing_on = threading.Thread(target=pass_on, name="headrace-signals", daemon=True)
+    passing_on.start()
     before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        heard.put(False)
+        passing_on.join()

@@ -86,8 +86,9 @@ class StreamFeed:
             return {}
         with self._connected() as protocol:
             self._take(protocol, protocol.chunks(0.0))
-            # A stream of which nothing comes has come to its end; only of one that holds something is it asked how much.
-            waiting = self._end(protocol) - (self._next or self._offsets[0]) if self._messages else 0
+            due = self._offsets[0] if self._offsets else self._next
+            # A stream of which nothing has ever come is empty, and would be waited for.
+            waiting = 0 if due is None else self._end(protocol) - due
             return {self._stream: max(waiting, len(self._messages))}
 
     def close(self) -> None:
