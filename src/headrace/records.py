@@ -8,8 +8,8 @@ record may derive from a record.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import Field, FrozenInstanceError, dataclass, field, fields, make_dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import MISSING, Field, FrozenInstanceError, dataclass, field, fields
 from operator import attrgetter
 from typing import Any, TypeVar, dataclass_transform
 
@@ -47,12 +47,9 @@ class _Methods:
     __record__: _Shape
 
     def __init__(self, /, *values: Any, **named: Any) -> None:
-        """Of a class without instances. The first gives it the one that a dataclass of these fields has."""
-        shape = self.__record__
-        cls, given = shape.cls, [(f.name, f.type, f) for f in shape.fields]
-        beside = {"__doc__": cls.__doc__} | ({"__post_init__": cls.__post_init__} if hasattr(cls, "__post_init__") else {})
-        alike = make_dataclass(cls.__name__, given, namespace=beside, frozen=True, repr=False, eq=False)
-        cls.__init__ = vars(alike)["__init__"]
+        """Of a class without instances. The first gives it one of its own."""
+        cls = self.__record__.cls
+        cls.__init__ = _written(cls, self.__record__.fields)
         cls.__init__(self, *values, **named)
 
     def __repr__(self) -> str:
@@ -74,6 +71,38 @@ class _Methods:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restored, (type(self), {f.name: getattr(self, f.name) for f in self.__record__.fields})
+
+
+def _written(cls: Any, given: Sequence[Field[Any]]) -> Any:
+    """The `__init__` that a frozen dataclass of these fields has."""
+    known: dict[str, Any] = {"_put": object.__setattr__, "_unset": MISSING}
+    by_place, by_name, lines = ["self"], ["*"], []
+    for number, f in enumerate(given):
+        known[standard := f"_{number}"] = f.default if f.default_factory is MISSING else f.default_factory
+        if f.init:
+            (by_name if f.kw_only else by_place).append(_parameter(f, standard))
+        if f.init or known[standard] is not MISSING:
+            lines.append(f"_put(self, {f.name!r}, {_value(f, standard)})")
+    if hasattr(cls, "__post_init__"):
+        lines.append("self.__post_init__()")
+    parameters = by_place + (by_name if len(by_name) > 1 else [])
+    text = f"def __init__({', '.join(parameters)}):\n    " + ("\n    ".join(lines) or "pass")
+    exec(text, known)  # noqa: S102 - as `dataclasses` does: names of fields, and nothing that came from outside
+    made = known["__init__"]
+    made.__qualname__ = f"{cls.__qualname__}.__init__"
+    return made
+
+
+def _parameter(f: Field[Any], standard: str) -> str:
+    if f.default_factory is not MISSING:
+        return f"{f.name}=_unset"
+    return f.name if f.default is MISSING else f"{f.name}={standard}"
+
+
+def _value(f: Field[Any], standard: str) -> str:
+    if f.default_factory is not MISSING:
+        return f"{standard}() if {f.name} is _unset else {f.name}" if f.init else f"{standard}()"
+    return f.name if f.init else standard
 
 
 def _restored(cls: type[T], named: dict[str, Any]) -> T:

@@ -47,6 +47,35 @@ def test_wrong_values_are_refused_as_by_a_dataclass(values, named):
     assert str(ours.value) == str(theirs.value).replace("Likewise", "Place")
 
 
+@record
+class Counted:
+    """What is not given has its default, of whatever kind; what follows from the rest is put there behind it."""
+
+    first: int
+    among: list[int] = field(default_factory=list, kw_only=True)
+    kind: str = field(default="plain", init=False)
+    own: list[int] = field(default_factory=list, init=False)
+    twice: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "twice", 2 * self.first)
+
+
+@record
+class Nothing:
+    pass
+
+
+def test_every_kind_of_field_begins_as_in_a_dataclass():
+    one, other = Counted(1), Counted(2, among=[3])
+    assert (one.first, one.among, one.kind, one.own, one.twice) == (1, [], "plain", [], 2)
+    assert (other.among, other.twice) == ([3], 4)
+    assert one.own is not other.own
+    assert Nothing() == Nothing()
+    with pytest.raises(TypeError, match="kind"):
+        Counted(1, kind="other")
+
+
 def test_records_are_equal_when_their_fields_and_classes_are():
     assert Place("a", 1) == Place("a")
     assert Place("a", 2) != Place("a")
