@@ -20,6 +20,7 @@ from tests.integration.mosquitto_server import MosquittoServer
 
 from headrace.business.streams.messages import Sharing
 from headrace.errors import NonRetryableError, RetryableError
+from headrace.infrastructure.brokers import gathering
 from headrace.infrastructure.brokers.mqtt import packets
 from headrace.infrastructure.brokers.mqtt.connection import MqttConnection, passing_session
 from headrace.infrastructure.brokers.mqtt.sink import MqttSink
@@ -188,3 +189,19 @@ def test_packets_come_apart_wherever_the_network_cuts_them(sent_packets, data):
     second, left = packets.split(rest + written[cut:])
     assert [(byte >> 4, body) for byte, body in first + second] == sent_packets
     assert left == b""
+
+
+def test_large_messages_come_some_at_a_time(mosquitto, monkeypatch):
+    monkeypatch.setattr(gathering, "MOST_BYTES", 100_000)
+    topic, written = a_topic(), [f"{n:05}".ljust(30_000, "x") for n in range(40)]
+    feed = source(mosquitto, topic).feed(HOME, ALONE, {})
+    sent(mosquitto, topic, *written)
+    got, sizes = [], []
+    while len(got) < len(written):
+        for messages in feed.poll(1000, 5.0):
+            got += [payload.as_py().decode() for payload in messages.payloads]
+            sizes.append(len(messages) * 30_000)
+            feed.acknowledge({messages.partition: messages.last})
+    feed.close()
+    assert got == written
+    assert max(sizes) < 10 * 100_000, sizes

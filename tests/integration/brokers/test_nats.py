@@ -17,6 +17,7 @@ from tests.integration.nats_server import NatsServer
 from headrace.business.ports import Position
 from headrace.business.streams.messages import Sharing
 from headrace.errors import NonRetryableError, RetryableError
+from headrace.infrastructure.brokers import gathering
 from headrace.infrastructure.brokers.nats.connection import NatsConnection
 from headrace.infrastructure.brokers.nats.deliveries import Deliveries
 from headrace.infrastructure.brokers.nats.sink import NatsSink
@@ -314,3 +315,25 @@ def deliveries_of(blocks: list[bytes | None]) -> Deliveries:
         found.headers.append(block)
         found.payloads.append(b"")
     return found
+
+
+# Memory --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("by", [{}, {"consumer": "workers"}])
+def test_large_messages_come_some_at_a_time(nats, monkeypatch, by):
+    monkeypatch.setattr(gathering, "MOST_BYTES", 10_000)
+    lengths = [*[3_000] * 12, 20_000, *[3_000] * 12, 20_000]  # two are larger than what may come at once
+    name = a_stream(nats, f"LARGE{len(by)}")
+    written = [f"{n:05}".ljust(length, "x") for n, length in enumerate(lengths)]
+    sent(nats, name, *written)
+    feed = NatsSource(url=Secret(nats.url), stream=name, format=UNREAD, **by).feed(HOME, ALONE, {})
+    got, sizes = [], []
+    while len(got) < len(lengths):
+        for messages in feed.poll(1000, 5.0):
+            got += [payload.as_py() for payload in messages.payloads]
+            sizes.append(sum(len(payload) for payload in messages.payloads.to_pylist()))
+            feed.acknowledge({messages.partition: messages.last})
+    feed.close()
+    assert [text.decode() for text in got] == written
+    assert max(sizes) <= 3 * 10_000, sizes

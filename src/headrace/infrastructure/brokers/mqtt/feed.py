@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from headrace.business.ports import Position
 from headrace.business.streams.messages import Messages
 from headrace.errors import HeadraceError
+from headrace.infrastructure.brokers import gathering
 from headrace.infrastructure.brokers.message_columns import binary, headers_of
 from headrace.infrastructure.brokers.mqtt import packets
 from headrace.infrastructure.brokers.mqtt.packets import Published
@@ -26,6 +27,7 @@ class MqttFeed:
         self._connect, self._shown, self._name, self._topics = connect, shown, name, topics
         self._protocol: MqttProtocol | None = None
         self._arrived: deque[Published] = deque()
+        self._size = 0
         self._given = self._acknowledged = 0
         #: The numbers of what was given out and not acknowledged; None where none is wanted.
         self._open: deque[int | None] = deque()
@@ -40,13 +42,15 @@ class MqttFeed:
     def poll(self, most: int, wait_seconds: float) -> Sequence[Messages]:
         deadline = time.monotonic() + wait_seconds
         with self._connected() as protocol:
-            while len(self._arrived) < most:
+            while len(self._arrived) < most and self._size < gathering.MOST_BYTES:  # what else comes waits in the socket
                 wait = 0.0 if self._arrived else max(0.0, deadline - time.monotonic())
                 came = protocol.receive(wait)
                 self._arrived.extend(came)
+                self._size += _size(came)
                 if not came and (self._arrived or time.monotonic() >= deadline):
                     break
         got = [self._arrived.popleft() for _ in range(min(most, len(self._arrived)))]
+        self._size -= _size(got)
         return [self._messages(got)] if got else []
 
     def acknowledge(self, positions: Mapping[str, Position]) -> None:
@@ -105,9 +109,14 @@ class MqttFeed:
         """Take the session up. What was underway comes again: all of it is handed out once more, and may be there twice."""
         self._protocol = self._connect()
         self._arrived.clear()
+        self._size = 0
         self._open.clear()
         self._acknowledged = self._given
         self._protocol.subscribe(self._topics)
+
+
+def _size(messages: Sequence[Published]) -> int:
+    return sum(len(one.payload) for one in messages)
 
 
 def _headers(properties: bytes) -> list[tuple[str, bytes]] | None:

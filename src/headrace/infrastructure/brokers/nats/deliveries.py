@@ -29,6 +29,10 @@ class Deliveries:
     def __len__(self) -> int:
         return len(self.payloads)
 
+    def size(self) -> int:
+        """In bytes of payload."""
+        return sum(map(len, self.payloads))
+
     def extend(self, more: Deliveries) -> None:
         for name in self.__slots__:
             getattr(self, name).extend(getattr(more, name))

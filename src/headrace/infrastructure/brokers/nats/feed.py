@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from headrace.business.ports import Position
 from headrace.business.streams.messages import Messages
 from headrace.errors import HeadraceError
+from headrace.infrastructure.brokers import gathering
 from headrace.infrastructure.brokers.nats.jetstream import JetStream
 from headrace.infrastructure.brokers.nats.lanes import Lane
 from headrace.infrastructure.brokers.wire import wire_faults
@@ -65,11 +66,12 @@ class NatsFeed:
 
     def _gather(self, stream: JetStream, most: int, deadline: float) -> None:
         """Wait for something, and take what else is there then."""
+        share = gathering.MOST_BYTES // len(self._lanes)
         for lane in self._lanes:
-            lane.ask_for_more(stream)
+            lane.ask_for_more(stream, share)
         while True:
             there = sum(len(lane.arrived) for lane in self._lanes)
-            if there >= most:
+            if there >= most or sum(lane.size for lane in self._lanes) >= gathering.MOST_BYTES:
                 return
             left = max(0.0, deadline - time.monotonic())
             came = stream.protocol.receive(0.0 if there else left)
@@ -81,7 +83,7 @@ class NatsFeed:
                 if sid in self._by_sid:
                     self._by_sid[sid].take(deliveries)
             for lane in self._lanes:
-                lane.ask_for_more(stream)
+                lane.ask_for_more(stream, share)
 
     @contextmanager
     def _connected(self, settle: Callable[[JetStream], None] | None = None) -> Iterator[JetStream]:

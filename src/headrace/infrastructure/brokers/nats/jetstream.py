@@ -63,9 +63,10 @@ class JetStream:
     def delete(self, name: str) -> None:
         self.protocol.ask(f"$JS.API.CONSUMER.DELETE.{self._stream}.{name}")
 
-    def pull(self, name: str, inbox: str, batch: int) -> None:
-        """Have the server send so many messages to the inbox, as they come."""
-        question = json.dumps({"batch": batch, "expires": PULL_SECONDS * NANOSECONDS}).encode()
+    def pull(self, name: str, inbox: str, batch: int, most_bytes: int | None) -> None:
+        """Have the server send so many messages of so many bytes to the inbox, as they come."""
+        bound = {} if most_bytes is None else {"max_bytes": most_bytes}
+        question = json.dumps({"batch": batch, "expires": PULL_SECONDS * NANOSECONDS, **bound}).encode()
         self.protocol.send(published(f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{name}", question, inbox))
 
     def _asked(self, what: str, question: Any = b"") -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What a feed of NATS reads one partition by: a consumer of its own that is made anew wherever it is left, or one that people share.
 
-Both pull: so many messages as are asked for wait at most, at the server's side of the socket and at ours.
+Both pull: so many messages of so many bytes as are asked for wait at most, at the server's side of the socket and at ours.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from headrace.infrastructure.brokers.gaps import OnGap
 from headrace.infrastructure.brokers.nats.deliveries import Deliveries
 from headrace.infrastructure.brokers.nats.jetstream import FORGOTTEN_SECONDS, NANOSECONDS, PULL_SECONDS, JetStream, instant
 
-#: What the server says when a pull brought nothing, or not all that was asked for.
-_ENDED = (b"404", b"408")
+#: What the server says when the next message is larger than what is left of the bytes that were asked for, and when a pull brought nothing,
+#: or not all that was asked for.
+_TOO_LARGE = b"409 Message Size Exceeds MaxBytes"
+_ENDED = (b"404", b"408", _TOO_LARGE)
 _SPARE_SECONDS = 15.0
 
 
@@ -36,7 +38,9 @@ class Lane(ABC):
         self.arrived = Deliveries()
         self.disordered = False
         """Whether messages are among what arrived that the server hands out again, in any order."""
-        self._underway = 0
+        self._underway = self._size = 0
+        self._alone = False
+        """Whether the next message is larger than what may come at once: then it comes alone."""
         self._heard = 0.0
         self._sid, self._inbox, self._consumer = b"", "", ""
 
@@ -44,21 +48,30 @@ class Lane(ABC):
     def sid(self) -> bytes:
         return self._sid
 
+    @property
+    def size(self) -> int:
+        """How many bytes of messages have come, and are not given out."""
+        return self._size
+
     def open(self, stream: JetStream) -> None:
         """Begin behind what was given out last, or came."""
         self._underway = 0
+        self._alone = False
         self._consumer = self._ready(stream)
+        self._size = self.arrived.size()
         self._sid, self._inbox = stream.protocol.subscribe()
 
     @abstractmethod
     def _ready(self, stream: JetStream) -> str:
         """The name of the consumer, which is there when this returns."""
 
-    def ask_for_more(self, stream: JetStream) -> None:
+    def ask_for_more(self, stream: JetStream, most_bytes: int) -> None:
         waiting = self._underway + len(self.arrived)
-        if waiting <= self._batch // 2:
-            stream.pull(self._consumer, self._inbox, self._batch - waiting)
-            self._underway += self._batch - waiting
+        if waiting <= self._batch // 2 and self._size <= most_bytes // 2:
+            wanted = 1 if self._alone else self._batch - waiting
+            stream.pull(self._consumer, self._inbox, wanted, None if self._alone else most_bytes)
+            self._underway += wanted
+            self._alone = False
             self._heard = time.monotonic()
 
     def see_that_it_lives(self) -> None:
@@ -73,16 +86,22 @@ class Lane(ABC):
         if statuses:
             came = came.pick([n for n in range(len(came)) if n not in statuses])
         self._underway -= len(came)
+        self._size += came.size()
         self.arrived.extend(came)
         for status in statuses.values():
             if not status.startswith(_ENDED):
                 said = status.split(b"\r\n", 1)[0].decode()
                 raise RetryableError(f"the NATS server ends the pull: {said}", hint="it is asked again")
             self._underway = max(0, self._underway - _unfilled(status, self._underway))
+            self._alone = status.startswith(_TOO_LARGE) and not self.arrived
 
     def give(self, most: int) -> Messages | None:
         """Some of what came."""
-        return self._given(self.arrived.take(most)) if self.arrived else None
+        if not self.arrived:
+            return None
+        got = self.arrived.take(most)
+        self._size -= got.size()
+        return self._given(got)
 
     @abstractmethod
     def _given(self, got: Deliveries) -> Messages: ...
