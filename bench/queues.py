@@ -40,7 +40,7 @@ def natsrpy(address: str) -> Iterator[int]:
         client = Nats([f"nats://{address}"])
         await client.startup()
         stream = await (await client.jetstream()).streams.get(NAME)
-        return client, await stream.consumers.create(PullConsumerConfig(name="peer", ack_policy=AckPolicy.NONE))
+        return client, await stream.consumers.create(PullConsumerConfig(name=f"peer-{os.getpid()}", ack_policy=AckPolicy.NONE))
 
     async def fetched() -> int:
         return len([message.payload for message in await consumer.fetch(MOST)])
@@ -53,14 +53,15 @@ def natsrpy(address: str) -> Iterator[int]:
 def bare_nats(address: str) -> Iterator[int]:
     """Pulls, and cuts the payloads out of what comes: the least that can be done."""
     host, _, port = address.rpartition(":")
+    name = f"bare-{os.getpid()}"
     with socket.create_connection((host, int(port))) as line:
-        config = {"stream_name": NAME, "config": {"name": "bare", "ack_policy": "none", "deliver_policy": "all"}}
-        line.sendall(b'CONNECT {"verbose":false}\r\nSUB in 1\r\n' + _asked(f"$JS.API.CONSUMER.CREATE.{NAME}.bare", config))
+        config = {"stream_name": NAME, "config": {"name": name, "ack_policy": "none", "deliver_policy": "all"}}
+        line.sendall(b'CONNECT {"verbose":false}\r\nSUB in 1\r\n' + _asked(f"$JS.API.CONSUMER.CREATE.{NAME}.{name}", config))
         time.sleep(0.5)
         line.recv(1 << 16)
         rest = b""
         while True:
-            line.sendall(_asked(f"$JS.API.CONSUMER.MSG.NEXT.{NAME}.bare", {"batch": MOST, "expires": 30_000_000_000}))
+            line.sendall(_asked(f"$JS.API.CONSUMER.MSG.NEXT.{NAME}.{name}", {"batch": MOST, "expires": 30_000_000_000}))
             payloads: list[bytes] = []
             while len(payloads) < MOST:
                 data, at = rest + line.recv(1 << 18), 0

@@ -337,3 +337,11 @@ def test_large_messages_come_some_at_a_time(nats, monkeypatch, by):
     feed.close()
     assert [text.decode() for text in got] == written
     assert max(sizes) <= 3 * 10_000, sizes
+
+
+@pytest.mark.parametrize("by", [{}, {"consumer": "workers"}])
+def test_pulls_that_bring_all_that_was_asked_for_follow_each_other(nats, by):
+    name = a_stream(nats, f"FILLED{len(by)}")
+    written = [f"{n:05}" for n in range(95)]
+    sent(nats, name, *written)
+    assert texts(nats, name, 95, fetch=10, **by) == [text.encode() for text in written]

@@ -20,10 +20,10 @@ from headrace.infrastructure.brokers.gaps import OnGap
 from headrace.infrastructure.brokers.nats.deliveries import Deliveries
 from headrace.infrastructure.brokers.nats.jetstream import FORGOTTEN_SECONDS, NANOSECONDS, PULL_SECONDS, JetStream, instant
 
-#: What the server says when the next message is larger than what is left of the bytes that were asked for, and when a pull brought nothing,
-#: or not all that was asked for.
-_TOO_LARGE = b"409 Message Size Exceeds MaxBytes"
-_ENDED = (b"404", b"408", _TOO_LARGE)
+#: What the server says when a pull brought nothing, or not all that was asked for; when the next message is larger than what is left of the
+#: bytes; and when all messages came, and bytes are left.
+_TOO_LARGE, _COMPLETED = b"409 Message Size Exceeds MaxBytes", b"409 Batch Completed"
+_ENDED = (b"404", b"408", _TOO_LARGE, _COMPLETED)
 _SPARE_SECONDS = 15.0
 
 
@@ -268,6 +268,8 @@ class SharedLane(Lane):
 
 def _unfilled(status: bytes, underway: int) -> int:
     """How many of the messages that were asked for do not come any more."""
+    if status.startswith(_COMPLETED):
+        return 0
     for line in status.split(b"\r\n"):
         name, _, value = line.partition(b":")
         if name.lower() == b"nats-pending-messages":
