@@ -95,9 +95,8 @@ def until_told_to_stop(stopping: threading.Event) -> Iterator[None]:
     def ask(number: int, _frame: Any) -> None:
         if number == signal.SIGINT and stopping.is_set():
             raise KeyboardInterrupt
-        heard.put(
-            True
-        )  # Not `stopping.set()`: the thread that this interrupts may hold the lock of the event, and would wait for itself.
+        # Not `stopping.set()`: the thread that this interrupts may hold the lock of the event, and would wait for itself.
+        heard.put(True)
 
     def pass_on() -> None:
         while heard.get():
